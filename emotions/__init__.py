@@ -1,0 +1,35 @@
+"""Seven emotion probabilities for every face of a picture; usable alone:
+
+    >>> import emotions
+    >>> result = emotions.read_photo("portrait.jpg")
+    >>> result.faces[0].emotion, result.faces[0].confidence
+
+A shown expression is not a felt emotion: see the limits of use in README.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+from .analysis import Analyser
+from .artefacts import ArtefactError, Artefacts
+from .drawing import annotate
+from .images import ImageError, open_image
+from .labels import EMOTIONS
+from .results import Face, ImageResult
+
+__all__ = [
+    "EMOTIONS", "Analyser", "ArtefactError", "Artefacts", "Face", "ImageError", "annotate", "open_image", "read_photo",
+]  # fmt: skip
+
+
+def read_photo(source: bytes | Path | str, detector: str = "auto", landmarks: bool = False) -> ImageResult:
+    """Read every face of a photo (path, or the bytes of a file) with the bundled models, loaded at the first call."""
+    picture = open_image(source if isinstance(source, bytes) else Path(source))
+    return _analyser().analyse(picture, detector, landmarks)
+
+
+@cache
+def _analyser() -> Analyser:
+    return Analyser()

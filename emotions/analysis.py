@@ -1,0 +1,71 @@
+"""A picture in, its faces with their emotions out: detector, landmarks, crops and expression model in one call."""
+
+from __future__ import annotations
+
+import time
+from functools import cached_property
+from importlib import resources
+
+import numpy as np
+
+from .artefacts import Artefacts
+from .expressions import ExpressionModel
+from .faces import Detection, FaceFinder, align_crop
+from .images import Picture, open_image
+from .results import Face, ImageResult
+
+WARM_UP_PHOTO = "warm_up.jpg"
+"""A public-domain portrait: a blank picture would warm up the detector alone, since no face means no further model."""
+
+
+class Analyser:
+    """All models for pictures, loaded on first use and shared by threads.
+
+    `artefacts` defaults to the models beside the code; `head` names one of the manifest's expression heads.
+    """
+
+    def __init__(self, artefacts: Artefacts | None = None, head: str | None = None) -> None:
+        self.artefacts = artefacts or Artefacts()
+        self.expressions = ExpressionModel(self.artefacts, head)
+
+    @cached_property
+    def finder(self) -> FaceFinder:
+        return FaceFinder(self.artefacts)
+
+    def analyse(self, picture: Picture, detector: str = "auto", landmarks: bool = False) -> ImageResult:
+        """Find and read every face of an opened picture; `landmarks` adds the 468 mesh points to each face.
+
+        A picture without faces is an answer with `faces` empty. Raises ValueError for an unknown detector.
+        """
+        begun = time.perf_counter()
+        used, detections = self.finder.find(picture.pixels, detector)
+        meshes = [self.finder.landmarks(picture.pixels, detection) for detection in detections]
+        found = time.perf_counter()
+        probabilities = self.expressions.probabilities(self._crops(picture.pixels, detections, meshes))
+        done = time.perf_counter()
+        faces = tuple(
+            Face(
+                id=index,
+                box=detection.box.scaled(picture.scale),
+                score=None if used == "none" else float(detection.score),
+                probabilities=tuple(map(float, row)),
+                landmarks=_points(mesh, picture.scale) if landmarks and mesh is not None else None,
+            )
+            for index, (detection, mesh, row) in enumerate(zip(detections, meshes, probabilities, strict=True))
+        )
+        timing = {"decode": picture.decode_ms, "detect": (found - begun) * 1e3, "classify": (done - found) * 1e3}
+        return ImageResult(picture.width, picture.height, faces, used, self.expressions.description, timing)
+
+    def warm_up(self) -> ImageResult:
+        """Read a real portrait, so that every model is loaded and has run once."""
+        photo = resources.files(__package__).joinpath(WARM_UP_PHOTO).read_bytes()
+        return self.analyse(open_image(photo))
+
+    def _crops(self, pixels: np.ndarray, detections: list[Detection], meshes: list[np.ndarray | None]) -> np.ndarray:
+        size = self.expressions.size
+        crops = [align_crop(pixels, found.box, mesh, size) for found, mesh in zip(detections, meshes, strict=True)]
+        return np.stack(crops) if crops else np.zeros((0, size, size), np.uint8)
+
+
+def _points(mesh: np.ndarray, scale: float) -> tuple[tuple[float, float], ...]:
+    return tuple((float(x), float(y)) for x, y in mesh * scale)

@@ -1,0 +1,68 @@
+"""Face crops -> bottleneck features (VGG-16) -> a dense head's logits -> calibrated probabilities."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from .artefacts import Artefacts
+
+BATCH = 8
+"""Faces a pass through the network: a crowd must not take more memory than eight faces do."""
+
+
+def softmax(logits: np.ndarray, temperature: float = 1.0) -> np.ndarray:
+    """(N, 7) logits -> (N, 7) float32 probabilities, after division by `temperature` (Guo et al., "On Calibration", 2017)."""
+    scaled = np.asarray(logits, np.float64) / temperature
+    powers = np.exp(scaled - scaled.max(axis=1, keepdims=True))
+    return (powers / powers.sum(axis=1, keepdims=True)).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class ExpressionModel:
+    """A base and one of the heads that read its features; `head` None takes the manifest's first."""
+
+    artefacts: Artefacts
+    head: str | None = None
+
+    @cached_property
+    def head_entry(self) -> dict[str, Any]:
+        return self.artefacts.entry("expression-head", self.head)
+
+    @cached_property
+    def base_entry(self) -> dict[str, Any]:
+        return self.artefacts.entry("expression-base", self.head_entry["base"])
+
+    @property
+    def size(self) -> int:
+        """Side of the square crops in pixels."""
+        return self.base_entry["input"]["size"]
+
+    @property
+    def description(self) -> dict[str, str]:
+        """Name and version as every answer carries them."""
+        base, head = self.base_entry, self.head_entry
+        return {"name": f"{base['name']}/{head['name']}", "version": head["version"]}
+
+    def features(self, crops: np.ndarray) -> np.ndarray:
+        """Crops (N, S, S) uint8 grey -> bottleneck features (N, 512) float32."""
+        if crops.ndim != 3 or crops.shape[1:] != (self.size, self.size):
+            raise ValueError(f"crops must be (N, {self.size}, {self.size}), not {crops.shape}")
+        pixels = crops[..., None].astype(np.float32)
+        return self._in_batches(self.artefacts.model(self.base_entry), pixels, self.base_entry["output"])
+
+    def logits(self, features: np.ndarray) -> np.ndarray:
+        """Bottleneck features (N, 512) -> the head's logits (N, 7)."""
+        return self._in_batches(self.artefacts.model(self.head_entry), features, self.head_entry["output"])
+
+    def probabilities(self, crops: np.ndarray) -> np.ndarray:
+        """Crops (N, S, S) uint8 grey -> calibrated probabilities (N, 7) float32; rows sum to 1."""
+        return softmax(self.logits(self.features(crops)), self.head_entry["temperature"])
+
+    @staticmethod
+    def _in_batches(model, rows: np.ndarray, width: int) -> np.ndarray:
+        parts = [model(rows[start : start + BATCH])[0] for start in range(0, len(rows), BATCH)]
+        return np.concatenate(parts) if parts else np.zeros((0, width), np.float32)

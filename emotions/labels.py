@@ -1,0 +1,19 @@
+"""The seven emotions: their order, ids, names on the page, and colours."""
+
+from __future__ import annotations
+
+EMOTIONS: tuple[str, ...] = ("anger", "disgust", "fear", "happy", "neutral", "sad", "surprise")
+"""Order of every probability vector, of the class ids 0..6, and of the rows and columns of every confusion matrix."""
+
+TITLES: dict[str, str] = {name: name.capitalize() for name in EMOTIONS}
+
+# Okabe and Ito's palette ("Color Universal Design", 2008): told apart by colour-blind readers too.
+COLOURS: dict[str, str] = {
+    "anger": "#d55e00",
+    "disgust": "#009e73",
+    "fear": "#cc79a7",
+    "happy": "#f0e442",
+    "neutral": "#8a8a8a",
+    "sad": "#0072b2",
+    "surprise": "#56b4e9",
+}

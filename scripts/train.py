@@ -1,0 +1,125 @@
+"""Train a base on faces, then dense heads on its bottleneck features. Any Keras backend (KERAS_BACKEND).
+
+    python -m scripts.prepare --faces fer2013.zip --votes fer2013new.csv.gz
+    python -m scripts.train base --config scripts/configs/vgg16.toml --run runs/vgg16
+    python -m scripts.train heads --run runs/vgg16
+
+Killed and started again, `base` goes on from its last finished epoch. The run's folder holds the resolved configuration
+(config.json), a line an epoch (history.csv), the finished base (base.keras) and the heads (head-<name>.keras).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tomllib
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from emotions.labels import EMOTIONS
+
+from .augment import Augment
+from .datasets import DatasetError, Faces
+from .networks import vgg_base
+
+HEADS = ("fer2013", "ferplus")
+
+
+def targets(faces: Faces, smoothing: float) -> dict[str, np.ndarray]:
+    """Soft targets a head, (N, 7) float32 each.
+
+    `fer2013`: the original label, smoothed. `ferplus`: votes for the seven emotions as a share of all raters asked; a face
+    that half of them called unknown or no face thus counts half, and one that nobody was asked about not at all.
+    """
+    count = len(EMOTIONS)
+    hard = np.eye(count, dtype=np.float32)[faces.labels]
+    shares = faces.votes / np.maximum(faces.raters, 1)[:, None]
+    return {"fer2013": hard * (1 - smoothing) + smoothing / count, "ferplus": shares.astype(np.float32)}
+
+
+def sample(faces: Faces, count: int, seed: int) -> Faces:
+    """At most `count` faces drawn at random: enough to rehearse a run."""
+    chosen = np.random.default_rng(seed).permutation(len(faces))[:count]
+    return faces.where(np.sort(chosen))
+
+
+def training_model(config: dict) -> tuple[keras.Model, keras.Model, Augment]:
+    """The network as it is trained: pixels -> augmentation -> base -> dropout -> a linear head for each truth."""
+    augment = Augment(**config["augment"], seed=config["seed"])
+    base = vgg_base(config["depth"], name=config["name"])
+    pixels = keras.Input((config["size"], config["size"], 1), dtype="uint8")
+    features = keras.layers.Dropout(config["loss"]["dropout"], dtype="float32")(base(augment(pixels)))
+    outputs = {name: keras.layers.Dense(len(EMOTIONS), dtype="float32", name=name)(features) for name in HEADS}
+    return keras.Model(pixels, outputs), base, augment
+
+
+def compile_model(model: keras.Model, config: dict, steps: int) -> None:
+    """SGD with warm-up and cosine over all stages; `steps` is the number of batches an epoch."""
+    chosen, epochs = config["optimiser"], sum(stage["epochs"] for stage in config["stages"])
+    warmup = round(chosen["warmup_epochs"] * steps)
+    rate = keras.optimizers.schedules.CosineDecay(
+        chosen["peak"] / 10, epochs * steps - warmup, alpha=0.0, warmup_target=chosen["peak"], warmup_steps=warmup
+    )
+    optimiser = keras.optimizers.SGD(
+        rate, chosen["momentum"], nesterov=True, weight_decay=chosen["weight_decay"], clipnorm=chosen["clipnorm"]
+    )
+    optimiser.exclude_from_weight_decay(var_names=["bias", "beta", "gamma"])
+    losses = {name: keras.losses.CategoricalCrossentropy(from_logits=True) for name in HEADS}
+    weights = {"fer2013": 1.0, "ferplus": config["loss"]["ferplus"]}
+    model.compile(optimiser, losses, loss_weights=weights, metrics={name: ["categorical_accuracy"] for name in HEADS})
+
+
+def train_base(config: dict, run: Path, limit: int | None = None) -> None:
+    """Train base and heads together through all stages, with a checkpoint every epoch; write run/base.keras."""
+    run.mkdir(parents=True, exist_ok=True)
+    (run / "config.json").write_text(json.dumps(config, indent=1) + "\n")
+    keras.utils.set_random_seed(config["seed"])
+    if config.get("precision"):
+        keras.config.set_dtype_policy(config["precision"])
+    faces = Faces.load(config["data"]["faces"])
+    train, validation = faces.split("train"), faces.split("validation")
+    if limit:
+        train, validation = sample(train, limit, config["seed"]), sample(validation, limit, config["seed"])
+    model, base, augment = training_model(config)
+    batch = config["optimiser"]["batch"]
+    compile_model(model, config, steps=-(-len(train) // batch))
+    callbacks = [
+        keras.callbacks.BackupAndRestore(run / "checkpoint", delete_checkpoint=False),
+        keras.callbacks.CSVLogger(run / "history.csv", append=True),
+        keras.callbacks.TerminateOnNaN(),
+    ]
+    first = 0
+    for stage in config["stages"]:
+        augment.crop = stage["crop"]
+        model.train_function = None  # the traced function of the stage before has its crop built in
+        model.fit(
+            train.pixels[..., None], targets(train, config["loss"]["smoothing"]),
+            batch_size=batch, initial_epoch=first, epochs=first + stage["epochs"], callbacks=callbacks, verbose=2,
+            validation_data=(validation.pixels[..., None], targets(validation, 0.0)), validation_batch_size=128,
+        )  # fmt: skip
+        first += stage["epochs"]
+    base.save(run / "base.keras")
+    model.save_weights(run / "last.weights.h5")
+    print(f"written: {run / 'base.keras'}")
+
+
+def main(arguments: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", choices=("base",))
+    parser.add_argument("--config", type=Path, default=Path("scripts/configs/vgg16.toml"))
+    parser.add_argument("--run", type=Path, default=Path("runs/vgg16"), help="folder of checkpoints and results")
+    parser.add_argument("--precision", help="Keras dtype policy, such as mixed_bfloat16 (twice as fast with torch on new CPUs)")
+    parser.add_argument("--limit", type=int, help="use only so many faces a split, to rehearse")
+    options = parser.parse_args(arguments)
+    config = tomllib.loads(options.config.read_text())
+    config["precision"] = options.precision
+    try:
+        train_base(config, options.run, options.limit)
+    except DatasetError as error:
+        parser.exit(1, f"{error}\n")
+
+
+if __name__ == "__main__":
+    main()
