@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+import hashlib
+import json
+
+import pytest
+
+from emotions.artefacts import Artefacts
+from scripts.manifest import put_entry
+
+
+def entry(name: str, role: str, version: str = "1") -> dict:
+    return {"name": name, "role": role, "version": version, "file": f"{name}-{version}.tflite", "licence": "MIT",
+            "input": {"size": 8, "channels": 1}, "output": 2}  # fmt: skip
+
+
+def test_entry_carries_size_and_digest_and_reads_back(tmp_path):
+    put_entry(tmp_path, entry("a", "detector"), b"model")
+    artefacts = Artefacts(tmp_path)
+    written = artefacts.entry("detector")
+    assert written["bytes"] == 5 and written["sha256"] == hashlib.sha256(b"model").hexdigest()
+    assert artefacts.read(written) == b"model"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a-1.tflite", "manifest.json"]
+
+
+def test_order_is_by_role_and_first_put_stays_first(tmp_path):
+    for name, role in [("h", "expression-head"), ("m", "landmarks"), ("first", "detector"), ("b", "expression-base"), ("x", "text")]:
+        put_entry(tmp_path, entry(name, role), name.encode())
+    put_entry(tmp_path, entry("second", "detector"), b"second")
+    put_entry(tmp_path, entry("first", "detector", "2"), b"first again")  # replaced in its place
+    names = [model["name"] for model in json.loads((tmp_path / "manifest.json").read_text())["models"]]
+    assert names == ["first", "second", "m", "b", "h", "x"]
+
+
+def test_data_may_be_a_path_and_the_same_bytes_may_be_put_again(tmp_path):
+    source = tmp_path / "made.bin"
+    source.write_bytes(b"weights")
+    folder = tmp_path / "models"
+    assert put_entry(folder, entry("a", "detector"), source) == put_entry(folder, entry("a", "detector"), source)
+
+
+def test_a_published_version_is_never_overwritten(tmp_path):
+    put_entry(tmp_path, entry("a", "detector"), b"one")
+    with pytest.raises(ValueError, match="raise the version"):
+        put_entry(tmp_path, entry("a", "detector"), b"two")
+    assert (tmp_path / "a-1.tflite").read_bytes() == b"one"
+
+
+@pytest.mark.parametrize("change", [{"file": "../a.tflite"}, {"file": "sub/a.tflite"}])
+def test_a_file_outside_the_folder_is_refused(tmp_path, change):
+    with pytest.raises(ValueError, match="folder"):
+        put_entry(tmp_path, {**entry("a", "detector"), **change}, b"x")
+
+
+def test_an_incomplete_entry_is_named(tmp_path):
+    incomplete = entry("a", "detector")
+    del incomplete["licence"]
+    with pytest.raises(ValueError, match="licence"):
+        put_entry(tmp_path, incomplete, b"x")
