@@ -1,0 +1,43 @@
+# Everything this project can do, a line each: `make help`.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+HOST ?= 127.0.0.1
+PORT ?= 8080
+export KERAS_BACKEND ?= tensorflow
+export TF_CPP_MIN_LOG_LEVEL ?= 2
+
+SERVE := .venv/bin/python
+TEST := .venv-test/bin/python
+TRAIN := .venv-train/bin/python
+
+help: ## list these targets
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
+
+run: .venv/.installed ## install what a server needs and serve on http://127.0.0.1:8080 (PORT=8000, HOST=0.0.0.0)
+	exec $(SERVE) -m gunicorn --bind $(HOST):$(PORT) --workers 1 --threads 4 --timeout 0 --no-control-socket main:app
+
+# The training code is tested in its own environment; the closing lines are those of the larger part.
+test: .venv-test/.installed .venv-train/.installed ## install what the tests need and run them all
+	@status=0; \
+	$(TRAIN) -m pytest --confcutdir=tests/scripts tests/scripts || status=1; \
+	$(TEST) -m pytest --ignore=tests/scripts || status=1; \
+	exit $$status
+
+rehearse: .venv-test/.installed ## start app.yaml's server inside App Engine's limits and send it real photos (as root)
+	$(TEST) -m scripts.rehearse
+
+# One recipe makes every environment: `$<` is its requirements file. The empty .installed is written last, so that an
+# installation that was cut short starts again, and a finished one costs nothing.
+.venv/.installed: requirements.txt
+.venv-test/.installed: requirements-dev.txt requirements.txt
+.venv-train/.installed: requirements-train.txt
+.venv/.installed .venv-test/.installed .venv-train/.installed:
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || \
+	{ echo 'Python 3.11, 3.12 or 3.13 is needed; $(PYTHON) is' "$$($(PYTHON) --version 2>&1). Name another: make $(MAKECMDGOALS) PYTHON=python3.12" >&2; exit 1; }
+	@echo 'Installing $< into $(@D) ...'
+	@$(PYTHON) -m venv $(@D)
+	@$(@D)/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+	@touch $@
+
+.PHONY: help run test rehearse
