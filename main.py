@@ -1,0 +1,5 @@
+"""App Engine's door: `gunicorn main:app`."""
+
+from web import create_app
+
+app = create_app()

@@ -1,0 +1,91 @@
+"""Every error of every route has one shape."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from flask import abort
+
+from web import create_app
+from web.problems import CATALOGUE, Problem
+
+HTML = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+
+
+@pytest.fixture(scope="module")
+def failing():
+    """The app with routes that go wrong in every way a view can."""
+    app = create_app()
+
+    @app.get("/break")
+    def broken():
+        raise RuntimeError("secret of the house: " + __file__)
+
+    @app.get("/stop/<int:status>")
+    def stop(status):
+        abort(status)
+
+    @app.get("/raise/<code>")
+    def raised(code):
+        raise Problem(code)
+
+    return app.test_client()
+
+
+def check(response, status: int, code: str | None = None) -> dict:
+    assert response.status_code == status
+    assert response.mimetype == "application/problem+json"
+    body = json.loads(response.data)
+    assert {"type", "title", "status", "detail", "code", "request_id"} <= set(body)
+    assert body["status"] == status and body["title"] and body["detail"]
+    assert body["request_id"] == response.headers["X-Request-Id"]
+    assert code in (None, body["code"])
+    return body
+
+
+@pytest.mark.parametrize("code", CATALOGUE)
+def test_each_code(failing, code):
+    body = check(failing.get(f"/raise/{code}"), CATALOGUE[code][0], code)
+    pointer = body["type"].partition("#/")[2].split("/")
+    place = failing.get("/openapi.json").json
+    for step in pointer:
+        place = place[step]
+    assert place["title"] == body["title"], "`type` leads to the meaning of the code"
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 405, 406, 408, 409, 410, 413, 415, 418, 422, 429, 500, 501, 502, 503, 504])
+def test_every_status(failing, status):
+    check(failing.get(f"/stop/{status}"), status)
+    page = failing.get(f"/stop/{status}", headers=HTML)
+    assert page.status_code == status and page.mimetype == "text/html"
+
+
+def test_people_get_a_page_with_the_words(failing):
+    page = failing.get("/nowhere", headers=HTML)
+    assert page.status_code == 404 and page.mimetype == "text/html"
+    assert "not_found" in page.text and CATALOGUE["not_found"][2] in page.text
+    assert "Accept" in page.headers["Vary"]
+
+
+def test_programs_get_json_under_api_whatever_they_like(failing):
+    check(failing.get("/api/v1/nowhere", headers=HTML), 404, "not_found")
+    check(failing.get("/nowhere", headers={"Accept": "*/*"}), 404, "not_found")
+    check(failing.get("/nowhere", headers={"Accept": "application/json, text/html;q=0.5"}), 404)
+
+
+def test_405_says_what_is_allowed(failing):
+    response = failing.get("/api/v1/image")
+    body = check(response, 405, "method_not_allowed")
+    assert "POST" in response.headers["Allow"] and "POST" in body["detail"]
+
+
+@pytest.mark.parametrize("headers", [{}, HTML])
+def test_a_failure_tells_nothing_of_the_inside(failing, headers, capsys):
+    response = failing.get("/break", headers=headers)
+    assert response.status_code == 500
+    for secret in ("secret", "RuntimeError", "Traceback", __file__, ".py"):
+        assert secret not in response.text
+    line = json.loads(capsys.readouterr().out)
+    assert line["severity"] == "ERROR" and "secret of the house" in line["stack_trace"]
+    assert line["request_id"] == response.headers["X-Request-Id"]

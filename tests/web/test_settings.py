@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+import logging
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from web.settings import SETTINGS, SettingError, markdown, read_settings
+
+ROOT = Path(__file__).resolve().parents[2]
+MARKERS = "<!-- settings -->"
+
+
+def test_defaults():
+    settings = read_settings({})
+    assert list(settings) == [setting.name for setting in SETTINGS]
+    assert settings["DECODE_MB"] == 120 and settings["FEEDBACK"] is True and settings["LOG_LEVEL"] == logging.INFO
+    assert settings["CORS_ORIGINS"] == frozenset()
+
+
+def test_an_empty_variable_counts_as_unset():
+    assert read_settings({"DECODE_MB": " ", "LOG_LEVEL": ""}) == read_settings({})
+
+
+def test_values_are_parsed():
+    settings = read_settings({"FEEDBACK": "0", "CORS_ORIGINS": "https://a.example, http://127.0.0.1:3000", "LOG_LEVEL": "error"})
+    assert settings["FEEDBACK"] is False and settings["LOG_LEVEL"] == logging.ERROR
+    assert settings["CORS_ORIGINS"] == {"https://a.example", "http://127.0.0.1:3000"}
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("DECODE_MB", "lots"),
+        ("DECODE_MB", "-120"),
+        ("DECODE_MB", "1"),
+        ("DECODE_MB", "1²"),
+        ("FEEDBACK", "no"),
+        ("CORS_ORIGINS", "*"),
+        ("CORS_ORIGINS", "https://a.example/"),
+        ("CORS_ORIGINS", "a.example"),
+        ("LOG_LEVEL", "chatty"),
+    ],
+)
+def test_a_bad_value_is_named(name, value):
+    with pytest.raises(SettingError, match=f"{name}="):
+        read_settings({name: value})
+
+
+def test_a_bad_value_stops_the_start():
+    run = [sys.executable, "-c", "import main"]
+    done = subprocess.run(run, cwd=ROOT, env={"DECODE_MB": "lots"}, capture_output=True, text=True, timeout=60)
+    assert done.returncode != 0
+    assert done.stderr.strip().splitlines()[-1] == "web.settings.SettingError: DECODE_MB=lots: a whole number from 16 to 65536 is needed"
+
+
+def test_readme_has_the_table_as_it_is():
+    parts = (ROOT / "README.md").read_text().split(MARKERS)
+    assert len(parts) == 3, f"README.md must hold the table between two lines {MARKERS}"
+    assert parts[1].strip() == markdown(), "run python -m web.settings and put its table into README.md"

@@ -1,0 +1,107 @@
+"""API v1. Fields are only ever added."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+
+from apiflask import APIBlueprint, EmptySchema
+from flask import Response, json, jsonify, request
+from marshmallow import ValidationError
+
+from emotions.drawing import STYLE
+
+from . import schemas
+from .feedback import record_feedback
+from .problems import Problem, invalid
+from .photos import analyser, annotated_uri, read_photo
+from .uploads import uploaded_photo
+
+FEEDBACK_BYTES = 4096
+KEPT_A_WHILE = "public, max-age=300"
+
+api = APIBlueprint("api", __name__, url_prefix="/api/v1", tag="API v1")
+
+
+@api.post("/image")
+@api.input(schemas.ImageOptions, location="query", arg_name="query", validation=False)  # documents; the form counts as well
+@api.output(schemas.ImageAnswer)
+@api.doc(summary="Read the faces of a picture", operation_id="readImage", responses=[400, 413, 415, 422])
+def image(query: dict) -> Response:
+    """A picture without faces is an answer (200, `faces: []`). Options count in the query and as form fields alike."""
+    options = image_options()
+    picture, result = read_photo(uploaded_photo(), options["detector"], options["landmarks"])
+    body = result.to_json()
+    if options["annotate"]:
+        body["image"] = annotated_uri(picture, result)
+    return jsonify(body)
+
+
+def json_body(view: Callable) -> Callable:
+    """Refuse a body that is long, not said to be JSON, or not JSON, each with its own code."""
+
+    @wraps(view)
+    def checked(*args, **kwargs):
+        request.max_content_length = FEEDBACK_BYTES
+        if not request.is_json:
+            raise Problem("unsupported_media_type", "Send JSON with a Content-Type of application/json.")
+        try:
+            json.loads(request.get_data())
+        except (ValueError, RecursionError):
+            raise Problem("invalid_json") from None
+        return view(*args, **kwargs)
+
+    return checked
+
+
+@api.post("/feedback")
+@json_body
+@api.input(schemas.Feedback, arg_name="feedback")
+@api.output(EmptySchema, status_code=204, description="Written down as one log line")
+@api.doc(summary="Say whether an answer was right", operation_id="sendFeedback", responses=[400, 403, 413, 415])
+def feedback(feedback: dict) -> str:
+    """One log line with these four values, no picture; refused where the server runs with FEEDBACK=0."""
+    record_feedback(feedback)
+    return ""
+
+
+@api.get("/models")
+@api.output(schemas.Models)
+@api.doc(summary="List the models with their licences", operation_id="listModels")
+def models() -> Response:
+    """The manifest's entries: name, role, version, licence, file and its sha256, temperature, thresholds, reliability."""
+    expressions = analyser().expressions
+    idle = [entry["name"] for entry in analyser().artefacts.entries("expression-head") if entry != expressions.head_entry]
+    entries = [entry | {"served": entry["name"] not in idle} for entry in analyser().artefacts.entries()]
+    return _kept_a_while({"models": entries})
+
+
+@api.get("/style")
+@api.output(schemas.Style)
+@api.doc(summary="Give the look of annotated pictures", operation_id="getStyle")
+def style() -> Response:
+    """The one table of colours, widths and label layout, by which a client can draw as the server does."""
+    return _kept_a_while(STYLE)
+
+
+def image_options() -> dict:
+    """Options from the query and the form, validated. Raises Problem."""
+    given = [*request.args.items(multi=True), *request.form.items(multi=True)]
+    options = {name: value for name, value in given if name != "file" or name in request.args}
+    names = [name for name, _ in given]
+    for name in options:
+        if names.count(name) > 1:
+            raise Problem("invalid_option", f"The option {name[:40]!r} is given more than once.")
+    schema = schemas.ImageOptions()
+    if unknown := [name for name in options if name not in schema.fields]:
+        raise Problem("unknown_option", f"There is no option {unknown[0][:40]!r}; there are {', '.join(schema.fields)}.")
+    try:
+        return schema.load(options)
+    except ValidationError as error:
+        raise invalid("invalid_option", error.messages) from None
+
+
+def _kept_a_while(body: dict) -> Response:
+    response = jsonify(body)
+    response.headers["Cache-Control"] = KEPT_A_WHILE
+    return response

@@ -1,0 +1,142 @@
+"""One shape for every error: RFC 9457 `application/problem+json` for programs, a page for people."""
+
+from __future__ import annotations
+
+import re
+from http import HTTPStatus
+from typing import Any
+
+from apiflask import APIFlask, HTTPError
+from flask import Response, g, json, render_template, request
+from werkzeug.exceptions import HTTPException
+
+from emotions import ImageError
+
+CATALOGUE: dict[str, tuple[int, str, str]] = {
+    "bad_request": (400, "Request not understood", "The request is not well-formed."),
+    "unknown_option": (400, "Unknown option", "An option has a name that this address does not know."),
+    "invalid_option": (400, "Option not understood", "An option has a value it does not take, or was given twice."),
+    "no_file": (400, "No file", "The request carries no file."),
+    "wrong_field": (400, "Wrong field name", "The picture was sent in a field that is not called 'file'."),
+    "too_many_files": (400, "Too many files", "The request carries more than one file."),
+    "invalid_json": (400, "Not valid JSON", "The body is not valid JSON."),
+    "invalid_body": (400, "Body not understood", "A field of the body is missing, unknown or out of range."),
+    "feedback_off": (403, "Feedback is off", "This server does not collect feedback."),
+    "not_found": (404, "Not found", "There is nothing at this address."),
+    "method_not_allowed": (405, "Method not allowed", "The method is not allowed here; the header Allow lists those that are."),
+    "file_too_large": (413, "File too large", "The upload is larger than 32 MB."),
+    "body_too_large": (413, "Request too large", "A text field or the body is too long, or there are too many fields."),
+    "too_many_pixels": (413, "Too many pixels", "The picture has more pixels than this server opens."),
+    "too_much_memory": (413, "Picture needs too much memory", "Opening the picture would take more memory than there is for one."),
+    "unsupported_media_type": (415, "Unsupported media type", "The body is of a type that this address does not take."),
+    "unsupported_image": (415, "Unsupported kind of picture", "The file is a picture of a format that is not read."),
+    "empty_file": (422, "Empty file", "The file has no content."),
+    "not_an_image": (422, "Not a picture", "The file is not a picture."),
+    "truncated_image": (422, "Damaged picture", "The picture is cut off or damaged."),
+    "internal_error": (500, "Something went wrong here", "The server failed; its log has the reason under the request id."),
+    "unavailable": (503, "Busy", "The server cannot take the request now; try again."),
+}
+"""Code -> status, title, meaning. The OpenAPI document carries this table, and a problem's `type` points into it."""
+
+TYPE = "/openapi.json#/components/x-problems/"
+MEDIA_TYPE = "application/problem+json"
+
+
+class Problem(Exception):
+    """An error as the client sees it; `code` is stable, and `status` and `title` follow from it unless given.
+
+    `extra`: further members of the JSON body, such as `errors` (option -> what is wrong with it).
+    """
+
+    def __init__(
+        self,
+        code: str,
+        detail: str | None = None,
+        *,
+        status: int | None = None,
+        title: str | None = None,
+        extra: dict[str, Any] | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> None:
+        known = CATALOGUE.get(code) or (status, HTTPStatus(status).phrase, HTTPStatus(status).description)
+        self.code = code
+        self.status = status or known[0]
+        self.title = title or known[1]
+        self.detail = detail or known[2]
+        self.extra = extra or {}
+        self.headers = headers or {}
+        super().__init__(self.detail)
+
+    def to_json(self) -> dict[str, Any]:
+        kind = TYPE + self.code if self.code in CATALOGUE else "about:blank"
+        head = {"type": kind, "title": self.title, "status": self.status, "detail": self.detail, "code": self.code}
+        return head | {"request_id": g.get("request_id")} | self.extra
+
+
+def register(app: APIFlask) -> None:
+    """Turn every error of the app, expected or not, into a problem."""
+    app.register_error_handler(Problem, respond)
+    app.register_error_handler(ImageError, lambda error: respond(from_image_error(error)))
+    app.register_error_handler(HTTPError, lambda error: respond(from_api_error(error)))
+    app.register_error_handler(HTTPException, lambda error: respond(from_http_error(error)))
+    app.register_error_handler(Exception, _unexpected)
+
+
+def respond(problem: Problem) -> Response:
+    """The problem as JSON, or as a page for whoever likes text/html better, outside of /api."""
+    g.problem = problem.code
+    if prefers_html():
+        response = Response(render_template("problem.html", problem=problem.to_json()), problem.status, mimetype="text/html")
+    else:
+        response = Response(json.dumps(problem.to_json()), problem.status, mimetype=MEDIA_TYPE)
+    response.headers.extend(problem.headers)
+    response.vary.add("Accept")
+    return response
+
+
+def prefers_html() -> bool:
+    """Whether a person reads the answer: `*/*` alone, as programs send it, means JSON."""
+    accepted = request.accept_mimetypes
+    return not request.path.startswith("/api/") and accepted["text/html"] > accepted[MEDIA_TYPE]
+
+
+def from_image_error(error: ImageError) -> Problem:
+    return Problem(error.code, str(error))
+
+
+def from_api_error(error: HTTPError) -> Problem:
+    """What APIFlask's validation of a JSON body raises: `detail` is {"json": {field: [messages]}}."""
+    errors = error.detail.get("json") if isinstance(error.detail, dict) else None
+    if not errors:
+        return Problem(_code_of(error.status_code), status=error.status_code, headers=dict(error.headers))
+    return invalid("invalid_body", errors)
+
+
+def invalid(code: str, errors: dict[str, list[str]] | list[str]) -> Problem:
+    """Marshmallow's messages as a problem: all of them in `errors`, and in words in `detail`."""
+    messages = errors if isinstance(errors, dict) else {"body": errors}
+    flat = {name: " ".join(map(str, texts)) if isinstance(texts, list) else str(texts) for name, texts in messages.items()}
+    return Problem(code, " ".join(f"{name}: {text}" for name, text in flat.items()), extra={"errors": flat})
+
+
+def from_http_error(error: HTTPException) -> Problem:
+    """What Flask and Werkzeug raise, for any status."""
+    headers = {name: value for name, value in error.get_headers() if name.lower() not in ("content-type", "content-length")}
+    detail = None
+    if error.code == 405:
+        detail = f"{request.method} is not allowed here; allowed: {headers.get('Allow', 'nothing')}."
+    return Problem(_code_of(error.code), detail, status=error.code, headers=headers)
+
+
+def _code_of(status: int) -> str:
+    if status == 413:  # Werkzeug says 413 too when a text field is over its own limit
+        length = request.content_length
+        whole = not request.is_json and (length is None or length > request.max_content_length)
+        return "file_too_large" if whole else "body_too_large"
+    special = {400: "bad_request", 500: "internal_error", 503: "unavailable"}
+    return special.get(status) or re.sub(r"\W+", "_", HTTPStatus(status).phrase.lower())
+
+
+def _unexpected(error: Exception) -> Response:
+    g.exception = error  # for the request's log line; the client learns the request id and nothing else
+    return respond(Problem("internal_error"))

@@ -1,0 +1,157 @@
+"""What the API takes and gives, as marshmallow schemas: validation, and the source of the OpenAPI document."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from apiflask import Schema
+from apiflask.fields import Boolean, Dict, Field, Float, Integer, List, Nested, String
+from apiflask.validators import OneOf, Range, Regexp
+from marshmallow import RAISE
+
+from emotions import EMOTIONS
+from emotions.faces import DETECTORS
+
+SWITCHES = {"true": True, "1": True, "false": False, "0": False}
+DOUBTS = ("turned", "small", "blurred", "low_confidence")
+SHARE = {"minimum": 0, "maximum": 1}
+
+
+class Switch(Field):
+    """true, false, 1 or 0 in a form or a query, and nothing else: `bool("false")` is true in too many services."""
+
+    default_error_messages = {"invalid": "Must be true, false, 1 or 0."}
+
+    def __init__(self, **options: Any) -> None:
+        options["metadata"] = {"type": "string", "enum": list(SWITCHES), "default": "false"} | options["metadata"]
+        super().__init__(load_default=False, **options)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **_: Any) -> bool:
+        if value not in SWITCHES:
+            raise self.make_error("invalid")
+        return SWITCHES[value]
+
+
+class Number(Float):
+    """A JSON number: marshmallow's Float takes "0.5" and true as well."""
+
+    def _validated(self, value: Any) -> float:
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise self.make_error("invalid", input=value)
+        return super()._validated(value)
+
+
+class Strict(Schema):
+    """A schema of input: a field that it does not list is an error."""
+
+    class Meta:
+        unknown = RAISE
+
+
+class ImageOptions(Strict):
+    annotate = Switch(metadata={"description": "Also give the picture with every face framed and named, at most 1,600 px."})
+    detector = String(
+        load_default="auto",
+        validate=OneOf(DETECTORS),
+        metadata={
+            "description": "`auto`: BlazeFace for photos, then its back-camera model if there was no face; `blazeface`: the "
+            "first alone; `haar`: OpenCV's cascade; `none`: the whole picture is one face."
+        },
+    )
+    landmarks = Switch(metadata={"description": "Also give the 468 points of Face Mesh for each face, where it finds them."})
+
+
+class Feedback(Strict):
+    shown = String(required=True, validate=OneOf(EMOTIONS), metadata={"description": "`emotion` as the answer gave it"})
+    said = String(required=True, validate=OneOf(EMOTIONS), metadata={"description": "what the person says it is"})
+    confidence = Number(required=True, validate=Range(0, 1), metadata={"description": "`confidence` as the answer gave it"})
+    model = String(
+        required=True,
+        validate=Regexp(r"^[A-Za-z0-9][A-Za-z0-9._/+ -]{0,99}\Z"),
+        metadata={"description": "the answer's `model`: name, space, version", "example": "vgg16/mixed 1.0.0"},
+    )
+
+
+class Box(Schema):
+    left = Integer(required=True, metadata={"description": "may be negative: a face may begin outside of the picture"})
+    top = Integer(required=True)
+    width = Integer(required=True)
+    height = Integer(required=True)
+
+
+Probabilities = Schema.from_dict({name: Float(required=True, metadata=SHARE) for name in EMOTIONS}, name="Probabilities")
+
+
+class Face(Schema):
+    id = Integer(required=True)
+    box = Nested(Box, required=True)
+    score = Float(required=True, allow_none=True, metadata=SHARE | {"description": "of the detector; null with detector=none"})
+    emotion = String(required=True, allow_none=True, validate=OneOf(EMOTIONS))
+    confidence = Float(required=True, metadata=SHARE | {"description": "calibrated probability of `emotion`"})
+    probabilities = Nested(Probabilities, required=True)
+    drawn = Float(required=True, allow_none=True, metadata=SHARE | {"description": "probability that the face is drawn, or null"})
+    unsure = String(required=True, allow_none=True, validate=OneOf(DOUBTS), metadata={"description": "why to doubt, or null"})
+    landmarks = List(List(Float()), metadata={"description": "[x, y] pairs, with landmarks=true, where they were found"})
+
+
+class Model(Schema):
+    name = String(required=True)
+    version = String(required=True)
+
+
+class Timing(Schema):
+    decode = Float(required=True)
+    detect = Float(required=True)
+    classify = Float(required=True)
+
+
+class ImageAnswer(Schema):
+    """Coordinates and sizes are pixels of the full-size upright picture."""
+
+    width = Integer(required=True)
+    height = Integer(required=True)
+    faces = List(Nested(Face), required=True, metadata={"description": "largest first; empty where no face was found"})
+    detector = String(required=True, metadata={"description": "the detector that answered"})
+    image = String(metadata={"description": "with annotate=true: the annotated picture as a data: URI"})
+    model = Nested(Model, required=True)
+    timing_ms = Nested(Timing, required=True, metadata={"description": "milliseconds"})
+
+
+class ModelEntry(Schema):
+    name = String(required=True)
+    role = String(required=True)
+    version = String(required=True)
+    licence = String(required=True)
+    file = String(required=True)
+    bytes = Integer(required=True)
+    sha256 = String(required=True)
+    input = Dict(required=True)
+    served = Boolean(required=True, metadata={"description": "whether answers of this server come from it"})
+
+
+class Models(Schema):
+    """Entries of the manifest, whole: fields beyond those listed depend on the role."""
+
+    models = List(Nested(ModelEntry), required=True)
+
+
+class Style(Schema):
+    """Colours, widths and label layout of the annotated picture, for who draws it alike."""
+
+    colours = Dict(keys=String(), values=String(), required=True)
+
+
+class Status(Schema):
+    status = String(required=True)
+
+
+class Problem(Schema):
+    """RFC 9457; `code` is stable, `type` points to its meaning in the OpenAPI document."""
+
+    type = String(required=True)
+    title = String(required=True)
+    status = Integer(required=True)
+    detail = String(required=True)
+    code = String(required=True)
+    request_id = String(required=True)
+    errors = Dict(keys=String(), values=String(), metadata={"description": "field or option -> what is wrong with it"})

@@ -1,0 +1,88 @@
+"""Everything that can be set from outside, in one table; README's table is printed from it: `python -m web.settings`."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?")
+LEVELS = ("debug", "info", "warning", "error")
+
+
+class SettingError(ValueError):
+    """An environment variable holds a value that its setting does not take; the message names it."""
+
+
+def _whole_number(low: int, high: int) -> Callable[[str], int]:
+    def parse(text: str) -> int:
+        if not text.isascii() or not text.isdigit() or not low <= int(text) <= high:
+            raise ValueError(f"a whole number from {low} to {high} is needed")
+        return int(text)
+
+    return parse
+
+
+def _switch(text: str) -> bool:
+    if text not in ("0", "1"):
+        raise ValueError("1 (on) or 0 (off) is needed")
+    return text == "1"
+
+
+def _origins(text: str) -> frozenset[str]:
+    origins = [origin.strip() for origin in text.split(",") if origin.strip()]
+    for origin in origins:
+        if not ORIGIN.fullmatch(origin):
+            raise ValueError(f"{origin!r} is not an origin such as https://example.org (in small letters, no path, no *)")
+    return frozenset(origins)
+
+
+def _level(text: str) -> int:
+    if text not in LEVELS:
+        raise ValueError(f"one of {', '.join(LEVELS)} is needed")
+    return logging.getLevelName(text.upper())
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One environment variable; `parse` gives its value or raises ValueError with what is needed."""
+
+    name: str
+    default: str
+    help: str
+    parse: Callable[[str], Any] = str
+
+
+SETTINGS: tuple[Setting, ...] = (
+    Setting("EXPRESSION_HEAD", "mixed", "Which expression head of the manifest answers: `mixed`, `ferplus` or `fer2013`."),
+    Setting("DECODE_MB", "120", "Megabytes that opening pictures may take at once; larger pictures are refused.", _whole_number(16, 65536)),
+    Setting("UPLOAD_MB", "64", "Megabytes of uploads held in memory at once; further uploads wait.", _whole_number(32, 65536)),
+    Setting("FEEDBACK", "1", "1: answers to “was this right?” become a log line each; 0: they are refused.", _switch),
+    Setting("CORS_ORIGINS", "", "Origins, separated by commas, whose pages may call the API; none by default.", _origins),
+    Setting("LOG_LEVEL", "info", "`debug`, `info`, `warning` (only refused and failed requests) or `error`.", _level),
+    Setting("GOOGLE_CLOUD_PROJECT", "", "Project whose traces the log lines join; App Engine sets it."),
+)  # fmt: skip
+
+
+def read_settings(environ: Mapping[str, str]) -> dict[str, Any]:
+    """Name -> parsed value of every setting; an empty variable counts as unset. Raises SettingError."""
+    values = {}
+    for setting in SETTINGS:
+        text = environ.get(setting.name, "").strip() or setting.default
+        try:
+            values[setting.name] = setting.parse(text)
+        except ValueError as error:
+            raise SettingError(f"{setting.name}={text}: {error}") from None
+    return values
+
+
+def markdown() -> str:
+    """The table of settings as README shows it."""
+    rows = [f"| `{setting.name}` | {f'`{setting.default}`' if setting.default else ''} | {setting.help} |" for setting in SETTINGS]
+    return "\n".join(["| variable | default | what it does |", "| --- | --- | --- |", *rows])
+
+
+if __name__ == "__main__":
+    print(markdown())

@@ -1,0 +1,101 @@
+"""The one picture that a request carries, kept in memory: nothing of it ever reaches a disk."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+from io import BytesIO
+
+from flask import Flask, Request, current_app, g, request
+from werkzeug.datastructures import FileStorage
+
+from emotions.images import MAX_BYTES
+
+from .problems import Problem
+
+MAX_PARTS = 20
+
+
+class MemoryRequest(Request):
+    """Werkzeug spools larger files to /tmp, which is memory too on App Engine: one copy in memory is less."""
+
+    max_form_parts = MAX_PARTS
+
+    def _get_file_stream(self, total_content_length, content_type, filename=None, content_length=None) -> BytesIO:
+        return BytesIO()
+
+
+class UploadBudget:
+    """Bytes of uploads that may be in memory at once; who comes later waits."""
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+        self.free = size
+        self._changed = threading.Condition()
+
+    def take(self, count: int) -> None:
+        with self._changed:
+            self._changed.wait_for(lambda: count <= self.free)
+            self.free -= count
+
+    def give_back(self, count: int) -> None:
+        with self._changed:
+            self.free += count
+            self._changed.notify_all()
+
+
+def register(app: Flask) -> None:
+    app.request_class = MemoryRequest
+    app.config["MAX_CONTENT_LENGTH"] = MAX_BYTES  # App Engine's own limit is the same
+    app.extensions["uploads"] = UploadBudget(app.config["UPLOAD_MB"] * 2**20)
+    app.before_request(reserve)
+    app.teardown_request(release)
+
+
+def reserve() -> None:
+    """Wait until the body fits the budget, before any of it is read; one of unknown length may be the longest."""
+    length = request.content_length
+    if length is None:
+        length = MAX_BYTES if request.environ.get("wsgi.input_terminated") and request.method == "POST" else 0
+    if length <= MAX_BYTES:  # a longer one is refused unread
+        current_app.extensions["uploads"].take(length)
+        g.reserved = length
+
+
+def release(_: BaseException | None) -> None:
+    current_app.extensions["uploads"].give_back(g.pop("reserved", 0))
+
+
+def uploaded_photo() -> bytes:
+    """The picture of a multipart field `file`, or of an image/* body. Raises Problem."""
+    if request.mimetype == "multipart/form-data":
+        return _from_form()
+    if request.mimetype.startswith("image/"):
+        body = BytesIO()
+        shutil.copyfileobj(request.stream, body)
+        return body.getvalue()  # shares the buffer, where request.get_data() would hold two copies
+    if not request.content_length and not request.mimetype:
+        raise Problem("no_file")
+    raise Problem(
+        "unsupported_media_type",
+        "Send the picture as multipart/form-data in a field called 'file', or its bytes alone with a Content-Type of image/*.",
+    )
+
+
+def _from_form() -> bytes:
+    files = [(name, file) for name, file in request.files.items(multi=True) if _filled(file)]
+    if len(files) > 1:
+        raise Problem("too_many_files", f"The request carries {len(files)} files; send one.")
+    if not files and "file" in request.form:
+        raise Problem("no_file", "The field 'file' holds text, not a file.")
+    if not files:
+        raise Problem("no_file")
+    name, file = files[0]
+    if name != "file":
+        raise Problem("wrong_field", f"The picture was sent in a field called {name[:40]!r}; the field must be called 'file'.")
+    return file.stream.getvalue()
+
+
+def _filled(file: FileStorage) -> bool:
+    """A browser sends an empty part without a file name where no file was chosen."""
+    return bool(file.filename) or file.stream.getbuffer().nbytes > 0
