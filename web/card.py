@@ -1,0 +1,64 @@
+"""The manifest's figures in the form the pages show: reliability, confusion shares, recall and precision."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from emotions import EMOTIONS
+
+TEST_SETS = {
+    "fer2013_test": "FER2013 test faces, original labels",
+    "fer2013_validation": "FER2013 validation faces, original labels",
+    "ferplus_test": "The same test faces, majority of the ten FER+ raters",
+    "ferplus_validation": "FER2013 validation faces, majority of the ten FER+ raters",
+}
+NUMBERS = {"accuracy": "Accuracy", "macro_f1": "Macro-F1", "ece": "Calibration error"}
+ENOUGH = 20
+"""Faces a bin needs before its accuracy is quoted: below, the share's standard error exceeds 10 points."""
+
+
+def reliability_of(confidence: float, bins: list[dict[str, Any]]) -> dict[str, Any] | None:
+    """The reliability bin that `confidence` (0..1) falls in; None if there is none or it holds too few faces."""
+    for entry in bins:
+        if entry["low"] <= confidence < entry["high"] or confidence == entry["high"] == 1:
+            return entry if entry["count"] >= ENOUGH else None
+    return None
+
+
+def confusion_shares(counts: list[list[int]]) -> list[dict[str, Any]]:
+    """Rows of a confusion matrix (7 x 7 counts, row = label, column = answer) as shares of the row's faces."""
+    return [
+        {"emotion": name, "shares": [count / max(sum(row), 1) for count in row]}
+        for name, row in zip(EMOTIONS, counts, strict=True)
+    ]
+
+
+def per_emotion(counts: list[list[int]]) -> list[dict[str, Any]]:
+    """Count of faces, recall and precision of each emotion; precision is None for one that was never answered."""
+    answered = [sum(column) for column in zip(*counts, strict=True)]
+    return [
+        {
+            "emotion": name,
+            "count": sum(row),
+            "recall": row[index] / max(sum(row), 1),
+            "precision": row[index] / answered[index] if answered[index] else None,
+        }
+        for index, (name, row) in enumerate(zip(EMOTIONS, counts, strict=True))
+    ]
+
+
+def head_card(entry: dict[str, Any]) -> dict[str, Any]:
+    """What `/about` shows of an expression head: only what its manifest entry holds."""
+    evaluations = [_evaluation(name, figures) for name, figures in entry.get("evaluation", {}).items()]
+    return {**entry, "evaluations": evaluations, "reliability": entry.get("reliability", [])}
+
+
+def _evaluation(name: str, figures: dict[str, Any]) -> dict[str, Any]:
+    confusion = figures.get("confusion")
+    return {
+        "title": TEST_SETS.get(name, name.replace("_", " ")),
+        "count": figures.get("count"),
+        "numbers": [(label, f"{100 * figures[key]:.1f} %") for key, label in NUMBERS.items() if key in figures],
+        "confusion": confusion and confusion_shares(confusion),
+        "per_emotion": confusion and per_emotion(confusion),
+    }

@@ -1,0 +1,120 @@
+"""Pages for people: the photo page and its result, the phone's share target, feedback without JavaScript, and the model card."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint, Response, current_app, redirect, render_template, request, url_for
+from marshmallow import ValidationError
+
+from emotions import EMOTIONS, Face
+from emotions.faces import DETECTORS
+from emotions.images import MAX_BYTES
+from emotions.labels import COLOURS, TITLES
+
+from . import schemas
+from .card import head_card, reliability_of
+from .feedback import record_feedback
+from .photos import analyser
+from .problems import Problem, invalid
+from .reading import read
+from .samples import SAMPLES, sample_bytes
+from .uploads import uploaded_photo
+
+pages = Blueprint("pages", __name__)
+
+
+@pages.get("/")
+def home() -> str:
+    """The form: choose, drop, paste or take a photo, or try a sample."""
+    return render_template("home.html")
+
+
+@pages.post("/")
+def result() -> str:
+    """The result page for a photo or a sample."""
+    name = request.form.get("sample")
+    photo = sample_bytes(name) if name else chosen_photo()
+    return render_template("result.html", reading=read(photo, chosen_detector()))
+
+
+@pages.post("/share")
+def share() -> str:
+    """What a phone's share sheet sends to (`share_target` of the web app manifest)."""
+    return render_template("result.html", reading=read(chosen_photo()))
+
+
+@pages.get("/share")
+def shared_before() -> Response:
+    """A phone that reopens its last page asks for this address without the photo."""
+    return redirect(url_for("pages.home"))
+
+
+@pages.post("/feedback")
+def feedback() -> str:
+    """The answer to "was this right?" from a browser without JavaScript."""
+    record_feedback(given_feedback())
+    return render_template("thanks.html")
+
+
+@pages.get("/about")
+def about() -> str:
+    """Model card, limits, uses and privacy."""
+    artefacts = analyser().artefacts
+    heads = [head_card(entry) for entry in artefacts.entries("expression-head")]
+    served = analyser().expressions.head_entry["name"]
+    heads.sort(key=lambda head: head["name"] != served)
+    return render_template("about.html", heads=heads, served=served, models=artefacts.entries())
+
+
+@pages.app_context_processor
+def shared() -> dict[str, Any]:
+    """What every template may use; error pages carry the form too, so it is the same everywhere."""
+    return {
+        "colours": COLOURS,
+        "emotions": EMOTIONS,
+        "titles": TITLES,
+        "samples": SAMPLES,
+        "feedback": current_app.config["FEEDBACK"],
+        "max_bytes": MAX_BYTES,
+        "max_megabytes": MAX_BYTES // 2**20,
+        "reliability_of": served_reliability,
+    }
+
+
+@pages.app_template_filter()
+def ranked(face: Face) -> list[tuple[str, float]]:
+    """(emotion, probability) pairs of a face, most likely first: with one face in view the eye looks for the answer."""
+    return sorted(zip(EMOTIONS, face.probabilities, strict=True), key=lambda pair: -pair[1])
+
+
+def served_reliability(confidence: float) -> dict[str, Any] | None:
+    """How often the served head was right on validation faces when it was about as sure as this."""
+    return reliability_of(confidence, analyser().expressions.head_entry.get("reliability", []))
+
+
+def chosen_photo() -> bytes:
+    """The form's file, with a word for people where none was chosen. Raises Problem."""
+    if not any(file.filename for file in request.files.values()):
+        raise Problem("no_file", "No photo was chosen. Choose one, or try a sample.")
+    return uploaded_photo()
+
+
+def chosen_detector() -> str:
+    """The form's way of finding faces. Raises Problem for one that does not exist."""
+    detector = request.form.get("detector", "auto")
+    if detector not in DETECTORS:
+        raise Problem("invalid_option", f"The detector must be one of {', '.join(DETECTORS)}.")
+    return detector
+
+
+def given_feedback() -> dict[str, Any]:
+    """The form's fields as the API would take them. Raises Problem."""
+    fields: dict[str, Any] = request.form.to_dict()
+    try:
+        fields["confidence"] = float(fields.get("confidence", ""))
+        return schemas.Feedback().load(fields)
+    except ValidationError as error:
+        raise invalid("invalid_feedback", error.messages) from None
+    except ValueError:
+        raise Problem("invalid_feedback", "The confidence must be a number.") from None

@@ -1,0 +1,37 @@
+"""The pictures to try with one click; static/samples/README.md tells where each comes from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from .problems import Problem
+
+STATIC = Path(__file__).resolve().parent.parent / "static"
+
+
+@dataclass(frozen=True)
+class Sample:
+    """`file` under static/; `width` and `height` in pixels, so that the page does not jump while they load."""
+
+    name: str
+    title: str
+    file: str
+    width: int
+    height: int
+
+
+SAMPLES: tuple[Sample, ...] = (
+    Sample("collins", "Eileen Collins, astronaut", "samples/collins.jpg", 512, 512),
+    Sample("obama", "Barack Obama, official portrait", "samples/obama.jpg", 512, 640),
+    Sample("angry", "An angry drawing", "samples/angry.png", 640, 640),
+    Sample("friends", "Four drawn faces", "samples/friends.png", 1000, 400),
+)
+
+
+def sample_bytes(name: str) -> bytes:
+    """The sample's file; a Problem for a name that is not in SAMPLES, so that no path comes from outside."""
+    for sample in SAMPLES:
+        if sample.name == name:
+            return (STATIC / sample.file).read_bytes()
+    raise Problem("invalid_option", f"There is no sample called {name[:40]!r}.")
