@@ -27,6 +27,32 @@ test: .venv-test/.installed .venv-train/.installed ## install what the tests nee
 rehearse: .venv-test/.installed ## start app.yaml's server inside App Engine's limits and send it real photos (as root)
 	$(TEST) -m scripts.rehearse
 
+# Data is not in the tree: name the archives once, the prepared faces are kept in data/.
+FACES ?= fer2013.zip
+VOTES ?= fer2013new.csv.gz
+CONFIG ?= scripts/configs/vgg16.toml
+RUN ?= runs/vgg16
+PRECISION ?=
+
+data/fer2013.npz: | .venv-test/.installed
+	$(TEST) -m scripts.prepare --faces $(FACES) --votes $(VOTES) --out $@
+
+train: data/fer2013.npz .venv-train/.installed ## train base and heads (FACES=, VOTES=: the archives; CONFIG=, RUN=)
+	$(TRAIN) -m scripts.train base --config $(CONFIG) --run $(RUN) $(addprefix --precision ,$(PRECISION))
+	$(TRAIN) -m scripts.train heads --run $(RUN)
+
+export: data/fer2013.npz .venv-train/.installed .venv-test/.installed ## put a finished run into models/ as VERSION=, measure it, write card and README
+	@test -n "$(VERSION)" || { echo 'Name the new version: make export VERSION=2.0.0' >&2; exit 1; }
+	$(TRAIN) -m scripts.export --run $(RUN) --version $(VERSION)
+	$(TEST) -m scripts.evaluate --run $(RUN)
+	$(TEST) -m scripts.readme
+
+verify-model: data/fer2013.npz .venv-test/.installed ## measure the published accuracy again from the shipped files
+	$(TEST) -m scripts.evaluate --verify
+
+readme: .venv-test/.installed ## write README's generated tables
+	$(TEST) -m scripts.readme
+
 # One recipe makes every environment: `$<` is its requirements file. The empty .installed is written last, so that an
 # installation that was cut short starts again, and a finished one costs nothing.
 .venv/.installed: requirements.txt
@@ -40,4 +66,4 @@ rehearse: .venv-test/.installed ## start app.yaml's server inside App Engine's l
 	@$(@D)/bin/python -m pip install --quiet --disable-pip-version-check -r $<
 	@touch $@
 
-.PHONY: help run test rehearse
+.PHONY: help run test rehearse train export verify-model readme

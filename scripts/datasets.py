@@ -63,6 +63,10 @@ class Faces:
     def where(self, mask: np.ndarray) -> Faces:
         return Faces(*(getattr(self, field)[mask] for field in self.__dataclass_fields__))
 
+    def majority(self) -> tuple[np.ndarray, np.ndarray]:
+        """FER+ truth: (N,) class ids, and the (N,) mask of rows where one emotion has more than half of all votes."""
+        return self.votes.argmax(axis=1), self.votes.max(axis=1) > self.raters / 2
+
     def save(self, path: Path) -> None:
         """Write .npz: no pickle, so that opening the file runs no code."""
         path.parent.mkdir(parents=True, exist_ok=True)

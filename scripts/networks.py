@@ -50,3 +50,42 @@ def vgg_base(depth: int = 16, size: int | None = None, name: str | None = None) 
         x = layers.MaxPooling2D(name=f"block{block}_pool")(x)
     features = layers.GlobalAveragePooling2D(name="features", dtype="float32")(x)
     return keras.Model(inputs, features, name=name or f"vgg{depth}")
+
+
+def folded(base: keras.Model, size: int) -> keras.Model:
+    """The same function as `base` at inference for (N, size, size, 1), each batch norm folded into its convolution.
+
+    With y = gamma (W x - mean) / sqrt(variance + eps) + beta: kernel W gamma / sqrt(...), bias beta - mean gamma / sqrt(...).
+    """
+    inputs = x = keras.Input((size, size, 1), name="pixels")
+    weights = {}
+    for layer in base.layers:
+        if isinstance(layer, layers.BatchNormalization):
+            gain = layer.gamma / ops.sqrt(layer.moving_variance + layer.epsilon)
+            conv = base.get_layer(layer.name.replace("norm", "conv"))
+            weights[conv.name] = (conv.kernel * gain, layer.beta - layer.moving_mean * gain)
+    for layer in base.layers[1:]:
+        if isinstance(layer, layers.Conv2D):
+            x = layers.Conv2D(layer.filters, layer.kernel_size, padding="same", activation="relu", name=layer.name)(x)
+        elif not isinstance(layer, (layers.BatchNormalization, layers.ReLU)):
+            x = type(layer).from_config({**layer.get_config(), "dtype": "float32"})(x)
+    model = keras.Model(inputs, x, name=f"{base.name}_folded")
+    for name, (kernel, bias) in weights.items():
+        model.get_layer(name).set_weights([ops.convert_to_numpy(kernel), ops.convert_to_numpy(bias)])
+    return model
+
+
+def dense_head(design: str, dropout: float = 0.5, features: int = 512, classes: int = 7) -> keras.Model:
+    """(N, features) -> (N, classes) logits. `original` is the project's first design; `linear` one layer; `hidden` between."""
+    inputs = x = keras.Input((features,), name="features")
+    if design == "original":
+        x = layers.Dropout(dropout)(layers.Dense(256, activation="relu")(x))
+        x = layers.Dense(128, activation="relu")(layers.Dense(128, activation="relu")(x))
+        x = layers.Dense(64, activation="relu")(layers.BatchNormalization()(x))
+    elif design == "hidden":
+        x = layers.Dropout(dropout)(layers.Dense(256, activation="relu")(layers.Dropout(dropout)(x)))
+    elif design == "linear":
+        x = layers.Dropout(dropout)(x)
+    else:
+        raise ValueError(f"design must be original, hidden or linear, not {design!r}")
+    return keras.Model(inputs, layers.Dense(classes, name="logits")(x), name=f"head_{design}")

@@ -22,21 +22,11 @@ from emotions.labels import EMOTIONS
 
 from .augment import Augment
 from .datasets import DatasetError, Faces
+from .heads import hard_targets, train_heads, vote_targets
 from .networks import vgg_base
 
-HEADS = ("fer2013", "ferplus")
-
-
-def targets(faces: Faces, smoothing: float) -> dict[str, np.ndarray]:
-    """Soft targets a head, (N, 7) float32 each.
-
-    `fer2013`: the original label, smoothed. `ferplus`: votes for the seven emotions as a share of all raters asked; a face
-    that half of them called unknown or no face thus counts half, and one that nobody was asked about not at all.
-    """
-    count = len(EMOTIONS)
-    hard = np.eye(count, dtype=np.float32)[faces.labels]
-    shares = faces.votes / np.maximum(faces.raters, 1)[:, None]
-    return {"fer2013": hard * (1 - smoothing) + smoothing / count, "ferplus": shares.astype(np.float32)}
+TRUTHS = ("fer2013", "ferplus")
+"""The two linear heads under which the base learns."""
 
 
 def sample(faces: Faces, count: int, seed: int) -> Faces:
@@ -51,7 +41,7 @@ def training_model(config: dict) -> tuple[keras.Model, keras.Model, Augment]:
     base = vgg_base(config["depth"], name=config["name"])
     pixels = keras.Input((config["size"], config["size"], 1), dtype="uint8")
     features = keras.layers.Dropout(config["loss"]["dropout"], dtype="float32")(base(augment(pixels)))
-    outputs = {name: keras.layers.Dense(len(EMOTIONS), dtype="float32", name=name)(features) for name in HEADS}
+    outputs = {name: keras.layers.Dense(len(EMOTIONS), dtype="float32", name=name)(features) for name in TRUTHS}
     return keras.Model(pixels, outputs), base, augment
 
 
@@ -66,9 +56,9 @@ def compile_model(model: keras.Model, config: dict, steps: int) -> None:
         rate, chosen["momentum"], nesterov=True, weight_decay=chosen["weight_decay"], clipnorm=chosen["clipnorm"]
     )
     optimiser.exclude_from_weight_decay(var_names=["bias", "beta", "gamma"])
-    losses = {name: keras.losses.CategoricalCrossentropy(from_logits=True) for name in HEADS}
+    losses = {name: keras.losses.CategoricalCrossentropy(from_logits=True) for name in TRUTHS}
     weights = {"fer2013": 1.0, "ferplus": config["loss"]["ferplus"]}
-    model.compile(optimiser, losses, loss_weights=weights, metrics={name: ["categorical_accuracy"] for name in HEADS})
+    model.compile(optimiser, losses, loss_weights=weights, metrics={name: ["categorical_accuracy"] for name in TRUTHS})
 
 
 def train_base(config: dict, run: Path, limit: int | None = None) -> None:
@@ -82,6 +72,7 @@ def train_base(config: dict, run: Path, limit: int | None = None) -> None:
     train, validation = faces.split("train"), faces.split("validation")
     if limit:
         train, validation = sample(train, limit, config["seed"]), sample(validation, limit, config["seed"])
+    smoothing = config["loss"]["smoothing"]
     model, base, augment = training_model(config)
     batch = config["optimiser"]["batch"]
     compile_model(model, config, steps=-(-len(train) // batch))
@@ -90,14 +81,15 @@ def train_base(config: dict, run: Path, limit: int | None = None) -> None:
         keras.callbacks.CSVLogger(run / "history.csv", append=True),
         keras.callbacks.TerminateOnNaN(),
     ]
+    held_out = {"fer2013": hard_targets(validation), "ferplus": vote_targets(validation)}
     first = 0
     for stage in config["stages"]:
         augment.crop = stage["crop"]
         model.train_function = None  # the traced function of the stage before has its crop built in
         model.fit(
-            train.pixels[..., None], targets(train, config["loss"]["smoothing"]),
+            train.pixels[..., None], {"fer2013": hard_targets(train, smoothing), "ferplus": vote_targets(train)},
             batch_size=batch, initial_epoch=first, epochs=first + stage["epochs"], callbacks=callbacks, verbose=2,
-            validation_data=(validation.pixels[..., None], targets(validation, 0.0)), validation_batch_size=128,
+            validation_data=(validation.pixels[..., None], held_out), validation_batch_size=128,
         )  # fmt: skip
         first += stage["epochs"]
     base.save(run / "base.keras")
@@ -107,17 +99,23 @@ def train_base(config: dict, run: Path, limit: int | None = None) -> None:
 
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=("base",))
+    parser.add_argument("what", choices=("base", "heads"))
     parser.add_argument("--config", type=Path, default=Path("scripts/configs/vgg16.toml"))
     parser.add_argument("--run", type=Path, default=Path("runs/vgg16"), help="folder of checkpoints and results")
     parser.add_argument("--precision", help="Keras dtype policy, such as mixed_bfloat16 (twice as fast with torch on new CPUs)")
     parser.add_argument("--limit", type=int, help="use only so many faces a split, to rehearse")
     options = parser.parse_args(arguments)
-    config = tomllib.loads(options.config.read_text())
-    config["precision"] = options.precision
     try:
-        train_base(config, options.run, options.limit)
-    except DatasetError as error:
+        if options.what == "base":
+            config = {**tomllib.loads(options.config.read_text()), "precision": options.precision}
+            train_base(config, options.run, options.limit)
+        else:
+            config = json.loads((options.run / "config.json").read_text())
+            faces = Faces.load(config["data"]["faces"])
+            if options.limit:
+                faces = sample(faces, options.limit, config["seed"])
+            train_heads(options.run, faces, config["loss"]["smoothing"], config["seed"])
+    except (DatasetError, FileNotFoundError) as error:
         parser.exit(1, f"{error}\n")
 
 

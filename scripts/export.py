@@ -1,0 +1,112 @@
+"""Export a finished run as LiteRT files with dynamic-range int8 weights, and enter them in the manifest.
+
+    KERAS_BACKEND=tensorflow python -m scripts.export --run runs/vgg16 --version 1.0.0
+
+Needs TensorFlow (its converter). Temperature and reliability are computed here on validation, from the exported files through
+the library's own code. A file that is there already is never overwritten: a new model takes a new version.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from emotions.artefacts import BUNDLED, Artefacts
+from emotions.expressions import ExpressionModel, softmax
+
+from .datasets import Faces
+from .heads import HEADS, fit_temperature
+from .manifest import put_entry
+from .metrics import reliability
+from .networks import folded
+
+LICENCE = "trained on FER2013 (released for research in the Kaggle challenge of 2013) and FER+ (MIT): research use"
+
+
+def to_litert(model: keras.Model, quantise: bool = True) -> bytes:
+    """A Keras model -> LiteRT bytes; `quantise` stores weights as int8 with a scale a channel (activations stay float32)."""
+    import tensorflow as tf
+
+    with tempfile.TemporaryDirectory() as folder:
+        model.export(folder, format="tf_saved_model", verbose=False)
+        converter = tf.lite.TFLiteConverter.from_saved_model(folder)
+        if quantise:
+            converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        return converter.convert()
+
+
+def truth_of(head: str, faces: Faces) -> tuple[np.ndarray, np.ndarray]:
+    """(class ids, mask of rows that count) that a head is calibrated against: the label it was taught."""
+    if head == "ferplus":
+        return faces.majority()
+    return faces.labels, np.ones(len(faces), bool)
+
+
+def quantisation_loss(exact: np.ndarray, logits: np.ndarray, truth: np.ndarray, counts: np.ndarray) -> dict[str, float]:
+    """Accuracies of float32 and int8 logits (N, 7) over the rows that count, and the share of same answers."""
+    before, after = exact.argmax(axis=1), logits.argmax(axis=1)
+    values = {"float32": before == truth, "int8": after == truth, "same_answers": before == after}
+    return {name: round(float(value[counts].mean()), 4) for name, value in values.items()}
+
+
+def export(run: Path, version: str, folder: Path) -> None:
+    """Write base and heads of `run` into `folder` as `version`; files of the versions that they replace go."""
+    config = json.loads((run / "config.json").read_text())
+    faces = Faces.load(config["data"]["faces"]).split("validation")
+    base_name, size = config["name"], config["size"]
+    before = _files(folder)
+    base = folded(keras.saving.load_model(run / "base.keras", compile=False), size)
+    common = {"version": version, "licence": LICENCE, "card": f"{base_name}-{version}.md"}
+    put_entry(folder, {
+        **common, "name": base_name, "role": "expression-base", "file": f"{base_name}-{version}.tflite",
+        "input": {"size": size, "channels": 1}, "output": base.output_shape[1], "parameters": base.count_params(),
+    }, to_litert(base))  # fmt: skip
+    floats = base.predict(faces.pixels[..., None], batch_size=128, verbose=0)
+    features = None
+    for name in HEADS:
+        head = keras.saving.load_model(run / f"head-{name}.keras", compile=False)
+        entry = {
+            **common, "name": name, "role": "expression-head", "file": f"{base_name}-{name}-{version}.tflite",
+            "base": base_name, "input": {"size": head.input_shape[1], "channels": 1}, "output": head.output_shape[1],
+            "parameters": head.count_params(), "temperature": 1.0, "thresholds": {},
+        }  # fmt: skip
+        put_entry(folder, entry, to_litert(head))
+        model = ExpressionModel(Artefacts(folder), name)
+        features = model.features(faces.pixels) if features is None else features
+        logits = model.logits(features)
+        exact = head.predict(floats, batch_size=1024, verbose=0)
+        truth, counts = truth_of(name, faces)
+        entry["temperature"] = round(fit_temperature(logits[counts], truth[counts]), 4)
+        entry["reliability"] = reliability(softmax(logits[counts], entry["temperature"]), truth[counts])
+        entry["quantisation"] = quantisation_loss(exact, logits, truth, counts)
+        put_entry(folder, entry, folder / entry["file"])
+        print(f"{name}: temperature {entry['temperature']}, {(folder / entry['file']).stat().st_size} bytes")
+
+
+    for name in before - _files(folder):
+        (folder / name).unlink(missing_ok=True)
+
+
+def _files(folder: Path) -> set[str]:
+    """Names of the files, cards included, that the manifest knows."""
+    if not (folder / "manifest.json").is_file():
+        return set()
+    return {entry[key] for entry in Artefacts(folder).entries() for key in ("file", "card") if entry.get(key)}
+
+
+def main(arguments: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--run", type=Path, default=Path("runs/vgg16"))
+    parser.add_argument("--version", required=True)
+    parser.add_argument("--models", type=Path, default=BUNDLED, help="folder of the manifest")
+    options = parser.parse_args(arguments)
+    export(options.run, options.version, options.models)
+
+
+if __name__ == "__main__":
+    main()

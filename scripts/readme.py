@@ -1,0 +1,76 @@
+"""Write README's generated tables between their markers, so that no figure in it is typed by hand: `make readme`."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+from emotions.artefacts import Artefacts
+from web.settings import markdown
+
+ROOT = Path(__file__).resolve().parent.parent
+CODE_LICENCES = (
+    ("Bootstrap's CSS", "`static/vendor/bootstrap/`", "MIT"),
+    ("Swagger UI", "`static/vendor/swagger-ui/`", "Apache-2.0"),
+)
+
+
+def accuracy(entries: list[dict[str, Any]]) -> str:
+    """A row a head, from the figures that `scripts.evaluate` put into the manifest."""
+    lines = [
+        "| head | FER2013 test, original labels | macro-F1 | calibration error | FER+ test, clear majority |",
+        "| --- | ---: | ---: | ---: | ---: |",
+    ]
+    for entry in entries:
+        labels, votes = entry["evaluation"]["fer2013_test"], entry["evaluation"]["ferplus_test"]
+        low, high = labels["interval"]
+        lines.append(
+            f"| `{entry['name']}` | **{labels['accuracy']:.1%}** ({low:.1%} to {high:.1%}) | {labels['macro_f1']:.3f} | "
+            f"{labels['ece']:.3f} | {votes['accuracy']:.1%} of {votes['count']:,} |"
+        )
+    return "\n".join(lines)
+
+
+def licences(entries: list[dict[str, Any]]) -> str:
+    """A row for everything in the tree that is not this project's code."""
+    lines = ["| what | where | licence |", "| --- | --- | --- |"]
+    lines += [f"| `{entry['name']}` {entry['version']} | `models/{entry['file']}` | {entry['licence']} |" for entry in entries]
+    lines += [f"| {what} | {where} | {licence} |" for what, where, licence in CODE_LICENCES]
+    lines.append("| sample pictures | [static/samples](static/samples/README.md) | public domain and CC0, each named there |")
+    return "\n".join(lines)
+
+
+def speed() -> str:
+    """The newest benchmark's summary: what stands between its own `summary` markers."""
+    reports = sorted((ROOT / "benchmarks").glob("20*.md"))
+    if not reports:
+        return "Not measured yet: `make bench`."
+    found = re.search(r"<!-- summary -->\n(.*?)\n<!-- /summary -->", reports[-1].read_text(), re.DOTALL)
+    return f"{found[1]}\n\nFrom [{reports[-1].name}](benchmarks/{reports[-1].name})." if found else ""
+
+
+def rendered(text: str) -> str:
+    """README's text with every generated part made anew."""
+    artefacts = Artefacts()
+    parts = {
+        "accuracy": accuracy(artefacts.entries("expression-head")),
+        "licences": licences(artefacts.entries()),
+        "settings": markdown(),
+        "speed": speed(),
+    }
+    for name, content in parts.items():
+        pattern = rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)"
+        text, count = re.subn(pattern, lambda match: match[1] + content.strip() + "\n" + match[2], text, flags=re.DOTALL)  # noqa: B023
+        if count != 1:
+            raise ValueError(f"README has {count} places for {name}")
+    return text
+
+
+def main() -> None:
+    path = ROOT / "README.md"
+    path.write_text(rendered(path.read_text()))
+
+
+if __name__ == "__main__":
+    main()

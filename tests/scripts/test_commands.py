@@ -1,0 +1,54 @@
+"""README's commands that rebuild the models, run in a copy of the tree on tiny data."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from test_training import CONFIG
+
+ROOT = Path(__file__).resolve().parents[2]
+README = (ROOT / "README.md").read_text()
+
+
+@pytest.fixture(scope="module")
+def tree(published, tmp_path_factory) -> Path:
+    """The files that git would commit, with the published data under the names that README uses."""
+    folder = tmp_path_factory.mktemp("tree")
+    listed = subprocess.run(["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True, check=True)
+    for name in listed.stdout.splitlines():
+        if (ROOT / name).is_file():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, folder / name)
+    shutil.copy(published[0], folder / "fer2013.zip")
+    subprocess.run(["gzip", "-c", str(published[1])], stdout=open(folder / "fer2013new.csv.gz", "wb"), check=True)
+    (folder / "tiny.toml").write_text(CONFIG.format(faces="data/fer2013.npz", last=1))
+    return folder
+
+
+def make(tree: Path, line: str, *options: str) -> str:
+    """A `make` line of README, with this interpreter in the place of the environments that it would install."""
+    python = f"TRAIN={sys.executable}", f"TEST={sys.executable}"
+    skip = [option for name in (".venv-train", ".venv-test") for option in ("-o", f"{name}/.installed")]
+    done = subprocess.run(["make", *line.split()[1:], *options, *python, *skip], cwd=tree, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def command(name: str) -> str:
+    return re.search(rf"^make {name}.*$", README, re.MULTILINE)[0]
+
+
+def test_train_export_and_verify(tree):
+    make(tree, command("train"), "CONFIG=tiny.toml")
+    make(tree, command("export"))
+    entries = json.loads((tree / "models" / "manifest.json").read_text())["models"]
+    assert {entry["version"] for entry in entries if entry["role"].startswith("expression")} == {"2.0.0"}
+    assert "2.0.0" in (tree / "models" / "vgg16-2.0.0.md").read_text()
+    assert "as published" in make(tree, command("verify-model"))

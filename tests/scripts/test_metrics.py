@@ -1,0 +1,38 @@
+"""Figures of merit against values worked out by hand."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from scripts import metrics
+
+
+def test_confusion_accuracy_and_f1():
+    matrix = metrics.confusion(np.array([0, 0, 1, 1, 2]), np.array([0, 1, 1, 1, 0]), classes=3)
+    assert matrix.tolist() == [[1, 1, 0], [0, 2, 0], [1, 0, 0]]
+    assert metrics.accuracy(matrix) == pytest.approx(0.6)
+    assert metrics.class_f1(matrix) == pytest.approx([0.5, 0.8, 0.0])
+    assert metrics.macro_f1(matrix) == pytest.approx(1.3 / 3)
+
+
+def test_calibration_error_is_the_mean_gap():
+    probabilities = np.array([[0.9, 0.1], [0.9, 0.1], [0.9, 0.1], [0.9, 0.1], [0.4, 0.6], [0.4, 0.6]])
+    truth = np.array([0, 0, 0, 1, 1, 0])  # three of four right at .9, one of two at .6
+    assert metrics.calibration_error(probabilities, truth) == pytest.approx((4 * 0.15 + 2 * 0.1) / 6)
+    assert [row["count"] for row in metrics.reliability(probabilities, truth)] == [2, 4]
+    assert metrics.calibration_error(np.eye(2), np.array([0, 1])) == 0  # a probability of 1 belongs to the last bin
+
+
+def test_cross_entropy_of_ids_and_of_shares():
+    probabilities = np.array([[0.5, 0.5], [0.25, 0.75]])
+    assert metrics.cross_entropy(probabilities, np.array([0, 1])) == pytest.approx(-(np.log(0.5) + np.log(0.75)) / 2)
+    assert metrics.cross_entropy(probabilities, np.array([[1.0, 0], [0, 1.0]])) == pytest.approx(
+        metrics.cross_entropy(probabilities, np.array([0, 1]))
+    )
+
+
+def test_interval_covers_the_mean_and_narrows():
+    few, many = np.tile([1, 1, 1, 0], 25), np.tile([1, 1, 1, 0], 2500)
+    low, high = metrics.interval(few)
+    assert low < 0.75 < high and high - low > 5 * np.subtract(*metrics.interval(many)[::-1])

@@ -1,0 +1,157 @@
+"""The road from faces to a served model, walked once on tiny data with the real network and the real converter."""
+
+from __future__ import annotations
+
+import csv
+import json
+
+import keras
+import numpy as np
+import pytest
+
+from emotions.artefacts import Artefacts
+from emotions.expressions import ExpressionModel, softmax
+from scripts import evaluate, export, train
+from scripts.augment import Augment
+from scripts.datasets import Faces
+from scripts.heads import HEADS, fit_temperature
+from scripts.networks import dense_head, folded, vgg_base
+
+CONFIG = """
+name = "vgg16"
+depth = 16
+size = 48
+seed = 1
+[data]
+faces = "{faces}"
+[[stages]]
+epochs = 1
+crop = 40
+[[stages]]
+epochs = {last}
+crop = 48
+[optimiser]
+peak = 0.01
+momentum = 0.9
+weight_decay = 5e-4
+clipnorm = 5.0
+warmup_epochs = 1
+batch = 28
+[loss]
+smoothing = 0.1
+dropout = 0.4
+ferplus = 1.0
+[augment]
+shift = 2.0
+rotation = 5.0
+scale = 0.05
+brightness = 0.1
+erase = 0.2
+"""
+
+
+@pytest.fixture(scope="module")
+def finished(prepared, tmp_path_factory):
+    """A run of two epochs, stopped after the first stage's end by its configuration and then gone on with."""
+    folder = tmp_path_factory.mktemp("run")
+    config = folder / "config.toml"
+    for last in (0, 1):
+        config.write_text(CONFIG.format(faces=prepared, last=last))
+        train.main(["base", "--config", str(config), "--run", str(folder / "run")])
+    train.main(["heads", "--run", str(folder / "run")])
+    return folder / "run"
+
+
+def test_a_stopped_run_goes_on_where_it_was(finished):
+    with open(finished / "history.csv") as stream:
+        epochs = [int(row["epoch"]) for row in csv.DictReader(stream)]
+    assert epochs == [0, 1]  # the second call did not repeat the first epoch
+    assert json.loads((finished / "config.json").read_text())["optimiser"]["peak"] == 0.01
+
+
+def test_export_serves_what_was_trained(finished, prepared, tmp_path):
+    export.export(finished, "9.9.9", tmp_path)
+    names = {path.name for path in tmp_path.iterdir()}
+    assert names == {"manifest.json", "vgg16-9.9.9.tflite", *(f"vgg16-{head}-9.9.9.tflite" for head in HEADS)}
+    validation = Faces.load(prepared).split("validation")
+    served = ExpressionModel(Artefacts(tmp_path), "mixed")
+    base = folded(keras.saving.load_model(finished / "base.keras", compile=False), 48)
+    exact = base.predict(validation.pixels[..., None], verbose=0)
+    features = served.features(validation.pixels)
+    assert np.corrcoef(exact.ravel(), features.ravel())[0, 1] > 0.99
+    head = keras.saving.load_model(finished / "head-mixed.keras", compile=False)
+    assert np.abs(served.logits(exact) - head.predict(exact, verbose=0)).max() < 0.1 * np.abs(exact).max()
+    with pytest.raises(ValueError, match="raise the version"):
+        export.export(_altered(finished, tmp_path), "9.9.9", tmp_path)
+
+
+def _altered(run, tmp_path):
+    """The run with another base: what must not replace a published file."""
+    other = tmp_path / "other"
+    other.mkdir()
+    for path in run.iterdir():
+        if path.is_file():
+            (other / path.name).write_bytes(path.read_bytes())
+    vgg_base(16, name="vgg16").save(other / "base.keras")
+    return other
+
+
+def test_figures_are_recomputed_and_a_false_one_is_noticed(finished, prepared, tmp_path, capsys):
+    export.export(finished, "1.0.0", tmp_path)
+    options = ["--faces", str(prepared), "--models", str(tmp_path), "--run", str(finished)]
+    evaluate.main(options)
+    card = (tmp_path / "vgg16-1.0.0.md").read_text()
+    published = Artefacts(tmp_path).entry("expression-head", "fer2013")["evaluation"]["fer2013_test"]
+    assert published["count"] == 14 and f"| 14 | {published['accuracy']:.2%} |" in card
+    evaluate.main([*options, "--verify"])
+    assert "as published" in capsys.readouterr().out
+    manifest = tmp_path / "manifest.json"
+    manifest.write_text(manifest.read_text().replace(f'"right": {published["right"]}', '"right": 9000'))
+    with pytest.raises(SystemExit) as stop:
+        evaluate.main([*options, "--verify"])
+    assert stop.value.code == 1
+
+
+def test_folding_batch_norm_changes_nothing():
+    keras.utils.set_random_seed(3)
+    base = vgg_base(16)
+    for layer in base.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            shapes = [weight.shape for weight in layer.get_weights()]
+            layer.set_weights([np.random.default_rng(4).uniform(0.5, 1.5, shape) for shape in shapes])
+    faces = np.random.default_rng(5).integers(0, 256, (3, 48, 48, 1)).astype(np.float32)
+    np.testing.assert_allclose(folded(base, 48).predict(faces, verbose=0), base.predict(faces, verbose=0), rtol=2e-3, atol=1e-4)
+
+
+def test_vgg16_has_the_published_number_of_weights():
+    # Keras applications' VGG16 without its top has 14,714,688 with three input channels; grey saves 2 * 9 * 64.
+    assert folded(vgg_base(16), 48).count_params() == 14_714_688 - 2 * 9 * 64
+
+
+@pytest.mark.parametrize("design", ["original", "hidden", "linear"])
+def test_heads_give_seven_logits(design):
+    head = dense_head(design)
+    assert head.output_shape == (None, 7) and not isinstance(head.layers[-1].activation, keras.layers.Softmax)
+
+
+def test_the_original_head_has_its_layers_in_order():
+    kinds = [type(layer).__name__ for layer in dense_head("original").layers[1:]]
+    assert kinds == ["Dense", "Dropout", "Dense", "Dense", "BatchNormalization", "Dense", "Dense"]
+
+
+def test_augmentation_keeps_faces_and_stays_in_range():
+    faces = np.tile(np.linspace(0, 255, 48, dtype=np.float32)[None, :, None, None], (16, 1, 48, 1))
+    augment = Augment(crop=40)
+    out = keras.ops.convert_to_numpy(augment(faces, training=True))
+    assert out.shape == (16, 40, 40, 1) and out.min() >= 0 and out.max() <= 255
+    assert np.abs(out[0] - out[1]).max() > 5  # each face is treated in its own way
+    assert np.array_equal(keras.ops.convert_to_numpy(augment(faces, training=False)), faces)
+    still = Augment(shift=0.0, rotation=0.0, scale=0.0, brightness=0.0, erase=0.0)
+    np.testing.assert_allclose(keras.ops.convert_to_numpy(still(faces, training=True)), faces, atol=0.01)  # or its mirror image
+
+
+def test_temperature_undoes_overconfidence():
+    random = np.random.default_rng(0)
+    logits = random.normal(0, 1, (4000, 7))
+    truth = np.array([random.choice(7, p=row) for row in softmax(logits)])
+    assert fit_temperature(logits * 2, truth) == pytest.approx(2.0, rel=0.1)

@@ -1,0 +1,66 @@
+"""Model files are checked before use, and what is wrong is said by name."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import pytest
+
+from emotions.artefacts import BUNDLED, ArtefactError, Artefacts
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A copy of the heads and their manifest that a test may damage."""
+    manifest = json.loads((BUNDLED / "manifest.json").read_text())
+    manifest["models"] = [entry for entry in manifest["models"] if entry["role"] == "expression-head"]
+    (tmp_path / "manifest.json").write_text(json.dumps(manifest))
+    for entry in manifest["models"]:
+        shutil.copy(BUNDLED / entry["file"], tmp_path)
+    return tmp_path
+
+
+def test_the_bundled_models_are_as_the_manifest_says():
+    Artefacts().verify()
+    files = {entry["file"] for entry in Artefacts().entries()}
+    assert files == {path.name for path in BUNDLED.glob("*.tflite")}, "every model file has an entry and the other way round"
+    for entry in Artefacts().entries():
+        assert entry["licence"] and {"size", "channels"} <= set(entry["input"])
+
+
+def test_expression_models_fit_in_16_mb():
+    assert sum(entry["bytes"] for entry in Artefacts().entries() if entry["role"].startswith("expression")) <= 16 * 2**20
+
+
+def test_a_damaged_file_is_named(folder):
+    entry = Artefacts(folder).entries()[0]
+    data = bytearray((folder / entry["file"]).read_bytes())
+    data[100] ^= 1
+    (folder / entry["file"]).write_bytes(data)
+    with pytest.raises(ArtefactError, match=f"{entry['file']} is damaged.*restore"):
+        Artefacts(folder).verify()
+
+
+def test_a_missing_file_is_named(folder):
+    entry = Artefacts(folder).entries()[-1]
+    (folder / entry["file"]).unlink()
+    with pytest.raises(ArtefactError, match=f"{entry['file']}.*restore"):
+        Artefacts(folder).verify()
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [(None, "manifest.json is missing"), ("{", "not valid JSON"), ('{"schema": 99, "models": []}', "has schema 99")],
+)
+def test_a_manifest_that_cannot_be_used(folder, content, message):
+    (folder / "manifest.json").unlink()
+    if content is not None:
+        (folder / "manifest.json").write_text(content)
+    with pytest.raises(ArtefactError, match=message):
+        Artefacts(folder).verify()
+
+
+def test_an_unknown_head_lists_those_there_are(folder):
+    with pytest.raises(ArtefactError, match="no expression-head called 'fer'.*fer2013"):
+        Artefacts(folder).entry("expression-head", "fer")

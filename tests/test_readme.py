@@ -1,0 +1,119 @@
+"""README is run, not believed: every code block of it, and its generated tables against what generates them."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from scripts.readme import rendered
+
+ROOT = Path(__file__).resolve().parent.parent
+README = (ROOT / "README.md").read_text()
+BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
+LINES = [line for language, block in BLOCKS if language == "bash" for line in block.splitlines()]
+ELSEWHERE = {
+    "make test": "it runs this test",
+    "make rehearse": "tests/test_rehearsal.py",
+    "make bench": "tests/test_bench.py",
+    "make verify-model": "tests/scripts/test_commands.py",
+    "make train": "tests/scripts/test_commands.py",
+    "make export": "tests/scripts/test_commands.py",
+    "gcloud app deploy": "needs a project of Google's; tests/test_appengine.py reads app.yaml with Google's parser",
+}
+"""Commands that are run by another test, and which: here it is only checked that make knows them."""
+
+
+@pytest.fixture(scope="module")
+def server():
+    """`make run`, as README says, on a free port; gives the port and what it printed once the test is over."""
+    with socket.socket() as place:
+        place.bind(("127.0.0.1", 0))
+        port = place.getsockname()[1]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
+    process = subprocess.Popen(
+        ["make", "run", f"PORT={port}"], cwd=ROOT, env=environment, text=True, start_new_session=True, stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )  # fmt: skip
+    try:
+        for _ in range(600):
+            assert process.poll() is None, process.stdout.read()
+            try:
+                urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=5).close()
+                break
+            except OSError:
+                time.sleep(0.5)
+        yield port, process
+    finally:
+        os.killpg(process.pid, signal.SIGTERM)
+        process.wait(20)
+        process.stdout.close()
+
+
+def run(command: list[str]) -> str:
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.mark.parametrize("block", [block for language, block in BLOCKS if language == "python"])
+def test_python_blocks(block, server):
+    out = run([sys.executable, "-c", block.replace("8080", str(server[0]))])
+    assert re.search(r"\b(anger|disgust|fear|happy|neutral|sad|surprise)\b", out)
+
+
+@pytest.mark.parametrize("line", LINES)
+def test_commands(line, server):
+    if line == "make run":
+        return  # the fixture is that command
+    if line.startswith("curl "):
+        answer = json.loads(run(["bash", "-c", line.replace("8080", str(server[0])).replace("curl ", "curl -sS ")]))
+        assert len(answer["faces"]) == 1
+        return
+    assert any(line.startswith(known) for known in ELSEWHERE), f"nothing runs README's command: {line}"
+    if line.startswith("make "):
+        run(["make", "--dry-run", *line.split()[1:]])
+
+
+@pytest.mark.parametrize("block", [block for language, block in BLOCKS if language == "json"])
+def test_the_answer_shown_has_the_real_one_s_fields(block, server):
+    shown = json.loads(block)
+    photo = (ROOT / "static" / "samples" / "obama.jpg").read_bytes()
+    request = urllib.request.Request(
+        f"http://127.0.0.1:{server[0]}/api/v1/image?annotate=true", photo, {"Content-Type": "image/jpeg"}
+    )
+    with urllib.request.urlopen(request, timeout=30) as stream:
+        real = json.load(stream)
+    assert set(shown) == set(real) and set(shown["faces"][0]) == set(real["faces"][0])
+    assert set(shown["timing_ms"]) == set(real["timing_ms"]) and set(shown["model"]) == set(real["model"])
+
+
+def test_the_log_query_finds_feedback(client, capsys):
+    (query,) = [block for language, block in BLOCKS if language == "text"]
+    body = {"shown": "happy", "said": "neutral", "confidence": 0.7, "model": "vgg16/mixed 1.0.0"}
+    assert client.post("/api/v1/feedback", json=body).status_code == 204
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    (line,) = [line for line in lines if line.get("event") == re.search(r'event="(\w+)"', query)[1]]
+    assert line["shown"] != line["said"] and set(re.findall(r"jsonPayload\.(\w+)", query)) <= set(line)
+
+
+def test_generated_tables_are_current():
+    assert rendered(README) == README, "run `make readme`"
+
+
+def test_links_lead_somewhere():
+    for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", README):
+        assert (ROOT / target).exists(), target
+
+
+def test_other_blocks_are_none():
+    assert {language for language, _ in BLOCKS} <= {"bash", "python", "json", "text"}
