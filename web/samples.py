@@ -24,8 +24,8 @@ class Sample:
 SAMPLES: tuple[Sample, ...] = (
     Sample("collins", "Eileen Collins, astronaut", "samples/collins.jpg", 512, 512),
     Sample("obama", "Barack Obama, official portrait", "samples/obama.jpg", 512, 640),
-    Sample("angry", "An angry drawing", "samples/angry.png", 640, 640),
-    Sample("friends", "Four drawn faces", "samples/friends.png", 1000, 400),
+    Sample("angry", "An angry drawing", "samples/angry.png", 640, 480),
+    Sample("friends", "Four drawn faces", "samples/friends.png", 880, 480),
 )
 
 
