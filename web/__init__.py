@@ -13,7 +13,6 @@ from emotions import Analyser, Artefacts
 from emotions.images import set_decode_budget
 
 from . import logs, openapi, problems, security, uploads
-from .settings import read_settings
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -23,6 +22,8 @@ def create_app(settings: Mapping[str, Any] | None = None, artefacts: Artefacts |
 
     Raises SettingError for a bad variable and ArtefactError for a model file that is missing or damaged.
     """
+    from .settings import read_settings  # here, so that `python -m web.settings` does not find it imported already
+
     app = APIFlask(
         __name__,
         title="Emotion Detector",

@@ -19,6 +19,12 @@ from .uploads import uploaded_photo
 
 FEEDBACK_BYTES = 4096
 KEPT_A_WHILE = "public, max-age=300"
+PICTURE_PROBLEMS = (
+    "unknown_option", "invalid_option", "no_file", "wrong_field", "too_many_files", "file_too_large", "body_too_large",
+    "too_many_pixels", "too_much_memory", "unsupported_media_type", "unsupported_image", "empty_file", "not_an_image",
+    "truncated_image", "busy",
+)  # fmt: skip
+FEEDBACK_PROBLEMS = ("invalid_json", "invalid_body", "feedback_off", "body_too_large", "unsupported_media_type")
 
 api = APIBlueprint("api", __name__, url_prefix="/api/v1", tag="API v1")
 
@@ -26,9 +32,12 @@ api = APIBlueprint("api", __name__, url_prefix="/api/v1", tag="API v1")
 @api.post("/image")
 @api.input(schemas.ImageOptions, location="query", arg_name="query", validation=False)  # documents; the form counts as well
 @api.output(schemas.ImageAnswer)
-@api.doc(summary="Read the faces of a picture", operation_id="readImage", responses=[400, 413, 415, 422])
+@api.doc(summary="Read the faces of a picture", operation_id="readImage", extensions={"x-problems": PICTURE_PROBLEMS})
 def image(query: dict) -> Response:
-    """A picture without faces is an answer (200, `faces: []`). Options count in the query and as form fields alike."""
+    """A picture without faces is an answer (200, `faces: []`).
+
+    Options count in the query and as form fields alike; the form's win where both have one.
+    """
     options = image_options()
     picture, result = read_photo(uploaded_photo(), options["detector"], options["landmarks"])
     body = result.to_json()
@@ -58,7 +67,7 @@ def json_body(view: Callable) -> Callable:
 @json_body
 @api.input(schemas.Feedback, arg_name="feedback")
 @api.output(EmptySchema, status_code=204, description="Written down as one log line")
-@api.doc(summary="Say whether an answer was right", operation_id="sendFeedback", responses=[400, 403, 413, 415])
+@api.doc(summary="Say whether an answer was right", operation_id="sendFeedback", extensions={"x-problems": FEEDBACK_PROBLEMS})
 def feedback(feedback: dict) -> str:
     """One log line with these four values, no picture; refused where the server runs with FEEDBACK=0."""
     record_feedback(feedback)
@@ -85,18 +94,19 @@ def style() -> Response:
 
 
 def image_options() -> dict:
-    """Options from the query and the form, validated. Raises Problem."""
-    given = [*request.args.items(multi=True), *request.form.items(multi=True)]
-    options = {name: value for name, value in given if name != "file" or name in request.args}
-    names = [name for name, _ in given]
-    for name in options:
-        if names.count(name) > 1:
-            raise Problem("invalid_option", f"The option {name[:40]!r} is given more than once.")
+    """Options from the query and the form, validated; the form's count where both have one. Raises Problem."""
+    given = {}
+    for source in (request.args, request.form):
+        for name, values in source.lists():
+            if len(values) > 1:
+                raise Problem("invalid_option", f"The option {name[:40]!r} is given more than once.")
+            if source is request.args or name != "file":  # text in the field of the picture is the upload's business
+                given[name] = values[0]
     schema = schemas.ImageOptions()
-    if unknown := [name for name in options if name not in schema.fields]:
+    if unknown := [name for name in given if name not in schema.fields]:
         raise Problem("unknown_option", f"There is no option {unknown[0][:40]!r}; there are {', '.join(schema.fields)}.")
     try:
-        return schema.load(options)
+        return schema.load(given)
     except ValidationError as error:
         raise invalid("invalid_option", error.messages) from None
 

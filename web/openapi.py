@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-from apiflask import APIFlask
+from apiflask import APIFlask, Schema
+from apispec import APISpec
+from apispec.ext.marshmallow import MarshmallowPlugin
 from flask import Blueprint, render_template
 
 from . import schemas
@@ -31,37 +34,36 @@ def configure(app: APIFlask) -> None:
     app.config.update(
         DESCRIPTION=DESCRIPTION,
         SERVERS=[{"url": "/"}],  # relative: the document is made once and must not depend on who asked first
-        TAGS=[{"name": "API v1"}],
-        HTTP_ERROR_SCHEMA=schemas.Problem,
-        AUTO_VALIDATION_ERROR_RESPONSE=False,  # each view lists its statuses
+        AUTO_VALIDATION_ERROR_RESPONSE=False,  # each view lists its problems
     )
     app.spec_processor(mend)
     app.register_blueprint(docs)
 
 
 def mend(spec: dict[str, Any]) -> dict[str, Any]:
-    """What APIFlask leaves out or calls by a wrong name: the errors' media type, required bodies, the picture's body."""
+    """What APIFlask leaves out or calls by a wrong name: the problems, required bodies, the picture's body."""
+    spec["components"]["schemas"]["Problem"] = _json_schema(schemas.Problem)
     spec["components"]["x-problems"] = {
         code: {"status": status, "title": title, "description": meaning} for code, (status, title, meaning) in CATALOGUE.items()
     }
     for path in spec["paths"].values():
         for operation in path.values():
-            _mend_operation(operation)
+            if "requestBody" in operation:
+                operation["requestBody"]["required"] = True
+            operation["responses"] |= problem_responses(operation.pop("x-problems", ()))
     image = spec["paths"]["/api/v1/image"]["post"]
     image["requestBody"] = picture_body({option["name"]: option["schema"] for option in image["parameters"]})
     return spec
 
 
-def _mend_operation(operation: dict[str, Any]) -> None:
-    if "requestBody" in operation:
-        operation["requestBody"]["required"] = True
-    problem = {"schema": {"$ref": "#/components/schemas/Problem"}}
-    operation["responses"]["default"] = {"description": "Any other error", "content": {MEDIA_TYPE: problem}}
-    for status, response in operation["responses"].items():
-        if status[0] in "45":
-            codes = [code for code, known in CATALOGUE.items() if str(known[0]) == status]
-            response["description"] = "; ".join(f"`{code}`: {CATALOGUE[code][2]}" for code in codes)
-            response["content"] = {MEDIA_TYPE: problem}
+def problem_responses(codes: Sequence[str]) -> dict[str, Any]:
+    """One response for each status among the problems `codes`, and one for whatever else may happen."""
+    content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    responses = {}
+    for status in sorted({CATALOGUE[code][0] for code in codes}):
+        lines = [f"- `{code}`: {CATALOGUE[code][2]}" for code in codes if CATALOGUE[code][0] == status]
+        responses[str(status)] = {"description": "\n".join(lines), "content": content}
+    return responses | {"default": {"description": "Any other problem", "content": content}}
 
 
 def picture_body(options: dict[str, Any]) -> dict[str, Any]:
@@ -75,3 +77,9 @@ def picture_body(options: dict[str, Any]) -> dict[str, Any]:
     }
     raw = {"type": "string", "format": "binary"}
     return {"required": True, "content": {"multipart/form-data": {"schema": form}, "image/*": {"schema": raw}}}
+
+
+def _json_schema(schema: type[Schema]) -> dict[str, Any]:
+    alone = APISpec("", "", "3.1.0", plugins=[MarshmallowPlugin()])
+    alone.components.schema("It", schema=schema)
+    return alone.to_dict()["components"]["schemas"]["It"]

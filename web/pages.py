@@ -9,7 +9,7 @@ from marshmallow import ValidationError
 
 from emotions import EMOTIONS, Face
 from emotions.faces import DETECTORS
-from emotions.images import MAX_BYTES
+from emotions.images import MAX_FILE
 from emotions.labels import COLOURS, TITLES
 
 from . import schemas
@@ -76,8 +76,8 @@ def shared() -> dict[str, Any]:
         "titles": TITLES,
         "samples": SAMPLES,
         "feedback": current_app.config["FEEDBACK"],
-        "max_bytes": MAX_BYTES,
-        "max_megabytes": MAX_BYTES // 2**20,
+        "max_bytes": MAX_FILE,
+        "max_megabytes": MAX_FILE // 2**20,
         "reliability_of": served_reliability,
     }
 

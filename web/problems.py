@@ -34,7 +34,7 @@ CATALOGUE: dict[str, tuple[int, str, str]] = {
     "not_an_image": (422, "Not a picture", "The file is not a picture."),
     "truncated_image": (422, "Damaged picture", "The picture is cut off or damaged."),
     "internal_error": (500, "Something went wrong here", "The server failed; its log has the reason under the request id."),
-    "unavailable": (503, "Busy", "The server cannot take the request now; try again."),
+    "busy": (503, "Busy", "Other pictures hold the memory; try again in a moment."),
 }
 """Code -> status, title, meaning. The OpenAPI document carries this table, and a problem's `type` points into it."""
 
@@ -62,7 +62,7 @@ class Problem(Exception):
         self.code = code
         self.status = status or known[0]
         self.title = title or known[1]
-        self.detail = detail or known[2]
+        self.detail = detail or known[2] or f"{known[1]}."
         self.extra = extra or {}
         self.headers = headers or {}
         super().__init__(self.detail)
@@ -97,11 +97,11 @@ def respond(problem: Problem) -> Response:
 def prefers_html() -> bool:
     """Whether a person reads the answer: `*/*` alone, as programs send it, means JSON."""
     accepted = request.accept_mimetypes
-    return not request.path.startswith("/api/") and accepted["text/html"] > accepted[MEDIA_TYPE]
+    return not request.path.startswith("/api/") and accepted["text/html"] > max(accepted[MEDIA_TYPE], accepted["application/json"])
 
 
 def from_image_error(error: ImageError) -> Problem:
-    return Problem(error.code, str(error))
+    return Problem(error.code, str(error), headers={"Retry-After": "5"} if error.code == "busy" else None)
 
 
 def from_api_error(error: HTTPError) -> Problem:
@@ -133,7 +133,7 @@ def _code_of(status: int) -> str:
         length = request.content_length
         whole = not request.is_json and (length is None or length > request.max_content_length)
         return "file_too_large" if whole else "body_too_large"
-    special = {400: "bad_request", 500: "internal_error", 503: "unavailable"}
+    special = {400: "bad_request", 500: "internal_error", 503: "busy"}
     return special.get(status) or re.sub(r"\W+", "_", HTTPStatus(status).phrase.lower())
 
 

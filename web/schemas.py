@@ -7,7 +7,7 @@ from typing import Any
 from apiflask import Schema
 from apiflask.fields import Boolean, Dict, Field, Float, Integer, List, Nested, String
 from apiflask.validators import OneOf, Range, Regexp
-from marshmallow import RAISE
+from marshmallow import INCLUDE, RAISE
 
 from emotions import EMOTIONS
 from emotions.faces import DETECTORS
@@ -48,6 +48,13 @@ class Strict(Schema):
         unknown = RAISE
 
 
+class Open(Schema):
+    """A schema of output, to which fields may be added without a new version of the API."""
+
+    class Meta:
+        unknown = INCLUDE
+
+
 class ImageOptions(Strict):
     annotate = Switch(metadata={"description": "Also give the picture with every face framed and named, at most 1,600 px."})
     detector = String(
@@ -67,22 +74,22 @@ class Feedback(Strict):
     confidence = Number(required=True, validate=Range(0, 1), metadata={"description": "`confidence` as the answer gave it"})
     model = String(
         required=True,
-        validate=Regexp(r"^[A-Za-z0-9][A-Za-z0-9._/+ -]{0,99}\Z"),
+        validate=Regexp(r"^[A-Za-z0-9][A-Za-z0-9._/+ -]{0,99}$(?!\n)"),  # Python's $ alone lets a last newline pass
         metadata={"description": "the answer's `model`: name, space, version", "example": "vgg16/mixed 1.0.0"},
     )
 
 
-class Box(Schema):
+class Box(Open):
     left = Integer(required=True, metadata={"description": "may be negative: a face may begin outside of the picture"})
     top = Integer(required=True)
     width = Integer(required=True)
     height = Integer(required=True)
 
 
-Probabilities = Schema.from_dict({name: Float(required=True, metadata=SHARE) for name in EMOTIONS}, name="Probabilities")
+Probabilities = Open.from_dict({name: Float(required=True, metadata=SHARE) for name in EMOTIONS}, name="Probabilities")
 
 
-class Face(Schema):
+class Face(Open):
     id = Integer(required=True)
     box = Nested(Box, required=True)
     score = Float(required=True, allow_none=True, metadata=SHARE | {"description": "of the detector; null with detector=none"})
@@ -94,18 +101,18 @@ class Face(Schema):
     landmarks = List(List(Float()), metadata={"description": "[x, y] pairs, with landmarks=true, where they were found"})
 
 
-class Model(Schema):
+class Model(Open):
     name = String(required=True)
     version = String(required=True)
 
 
-class Timing(Schema):
+class Timing(Open):
     decode = Float(required=True)
     detect = Float(required=True)
     classify = Float(required=True)
 
 
-class ImageAnswer(Schema):
+class ImageAnswer(Open):
     """Coordinates and sizes are pixels of the full-size upright picture."""
 
     width = Integer(required=True)
@@ -117,7 +124,7 @@ class ImageAnswer(Schema):
     timing_ms = Nested(Timing, required=True, metadata={"description": "milliseconds"})
 
 
-class ModelEntry(Schema):
+class ModelEntry(Open):
     name = String(required=True)
     role = String(required=True)
     version = String(required=True)
@@ -129,23 +136,23 @@ class ModelEntry(Schema):
     served = Boolean(required=True, metadata={"description": "whether answers of this server come from it"})
 
 
-class Models(Schema):
+class Models(Open):
     """Entries of the manifest, whole: fields beyond those listed depend on the role."""
 
     models = List(Nested(ModelEntry), required=True)
 
 
-class Style(Schema):
+class Style(Open):
     """Colours, widths and label layout of the annotated picture, for who draws it alike."""
 
     colours = Dict(keys=String(), values=String(), required=True)
 
 
-class Status(Schema):
+class Status(Open):
     status = String(required=True)
 
 
-class Problem(Schema):
+class Problem(Open):
     """RFC 9457; `code` is stable, `type` points to its meaning in the OpenAPI document."""
 
     type = String(required=True)

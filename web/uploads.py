@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import shutil
-import threading
+from contextlib import ExitStack
 from io import BytesIO
 
 from flask import Flask, Request, current_app, g, request
 from werkzeug.datastructures import FileStorage
 
-from emotions.images import MAX_BYTES
+from emotions.images import MAX_FILE, Budget
 
 from .problems import Problem
 
@@ -25,45 +25,27 @@ class MemoryRequest(Request):
         return BytesIO()
 
 
-class UploadBudget:
-    """Bytes of uploads that may be in memory at once; who comes later waits."""
-
-    def __init__(self, size: int) -> None:
-        self.size = size
-        self.free = size
-        self._changed = threading.Condition()
-
-    def take(self, count: int) -> None:
-        with self._changed:
-            self._changed.wait_for(lambda: count <= self.free)
-            self.free -= count
-
-    def give_back(self, count: int) -> None:
-        with self._changed:
-            self.free += count
-            self._changed.notify_all()
-
-
 def register(app: Flask) -> None:
     app.request_class = MemoryRequest
-    app.config["MAX_CONTENT_LENGTH"] = MAX_BYTES  # App Engine's own limit is the same
-    app.extensions["uploads"] = UploadBudget(app.config["UPLOAD_MB"] * 2**20)
+    app.config["MAX_CONTENT_LENGTH"] = MAX_FILE  # App Engine's own limit is the same
+    app.extensions["uploads"] = Budget(app.config["UPLOAD_MB"] * 2**20)
     app.before_request(reserve)
     app.teardown_request(release)
 
 
 def reserve() -> None:
-    """Wait until the body fits the budget, before any of it is read; one of unknown length may be the longest."""
+    """Wait until the body fits the budget, before any of it is read; one of unknown length may be the longest. Raises ImageError."""
     length = request.content_length
     if length is None:
-        length = MAX_BYTES if request.environ.get("wsgi.input_terminated") and request.method == "POST" else 0
-    if length <= MAX_BYTES:  # a longer one is refused unread
-        current_app.extensions["uploads"].take(length)
-        g.reserved = length
+        length = MAX_FILE if request.environ.get("wsgi.input_terminated") and request.method == "POST" else 0
+    if length <= MAX_FILE:  # a longer one is refused unread
+        g.upload = ExitStack()
+        g.upload.enter_context(current_app.extensions["uploads"].take(length))
 
 
 def release(_: BaseException | None) -> None:
-    current_app.extensions["uploads"].give_back(g.pop("reserved", 0))
+    if "upload" in g:
+        g.upload.close()
 
 
 def uploaded_photo() -> bytes:

@@ -10,7 +10,7 @@ import pytest
 from web.settings import SETTINGS, SettingError, markdown, read_settings
 
 ROOT = Path(__file__).resolve().parents[2]
-MARKERS = "<!-- settings -->"
+BEGIN, END = "<!-- settings -->", "<!-- /settings -->"
 
 
 def test_defaults():
@@ -57,6 +57,7 @@ def test_a_bad_value_stops_the_start():
 
 
 def test_readme_has_the_table_as_it_is():
-    parts = (ROOT / "README.md").read_text().split(MARKERS)
-    assert len(parts) == 3, f"README.md must hold the table between two lines {MARKERS}"
-    assert parts[1].strip() == markdown(), "run python -m web.settings and put its table into README.md"
+    readme = (ROOT / "README.md").read_text()
+    assert readme.count(BEGIN) == readme.count(END) == 1, f"README.md must hold the table between {BEGIN} and {END}"
+    table = readme.partition(BEGIN)[2].partition(END)[0].strip()
+    assert table == markdown(), "run python -m web.settings and put its table into README.md"

@@ -1,0 +1,65 @@
+"""What the API tells about itself: models, style, health."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from emotions import EMOTIONS, ArtefactError, Artefacts
+from emotions.drawing import STYLE
+from web import create_app
+
+MODELS = Path(__file__).resolve().parents[2] / "models"
+
+
+def test_models_are_the_manifest_with_licences(client):
+    response = client.get("/api/v1/models")
+    entries = response.json["models"]
+    manifest = json.loads((MODELS / "manifest.json").read_text())["models"]
+    assert [{name: entry[name] for name in entry if name != "served"} for entry in entries] == manifest
+    assert all(entry["licence"] for entry in entries)
+    assert [entry["name"] for entry in entries if entry["role"] == "expression-head" and entry["served"]] == ["mixed"]
+
+
+def test_style_is_the_one_table(client):
+    assert client.get("/api/v1/style").json == json.loads(json.dumps(STYLE))
+    assert list(STYLE["colours"]) == list(EMOTIONS)
+
+
+def test_health(client):
+    assert client.get("/health").json == {"status": "ok"}
+
+
+def test_warm_up_reads_a_face():
+    app = create_app()
+    assert app.test_client().get("/_ah/warmup").json == {"status": "ready"}
+    artefacts = app.extensions["analyser"].artefacts
+    roles = {entry["role"] for entry in artefacts.entries() if artefacts.model(entry).loaded}
+    assert roles == {"detector", "landmarks", "expression-base", "expression-head"}
+
+
+def copy_of_models(folder: Path) -> Path:
+    for file in MODELS.iterdir():
+        (folder / file.name).symlink_to(file)
+    return folder
+
+
+@pytest.mark.parametrize("name", ["manifest.json", *(path.name for path in MODELS.glob("*.tflite"))])
+def test_a_missing_or_damaged_file_stops_the_start(tmp_path, name):
+    file = copy_of_models(tmp_path) / name
+    if f'"{name}"' not in (MODELS / "manifest.json").read_text() and name != "manifest.json":
+        pytest.skip("a file that the manifest does not list")
+    data = file.read_bytes()
+    file.unlink()
+    with pytest.raises(ArtefactError, match=f"{name}.*restore it from the repository"):
+        create_app(artefacts=Artefacts(tmp_path))
+    file.write_bytes(data[:-9])
+    with pytest.raises(ArtefactError, match=f"{name}.*restore it from the repository"):
+        create_app(artefacts=Artefacts(tmp_path))
+
+
+def test_an_unknown_head_stops_the_start():
+    with pytest.raises(ArtefactError, match="no expression-head called 'vgg99' in the manifest; there is: .*mixed"):
+        create_app({"EXPRESSION_HEAD": "vgg99"})

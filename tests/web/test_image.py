@@ -1,0 +1,193 @@
+"""POST /api/v1/image with the real models."""
+
+from __future__ import annotations
+
+import base64
+import json
+from concurrent.futures import ThreadPoolExecutor
+from io import BytesIO
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from emotions import EMOTIONS
+
+
+LONG_TEXT = b'--x\r\nContent-Disposition: form-data; name="annotate"\r\n\r\n' + b"x" * 600_000 + b"\r\n--x--\r\n"
+
+
+def answer(response) -> dict:
+    assert response.status_code == 200, response.text
+    return json.loads(response.data)
+
+
+def code(response) -> tuple[int, str]:
+    assert response.mimetype == "application/problem+json"
+    return response.status_code, json.loads(response.data)["code"]
+
+
+def without_times(response) -> dict:
+    body = answer(response)
+    del body["timing_ms"]
+    return body
+
+
+def picture(width: int = 64, height: int = 64, kind: str = "PNG") -> bytes:
+    buffer = BytesIO()
+    Image.new("RGB", (width, height), "teal").save(buffer, kind)
+    return buffer.getvalue()
+
+
+def test_a_face_is_found_and_read(post, photo):
+    body = answer(post(photo))
+    assert list(body) == ["width", "height", "faces", "detector", "model", "timing_ms"]
+    (face,) = body["faces"]
+    assert list(face) == ["id", "box", "score", "emotion", "confidence", "probabilities", "drawn", "unsure"]
+    assert list(face["probabilities"]) == list(EMOTIONS)
+    assert sum(face["probabilities"].values()) == pytest.approx(1, abs=0.001)
+    assert face["emotion"] == "happy", "the portrait smiles"
+
+
+def test_no_face_is_an_answer(post):
+    assert answer(post(picture()))["faces"] == []
+
+
+def test_whole_picture_as_one_face(post):
+    (face,) = answer(post(picture(), detector="none"))["faces"]
+    assert face["box"] == {"left": 0, "top": 0, "width": 64, "height": 64} and face["score"] is None
+
+
+@pytest.mark.parametrize("detector", ["auto", "blazeface", "haar", "none"])
+def test_every_detector(post, photo, detector):
+    body = answer(post(photo, detector=detector))
+    assert len(body["faces"]) == 1
+    assert body["detector"] == ("blazeface" if detector == "auto" else detector)
+
+
+def test_raw_bytes_give_the_same(client, post, photo):
+    raw = client.post("/api/v1/image?landmarks=1", data=photo, content_type="image/jpeg")
+    assert without_times(raw) == without_times(post(photo, landmarks="1"))
+
+
+def test_options_count_in_query_and_form_alike(post, photo):
+    assert without_times(post(photo, "?landmarks=true&detector=haar")) == without_times(post(photo, landmarks="true", detector="haar"))
+
+
+def test_landmarks(post, photo):
+    (face,) = answer(post(photo, landmarks="true"))["faces"]
+    assert np.shape(face["landmarks"]) == (468, 2)
+
+
+@pytest.mark.parametrize("value", ["true", "1"])
+def test_annotated_picture(post, photo, value):
+    head, _, data = answer(post(photo, annotate=value))["image"].partition(",")
+    assert head == "data:image/jpeg;base64"
+    with Image.open(BytesIO(base64.b64decode(data, validate=True))) as image:
+        assert image.size == (400, 400)
+
+
+@pytest.mark.parametrize("value", ["false", "0"])
+def test_not_annotated(post, photo, value):
+    assert "image" not in answer(post(photo, annotate=value))
+
+
+@pytest.mark.parametrize("value", ["", "yes", "True", "FALSE", "on", "2", " true", "null"])
+@pytest.mark.parametrize("option", ["annotate", "landmarks"])
+def test_booleans_are_strict(post, photo, option, value):
+    response = post(photo, **{option: value})
+    assert code(response) == (400, "invalid_option")
+    assert json.loads(response.data)["errors"] == {option: "Must be true, false, 1 or 0."}
+
+
+@pytest.mark.parametrize("query", ["?detector=dlib", "?detector=", "?detector=AUTO", "?annotate=1&annotate=1", "?annotate=maybe"])
+def test_bad_options(post, photo, query):
+    assert code(post(photo, query)) == (400, "invalid_option")
+
+
+def test_the_form_wins_over_the_query(post, photo):
+    assert "image" in answer(post(photo, "?annotate=false", annotate="true"))
+
+
+@pytest.mark.parametrize(("query", "fields"), [("?anotate=true", {}), ("", {"url": "http://127.0.0.1/x.jpg"}), ("?file=/etc/passwd", {})])
+def test_unknown_options(post, photo, query, fields):
+    response = post(photo, query, **fields)
+    assert code(response) == (400, "unknown_option")
+    assert "annotate, detector, landmarks" in json.loads(response.data)["detail"]
+
+
+@pytest.mark.parametrize(
+    ("form", "expected"),
+    [
+        ({}, (400, "no_file")),
+        ({"file": "text"}, (400, "no_file")),
+        ({"file": (BytesIO(), "")}, (400, "no_file")),
+        ({"photo": (BytesIO(b"x"), "a.jpg")}, (400, "wrong_field")),
+        ({"file": [(BytesIO(b"x"), "a.jpg"), (BytesIO(b"y"), "b.jpg")]}, (400, "too_many_files")),
+        ({"file": (BytesIO(b"x"), "a.jpg"), "second": (BytesIO(b"y"), "b.jpg")}, (400, "too_many_files")),
+        ({"file": (BytesIO(), "a.jpg")}, (422, "empty_file")),
+        ({"file": (BytesIO(b"words, not a picture"), "a.jpg")}, (422, "not_an_image")),
+        ({"file": (BytesIO(picture(kind="JPEG")[:-200]), "a.jpg")}, (422, "truncated_image")),
+        ({"file": (BytesIO(picture(kind="PPM")), "a.jpg")}, (415, "unsupported_image")),
+        ({f"field{number}": "x" for number in range(30)}, (413, "body_too_large")),
+    ],
+)
+def test_unusable_forms(client, form, expected):
+    response = client.post("/api/v1/image", data=form, content_type="multipart/form-data")
+    assert code(response) == expected
+
+
+@pytest.mark.parametrize(
+    ("data", "kind", "expected"),
+    [
+        (b"", None, (400, "no_file")),
+        (b"", "image/png", (422, "empty_file")),
+        (picture(), "application/octet-stream", (415, "unsupported_media_type")),
+        (picture(), "application/x-www-form-urlencoded", (415, "unsupported_media_type")),
+        (b"{}", "application/json", (415, "unsupported_media_type")),
+        (picture(), None, (415, "unsupported_media_type")),
+        (b"no boundary", "multipart/form-data", (400, "no_file")),
+        (b"--x\r\nnonsense", "multipart/form-data; boundary=x", (400, "no_file")),
+        (LONG_TEXT, "multipart/form-data; boundary=x", (413, "body_too_large")),
+    ],
+)
+def test_unusable_bodies(client, data, kind, expected):
+    assert code(client.post("/api/v1/image", data=data, content_type=kind)) == expected
+
+
+def test_over_32_mb(client):
+    response = client.post("/api/v1/image", data=bytes(32 * 2**20 + 1), content_type="image/jpeg")
+    assert code(response) == (413, "file_too_large")
+    assert "32 MB" in json.loads(response.data)["detail"]
+
+
+def test_threads_give_what_one_gives(app, photo):
+    with Image.open(BytesIO(photo)) as image:
+        turned = [image.rotate(angle, fillcolor="white") for angle in (0, 8, -8, 15)]
+    photos = []
+    for image in turned:
+        buffer = BytesIO()
+        image.save(buffer, "JPEG")
+        photos.append(buffer.getvalue())
+
+    def read(data: bytes) -> dict:
+        return without_times(app.test_client().post("/api/v1/image?landmarks=1", data=data, content_type="image/jpeg"))
+
+    alone = [read(data) for data in photos]
+    assert all(body["faces"] for body in alone) and alone[0] != alone[1]
+    with ThreadPoolExecutor(8) as pool:
+        together = list(pool.map(read, photos * 10))
+    assert together == alone * 10
+
+
+def test_uploads_wait_for_memory_and_give_it_back(app, client, post, photo):
+    budget = app.extensions["uploads"]
+    for response in (post(photo), post(b"no picture"), client.get("/health"), client.get("/nowhere")):
+        assert response.status_code < 500 and budget.used == 0
+    with ThreadPoolExecutor(1) as pool:
+        with budget.take(budget.limit):
+            waiting = pool.submit(app.test_client().post, "/api/v1/image", data=photo, content_type="image/jpeg")
+            while not budget._queue:
+                assert not waiting.done()
+        assert waiting.result().status_code == 200
+    assert budget.used == 0

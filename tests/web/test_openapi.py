@@ -1,0 +1,93 @@
+"""The document is valid, complete, and true: generated requests get what it says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import hypothesis
+import pytest
+import schemathesis
+from hypothesis import strategies
+from openapi_spec_validator import OpenAPIV31SpecValidator
+from schemathesis import GenerationMode
+
+from web import create_app
+from web.problems import CATALOGUE
+
+SLOW = [hypothesis.HealthCheck.too_slow, hypothesis.HealthCheck.filter_too_much]
+DATA = Path(__file__).resolve().parents[1] / "data"
+
+
+@pytest.fixture(scope="module")
+def document() -> dict:
+    return create_app().test_client().get("/openapi.json").json
+
+
+def test_the_document_is_valid(document):
+    assert document["openapi"].startswith("3.1")
+    OpenAPIV31SpecValidator(document).validate()
+
+
+def test_every_route_of_the_api_is_in_it(app, document):
+    routes = {
+        (rule.rule, method.lower())
+        for rule in app.url_map.iter_rules()
+        if rule.rule.startswith("/api/")
+        for method in rule.methods - {"HEAD", "OPTIONS"}
+    }
+    described = {(path, method) for path, operations in document["paths"].items() for method in operations}
+    assert routes <= described and len(routes) == 4
+    for path, method in described:
+        assert document["paths"][path][method]["summary"] and document["paths"][path][method]["operationId"]
+
+
+def test_errors_are_problems_and_bodies_are_required(document):
+    assert list(document["components"]["x-problems"]) == list(CATALOGUE)
+    for operations in document["paths"].values():
+        for operation in operations.values():
+            assert operation.get("requestBody", {"required": True})["required"] is True
+            for status, response in operation["responses"].items():
+                if status == "default" or int(status) >= 400:
+                    assert list(response["content"]) == ["application/problem+json"] and response["description"]
+
+
+def test_it_does_not_depend_on_who_asks(client):
+    answers = {client.get("/openapi.json", base_url=url).data for url in ("http://localhost", "https://photos.example")}
+    assert len(answers) == 1 and b"localhost" not in answers.pop()
+
+
+def pictures() -> list[bytes]:
+    return [path.read_bytes() for path in DATA.glob("*.jpg")]
+
+
+schemathesis.openapi.media_type("image/*", strategies.sampled_from(pictures()))
+schemathesis.openapi.format("binary", strategies.sampled_from(pictures()))
+
+
+@pytest.fixture(scope="module")
+def described(app):
+    return schemathesis.openapi.from_wsgi("/openapi.json", app)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "mode"),
+    [
+        ("POST", "/api/v1/image", GenerationMode.POSITIVE),
+        ("POST", "/api/v1/image", GenerationMode.NEGATIVE),
+        ("POST", "/api/v1/feedback", GenerationMode.POSITIVE),
+        ("POST", "/api/v1/feedback", GenerationMode.NEGATIVE),
+        ("GET", "/api/v1/models", GenerationMode.POSITIVE),  # these take nothing that could be wrong
+        ("GET", "/api/v1/style", GenerationMode.POSITIVE),
+        ("GET", "/health", GenerationMode.POSITIVE),
+    ],
+)
+def test_the_document_is_true(described, method, path, mode):
+    """Status, media type, headers and body of every answer are described; valid requests pass and invalid ones do not."""
+    operation = described[path][method]
+
+    @hypothesis.settings(max_examples=40, deadline=None, derandomize=True, database=None, suppress_health_check=SLOW)
+    @hypothesis.given(operation.as_strategy(generation_mode=mode))
+    def check(case):
+        case.call_and_validate()
+
+    check()
