@@ -1,20 +1,51 @@
-"""BlazeFace: a picture -> the network's input, and its raw output -> boxes, scores and keypoints.
+"""BlazeFace: a picture -> the network's input, and its raw output -> boxes, keypoints and scores.
 
 Bazarevsky et al., "BlazeFace: Sub-millisecond Neural Face Detection on Mobile GPUs", 2019; the grids, the clipping and the
 overlap that merges are those of Google MediaPipe's graphs for the same files (modules/face_detection).
+
+Candidates are rows of 17 float32: left, top, right, bottom, six keypoints (x, y), score 0..1.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 import cv2
 import numpy as np
 
 KEYPOINTS = ("right eye", "left eye", "nose tip", "mouth", "right ear", "left ear")
-"""Order of a detection's six keypoints; right and left are the person's own."""
+"""Order of the six keypoints; right and left are the person's own."""
+WHOLE = (1.0,)
+MOSAIC = (0.5, 0.35, 0.25, 0.18)
+"""Views of one picture that share an input: shares of its side, one a cell. Faces that fill a picture, and drawn ones of any
+size, are found best at 20 to 60 pixels of the input: in the mosaic one pass looks at four sizes."""
 LOGIT_LIMIT = 80.0  # beyond this exp() overflows float32
 MERGE_OVERLAP = 0.3
+
+
+@dataclass(frozen=True)
+class BlazeFace:
+    """One of the BlazeFace models: its manifest entry (input size, anchors) and the function that runs it."""
+
+    entry: dict[str, Any]
+    model: Callable[[np.ndarray], list[np.ndarray]]
+
+    def candidates(self, pixels: np.ndarray, threshold: float, shares: tuple[float, ...] = WHOLE) -> list[np.ndarray]:
+        """Faces of (H, W, 3) uint8 RGB scored at least `threshold`: a table of candidates a view, in pixels of the picture."""
+        size, grids = self.entry["input"]["size"], tuple(map(tuple, self.entry["anchors"]))
+        tensor, places = compose(pixels, size, shares)
+        found = decode(self.model(tensor), grids, size, threshold)
+        cells = _cells_a_side(shares)
+        column, row = np.clip((found[:, :2] + found[:, 2:4]).T * (cells / 2 / size), 0, cells - 1).astype(int)
+        views = []
+        for view, (scale, left, top) in enumerate(places):
+            mine = found[row * cells + column == view]
+            mine[:, :16] = (mine[:, :16] - np.tile([left, top], 8)) / scale
+            views.append(merge(mine))
+        return views
 
 
 @cache
@@ -28,23 +59,30 @@ def anchors(grids: tuple[tuple[int, int], ...]) -> np.ndarray:
     return np.concatenate(parts)
 
 
-def letterbox(pixels: np.ndarray, size: int) -> tuple[np.ndarray, float, float, float]:
-    """Shrink (H, W, 3) uint8 to fit (size, size) undistorted, centred on black, in -1..1.
+def compose(pixels: np.ndarray, size: int, shares: tuple[float, ...] = WHOLE) -> tuple[np.ndarray, list[tuple[float, int, int]]]:
+    """The input (1, size, size, 3) float32 in -1..1 with the picture in each of its cells, undistorted, centred on black.
 
-    Gives the tensor (1, size, size, 3) float32 and the way back: pixel = (place - left) / scale, (place - top) / scale.
+    `shares`: longer side of the picture in each cell, as a share of `size`. The second result has (scale, left, top) a cell:
+    input place = picture place * scale + (left, top).
     """
-    height, width = pixels.shape[:2]
-    scale = size / max(height, width)
-    inner = max(1, round(width * scale)), max(1, round(height * scale))
-    small = cv2.resize(pixels, inner, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
-    left, top = (size - inner[0]) // 2, (size - inner[1]) // 2
     tensor = np.full((1, size, size, 3), -1, np.float32)
-    tensor[0, top : top + inner[1], left : left + inner[0]] = small * np.float32(1 / 127.5) - 1
-    return tensor, scale, left, top
+    height, width = pixels.shape[:2]
+    cells = _cells_a_side(shares)
+    places = []
+    for view, share in enumerate(shares):
+        scale = size * share / max(height, width)
+        inner = max(1, round(width * scale)), max(1, round(height * scale))
+        # Averaging over areas: what bilinear sampling leaves of a large picture is noise to the network.
+        pixels = cv2.resize(pixels, inner, interpolation=cv2.INTER_AREA if inner[0] < pixels.shape[1] else cv2.INTER_LINEAR)
+        cell = size // cells
+        left, top = view % cells * cell + (cell - inner[0]) // 2, view // cells * cell + (cell - inner[1]) // 2
+        tensor[0, top : top + inner[1], left : left + inner[0]] = pixels * np.float32(1 / 127.5) - 1
+        places.append((scale, left, top))
+    return tensor, places
 
 
 def decode(outputs: list[np.ndarray], grids: tuple[tuple[int, int], ...], size: int, threshold: float) -> np.ndarray:
-    """Raw outputs -> candidates (N, 17): left, top, right, bottom, six keypoints (x, y), score; in pixels of the input."""
+    """Raw outputs -> candidates (N, 17) scored at least `threshold`, in pixels of the input."""
     regressors = next(output for output in outputs if output.shape[-1] == 16)[0]
     logits = next(output for output in outputs if output.shape[-1] == 1)[0, :, 0]
     scores = 1 / (1 + np.exp(-np.clip(logits, -LOGIT_LIMIT, LOGIT_LIMIT)))
@@ -56,7 +94,7 @@ def decode(outputs: list[np.ndarray], grids: tuple[tuple[int, int], ...], size: 
 
 
 def overlap(box: np.ndarray, boxes: np.ndarray) -> np.ndarray:
-    """Intersection over union of one (4,) and many (N, 4) boxes given as left, top, right, bottom."""
+    """Intersection over union of one (4,) and many (N, 4) boxes given as left, top, right, bottom; further columns are ignored."""
     low, high = np.maximum(box[:2], boxes[:, :2]), np.minimum(box[2:4], boxes[:, 2:4])
     shared = np.prod(np.maximum(high - low, 0), axis=1)
     areas = np.prod(boxes[:, 2:4] - boxes[:, :2], axis=1)
@@ -64,14 +102,27 @@ def overlap(box: np.ndarray, boxes: np.ndarray) -> np.ndarray:
     return shared / np.maximum(union, 1e-9)
 
 
+def groups(candidates: np.ndarray, least: float = MERGE_OVERLAP) -> list[np.ndarray]:
+    """Indices of candidates that overlap a better one by more than `least`, best group and best member first."""
+    rest, found = np.argsort(-candidates[:, -1], kind="stable"), []
+    while len(rest):
+        same = overlap(candidates[rest[0]], candidates[rest]) > least
+        same[0] = True  # a box without area overlaps nothing, not even itself
+        found.append(rest[same])
+        rest = rest[~same]
+    return found
+
+
 def merge(candidates: np.ndarray) -> np.ndarray:
     """Weighted non-maximum suppression: candidates over one face become their mean, weighted by score, with the best score."""
-    rest, merged = candidates[np.argsort(-candidates[:, -1], kind="stable")], []
-    while len(rest):
-        same = overlap(rest[0, :4], rest[:, :4]) > MERGE_OVERLAP
-        same[0] = True  # a box without area overlaps nothing, not even itself
-        group = rest[same]
-        mean = np.average(group[:, :-1], axis=0, weights=group[:, -1])
-        merged.append(np.append(mean, rest[0, -1]))
-        rest = rest[~same]
-    return np.array(merged, np.float32).reshape(-1, candidates.shape[1])
+    merged = [mean(candidates[group]) for group in groups(candidates)]
+    return np.array(merged, np.float32).reshape(-1, 17)
+
+
+def mean(candidates: np.ndarray) -> np.ndarray:
+    """The mean (17,) of candidates over one face, best first, weighted by score; its score is the best one."""
+    return np.append(np.average(candidates[:, :-1], axis=0, weights=candidates[:, -1]), candidates[0, -1])
+
+
+def _cells_a_side(shares: tuple[float, ...]) -> int:
+    return 1 if len(shares) == 1 else 2

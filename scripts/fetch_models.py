@@ -31,7 +31,8 @@ MODELS: tuple[dict[str, Any], ...] = (
         "entry": {
             "name": "blazeface-full-range", "role": "detector", "version": "1",
             "input": {"size": 192, "channels": 3}, "output": 17, "anchors": [[48, 1]],
-            "thresholds": {"score": 0.6},
+            "thresholds": {"score": 0.6, "doubtful": 0.25, "mesh": 0.5},
+            "box": {"x": 0.022, "y": -0.006, "width": 0.904, "height": 1.1},
         },
     },
     {
@@ -40,7 +41,8 @@ MODELS: tuple[dict[str, Any], ...] = (
         "entry": {
             "name": "blazeface-back-camera", "role": "detector", "version": "1",
             "input": {"size": 256, "channels": 3}, "output": 17, "anchors": [[16, 2], [8, 6]],
-            "thresholds": {"score": 0.65},
+            "thresholds": {},
+            "box": {"x": -0.015, "y": -0.09, "width": 0.983, "height": 1.158},
         },
     },
     {
