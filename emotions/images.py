@@ -13,10 +13,13 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from .decoding import MAX_PIXELS, MB, ImageError, decoder_errors, plan, quiet, shrink
+from .decoding import Plan, plan
+from .formats import MAX_PIXELS, ImageError, decoder_errors, quiet
+from .pixels import shrink, turn
 
 __all__ = ["MAX_FILE", "MAX_PIXELS", "ImageError", "Picture", "encode_jpeg", "open_image", "set_decode_budget"]
 
+MB = 2**20
 MAX_FILE = 32 * MB
 """Bytes of a file: App Engine takes no larger request."""
 DECODE_MB = 120
@@ -104,17 +107,19 @@ def open_image(source: bytes | Path, max_side: int = 2048) -> Picture:
     started = time.perf_counter()
     with quiet():
         header = plan(data, max_side)
-        size, shape = header.decoded, _fit(header.decoded, max_side)
-        result = shape[0] * shape[1] * 3
-        # While decoding, or while the rows are copied out and turned (two results), whichever is worse.
-        need = max(header.peak, header.held + 2 * result) + OVERHEAD
         planned = time.perf_counter()
-        with _budget.take(need), decoder_errors(header.format):
+        with _budget.take(estimate(header, max_side)), decoder_errors(header.format):
             waited = time.perf_counter() - planned
-            pixels = shrink(header.load(), size, shape)
+            pixels = shrink(header.load(), header.decoded, _fit(header.decoded, max_side))
             pixels, turned = turn(pixels, header.orientation())
     width, height = header.size[::-1] if turned else header.size
     return Picture(pixels, width, height, (time.perf_counter() - started - waited) * 1000)
+
+
+def estimate(header: Plan, max_side: int) -> int:
+    """Bytes that decoding will take: at the decoder's worst, or while the rows are copied out and turned (two results)."""
+    width, height = _fit(header.decoded, max_side)
+    return max(header.peak, header.held + 2 * 3 * width * height) + OVERHEAD
 
 
 def _read(source: bytes | Path) -> bytes:
@@ -129,18 +134,6 @@ def _read(source: bytes | Path) -> bytes:
 def _fit(size: tuple[int, int], max_side: int) -> tuple[int, int]:
     factor = min(1.0, max_side / max(size))
     return max(1, round(size[0] * factor)), max(1, round(size[1] * factor))
-
-
-def turn(pixels: np.ndarray, orientation: int) -> tuple[np.ndarray, bool]:
-    """Apply an EXIF orientation (1..8, CIPA DC-008, tag 274); also tells whether width and height changed places."""
-    if orientation in (5, 7):
-        pixels = cv2.transpose(pixels)
-    flip = {2: 1, 3: -1, 4: 0, 7: -1}.get(orientation)
-    if flip is not None:
-        pixels = cv2.flip(pixels, flip)
-    if orientation in (6, 8):
-        pixels = cv2.rotate(pixels, cv2.ROTATE_90_CLOCKWISE if orientation == 6 else cv2.ROTATE_90_COUNTERCLOCKWISE)
-    return pixels, orientation in (5, 6, 7, 8)
 
 
 def encode_jpeg(pixels: np.ndarray, quality: int = 85) -> bytes:

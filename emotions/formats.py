@@ -1,0 +1,147 @@
+"""What a picture file is, by its first bytes; and how everything that goes wrong with one becomes an ImageError."""
+
+from __future__ import annotations
+
+import struct
+import threading
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from PIL import Image
+
+MAX_PIXELS = 120_000_000
+"""Width times height: above the 108 megapixels that some phones take, and about two seconds of a slow core's work."""
+OTHERS: tuple[tuple[bytes, str], ...] = (
+    (b"%!PS", "EPS"), (b"\xc5\xd0\xd3\xc6", "EPS"), (b"%PDF", "PDF"), (b"8BPS", "Photoshop"), (b"\0\0\1\0", "icon"),
+    (b"\0\0\2\0", "cursor"), (b"icns", "icon"), (b"\0\0\0\x0cjP  ", "JPEG 2000"), (b"\xff\x4f\xff\x51", "JPEG 2000"),
+    (b"\0\0\0\x0cJXL ", "JPEG XL"), (b"\xff\x0a", "JPEG XL"), (b"<svg", "SVG"), (b"<?xml", "SVG or XML"), (b"DDS ", "DDS"),
+    (b"gimp xcf", "GIMP"), (b"qoif", "QOI"), (b"\x76\x2f\x31\x01", "OpenEXR"), (b"#?RADIANCE", "Radiance HDR"),
+    (b"\x1aE\xdf\xa3", "video"), (b"FUJIFILM", "camera raw"), (b"SIMPLE  =", "FITS"), (b"\x59\xa6\x6a\x95", "Sun raster"),
+    *((b"P%c%c" % (kind, space), "PNM") for kind in b"1234567" for space in b"\n\r\t #"),
+)  # fmt: skip
+HEVC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1", b"mif2"}
+BMP_HEADERS = {12, 40, 52, 56, 64, 108, 124}
+
+
+class ImageError(ValueError):
+    """A picture that cannot be used. `code` is stable, the message is for people.
+
+    Codes: `empty_file`, `not_an_image`, `truncated_image` (cut off or damaged), `unsupported_image`, `file_too_large`,
+    `too_many_pixels`, `too_much_memory`, and `busy` (other pictures hold the memory; the same file may pass later).
+    """
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+_quiet_lock = threading.Lock()
+_quiet_depth = 0
+_quiet_filters = warnings.catch_warnings()
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """No warning leaves a decoder. Filters belong to the whole process: the first thread in sets them, the last restores."""
+    global _quiet_depth, _quiet_filters
+    with _quiet_lock:
+        if _quiet_depth == 0:
+            _quiet_filters = warnings.catch_warnings()
+            _quiet_filters.__enter__()
+            warnings.simplefilter("ignore")
+        _quiet_depth += 1
+    try:
+        yield
+    finally:
+        with _quiet_lock:
+            _quiet_depth -= 1
+            if _quiet_depth == 0:
+                _quiet_filters.__exit__(None, None, None)
+
+
+@contextmanager
+def decoder_errors(kind: str) -> Iterator[None]:
+    """Whatever a decoder raises on a hostile file (it can be anything) comes out as an ImageError."""
+    try:
+        yield
+    except ImageError:
+        raise
+    except MemoryError:
+        raise ImageError("too_much_memory", f"This {kind} picture takes more memory than there is.") from None
+    except Image.DecompressionBombError:
+        raise ImageError("too_many_pixels", f"This {kind} picture has too many pixels.") from None
+    except Exception as error:
+        text = str(error).lower()
+        if any(words in text for words in ("unsupported", "not supported", "unknown pixel mode", "cannot handle")):
+            raise ImageError("unsupported_image", f"This variant of {kind} is not supported.") from error
+        raise ImageError("truncated_image", f"This {kind} picture is cut off or damaged.") from error
+
+
+def sniff(data: bytes) -> str:
+    """The format by the first bytes, never by the file's name: a key of DECODERS, or "HEIC". ImageError for all else."""
+    if data[:3] == b"\xff\xd8\xff":
+        return "JPEG"
+    if data[:8] == b"\x89PNG\r\n\x1a\n":
+        return "PNG"
+    if data[:6] in (b"GIF87a", b"GIF89a"):
+        return "GIF"
+    if data[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
+        return "TIFF"
+    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
+        return "WEBP"
+    if data[:2] == b"BM" and int.from_bytes(data[14:18], "little") in BMP_HEADERS:
+        return "BMP"
+    if data[4:8] == b"ftyp":
+        names = data[8 : min(max(int.from_bytes(data[:4], "big"), 16), 256)]
+        brands = {names[start : start + 4] for start in range(0, len(names), 4)}
+        if brands & {b"avif", b"avis"}:
+            return "AVIF"
+        if brands & HEVC_BRANDS:
+            return "HEIC"
+        raise ImageError("unsupported_image", "This is a video or a file of that family, not a picture in a supported format.")
+    for start, kind in OTHERS:
+        if data.startswith(start):
+            raise ImageError("unsupported_image", f"This looks like {kind}, which is not among the supported formats.")
+    raise ImageError("not_an_image", "This is not a picture: its first bytes are those of no known format.")
+
+
+def check_size(width: int, height: int) -> None:
+    if width < 1 or height < 1:
+        raise ImageError("not_an_image", f"This picture has no pixels: its header says {width} x {height}.")
+    if width * height > MAX_PIXELS:
+        size, limit = f"{width * height / 1e6:.0f} megapixels ({width} x {height})", f"{MAX_PIXELS / 1e6:.0f} megapixels"
+        raise ImageError("too_many_pixels", f"This picture has {size}; the limit is {limit}.")
+
+
+def is_cut(kind: str, data: bytes) -> bool:
+    """Whether a container that states its length ends early; such a file may still decode to a half-grey picture."""
+    if kind == "WEBP":
+        return int.from_bytes(data[4:8], "little") + 8 > len(data)
+    if kind in ("HEIC", "AVIF"):
+        start = 0
+        while start + 8 <= len(data):
+            size = int.from_bytes(data[start : start + 4], "big")
+            if size == 1:
+                size = int.from_bytes(data[start + 8 : start + 16], "big")
+            if size == 0:  # the last box, open-ended
+                return False
+            if size < 8:
+                return True
+            start += size
+        return start > len(data)
+    return False
+
+
+def check_gif(data: bytes) -> None:
+    """The canvas and the first frame, before Pillow makes room for them while it opens."""
+    width, height, flags = struct.unpack("<HHB", data[6:11])
+    start = 13 + (3 << (flags & 7) + 1 if flags & 0x80 else 0)
+    while data[start : start + 1] == b"\x21":  # extensions: blocks of up to 255 bytes, closed by an empty one
+        start += 2
+        while data[start]:
+            start += data[start] + 1
+        start += 1
+    left, top, across, down = struct.unpack("<4H", data[start + 1 : start + 9])
+    check_size(width, height)
+    check_size(max(width, left + across), max(height, top + down))

@@ -1,0 +1,99 @@
+"""Decoded rows in any mode -> RGB, smaller and upright, a band at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import cv2
+import numpy as np
+from PIL import Image, ImageCms
+
+Rows = Callable[[int, int], Image.Image]
+"""(first, last) -> those rows of a decoded picture, in its own mode."""
+
+BAND = 2**19
+"""Pixels that are converted at a time: a full-size RGB copy beside the decoded picture would double its memory."""
+
+
+def white_level(low: float, high: float, mode: str) -> float:
+    """Value shown as white in a picture deeper than 8 bits: full scale of the least usual depth that holds its maximum.
+
+    Cameras and scanners store 10, 12 or 14 bits in 16, so the type's own maximum would show them black.
+    """
+    if mode == "F" and high <= 1.0:
+        return 1.0
+    return next((float(2**bits - 1) for bits in (8, 10, 12, 14, 16, 24, 32) if high < 2**bits), float(high))
+
+
+def rgb(band: Image.Image, white: float | None) -> Image.Image:
+    """Rows in any mode -> RGB. What is transparent becomes white, as on the page and paper where most people saw it."""
+    if band.mode == "RGB" and "transparency" not in band.info:
+        return band
+    if white is not None:
+        values = np.nan_to_num(np.asarray(band).astype(np.float32)) * (255 / white)
+        return Image.fromarray(values.clip(0, 255).round().astype(np.uint8)).convert("RGB")
+    if band.mode == "LAB":
+        return ImageCms.applyTransform(band, _lab_to_srgb())
+    if band.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in band.info:
+        band = band.convert("RGBA")
+        paper = Image.new("RGB", band.size, "white")
+        paper.paste(band, mask=band.getchannel("A"))
+        return paper
+    return band.convert("RGB")
+
+
+def _lab_to_srgb() -> ImageCms.ImageCmsTransform:
+    return ImageCms.buildTransform(ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB"), "LAB", "RGB")
+
+
+def shrink(rows: Rows, size: tuple[int, int], shape: tuple[int, int]) -> np.ndarray:
+    """Decoded rows of a picture of `size` (width, height) -> (height, width, 3) uint8 RGB of `shape`, band by band.
+
+    The filter is Pillow's Hamming, twice as wide as what a pixel covers: a box would take whole source pixels only and
+    leave dislocations between 1:1 and 1:3. Bands overlap by its reach, so that they meet without a seam.
+    """
+    width, height = size
+    across, down = shape
+    pixels = np.empty((down, across, 3), np.uint8)
+    first_row = rows(0, 1)
+    white = None
+    if first_row.mode[0] in "IF":
+        low, high = extrema(rows, height, width)
+        white = white_level(low, high, first_row.mode)
+    step = max(1, BAND * down // (width * height))
+    reach = height // down + 2
+    for top in range(0, down, step):
+        bottom = min(top + step, down)
+        if shape == size:
+            pixels[top:bottom] = np.asarray(rgb(rows(top, bottom), white))
+        else:
+            start, end = top * height / down, bottom * height / down
+            first, last = max(0, int(start) - reach), min(height, int(end) + 1 + reach)
+            band = rgb(rows(first, last), white)
+            band = band.resize((across, bottom - top), Image.Resampling.HAMMING, (0, start - first, width, end - first))
+            pixels[top:bottom] = np.asarray(band)
+    return pixels
+
+
+def extrema(rows: Rows, height: int, width: int) -> tuple[float, float]:
+    """Least and greatest value of a grey picture, NaN and infinities left out."""
+    step = max(1, BAND // width)
+    low, high = np.inf, 0.0
+    for first in range(0, height, step):
+        values = np.asarray(rows(first, min(height, first + step)))
+        values = values[np.isfinite(values)]
+        if values.size:
+            low, high = min(low, values.min()), max(high, values.max())
+    return float(low), float(high)
+
+
+def turn(pixels: np.ndarray, orientation: int) -> tuple[np.ndarray, bool]:
+    """Apply an EXIF orientation (1..8, CIPA DC-008, tag 274); also tells whether width and height changed places."""
+    if orientation in (5, 7):
+        pixels = cv2.transpose(pixels)
+    flip = {2: 1, 3: -1, 4: 0, 7: -1}.get(orientation)
+    if flip is not None:
+        pixels = cv2.flip(pixels, flip)
+    if orientation in (6, 8):
+        pixels = cv2.rotate(pixels, cv2.ROTATE_90_CLOCKWISE if orientation == 6 else cv2.ROTATE_90_COUNTERCLOCKWISE)
+    return pixels, orientation in (5, 6, 7, 8)
