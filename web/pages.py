@@ -115,6 +115,6 @@ def given_feedback() -> dict[str, Any]:
         fields["confidence"] = float(fields.get("confidence", ""))
         return schemas.Feedback().load(fields)
     except ValidationError as error:
-        raise invalid("invalid_feedback", error.messages) from None
+        raise invalid("invalid_body", error.messages) from None
     except ValueError:
-        raise Problem("invalid_feedback", "The confidence must be a number.") from None
+        raise Problem("invalid_body", "The confidence must be a number.") from None

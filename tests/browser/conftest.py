@@ -1,0 +1,79 @@
+"""A real server and a real browser: Debian's Chromium, driven by playwright."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+from collections.abc import Callable, Iterator
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+from werkzeug.serving import WSGIRequestHandler, make_server
+
+from web import create_app
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+CAMERA = ["--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream"]
+PHONE = {"width": 390, "height": 844}
+DESK = {"width": 1280, "height": 800}
+
+
+class Quiet(WSGIRequestHandler):
+    def log(self, *_: object) -> None:
+        """The app writes its own line for each request."""
+
+
+@pytest.fixture(scope="session")
+def site() -> Iterator[str]:
+    """The address of the app, served on a free port of this machine."""
+    server = make_server("127.0.0.1", 0, create_app(), threaded=True, request_handler=Quiet)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    if CHROMIUM is None:
+        pytest.skip("no Chromium on this machine")
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=CAMERA)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def visit(browser, site) -> Iterator[Callable[..., Page]]:
+    """Open a path in a browser of its own: `visit("/", viewport=PHONE, java_script_enabled=False)`.
+
+    Afterwards no page may have logged an error (a refused policy is one), thrown one, or asked another host for anything.
+    Answers of 4xx that a test brings about itself are no error of the page.
+    """
+    contexts, complaints = [], []
+
+    def on_console(message) -> None:
+        if message.type in ("error", "warning") and "the server responded with a status of 4" not in message.text:
+            complaints.append(message.text)
+
+    def on_request(request) -> None:
+        if not request.url.startswith((site, "data:", "blob:")):
+            complaints.append(f"asked {request.url}")
+
+    def open_page(path: str = "/", **options) -> Page:
+        context = browser.new_context(**{"viewport": DESK} | options)
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(15_000)
+        page.on("console", on_console)
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("request", on_request)
+        page.goto(site + path)
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert complaints == []

@@ -1,0 +1,139 @@
+"""Without JavaScript, with a keyboard alone, on a phone, light and dark: everybody gets the same."""
+
+from __future__ import annotations
+
+from io import BytesIO
+
+import pytest
+from PIL import Image
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import DESK, PHONE
+
+# Every visible text against what lies behind it (WCAG 2.2, 1.4.3): the colours of all ancestors, blended.
+FAINT_TEXTS = """() => {
+    const parse = (text) => { const [r, g, b, a = 1] = text.match(/[\\d.]+/g).map(Number); return {rgb: [r, g, b], a}; };
+    const light = (rgb) => rgb.map((c) => c / 255).map((c) => c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4)
+        .reduce((sum, c, i) => sum + c * [0.2126, 0.7152, 0.0722][i], 0);
+    const over = (top, below) => top.rgb.map((c, i) => c * top.a + below[i] * (1 - top.a));
+    const behind = (element) => {
+        if (!element) return [255, 255, 255];
+        return over(parse(getComputedStyle(element).backgroundColor), behind(element.parentElement));
+    };
+    const faint = [];
+    const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+    while (walker.nextNode()) {
+        const element = walker.currentNode.parentElement;
+        if (!walker.currentNode.data.trim() || !element.checkVisibility() || element.closest(".visually-hidden, .visually-hidden-focusable, svg")) continue;
+        const style = getComputedStyle(element), ground = behind(element);
+        const [a, b] = [light(over(parse(style.color), ground)), light(ground)].sort((x, y) => y - x);
+        const size = parseFloat(style.fontSize), large = size >= 24 || (size >= 18.66 && style.fontWeight >= 700);
+        const ratio = (a + 0.05) / (b + 0.05);
+        if (ratio < (large ? 3 : 4.5)) faint.push(`${walker.currentNode.data.trim()}: ${ratio.toFixed(2)}`);
+    }
+    return faint;
+}"""
+
+
+def to(page: Page, name: str) -> None:
+    """Bring the page to one of its states."""
+    if name in ("result", "several"):
+        page.locator(f"button[value={'collins' if name == 'result' else 'friends'}]").click()
+        page.wait_for_selector("#answer")
+    if name == "faceless":
+        stream = BytesIO()
+        Image.new("RGB", (200, 150), "grey").save(stream, "PNG")
+        page.locator("#file").set_input_files({"name": "grey.png", "mimeType": "image/png", "buffer": stream.getvalue()})
+        page.locator("#reader [type=submit]").click()
+        page.locator("details.whole-reading summary").click()
+    if name == "problem":
+        page.locator("#file").set_input_files({"name": "a.jpg", "mimeType": "image/jpeg", "buffer": b"words"})
+        page.locator("#reader [type=submit]").click()
+        page.wait_for_selector(".problem")
+
+
+STATES = ("home", "result", "several", "faceless", "problem", "about", "missing")
+PATHS = {"about": "/about", "missing": "/nothing-here"}
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_texts_stand_out_and_nothing_is_too_wide(visit, state):
+    page = visit(PATHS.get(state, "/"))
+    to(page, state)
+    for viewport in (DESK, PHONE):
+        page.set_viewport_size(viewport)
+        assert page.evaluate("document.documentElement.scrollWidth") <= viewport["width"]
+        for scheme in ("light", "dark"):
+            page.emulate_media(color_scheme=scheme, reduced_motion="reduce")  # no transition may be caught half-way
+            assert page.evaluate(FAINT_TEXTS) == [], (scheme, viewport)
+
+
+def test_dark_is_dark_without_javascript(visit):
+    page = visit(color_scheme="dark", java_script_enabled=False)
+    red, green, blue = page.locator("body").evaluate("body => getComputedStyle(body).backgroundColor.match(/\\d+/g).map(Number)")
+    assert max(red, green, blue) < 64
+
+
+@pytest.mark.parametrize("viewport", [DESK, PHONE], ids=["desk", "phone"])
+def test_everything_works_without_javascript(visit, portrait, viewport):
+    page = visit(viewport=viewport, java_script_enabled=False)
+    expect(page.get_by_role("button", name="Take a photo")).to_be_hidden()  # needs a script
+    page.get_by_label("Choose a photo").set_input_files(portrait)
+    page.get_by_role("button", name="Read the expressions").click()
+    expect(page.locator("table.bars tbody tr")).to_have_count(7)
+    page.get_by_role("button", name="No, it is Fear").click()
+    expect(page.get_by_role("heading", name="Thank you")).to_be_visible()
+    page.get_by_role("link", name="Read another photo").click()
+    to(page, "faceless")
+    expect(page.locator("#answer")).to_have_text("No face found")
+    expect(page.locator("table.bars")).to_be_visible()
+
+
+def test_a_problem_without_javascript_keeps_the_form(visit):
+    page = visit(java_script_enabled=False)
+    to(page, "problem")
+    expect(page.get_by_role("heading", name="Not a picture")).to_be_visible()
+    page.locator("button[value=collins]").click()
+    expect(page.locator("table.bars")).to_be_visible()
+
+
+def press_until(page: Page, test: str, key: str = "Tab", most: int = 60) -> None:
+    """Press `key` until the focused element passes `test`, looking at the focus ring on the way."""
+    for _ in range(most):
+        page.keyboard.press(key)
+        if page.evaluate(f"(() => {{ const focused = document.activeElement; return {test}; }})()"):
+            return
+        ring = page.evaluate("document.activeElement === document.body || parseFloat(getComputedStyle(document.activeElement).outlineWidth) >= 2")
+        assert ring, page.evaluate("document.activeElement.outerHTML")
+    pytest.fail(f"never reached: {test}")
+
+
+def test_a_keyboard_is_enough(visit):
+    page = visit()
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
+    press_until(page, "focused.value === 'friends'")
+    page.keyboard.press("Enter")
+    expect(page.locator("#answer")).to_be_focused()
+    press_until(page, "focused.tagName === 'SUMMARY'")
+    page.keyboard.press("Enter")
+    expect(page.locator("table.bars").first).to_be_hidden()
+    page.keyboard.press("Space")
+    press_until(page, "focused.name === 'said'")
+    page.keyboard.press("Enter")
+    expect(page.locator(".feedback .note")).to_be_focused()
+
+
+def test_a_screen_reader_hears_what_the_page_shows(visit):
+    page = visit()
+    to(page, "result")
+    answer = page.locator("#answer").inner_text()
+    tree = page.locator("#result").aria_snapshot()
+    assert f'heading "{answer.replace(chr(0xA0), " ")}" [level=1]' in tree.replace("\xa0", " ")
+    assert 'img "Your photo with 1 face framed' in tree
+    assert 'table "Probability of each emotion"' in tree
+    assert 'group "Was this right?"' in tree
+    for label in page.locator("main button:visible, main input:visible").evaluate_all(
+        "all => all.map((e) => e.labels?.[0]?.innerText || e.innerText || e.getAttribute('aria-label') || '')"
+    ):
+        assert label.strip()

@@ -1,0 +1,19 @@
+"""Swagger UI renders under the strict policy: `visit` fails on any refused style, script or foreign request."""
+
+from __future__ import annotations
+
+from playwright.sync_api import expect
+
+
+def test_every_operation_is_shown_and_can_be_tried(visit):
+    page = visit("/docs")
+    expect(page.locator(".opblock")).to_have_count(5)
+    page.get_by_role("button", name="GET /health").first.click()
+    page.get_by_role("button", name="Try it out").click()
+    page.get_by_role("button", name="Execute").click()
+    expect(page.locator(".live-responses-table .response-col_status").last).to_contain_text("200")
+
+
+def test_without_javascript_it_says_where_the_document_is(visit):
+    page = visit("/docs", java_script_enabled=False)
+    expect(page.get_by_role("link", name="/openapi.json")).to_be_visible()

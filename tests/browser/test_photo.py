@@ -1,0 +1,196 @@
+"""The photo page, as its visitors use it."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+SEVEN = 7
+
+
+@pytest.fixture
+def broken(tmp_path) -> Path:
+    path = tmp_path / "words.jpg"
+    path.write_text("These are words.")
+    return path
+
+
+def shows_a_result(page: Page, faces: int = 1) -> None:
+    expect(page.locator("#answer")).to_be_visible()
+    expect(page.locator("table.bars")).to_have_count(faces)
+    expect(page.locator("table.bars").first.locator("tbody tr")).to_have_count(SEVEN)
+    assert page.locator(".photo img").evaluate("image => image.complete && image.naturalWidth > 0")
+
+
+def gives_a_picture(page: Page, kind: str, target: str) -> None:
+    """Let the browser believe that a picture was dropped or pasted."""
+    page.evaluate(
+        """async ([kind, target]) => {
+            const blob = await (await fetch(document.querySelector(".sample img").src)).blob();
+            const data = new DataTransfer();
+            data.items.add(new File([blob], "given.jpg", {type: blob.type}));
+            const options = {bubbles: true, cancelable: true};
+            const event = kind === "paste" ? new ClipboardEvent(kind, {...options, clipboardData: data})
+                                           : new DragEvent(kind, {...options, dataTransfer: data});
+            document.querySelector(target).dispatchEvent(event);
+        }""",
+        [kind, target],
+    )
+
+
+def test_a_sample_is_read_in_place_and_announced(visit):
+    page = visit()
+    page.evaluate("window.sameDocument = true")
+    page.get_by_role("button", name="Eileen Collins").click()
+    shows_a_result(page)
+    assert page.evaluate("window.sameDocument")
+    assert page.evaluate("document.activeElement.id") == "answer"
+    headline = page.locator("#answer").inner_text()
+    assert re.fullmatch(r"(Anger|Disgust|Fear|Happy|Neutral|Sad|Surprise), \d+\s%", headline)
+    expect(page.get_by_role("status")).to_contain_text(f"{headline}. Your photo with 1 face framed")
+    expect(page).to_have_title(f"{headline} · Emotion Detector")
+    expect(page.locator("#main")).to_have_attribute("aria-busy", "false")
+
+
+def test_an_upload_is_previewed_then_read_then_another(visit, portrait):
+    page = visit()
+    expect(page.locator("#preview")).to_be_hidden()
+    page.get_by_label("Choose a photo").set_input_files(portrait)
+    expect(page.locator("#preview")).to_be_visible()
+    assert page.locator("#answer").count() == 0  # nothing is sent before the button is pressed
+    page.get_by_role("button", name="Read the expressions").click()
+    shows_a_result(page)
+    page.get_by_label("Choose a photo").set_input_files(portrait)
+    page.get_by_role("checkbox").check()
+    page.get_by_role("button", name="Read the expressions").click()
+    expect(page.get_by_text("The whole picture was read as one face.")).to_be_visible()
+    shows_a_result(page)
+
+
+@pytest.mark.parametrize(("kind", "target"), [("drop", "#drop"), ("drop", "footer"), ("paste", "body")])
+def test_a_picture_can_be_dropped_or_pasted(visit, kind, target):
+    page = visit()
+    gives_a_picture(page, kind, target)
+    expect(page.locator("#preview")).to_be_visible()
+    assert page.locator("#file").evaluate("input => input.files[0].name") == "given.jpg"
+    page.keyboard.press("Enter")  # the button has the focus
+    shows_a_result(page)
+
+
+def test_dragging_over_the_page_marks_the_place(visit):
+    page = visit()
+    gives_a_picture(page, "dragover", "#drop")
+    expect(page.locator("#drop")).to_have_class(re.compile(r"\bover\b"))
+
+
+def test_a_snapshot_from_the_camera_becomes_the_chosen_photo(visit):
+    page = visit()
+    page.get_by_role("button", name="Take a photo").click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog.locator("video")).to_be_visible()
+    page.wait_for_function("document.querySelector('dialog video').videoWidth > 0")
+    dialog.get_by_role("button", name="Take the photo").click()
+    expect(dialog).to_have_count(0)
+    expect(page.locator("#preview")).to_be_visible()
+    assert page.locator("#file").evaluate("input => [input.files[0].name, input.files[0].type]") == ["snapshot.jpg", "image/jpeg"]
+
+
+def test_the_camera_is_given_back_when_the_dialog_is_left(visit):
+    page = visit()
+    page.get_by_role("button", name="Take a photo").click()
+    video = page.wait_for_selector("dialog video")
+    stream = video.evaluate_handle("video => video.srcObject")
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    assert stream.evaluate("stream => stream.getTracks().map((track) => track.readyState)") == ["ended"]
+
+
+def test_several_faces_fold_and_each_has_its_table(visit):
+    page = visit()
+    page.get_by_role("button", name="Four drawn faces").click()
+    expect(page.locator("#answer")).to_have_text(re.compile(r"\d faces"))
+    count = page.locator("details.face").count()
+    shows_a_result(page, count)
+    page.locator("details.face summary").first.click()
+    expect(page.locator("table.bars").first).to_be_hidden()
+
+
+def test_no_face_leads_to_the_whole_picture(visit):
+    page = visit()
+    png = page.evaluate(
+        """async () => {
+            const canvas = new OffscreenCanvas(200, 150);
+            canvas.getContext("2d").fillRect(0, 0, 200, 150);
+            return [...new Uint8Array(await (await canvas.convertToBlob()).arrayBuffer())];
+        }"""
+    )
+    page.get_by_label("Choose a photo").set_input_files({"name": "black.png", "mimeType": "image/png", "buffer": bytes(png)})
+    page.get_by_role("button", name="Read the expressions").click()
+    expect(page.locator("#answer")).to_have_text("No face found")
+    expect(page.locator("table.bars")).to_be_hidden()
+    page.get_by_text("Read the whole picture as one face").click()
+    expect(page.locator("table.bars")).to_be_visible()
+
+
+def test_json_is_downloaded(visit, tmp_path):
+    page = visit()
+    page.get_by_role("button", name="Eileen Collins").click()
+    with page.expect_download() as download:
+        page.get_by_role("link", name="JSON").click()
+    assert download.value.suggested_filename == "emotions.json"
+    download.value.save_as(tmp_path / "emotions.json")
+    answer = json.loads((tmp_path / "emotions.json").read_text())
+    assert len(answer["faces"][0]["probabilities"]) == SEVEN
+
+
+def test_feedback_is_sent_and_thanked_for_in_place(visit):
+    page = visit()
+    page.get_by_role("button", name="Eileen Collins").click()
+    with page.expect_request("**/api/v1/feedback") as sent:
+        page.get_by_role("button", name="No, it is Fear").click()
+    body = sent.value.post_data_json
+    assert sorted(body) == ["confidence", "model", "said", "shown"]
+    assert body["said"] == "fear" and 0 < body["confidence"] <= 1
+    expect(page.locator(".feedback .note")).to_be_focused()
+    expect(page.get_by_role("status")).to_have_text("Thank you. One line was written down, without the picture.")
+    assert sent.value.response().status == 204
+    expect(page.locator("#answer")).to_be_visible()
+
+
+def test_a_problem_appears_in_the_form_which_keeps_its_file(visit, broken, portrait):
+    page = visit()
+    page.get_by_label("Choose a photo").set_input_files(broken)
+    page.get_by_role("button", name="Read the expressions").click()
+    problem = page.locator("#reader .problem")
+    expect(problem).to_contain_text("not_an_image")
+    expect(problem.locator("h1")).to_be_focused()
+    assert page.locator("#file").evaluate("input => input.files[0].name") == broken.name
+    page.get_by_label("Choose a photo").set_input_files(portrait)
+    expect(problem).to_have_count(0)
+    page.get_by_role("button", name="Read the expressions").click()
+    shows_a_result(page)
+
+
+def test_a_file_over_the_limit_is_not_sent(visit, portrait):
+    page = visit()
+    page.locator("#reader").evaluate("form => { form.dataset.maxBytes = 1000; }")
+    page.get_by_label("Choose a photo").set_input_files(portrait)
+    sent = []
+    page.on("request", lambda request: sent.append(request.url))
+    page.get_by_role("button", name="Read the expressions").click()
+    expect(page.locator("#reader .problem")).to_contain_text("It was not sent.")
+    assert sent == []
+
+
+def test_an_answer_that_is_no_page_is_said_and_can_be_tried_again(visit):
+    page = visit()
+    page.route("**/", lambda route: route.fulfill(status=429, body="Slow down", content_type="text/plain"))
+    page.get_by_role("button", name="Eileen Collins").click()
+    expect(page.locator(".samples .problem")).to_contain_text("status 429")
+    page.unroute("**/")
+    page.get_by_role("button", name="Eileen Collins").click()
+    shows_a_result(page)

@@ -1,0 +1,81 @@
+"""The model card's arithmetic, and the page made of it."""
+
+from __future__ import annotations
+
+import pytest
+
+from emotions import EMOTIONS, Artefacts
+from tests.markup import Page
+from web import create_app
+from web.card import confusion_shares, per_emotion, reliability_of
+
+BINS = [
+    {"low": 0.6, "high": 0.8, "count": 50, "confidence": 0.7, "accuracy": 0.66},
+    {"low": 0.8, "high": 1.0, "count": 3, "confidence": 0.9, "accuracy": 1.0},
+]
+COUNTS = [[0] * 7 for _ in EMOTIONS]
+COUNTS[0] = [30, 10, 0, 0, 0, 0, 0]
+COUNTS[1] = [5, 15, 0, 0, 0, 0, 0]
+COUNTS[3] = [0, 0, 0, 200, 0, 0, 0]
+
+
+def test_reliability_is_that_of_the_bin():
+    assert reliability_of(0.6, BINS)["accuracy"] == 0.66
+    assert reliability_of(0.79, BINS)["accuracy"] == 0.66
+
+
+def test_reliability_is_not_quoted_for_few_faces_or_none():
+    assert reliability_of(0.85, BINS) is None
+    assert reliability_of(1.0, BINS) is None
+    assert reliability_of(0.3, BINS) is None
+
+
+def test_confidence_of_one_belongs_to_the_last_bin():
+    assert reliability_of(1.0, [{"low": 0.9, "high": 1.0, "count": 99, "accuracy": 0.9}])["accuracy"] == 0.9
+
+
+def test_confusion_shares_are_of_the_labelled_faces():
+    rows = confusion_shares(COUNTS)
+    assert rows[0] == {"emotion": "anger", "shares": [0.75, 0.25, 0, 0, 0, 0, 0]}
+    assert sum(rows[2]["shares"]) == 0  # a label that no face has
+
+
+def test_recall_and_precision():
+    rows = per_emotion(COUNTS)
+    assert rows[0]["recall"] == pytest.approx(0.75)
+    assert rows[0]["precision"] == pytest.approx(30 / 35)
+    assert rows[1]["precision"] == pytest.approx(15 / 25)
+    assert rows[2]["precision"] is None
+
+
+@pytest.fixture(scope="module")
+def about() -> Page:
+    artefacts = Artefacts()
+    for entry in artefacts.entries("expression-head"):
+        entry["evaluation"] = {}
+    artefacts.entry("expression-head", "mixed")["evaluation"] = {
+        "fer2013_test": {"accuracy": 0.68123, "macro_f1": 0.65, "ece": 0.0123, "confusion": COUNTS, "count": 260},
+        "another_set": {"accuracy": 0.5},
+    }
+    return Page(create_app(artefacts=artefacts).test_client().get("/about").text)
+
+
+def test_about_shows_the_figures_of_the_manifest(about):
+    figures = {dt.text: dd.text for dt, dd in zip(about.find("dt"), about.find("dd"), strict=True)}
+    assert "68.1 %" in [dd.text for dd in about.find("dd")]
+    assert figures["Macro-F1"] == "65.0 %"
+    assert figures["Calibration error"] == "1.2 %"
+    assert any("another set" in heading.text for heading in about.find("h4"))
+
+
+def test_about_shows_the_confusion_matrix(about):
+    [table] = about.find("table", "confusion")
+    cells = [cell for cell in about.find("td") if table in cell.parents]
+    assert [cell.text for cell in cells[:7]] == ["75", "25", "0", "0", "0", "0", "0"]
+    assert [cell.attrs["class"] for cell in cells[:2]] == ["heat-8", "heat-2"]
+
+
+def test_served_head_comes_first_and_is_marked(about):
+    headings = [heading.text for heading in about.find("h3") if heading.inside("article")]
+    assert headings[0].startswith("mixed") and headings[0].endswith("answers here")
+    assert len(headings) == 3

@@ -1,0 +1,316 @@
+"""The pages as a browser without JavaScript gets them."""
+
+from __future__ import annotations
+
+import base64
+import json
+from io import BytesIO
+from pathlib import Path
+from urllib.parse import unquote
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from emotions import EMOTIONS
+from emotions.labels import TITLES
+from tests.markup import Page
+from web import ROOT, create_app
+from web.card import reliability_of
+from web.samples import SAMPLES
+
+HTML = {"Accept": "text/html"}
+
+
+@pytest.fixture(scope="module")
+def faceless() -> bytes:
+    """A picture with nothing in it but a soft gradient."""
+    ramp = np.linspace(40, 200, 320).astype(np.uint8)
+    stream = BytesIO()
+    Image.fromarray(np.tile(ramp, (240, 1))).save(stream, "PNG")
+    return stream.getvalue()
+
+
+@pytest.fixture
+def read(client):
+    """Post a photo (bytes) or form fields to the page and parse the answer."""
+
+    def post(photo: bytes | None = None, path: str = "/", status: int = 200, **fields: str) -> Page:
+        data = fields | ({"file": (BytesIO(photo), "photo.jpg")} if photo is not None else {})
+        response = client.post(path, data=data, content_type="multipart/form-data", headers=HTML)
+        assert (response.status_code, response.mimetype) == (status, "text/html")
+        return Page(response.text)
+
+    return post
+
+
+def picture(uri: str) -> Image.Image:
+    head, _, body = uri.partition(",")
+    assert head == "data:image/jpeg;base64"
+    return Image.open(BytesIO(base64.b64decode(body)))
+
+
+def size_of(path: Path) -> tuple[int, int]:
+    with Image.open(path) as image:
+        return image.size
+
+
+def downloaded(page: Page) -> dict:
+    [link] = [link for link in page.find("a") if link.attrs.get("download")]
+    head, _, body = link.attrs["href"].partition(",")
+    assert head == "data:application/json"
+    return json.loads(unquote(body))
+
+
+def rows(page: Page, table: int = 0) -> dict[str, int]:
+    body = page.find("table", "bars")[table]
+    mine = [element for element in page.elements if body in element.parents]
+    names = [element.text for element in mine if element.tag == "th" and element.attrs.get("scope") == "row"]
+    shares = [int(element.text.rstrip(" %")) for element in mine if element.attrs.get("class") == "share"]
+    return dict(zip(names, shares, strict=True))
+
+
+def test_home_offers_a_form_and_every_sample(client):
+    page = Page(client.get("/").text)
+    form = page.by_id("reader")
+    assert (form.attrs["method"], form.attrs["action"], form.attrs["enctype"]) == ("post", "/", "multipart/form-data")
+    assert [button.attrs["value"] for button in page.find("button", "sample")] == [sample.name for sample in SAMPLES]
+
+
+@pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: sample.name)
+def test_every_sample_has_faces(read, sample):
+    page = read(sample=sample.name)
+    assert page.find("table", "bars")
+    assert page.by_id("answer").text != "No face found"
+
+
+def test_samples_are_as_large_as_stated_and_their_origin_is_told():
+    told = (ROOT / "static/samples/README.md").read_text()
+    for sample in SAMPLES:
+        path = ROOT / "static" / sample.file
+        assert size_of(path) == (sample.width, sample.height)
+        assert f"`{path.name}`" in told
+
+
+def test_result_shows_what_the_api_answers(read, client, photo):
+    page = read(photo)
+    answer = client.post("/api/v1/image", data={"file": (BytesIO(photo), "photo.jpg")}).get_json()
+    shown = downloaded(page)
+    del answer["timing_ms"], shown["timing_ms"]
+    assert shown == answer
+    [face] = answer["faces"]
+    assert page.by_id("answer").text == f"{TITLES[face['emotion']]}, {100 * face['confidence']:.0f} %"
+
+
+def test_result_has_the_annotated_picture_with_a_description(read, photo):
+    [figure] = [image for image in read(photo).find("img") if image.inside("figure")]
+    annotated = picture(figure.attrs["src"])
+    assert annotated.size == Image.open(BytesIO(photo)).size
+    assert figure.attrs["alt"].startswith("Your photo with 1 face framed: ")
+
+
+def test_bars_are_the_seven_probabilities_most_likely_first(read, photo):
+    shares = rows(read(photo))
+    assert sorted(shares) == sorted(TITLES.values())
+    assert list(shares.values()) == sorted(shares.values(), reverse=True)
+    assert abs(sum(shares.values()) - 100) <= 3  # each is rounded
+
+
+def test_bars_are_as_long_as_the_numbers_say(read, photo):
+    page = read(photo)
+    lengths = [float(rect.attrs["width"].rstrip("%")) for rect in page.find("rect") if rect.attrs.get("fill") and rect.inside("table")]
+    numbers = [share for share in rows(page).values() if share > 0]
+    assert lengths[: len(numbers)] == pytest.approx(numbers, abs=0.5)
+
+
+def test_reliability_sentence_comes_from_the_manifest(read, app, photo):
+    page = read(photo)
+    face = downloaded(page)["faces"][0]
+    entry = reliability_of(face["confidence"], app.extensions["analyser"].expressions.head_entry["reliability"])
+    sentences = [note.text for note in page.find("p", "note") if note.text.startswith("When it says about")]
+    assert len(sentences) == (entry is not None)
+    if entry:
+        assert f"right about {100 * entry['accuracy']:.0f} times in 100" in sentences[0]
+        assert f"counted on {entry['count']:,} photographed faces" in sentences[0]
+
+
+def test_result_tells_the_time_and_that_nothing_was_stored(read, photo):
+    facts = [fact.text for fact in read(photo).find("p", "facts")]
+    assert any(fact.startswith("Read in ") and fact.endswith(" ms; nothing was stored.") for fact in facts)
+
+
+def test_several_faces_come_largest_first_each_with_its_picture(read):
+    page = read(sample="friends")
+    boxes = [face["box"] for face in downloaded(page)["faces"]]
+    areas = [box["width"] * box["height"] for box in boxes]
+    assert areas == sorted(areas, reverse=True)
+    thumbnails = [image for image in page.find("img") if image.inside("summary")]
+    assert len(boxes) == len(thumbnails) == len(page.find("table", "bars")) > 1
+    assert {picture(image.attrs["src"]).size for image in thumbnails} == {(96, 96)}
+
+
+def test_no_face_is_said_and_the_whole_picture_offered(read, faceless):
+    page = read(faceless)
+    assert page.by_id("answer").text == "No face found"
+    [summary] = [summary for summary in page.find("summary") if "whole picture as one face" in summary.text]
+    [offer] = page.find("details", "whole-reading")
+    assert "open" not in offer.attrs
+    assert all(offer in table.parents for table in page.find("table", "bars"))
+    assert offer in summary.parents
+
+
+def test_whole_picture_on_request(read, faceless):
+    page = read(faceless, detector="none")
+    assert downloaded(page)["detector"] == "none"
+    assert downloaded(page)["faces"][0]["box"] == {"left": 0, "top": 0, "width": 320, "height": 240}
+    assert "The whole picture was read as one face." in [note.text for note in page.find("p", "note")]
+
+
+@pytest.mark.parametrize(
+    ("fields", "status", "code"),
+    [
+        ({}, 400, "no_file"),
+        ({"sample": "../../app.yaml"}, 400, "invalid_option"),
+        ({"photo": b"text, not a picture"}, 422, "not_an_image"),
+        ({"photo": b""}, 422, "empty_file"),
+        ({"photo": b"GIF89a", "detector": "magic"}, 400, "invalid_option"),
+        ({"path": "/share"}, 400, "no_file"),
+        ({"path": "/nowhere", "photo": b"x"}, 404, "not_found"),
+    ],
+)
+def test_problems_are_pages_that_keep_the_form(read, fields, status, code):
+    page = read(status=status, **fields)
+    assert code in page.by_id("problem").text
+    assert page.by_id("reader").attrs["action"] == "/"
+
+
+def test_a_phone_shares_a_photo_straight_to_the_result(read, client, photo):
+    manifest = json.loads((ROOT / "static/app.webmanifest").read_text())
+    target = manifest["share_target"]
+    [field] = target["params"]["files"]
+    response = client.post(target["action"], data={field["name"]: (BytesIO(photo), "photo.jpg")})
+    assert len(Page(response.text).find("table", "bars")) == 1
+    again = client.get(target["action"])
+    assert (again.status_code, again.location) == (302, "/")
+
+
+def test_web_app_manifest_is_linked_and_its_icons_are_as_it_says(client):
+    page = Page(client.get("/").text)
+    [link] = [link for link in page.find("link") if link.attrs["rel"] == "manifest"]
+    with client.get(link.attrs["href"]) as response:
+        assert response.mimetype == "application/manifest+json"
+        icons = json.loads(response.data)["icons"]
+    for icon in icons:
+        path = ROOT / "static" / icon["src"]
+        if icon["type"] == "image/png":
+            assert "x".join(map(str, size_of(path))) == icon["sizes"]
+        else:
+            assert path.read_text().startswith("<svg")
+
+
+def test_feedback_without_javascript_becomes_a_log_line(read, client, photo, capsys):
+    page = read(photo)
+    form = page.find("form", "feedback")[0]
+    inside = [element for element in page.elements if form in element.parents]
+    fields = {element.attrs["name"]: element.attrs["value"] for element in inside if element.tag == "input"}
+    answers = [element.attrs["value"] for element in inside if element.tag == "button"]
+    assert answers[0] == fields["shown"]
+    assert sorted(answers) == sorted(EMOTIONS)
+    response = client.post(form.attrs["action"], data=fields | {"said": "sad"}, headers=HTML)
+    assert Page(response.text).find("h1")[0].text == "Thank you"
+    [line] = [json.loads(line) for line in capsys.readouterr().out.splitlines() if '"message": "feedback"' in line]
+    assert line["feedback"] == fields | {"said": "sad", "confidence": float(fields["confidence"])}
+
+
+@pytest.mark.parametrize("change", [{"said": "bored"}, {"confidence": "much"}, {"confidence": "nan"}, {"extra": "1"}, {"model": ""}])
+def test_feedback_that_makes_no_sense_is_refused(client, change):
+    fields = {"shown": "happy", "said": "sad", "confidence": "0.5", "model": "vgg16/mixed 1"} | change
+    response = client.post("/feedback", data=fields, headers=HTML)
+    assert response.status_code == 400
+    assert "invalid_body" in Page(response.text).by_id("problem").text
+
+
+def test_feedback_can_be_turned_off(photo):
+    client = create_app({"FEEDBACK": False}).test_client()
+    page = Page(client.post("/", data={"file": (BytesIO(photo), "photo.jpg")}).text)
+    assert page.find("table", "bars")
+    assert not page.find("form", "feedback")
+    assert client.post("/feedback", data={"shown": "sad", "said": "sad", "confidence": "1", "model": "a"}).status_code == 403
+    assert "Was this right" not in client.get("/about").text
+
+
+USES = ("game", "care", "dementia", "autism", "teaching", "driver fatigue", "fraud", "border control", "recruiting", "call centres", "recommendations")
+
+
+def test_about_judges_every_use_that_people_name(client):
+    page = Page(client.get("/about").text)
+    [table] = page.find("table", "uses")
+    for use in USES:
+        assert use in table.text.lower()
+    verdicts = [span for span in page.find("span", "verdict") if table in span.parents]
+    assert {span.text for span in verdicts} == {"May help", "Not shown to work", "Forbidden in the EU"}
+
+
+def test_about_lists_every_model_with_its_licence(client, app):
+    text = Page(client.get("/about").text).by_id("model").text
+    for entry in app.extensions["analyser"].artefacts.entries():
+        assert entry["name"] in text
+        assert entry["licence"] in text
+
+
+def pages(client, faceless: bytes) -> dict[str, Page]:
+    """Every kind of page that there is."""
+
+    def post(**data) -> str:
+        return client.post("/", data=data, headers=HTML).text
+
+    return {
+        "home": Page(client.get("/").text),
+        "about": Page(client.get("/about").text),
+        "result": Page(post(sample="collins")),
+        "several": Page(post(sample="friends")),
+        "faceless": Page(post(file=(BytesIO(faceless), "a.png"))),
+        "problem": Page(post()),
+        "thanks": Page(client.post("/feedback", data={"shown": "sad", "said": "sad", "confidence": "1", "model": "a"}).text),
+    }
+
+
+def test_every_page_is_sound(client, faceless):
+    for name, page in pages(client, faceless).items():
+        ids = [element.attrs["id"] for element in page.elements if "id" in element.attrs]
+        assert len(ids) == len(set(ids)), name
+        labelled = {label.attrs.get("for") for label in page.find("label")}
+        for element in page.elements:
+            assert "style" not in element.attrs, (name, element)
+            assert not any(attribute.startswith("on") for attribute in element.attrs), (name, element)
+            if element.tag == "img":
+                assert element.attrs.get("alt") is not None, (name, element)
+            if element.tag in ("input", "select", "textarea") and element.attrs.get("type") != "hidden":
+                assert element.attrs.get("id") in labelled, (name, element)
+            if element.tag == "script":
+                assert element.attrs.get("src") and not element.text, (name, element)
+            for attribute in ("aria-labelledby", "aria-describedby", "for"):
+                assert set((element.attrs.get(attribute) or "").split()) <= set(ids), (name, element)
+            for attribute in {"src", "href"} & set(element.attrs):
+                address = element.attrs[attribute]
+                assert address.startswith(("/", "#", "data:")) or element.tag == "a", (name, element)
+        assert len(page.find("h1")) == 1, name
+        assert not page.find("style"), name
+
+
+def test_links_within_the_site_lead_somewhere(client, faceless):
+    found = pages(client, faceless)
+    targets = {element.attrs.get("id") for element in found["about"].elements}
+    for name, page in found.items():
+        for link in page.find("a"):
+            path, _, fragment = link.attrs["href"].partition("#")
+            if path.startswith("/"):
+                assert client.get(path).status_code == 200, (name, path)
+            if path == "/about" and fragment:
+                assert fragment in targets, (name, fragment)
+
+
+def test_the_tree_of_pages_holds_no_address_of_another_host():
+    for path in [*Path(ROOT / "templates").glob("*.html"), *Path(ROOT / "static/js").glob("*.js"), *Path(ROOT / "static/css").glob("*.css")]:
+        text = path.read_text().replace("https://eur-lex.europa.eu/", "")
+        assert "http://" not in text and "https://" not in text, path
