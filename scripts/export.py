@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import tempfile
 from pathlib import Path
 
 import keras
@@ -19,6 +18,7 @@ import numpy as np
 from emotions.artefacts import BUNDLED, Artefacts
 from emotions.expressions import ExpressionModel, softmax
 
+from .convert import to_litert
 from .datasets import Faces
 from .heads import HEADS, fit_temperature
 from .manifest import put_entry
@@ -26,18 +26,6 @@ from .metrics import reliability
 from .networks import folded
 
 LICENCE = "trained on FER2013 (released for research in the Kaggle challenge of 2013) and FER+ (MIT): research use"
-
-
-def to_litert(model: keras.Model, quantise: bool = True) -> bytes:
-    """A Keras model -> LiteRT bytes; `quantise` stores weights as int8 with a scale a channel (activations stay float32)."""
-    import tensorflow as tf
-
-    with tempfile.TemporaryDirectory() as folder:
-        model.export(folder, format="tf_saved_model", verbose=False)
-        converter = tf.lite.TFLiteConverter.from_saved_model(folder)
-        if quantise:
-            converter.optimizations = [tf.lite.Optimize.DEFAULT]
-        return converter.convert()
 
 
 def truth_of(head: str, faces: Faces) -> tuple[np.ndarray, np.ndarray]:
@@ -86,8 +74,6 @@ def export(run: Path, version: str, folder: Path) -> None:
         entry["quantisation"] = quantisation_loss(exact, logits, truth, counts)
         put_entry(folder, entry, folder / entry["file"])
         print(f"{name}: temperature {entry['temperature']}, {(folder / entry['file']).stat().st_size} bytes")
-
-
     for name in before - _files(folder):
         (folder / name).unlink(missing_ok=True)
 

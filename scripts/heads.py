@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+from collections.abc import Callable
 from pathlib import Path
 
 import keras
@@ -10,7 +12,9 @@ import numpy as np
 
 from emotions.expressions import softmax
 from emotions.labels import EMOTIONS
+from emotions.litert import LiteModel
 
+from .convert import to_litert
 from .datasets import Faces
 from .metrics import cross_entropy
 from .networks import dense_head, folded
@@ -36,12 +40,28 @@ def vote_targets(faces: Faces) -> np.ndarray:
     return (faces.votes / np.maximum(faces.raters, 1)[:, None]).astype(np.float32)
 
 
+def bottleneck(base: keras.Model) -> Callable[[np.ndarray], np.ndarray]:
+    """The function (N, S, S) uint8 -> (N, 512) float32 that heads are trained on.
+
+    With TensorFlow it is the int8 file that will be served, four times as fast on a CPU as float32; else `base` itself.
+    """
+    if keras.backend.backend() != "tensorflow":
+        return lambda pixels: base.predict(pixels[..., None], batch_size=256, verbose=2)
+    content = to_litert(base)
+    model = LiteModel(lambda: content, threads=os.cpu_count() or 1)
+
+    def features(pixels: np.ndarray) -> np.ndarray:
+        parts = (pixels[start : start + 64, ..., None] for start in range(0, len(pixels), 64))
+        return np.concatenate([model(part)[0] for part in parts])
+
+    return features
+
+
 def cache_features(base: keras.Model, faces: Faces, path: Path) -> dict[str, np.ndarray]:
     """Features of all faces as they are and mirrored, {"plain", "mirrored"}: (N, 512) float32; read from `path` if there."""
     if not path.is_file():
-        pixels = faces.pixels[..., None]
-        views = {"plain": pixels, "mirrored": pixels[:, :, ::-1]}
-        np.savez(path, **{name: base.predict(view, batch_size=128, verbose=2) for name, view in views.items()})
+        features = bottleneck(base)
+        np.savez(path, plain=features(faces.pixels), mirrored=features(faces.pixels[:, :, ::-1]))
     with np.load(path, allow_pickle=False) as stored:
         return dict(stored)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,38 @@ FOLDERS = {"anger": "angry", "disgust": "disgust", "fear": "fear", "happy": "hap
 VOTES = ("neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear", "contempt", "unknown", "NF")
 VOTED = {"anger": "anger", "disgust": "disgust", "fear": "fear", "happy": "happiness", "neutral": "neutral", "sad": "sadness",
          "surprise": "surprise"}  # fmt: skip
+
+CONFIG = """
+name = "vgg16"
+depth = 16
+size = 48
+seed = 1
+[data]
+faces = "{faces}"
+[[stages]]
+epochs = 1
+crop = 40
+[[stages]]
+epochs = {last}
+crop = 48
+[optimiser]
+peak = 0.01
+momentum = 0.9
+weight_decay = 5e-4
+clipnorm = 5.0
+warmup_epochs = 0.5
+batch = 28
+[loss]
+smoothing = 0.1
+dropout = 0.4
+ferplus = 1.0
+[augment]
+shift = 2.0
+rotation = 5.0
+scale = 0.05
+brightness = 0.1
+erase = 0.2
+"""
 
 
 def face(emotion: int, random: np.random.Generator) -> np.ndarray:
@@ -51,3 +84,9 @@ def prepared(published, tmp_path_factory) -> Path:
     out = tmp_path_factory.mktemp("prepared") / "faces.npz"
     main(["--faces", str(published[0]), "--votes", str(published[1]), "--out", str(out)])
     return out
+
+
+@pytest.fixture(scope="session")
+def configured() -> Callable[[Path | str, int], str]:
+    """(faces, last) -> a configuration of one epoch at 40 px and `last` epochs at 48 px."""
+    return lambda faces, last: CONFIG.format(faces=faces, last=last)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import re
 import shutil
@@ -11,14 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from test_training import CONFIG
-
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text()
 
 
 @pytest.fixture(scope="module")
-def tree(published, tmp_path_factory) -> Path:
+def tree(published, configured, tmp_path_factory) -> Path:
     """The files that git would commit, with the published data under the names that README uses."""
     folder = tmp_path_factory.mktemp("tree")
     listed = subprocess.run(["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True, check=True)
@@ -27,8 +26,8 @@ def tree(published, tmp_path_factory) -> Path:
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / name, folder / name)
     shutil.copy(published[0], folder / "fer2013.zip")
-    subprocess.run(["gzip", "-c", str(published[1])], stdout=open(folder / "fer2013new.csv.gz", "wb"), check=True)
-    (folder / "tiny.toml").write_text(CONFIG.format(faces="data/fer2013.npz", last=1))
+    (folder / "fer2013new.csv.gz").write_bytes(gzip.compress(published[1].read_bytes()))
+    (folder / "tiny.toml").write_text(configured("data/fer2013.npz", 1))
     return folder
 
 

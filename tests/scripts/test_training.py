@@ -17,46 +17,14 @@ from scripts.datasets import Faces
 from scripts.heads import HEADS, fit_temperature
 from scripts.networks import dense_head, folded, vgg_base
 
-CONFIG = """
-name = "vgg16"
-depth = 16
-size = 48
-seed = 1
-[data]
-faces = "{faces}"
-[[stages]]
-epochs = 1
-crop = 40
-[[stages]]
-epochs = {last}
-crop = 48
-[optimiser]
-peak = 0.01
-momentum = 0.9
-weight_decay = 5e-4
-clipnorm = 5.0
-warmup_epochs = 1
-batch = 28
-[loss]
-smoothing = 0.1
-dropout = 0.4
-ferplus = 1.0
-[augment]
-shift = 2.0
-rotation = 5.0
-scale = 0.05
-brightness = 0.1
-erase = 0.2
-"""
-
 
 @pytest.fixture(scope="module")
-def finished(prepared, tmp_path_factory):
+def finished(prepared, configured, tmp_path_factory):
     """A run of two epochs, stopped after the first stage's end by its configuration and then gone on with."""
     folder = tmp_path_factory.mktemp("run")
     config = folder / "config.toml"
     for last in (0, 1):
-        config.write_text(CONFIG.format(faces=prepared, last=last))
+        config.write_text(configured(prepared, last))
         train.main(["base", "--config", str(config), "--run", str(folder / "run")])
     train.main(["heads", "--run", str(folder / "run")])
     return folder / "run"
