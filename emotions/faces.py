@@ -10,7 +10,7 @@ import numpy as np
 
 from . import blazeface
 from .artefacts import Artefacts
-from .blazeface import BlazeFace
+from .blazeface import MOSAIC, WHOLE, BlazeFace
 from .facemesh import FaceMesh, Region
 from .framing import align_crop
 from .haar import HaarCascade
@@ -20,25 +20,24 @@ __all__ = ["DETECTORS", "Detection", "FaceFinder", "align_crop"]
 
 DETECTORS = ("auto", "blazeface", "haar", "none")
 
-# The rules below were chosen on half of the photos and drawings and hold on the other half: benchmarks/faces.md.
-SECOND_SCORE = 0.2  # what the second look starts from
-SECOND_OVERLAP = 0.35  # candidates of several views that are the same face
-SECOND_LOOKS = 8  # so many places are examined, strongest first
-MESH_EVIDENCE, MESH_SCORE = 0.9, 0.97
-DRAWN_EVIDENCE, DRAWN_FLAT, DRAWN_CONTRAST = 0.3, 0.15, 40
-RELATIVE_EVIDENCE = 0.4
+SAME_FACE = 0.35  # overlap of candidates that see one face in several views
+MOST_PLACES = 8  # places that the second look examines, strongest first: each may cost a pass of Face Mesh
+SMALLEST = 6  # pixels: less shows nothing of its surface
+CONTRAST = 40  # grey levels between the darkest and the lightest twentieth
 
 
 @dataclass(frozen=True)
 class Detection:
     """A face in a picture: `box` and `keypoints` in its pixels, `score` 0..1.
 
-    `keypoints` (6, 2) float32 as in blazeface.KEYPOINTS; NaN where the detector gives none.
+    `keypoints` (6, 2) float32 as in blazeface.KEYPOINTS; NaN where the detector gives none. `inner`: where in a box that is
+    the whole picture the face itself was seen; None otherwise.
     """
 
     box: Box
     score: float
     keypoints: np.ndarray
+    inner: Box | None = None
 
 
 class FaceFinder:
@@ -57,8 +56,7 @@ class FaceFinder:
         if detector not in DETECTORS:
             raise ValueError(f"detector must be one of {', '.join(DETECTORS)}, not {detector!r}")
         if detector == "none":
-            height, width = pixels.shape[:2]
-            return "none", [Detection(Box(0.0, 0.0, float(width), float(height)), 1.0, _nowhere())]
+            return "none", [self._whole(pixels)]
         if detector == "haar":
             return "haar", _largest_first([Detection(box, score, _nowhere()) for box, score in self._haar(pixels)])
         found = self._first_look(pixels)
@@ -68,7 +66,14 @@ class FaceFinder:
 
     def landmarks(self, pixels: np.ndarray, detection: Detection) -> np.ndarray | None:
         """Face Mesh's 468 points, (468, 2) float32 in pixels of the picture; None where it sees no face in the box."""
-        return self._mesh.points(pixels, Region.of_box(detection.box, detection.keypoints))
+        return self._mesh.points(pixels, Region.of_box(detection.inner or detection.box, detection.keypoints))
+
+    def _whole(self, pixels: np.ndarray) -> Detection:
+        """The whole picture as one face, with a hint where Face Mesh shall look: most portraits are more than a face."""
+        height, width = pixels.shape[:2]
+        box = Box(0.0, 0.0, float(width), float(height))
+        seen = _largest_first(self._first_look(pixels) or self._second_look(pixels))
+        return Detection(box, 1.0, seen[0].keypoints, seen[0].box) if seen else Detection(box, 1.0, _nowhere())
 
     def _first_look(self, pixels: np.ndarray) -> list[Detection]:
         """Full-range: sure answers as they are, doubtful ones where Face Mesh sees a face too."""
@@ -85,19 +90,20 @@ class FaceFinder:
         Face Mesh or the flat colours of a drawing, on which Face Mesh often fails.
         """
         model = self._blazeface("blazeface-back-camera")
-        views = [view for shares in (blazeface.WHOLE, blazeface.MOSAIC) for view in model.candidates(pixels, SECOND_SCORE, shares)]
+        least = model.entry["thresholds"]
+        views = [view for shares in (WHOLE, MOSAIC) for view in model.candidates(pixels, least["score"], shares)]
         rows = np.concatenate(views)
         of_view = np.repeat(np.arange(len(views)), [len(view) for view in views])
         found = []
-        for group in blazeface.groups(rows, SECOND_OVERLAP)[:SECOND_LOOKS]:
+        for group in blazeface.groups(rows, SAME_FACE)[:MOST_PLACES]:
             best = np.zeros(len(views))
             np.maximum.at(best, of_view[group], rows[group, -1])
             evidence, face = float(best.sum()), _detection(blazeface.mean(rows[group]), model.entry["box"])
-            drawn = evidence >= DRAWN_EVIDENCE and is_drawn(pixels, face.box)
-            if drawn or (evidence >= MESH_EVIDENCE and self._seen(pixels, face) >= MESH_SCORE):
+            drawn = evidence >= least["drawn_evidence"] and flatness(pixels, face.box) >= least["drawn_flatness"]
+            if drawn or (evidence >= least["mesh_evidence"] and self._seen(pixels, face) >= least["mesh"]):
                 found.append((evidence, face))
         strongest = max((evidence for evidence, _ in found), default=0.0)
-        return [face for evidence, face in found if evidence >= RELATIVE_EVIDENCE * strongest]
+        return [face for evidence, face in found if evidence >= least["of_strongest"] * strongest]
 
     def _seen(self, pixels: np.ndarray, face: Detection) -> float:
         return self._mesh.look(pixels, Region.of_box(face.box, face.keypoints))[1]
@@ -116,21 +122,20 @@ class FaceFinder:
         return HaarCascade()
 
 
-def is_drawn(pixels: np.ndarray, box: Box) -> bool:
-    """Whether part of a picture has a drawing's look: much of it is one flat colour beside another, with clear contrast.
+def flatness(pixels: np.ndarray, box: Box) -> float:
+    """Share of a part of a picture that is one flat colour; 0 where it has next to no contrast, as sky and walls.
 
-    Photographs have noise: seldom are all nine pixels of a neighbourhood within one grey level of each other.
+    It tells drawings from photographs, whose noise seldom leaves nine neighbouring pixels within one grey level.
     """
     height, width = pixels.shape[:2]
     left, top = max(0, int(box.left)), max(0, int(box.top))
     right, bottom = min(width, int(box.left + box.width)), min(height, int(box.top + box.height))
-    if right - left < 6 or bottom - top < 6:
-        return False
+    if right - left < SMALLEST or bottom - top < SMALLEST:
+        return 0.0
     grey = cv2.cvtColor(pixels[top:bottom, left:right], cv2.COLOR_RGB2GRAY)
-    kernel = np.ones((3, 3), np.uint8)
-    flat = cv2.dilate(grey, kernel) - cv2.erode(grey, kernel) <= 1
     low, high = np.percentile(grey, [5, 95])
-    return bool(flat.mean() >= DRAWN_FLAT and high - low >= DRAWN_CONTRAST)
+    kernel = np.ones((3, 3), np.uint8)
+    return float((cv2.dilate(grey, kernel) - cv2.erode(grey, kernel) <= 1).mean()) if high - low >= CONTRAST else 0.0
 
 
 def _detection(row: np.ndarray, calibration: dict[str, float]) -> Detection:

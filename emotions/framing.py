@@ -8,10 +8,10 @@ import numpy as np
 from .results import Box
 
 # Where faces lie in FER2013's pictures, as shares of their side: medians over validation faces (scripts/measure_framing.py).
-EYES = 0.5, 0.387  # the middle between the eyes
-SPREAD = 0.279  # root mean square distance of the 468 points from their mean
-BOX_SIDE = 1.0  # side of the picture over the mean side of the detector's box
-BOX_MIDDLE = 0.5, 0.5  # middle of the detector's box
+EYES = 0.5, 0.394  # the middle between the eyes
+SPREAD = 0.277  # root mean square distance of the 468 points from their mean
+BOX_SIDE = 1 / 0.888  # side of the picture over the mean side of the detector's box
+BOX_MIDDLE = 0.514, 0.526  # middle of the detector's box
 
 # Corners of the person's right and left eye in Face Mesh's numbering: outer and inner.
 RIGHT_EYE, LEFT_EYE = (33, 133), (263, 362)

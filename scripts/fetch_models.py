@@ -41,7 +41,10 @@ MODELS: tuple[dict[str, Any], ...] = (
         "entry": {
             "name": "blazeface-back-camera", "role": "detector", "version": "1",
             "input": {"size": 256, "channels": 3}, "output": 17, "anchors": [[16, 2], [8, 6]],
-            "thresholds": {},
+            "thresholds": {
+                "score": 0.2, "mesh": 0.97, "mesh_evidence": 0.9, "drawn_evidence": 0.3, "drawn_flatness": 0.15,
+                "of_strongest": 0.4,
+            },
             "box": {"x": -0.015, "y": -0.09, "width": 0.983, "height": 1.158},
         },
     },
