@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from PIL import Image, ImageFile
 
-from .formats import ImageError, check_gif, check_size, decoder_errors, is_cut, sniff
+from .formats import ImageError, check_gif, check_size, decoder_errors, is_cut, sniff, without_exif
 from .pixels import Rows
 
 DECODERS = {"JPEG": "Jpeg", "PNG": "Png", "GIF": "Gif", "BMP": "Bmp", "TIFF": "Tiff", "WEBP": "WebP", "AVIF": "Avif"}
@@ -54,10 +54,21 @@ def plan(data: bytes, max_side: int) -> Plan:
             return _plan_heic(data)
         if kind == "GIF":
             check_gif(data)
-        plugin = importlib.import_module(f"PIL.{DECODERS[kind]}ImagePlugin")
-        image = getattr(plugin, f"{DECODERS[kind]}ImageFile")(io.BytesIO(data))
+        image = _open(kind, data)
         check_size(*image.size)
         return _plan_webp(data, image) if kind == "WEBP" else _plan_pillow(data, kind, image, max_side)
+
+
+def _open(kind: str, data: bytes) -> ImageFile.ImageFile:
+    plugin = importlib.import_module(f"PIL.{DECODERS[kind]}ImagePlugin")
+    decoder = getattr(plugin, f"{DECODERS[kind]}ImageFile")
+    try:
+        return decoder(io.BytesIO(data))
+    except Exception:
+        clean = without_exif(kind, data)  # PNG and AVIF decoders refuse a sound picture for damaged EXIF
+        if clean is None:
+            raise
+        return decoder(io.BytesIO(clean))
 
 
 def _plan_pillow(data: bytes, kind: str, image: ImageFile.ImageFile, max_side: int) -> Plan:

@@ -145,3 +145,12 @@ def check_gif(data: bytes) -> None:
     left, top, across, down = struct.unpack("<4H", data[start + 1 : start + 9])
     check_size(width, height)
     check_size(max(width, left + across), max(height, top + down))
+
+
+def without_exif(kind: str, data: bytes) -> bytes | None:
+    """The same picture with its EXIF out of the decoder's sight; None if there is none or the format needs no such help."""
+    if kind == "PNG" and (start := data.find(b"eXIf") - 4) > 0:
+        return data[:start] + data[start + 12 + int.from_bytes(data[start : start + 4], "big") :]
+    if kind == "AVIF" and b"Exif" in data:
+        return data.replace(b"Exif", b"free", 1)  # the type of the item, which readers skip when they do not know it
+    return None

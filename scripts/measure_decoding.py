@@ -110,8 +110,9 @@ def report(paths: Iterator[Path]) -> None:
         row = json.loads(done.stdout)
         (width, height), given = row["size"], "x".join(map(str, row["given"]))
         verdict = "" if row["peak"] <= row["estimate"] else "**over**"
-        print(f"| {row['file']} | {path.stat().st_size / MB:.1f} | {width}x{height} | {given} | {row['estimate'] / MB:.1f} | {row['peak'] / MB:.1f} "
-              f"| {row['peak'] / width / height:.2f} | {row['ms']:.0f} | {verdict} |", flush=True)  # fmt: skip
+        size = f"{path.stat().st_size / MB:.1f} | {width}x{height} | {given}"
+        memory = f"{row['estimate'] / MB:.1f} | {row['peak'] / MB:.1f} | {row['peak'] / width / height:.2f}"
+        print(f"| {row['file']} | {size} | {memory} | {row['ms']:.0f} | {verdict} |", flush=True)
 
 
 def main() -> None:

@@ -220,15 +220,17 @@ def test_wrong_extension(tmp_path):
     assert open_image(path).width == 96
 
 
-@pytest.mark.parametrize("exif", [b"Exif\0\0II*\0", b"Exif\0\0" + b"\xff" * 40, b"Exif\0\0MM\0*\0\0\0\x08\xff\xff" + b"\1" * 30])
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "AVIF", "HEIF"])
-def test_damaged_exif_is_no_reason_to_fail(kind, exif):
-    clean = encoded(kind, exif=Image.Exif())
-    try:
-        data = encoded(kind, exif=exif)
-    except Exception as error:  # this encoder checks what it is given
-        pytest.skip(f"cannot be written: {error}")
-    assert difference(data, Image.fromarray(open_image(clean).pixels)) == 0
+@pytest.mark.parametrize("place", ["byte order", "entries"])
+def test_damaged_exif_is_no_reason_to_fail(kind, place):
+    exif = Image.Exif()
+    exif[0x0131] = "the software's name"
+    data = bytearray(encoded(kind, exif=exif.tobytes()))
+    start = max(data.find(b"II*\0"), data.find(b"MM\0*"))
+    assert start > 0
+    data[start : start + 4] = b"\xff" * 4 if place == "byte order" else data[start : start + 4]
+    data[start + 8 : start + 24] = b"\xff" * 16
+    assert difference(bytes(data), Image.fromarray(open_image(encoded(kind)).pixels)) == 0
 
 
 def test_smaller_pictures():
@@ -356,7 +358,7 @@ def test_sniffing_does_not_decode():
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 @pytest.mark.parametrize(
     ("kind", "options"),
-    [("JPEG", {}), ("JPEG", {"progressive": True}), ("PNG", {}), ("WEBP", {}), ("TIFF", SAMPLES["TIFF"]), ("AVIF", {"speed": 10})],
+    [("JPEG", {}), ("JPEG", {"progressive": True}), ("PNG", {}), ("WEBP", {}), ("TIFF", {}), ("AVIF", {"speed": 10})],
 )
 def test_estimate_is_an_upper_bound(tmp_path, kind, options):
     path = tmp_path / "picture"
