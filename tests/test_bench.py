@@ -1,0 +1,151 @@
+"""The benchmark's arithmetic, report, pictures and client. No times are judged; the rivals run in `make bench` itself."""
+
+from __future__ import annotations
+
+import re
+import sys
+from contextlib import ExitStack, closing
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from emotions.analysis import Analyser
+from emotions.images import Picture
+from scripts import bench_pictures, bench_report, bench_runs, readme, sandbox
+from scripts.bench_contestants import Contestant, Measured, serving
+from scripts.bench_report import MEGABYTE, quantile, report, rows, shares, short, targets, times_better
+from scripts.traffic import Request
+
+TITLES = {"ours": "this project", "usual": "usual stack", "small": "small", "fer": "fer"}
+
+
+def figures(factor: float, rounds: int = 2) -> Measured:
+    """A contestant that is `factor` times worse than 10 ms, 2 s, 100 MB; three rounds of photos, each noisier than the last."""
+    return Measured(
+        starts=[1.0 * factor, 2.0 * factor, 4.0 * factor],
+        first_bytes=int(90 * MEGABYTE * factor),
+        last_bytes=int(100 * MEGABYTE * factor),
+        peak_bytes=int(200 * MEGABYTE * factor),
+        photos=[[9.0 * factor * noise, 10.0 * factor * noise, 50.0 * factor * noise] for noise in (1, 2, 3)],
+        stages={"decode": [1.0], "detect": [4.0], "classify": [3.0], "HTTP and the rest": [2.0]},
+        rates=[100 / factor, 50 / factor],
+        one_core=[[8.0 * factor], [9.0 * factor]][:rounds],
+        faces={1.0: [10.0 * factor], 50.0: [100.0 * factor]},
+        sizes={0.3: [10.0 * factor], 24.0: [30.0 * factor]},
+        found={"faces": {1.0: 1, 50.0: 49}, "sizes": {0.3: 1, 24.0: 1}},
+    )
+
+
+@pytest.fixture
+def measured() -> dict[str, Measured]:
+    return {"ours": figures(1), "usual": figures(20), "small": figures(2, rounds=0), "fer": figures(2.5)}
+
+
+def test_quantile_is_the_nearest_rank():
+    assert quantile(range(100, 0, -1), 0.99) == 99 and quantile(range(1, 101), 0.5) == 50
+    assert quantile(range(1, 102), 0.99) == 100 and quantile([7.0], 0.99) == 7.0
+
+
+def test_ratios_are_taken_within_rounds():
+    """Noise that meets both in a round alike changes nothing, where the medians of all rounds (3 and 20) say 6.7 times."""
+    assert times_better([1, 10, 3], [2, 20, 300]) == 2
+    assert times_better([100, 50], [50, 10], more_is_better=True) == 3.5
+
+
+def test_rows(measured):
+    table = rows(measured)
+    photos = {"ours": ("20.0 ms", None), "usual": ("400 ms", 20.0), "small": ("40.0 ms", 2.0), "fer": ("50.0 ms", 2.5)}
+    assert table["p50 a photo"] == photos
+    assert table["start to first answer"]["usual"] == ("40.0 s", 20.0)
+    assert table["memory"]["fer"] == ("250 MB", 2.5) and table["p99 a photo"]["ours"] == ("150 ms", None)
+    assert table["photos a second"]["usual"] == ("3.75", 20.0)
+    assert set(table["p50 a photo on one core"]) == {"ours", "usual", "fer"}
+
+
+def test_targets(measured):
+    judged = targets(measured, TITLES)
+    assert [reached for *_, reached in judged] == [True, True, True, False, True]
+    assert judged[3][:2] == ("p50 a photo: 3 times better than fer", "2.50 times")
+    measured["ours"].one_core = [[11.0], [11.0]]
+    assert targets(measured, TITLES)[-1] == ("p50 a photo on one core: at most 10 ms", "11.0 ms", False)
+
+
+def test_shares_and_digits():
+    split = shares({"decode": [1, 1, 9], "detect": [4], "classify": [3], "HTTP and the rest": [2]})
+    assert split["detect"] == (4, 0.4) and sum(share for _, share in split.values()) == pytest.approx(1)
+    assert [short(value) for value in (0.1234, 1.234, 12.34, 123.4, 1234)] == ["0.123", "1.23", "12.3", "123", "1,234"]
+
+
+def test_the_report(measured, tmp_path, monkeypatch):
+    facts = {"date": "2026-01-31", "command": "`make bench`", "commit": "0123abc"}
+    text = report(measured, TITLES, facts, "2026-01-31.svg")
+    assert text.startswith("# Benchmark of 2026-01-31\n") and "](2026-01-31.svg)" in text
+    assert text.count("| reached |") == 4 and text.count("| **not reached** |") == 1
+    assert "| 50 | 100 ms, 49 found | 2,000 ms, 49 found |" in text and "| commit | 0123abc |" in text
+    assert "this project 9, usual stack 9" in text
+    for block in re.findall(r"(?:^\|.*\n)+", text, re.MULTILINE):
+        assert len({line.count("|") for line in block.splitlines()}) == 1, block
+    folder = tmp_path / "benchmarks"
+    folder.mkdir()
+    (folder / "2026-01-31.md").write_text(text)
+    monkeypatch.setattr(readme, "ROOT", tmp_path)
+    summary = readme.speed()
+    assert "| p50 a photo | 20.0 ms | 400 ms (20.0x) |" in summary and "![" not in summary
+    assert "(benchmarks/2026-01-31.md)" in summary
+
+
+def test_crowds_differ_in_their_number_only():
+    crowds = {count: np.asarray(bench_pictures.crowd(count)) for count in (0, 1, 5, 50)}
+    assert {crowd.shape for crowd in crowds.values()} == {(960, 1280, 3)}
+    for fewer, more, columns in ((0, 1, (0, 142)), (1, 5, (142, 710))):
+        changed = np.argwhere((crowds[fewer] != crowds[more]).any(axis=2))
+        assert changed[:, 0].max() < 142 and columns[0] <= changed[:, 1].min() and changed[:, 1].max() < columns[1]
+    pixels = crowds[5]
+    assert len(Analyser().analyse(Picture(pixels, 1280, 960, 0.0)).faces) == 5
+    with pytest.raises(ValueError, match="54 places"):
+        bench_pictures.crowd(55)
+
+
+def test_pictures_are_as_large_as_they_say():
+    for megapixels, (width, height) in bench_pictures.SCENES.items():
+        assert width * height / 1e6 == pytest.approx(megapixels, rel=0.05)
+
+
+def test_a_run_against_the_real_server(tmp_path):
+    """Every phase, short, with this project's own server; in the end nothing of it is left running."""
+    contestant = Contestant("ours", "this project", Path(sys.executable), "main:app")
+    photo, pace = bench_pictures.photo(), bench_runs.Pace(rounds=2, seconds=0.05, least=3)
+    with ExitStack() as stack:
+        (server,) = bench_runs.start_all(stack, [contestant], 1, tmp_path, photo)
+        pids = [server.process.pid, server.worker]
+        bench_runs.ask_photos([server], pace, photo)
+        bench_runs.ask_together([server], pace, photo)
+        bench_runs.sweep([server], 2, "faces", bench_pictures.crowds((2,)))
+        bench_runs.note_peaks([server])
+        with closing(server.connect()) as connection, pytest.raises(RuntimeError, match="answers 400.*no_file"):
+            server.ask(connection, Request("nothing", photo.path, body=b""))
+    assert not any(map(sandbox.resident_bytes, pids))
+    bench_runs.ask_on_one_core([contestant], pace, tmp_path, photo)
+    got = contestant.measured
+    assert len(got.starts) == 1 and len(got.rates) == len(got.photos) == len(got.one_core) == 2
+    assert all(len(times) >= 3 and min(times) > 0 for times in got.photos + got.one_core)
+    assert set(got.stages) == set(bench_report.STAGES) and got.found == {"faces": {2.0: 2}} and len(got.faces[2.0]) == 2
+    assert 0 < got.first_bytes <= got.peak_bytes and got.last_bytes <= got.peak_bytes
+
+
+def test_a_slow_contestant_is_asked_once(tmp_path, monkeypatch):
+    monkeypatch.setattr(bench_runs, "SLOW_MS", 0.0)
+    contestant = Contestant("ours", "this project", Path(sys.executable), "main:app")
+    with serving(contestant, tmp_path) as server:
+        bench_runs.sweep([server], 3, "sizes", {0.3: bench_pictures.photo()})
+    assert len(contestant.measured.sizes[0.3]) == 1
+
+
+def test_a_server_that_does_not_start_is_said_with_its_log(tmp_path):
+    with serving(Contestant("none", "nobody", Path(sys.executable), "no_such_module:app"), tmp_path) as server:
+        with pytest.raises((RuntimeError, OSError)):
+            bench_runs.first_answer(server, bench_pictures.photo())
+        server.process.wait(10)
+        with pytest.raises(RuntimeError, match="nobody does not listen(.|\n)*no_such_module"):
+            server.connect()
