@@ -8,9 +8,8 @@ from emotions import EMOTIONS
 
 TEST_SETS = {
     "fer2013_test": "FER2013 test faces, original labels",
-    "fer2013_validation": "FER2013 validation faces, original labels",
-    "ferplus_test": "The same test faces, majority of the ten FER+ raters",
-    "ferplus_validation": "FER2013 validation faces, majority of the ten FER+ raters",
+    "fer2013_test_unseen": "The same without faces that an earlier split holds too",
+    "ferplus_test": "The test faces on which more than half of the FER+ votes agree, labelled so",
 }
 NUMBERS = {"accuracy": "Accuracy", "macro_f1": "Macro-F1", "ece": "Calibration error"}
 ENOUGH = 20
@@ -59,6 +58,7 @@ def _evaluation(name: str, figures: dict[str, Any]) -> dict[str, Any]:
         "title": TEST_SETS.get(name, name.replace("_", " ")),
         "count": figures.get("count"),
         "numbers": [(label, f"{100 * figures[key]:.1f} %") for key, label in NUMBERS.items() if key in figures],
+        "interval": [f"{100 * end:.1f}" for end in figures.get("interval", [])],
         "confusion": confusion and confusion_shares(confusion),
         "per_emotion": confusion and per_emotion(confusion),
     }

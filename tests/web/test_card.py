@@ -54,7 +54,7 @@ def about() -> Page:
     for entry in artefacts.entries("expression-head"):
         entry["evaluation"] = {}
     artefacts.entry("expression-head", "mixed")["evaluation"] = {
-        "fer2013_test": {"accuracy": 0.68123, "macro_f1": 0.65, "ece": 0.0123, "confusion": COUNTS, "count": 260},
+        "fer2013_test": {"accuracy": 0.68123, "macro_f1": 0.65, "ece": 0.0123, "interval": [0.67, 0.693], "confusion": COUNTS, "count": 260},
         "another_set": {"accuracy": 0.5},
     }
     return Page(create_app(artefacts=artefacts).test_client().get("/about").text)
@@ -65,6 +65,7 @@ def test_about_shows_the_figures_of_the_manifest(about):
     assert "68.1 %" in [dd.text for dd in about.find("dd")]
     assert figures["Macro-F1"] == "65.0 %"
     assert figures["Calibration error"] == "1.2 %"
+    assert "Accuracy with 95 % certainty between 67.0 and 69.3 %." in [note.text for note in about.find("p", "note")]
     assert any("another set" in heading.text for heading in about.find("h4"))
 
 
