@@ -24,8 +24,8 @@ MAX_FILE = 32 * MB
 """Bytes of a file: App Engine takes no larger request."""
 DECODE_MB = 120
 """Default budget: 384 MB of App Engine's F1, less 130 for the process and its models, and what is uploaded and drawn."""
-PATIENCE = 20.0
-"""Seconds to wait for memory; a page that has not answered by then is better told to try again."""
+PATIENCE = 60.0
+"""Seconds to wait for memory: on a third of a core (F1), a few of the largest pictures pass one after the other in that time."""
 OVERHEAD = 4 * MB
 """Bytes of a decoder's tables, its threads' stacks and a band of rows, whatever the size of the picture."""
 
