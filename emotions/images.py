@@ -25,7 +25,7 @@ MAX_FILE = 32 * MB
 DECODE_MB = 120
 """Default budget: 384 MB of App Engine's F1, less 130 for the process and its models, and what is uploaded and drawn."""
 PATIENCE = 60.0
-"""Seconds to wait for memory: on a third of a core (F1), a few of the largest pictures pass one after the other in that time."""
+"""Seconds to wait for memory: on a third of a core (F1), a few of the largest pictures pass in turn in that time."""
 OVERHEAD = 4 * MB
 """Bytes of a decoder's tables, its threads' stacks and a band of rows, whatever the size of the picture."""
 
