@@ -8,6 +8,7 @@ from functools import wraps
 from apiflask import APIBlueprint, EmptySchema
 from flask import Response, json, jsonify, request
 from marshmallow import ValidationError
+from werkzeug.datastructures import MultiDict
 
 from emotions.drawing import STYLE
 
@@ -94,21 +95,25 @@ def style() -> Response:
 
 
 def image_options() -> dict:
-    """Options from the query and the form, validated; the form's count where both have one. Raises Problem."""
-    given = {}
-    for source in (request.args, request.form):
-        for name, values in source.lists():
-            if len(values) > 1:
-                raise Problem("invalid_option", f"The option {name[:40]!r} is given more than once.")
-            if source is request.args or name != "file":  # text in the field of the picture is the upload's business
-                given[name] = values[0]
+    """Options of the query and the form, each validated; the form's count where both have one. Raises Problem."""
+    form = request.form.copy()
+    form.poplist("file")  # text in the picture's field is the upload's business
+    return schemas.ImageOptions().load({}) | _options(request.args) | _options(form)
+
+
+def _options(source: MultiDict) -> dict:
+    """The options that `source` holds, validated. Raises Problem."""
     schema = schemas.ImageOptions()
-    if unknown := [name for name in given if name not in schema.fields]:
-        raise Problem("unknown_option", f"There is no option {unknown[0][:40]!r}; there are {', '.join(schema.fields)}.")
+    for name, values in source.lists():
+        if name not in schema.fields:
+            raise Problem("unknown_option", f"There is no option {name[:40]!r}; there are {', '.join(schema.fields)}.")
+        if len(values) > 1:
+            raise Problem("invalid_option", f"The option {name!r} is given more than once.")
     try:
-        return schema.load(given)
+        loaded = schema.load(source.to_dict())
     except ValidationError as error:
         raise invalid("invalid_option", error.messages) from None
+    return {name: loaded[name] for name in source}
 
 
 def _kept_a_while(body: dict) -> Response:

@@ -68,14 +68,13 @@ def problem_responses(codes: Sequence[str]) -> dict[str, Any]:
 
 def picture_body(options: dict[str, Any]) -> dict[str, Any]:
     """A form with the picture and its options, or the picture's bytes alone."""
+    raw = {"type": "string", "format": "binary"}
     form = {
         "type": "object",
-        "properties": {"file": {"type": "string", "format": "binary", "description": "JPEG, PNG, WebP, GIF, BMP, TIFF, HEIC, AVIF"}}
-        | options,
+        "properties": {"file": raw | {"description": "JPEG, PNG, WebP, GIF, BMP, TIFF, HEIC, AVIF"}} | options,
         "required": ["file"],
         "additionalProperties": False,
     }
-    raw = {"type": "string", "format": "binary"}
     return {"required": True, "content": {"multipart/form-data": {"schema": form}, "image/*": {"schema": raw}}}
 
 

@@ -23,11 +23,11 @@ CATALOGUE: dict[str, tuple[int, str, str]] = {
     "invalid_body": (400, "Body not understood", "A field of the body is missing, unknown or out of range."),
     "feedback_off": (403, "Feedback is off", "This server does not collect feedback."),
     "not_found": (404, "Not found", "There is nothing at this address."),
-    "method_not_allowed": (405, "Method not allowed", "The method is not allowed here; the header Allow lists those that are."),
+    "method_not_allowed": (405, "Method not allowed", "The method is not allowed here; see the header Allow."),
     "file_too_large": (413, "File too large", "The upload is larger than 32 MB."),
-    "body_too_large": (413, "Request too large", "A text field or the body is too long, or there are too many fields."),
+    "body_too_large": (413, "Request too large", "A text field or the body is too long, or has too many fields."),
     "too_many_pixels": (413, "Too many pixels", "The picture has more pixels than this server opens."),
-    "too_much_memory": (413, "Picture needs too much memory", "Opening the picture would take more memory than there is for one."),
+    "too_much_memory": (413, "Picture needs too much memory", "Opening it would take more memory than there is for one picture."),
     "unsupported_media_type": (415, "Unsupported media type", "The body is of a type that this address does not take."),
     "unsupported_image": (415, "Unsupported kind of picture", "The file is a picture of a format that is not read."),
     "empty_file": (422, "Empty file", "The file has no content."),
@@ -97,7 +97,8 @@ def respond(problem: Problem) -> Response:
 def prefers_html() -> bool:
     """Whether a person reads the answer: `*/*` alone, as programs send it, means JSON."""
     accepted = request.accept_mimetypes
-    return not request.path.startswith("/api/") and accepted["text/html"] > max(accepted[MEDIA_TYPE], accepted["application/json"])
+    program = max(accepted[MEDIA_TYPE], accepted["application/json"])
+    return not request.path.startswith("/api/") and accepted["text/html"] > program
 
 
 def from_image_error(error: ImageError) -> Problem:
@@ -122,10 +123,13 @@ def invalid(code: str, errors: dict[str, list[str]] | list[str]) -> Problem:
 def from_http_error(error: HTTPException) -> Problem:
     """What Flask and Werkzeug raise, for any status."""
     headers = {name: value for name, value in error.get_headers() if name.lower() not in ("content-type", "content-length")}
-    detail = None
+    code, detail = _code_of(error.code), None
     if error.code == 405:
         detail = f"{request.method} is not allowed here; allowed: {headers.get('Allow', 'nothing')}."
-    return Problem(_code_of(error.code), detail, status=error.code, headers=headers)
+    if code == "file_too_large" and request.content_length:
+        size, limit = request.content_length / 2**20, request.max_content_length / 2**20
+        detail = f"The upload has {size:.0f} MB; the limit is {limit:.0f} MB."
+    return Problem(code, detail, status=error.code, headers=headers)
 
 
 def _code_of(status: int) -> str:

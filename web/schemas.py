@@ -96,7 +96,7 @@ class Face(Open):
     emotion = String(required=True, allow_none=True, validate=OneOf(EMOTIONS))
     confidence = Float(required=True, metadata=SHARE | {"description": "calibrated probability of `emotion`"})
     probabilities = Nested(Probabilities, required=True)
-    drawn = Float(required=True, allow_none=True, metadata=SHARE | {"description": "probability that the face is drawn, or null"})
+    drawn = Float(required=True, allow_none=True, metadata=SHARE | {"description": "how likely it is drawn, or null"})
     unsure = String(required=True, allow_none=True, validate=OneOf(DOUBTS), metadata={"description": "why to doubt, or null"})
     landmarks = List(List(Float()), metadata={"description": "[x, y] pairs, with landmarks=true, where they were found"})
 

@@ -28,6 +28,7 @@ HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
+FOR_GOOD, FOR_NOW = "public, max-age=31536000, immutable", "public, max-age=600"
 STRICT_TRANSPORT = "max-age=31536000"
 SHARED_PATHS = ("/api/", "/openapi.json")
 """What other origins may read, where CORS_ORIGINS names them; pages never."""
@@ -46,7 +47,7 @@ def add_headers(response: Response) -> Response:
     if request.is_secure or request.headers.get("X-Forwarded-Proto") == "https":
         response.headers["Strict-Transport-Security"] = STRICT_TRANSPORT
     if request.endpoint == "static" and response.status_code in (200, 206, 304):
-        response.headers["Cache-Control"] = "public, max-age=31536000, immutable" if "v" in request.args else "public, max-age=600"
+        response.headers["Cache-Control"] = FOR_GOOD if "v" in request.args else FOR_NOW
     elif "Cache-Control" not in response.headers:
         response.headers["Cache-Control"] = "no-store"
     return response

@@ -16,10 +16,10 @@ class SettingError(ValueError):
     """An environment variable holds a value that its setting does not take; the message names it."""
 
 
-def _whole_number(low: int, high: int) -> Callable[[str], int]:
+def _megabytes(least: int) -> Callable[[str], int]:
     def parse(text: str) -> int:
-        if not text.isascii() or not text.isdigit() or not low <= int(text) <= high:
-            raise ValueError(f"a whole number from {low} to {high} is needed")
+        if not re.fullmatch("[0-9]{1,5}", text) or int(text) < least:
+            raise ValueError(f"a whole number from {least} to 99999 is needed")
         return int(text)
 
     return parse
@@ -57,13 +57,13 @@ class Setting:
 
 SETTINGS: tuple[Setting, ...] = (
     Setting("EXPRESSION_HEAD", "mixed", "Which expression head of the manifest answers: `mixed`, `ferplus` or `fer2013`."),
-    Setting("DECODE_MB", "120", "Megabytes that opening pictures may take at once; larger pictures are refused.", _whole_number(16, 65536)),
-    Setting("UPLOAD_MB", "64", "Megabytes of uploads held in memory at once; further uploads wait.", _whole_number(32, 65536)),
+    Setting("DECODE_MB", "120", "Megabytes that opening pictures may take at once; larger ones are refused.", _megabytes(16)),
+    Setting("UPLOAD_MB", "64", "Megabytes of uploads held in memory at once; further uploads wait.", _megabytes(32)),
     Setting("FEEDBACK", "1", "1: answers to “was this right?” become a log line each; 0: they are refused.", _switch),
     Setting("CORS_ORIGINS", "", "Origins, separated by commas, whose pages may call the API; none by default.", _origins),
     Setting("LOG_LEVEL", "info", "`debug`, `info`, `warning` (only refused and failed requests) or `error`.", _level),
     Setting("GOOGLE_CLOUD_PROJECT", "", "Project whose traces the log lines join; App Engine sets it."),
-)  # fmt: skip
+)
 
 
 def read_settings(environ: Mapping[str, str]) -> dict[str, Any]:
@@ -80,7 +80,7 @@ def read_settings(environ: Mapping[str, str]) -> dict[str, Any]:
 
 def markdown() -> str:
     """The table of settings as README shows it."""
-    rows = [f"| `{setting.name}` | {f'`{setting.default}`' if setting.default else ''} | {setting.help} |" for setting in SETTINGS]
+    rows = [f"| `{one.name}` | {f'`{one.default}`' if one.default else ''} | {one.help} |" for one in SETTINGS]
     return "\n".join(["| variable | default | what it does |", "| --- | --- | --- |", *rows])
 
 

@@ -6,7 +6,7 @@ import shutil
 from contextlib import ExitStack
 from io import BytesIO
 
-from flask import Flask, Request, current_app, g, request
+from flask import Flask, Request, Response, current_app, g, request
 from werkzeug.datastructures import FileStorage
 
 from emotions.images import MAX_FILE, Budget
@@ -14,6 +14,7 @@ from emotions.images import MAX_FILE, Budget
 from .problems import Problem
 
 MAX_PARTS = 20
+PIECE = 2**16
 
 
 class MemoryRequest(Request):
@@ -30,17 +31,28 @@ def register(app: Flask) -> None:
     app.config["MAX_CONTENT_LENGTH"] = MAX_FILE  # App Engine's own limit is the same
     app.extensions["uploads"] = Budget(app.config["UPLOAD_MB"] * 2**20)
     app.before_request(reserve)
+    app.after_request(discard)
     app.teardown_request(release)
 
 
 def reserve() -> None:
-    """Wait until the body fits the budget, before any of it is read; one of unknown length may be the longest. Raises ImageError."""
+    """Wait until the body fits the budget, before it is read; one of unknown length may be the longest. Raises ImageError."""
     length = request.content_length
     if length is None:
         length = MAX_FILE if request.environ.get("wsgi.input_terminated") and request.method == "POST" else 0
     if length <= MAX_FILE:  # a longer one is refused unread
         g.upload = ExitStack()
         g.upload.enter_context(current_app.extensions["uploads"].take(length))
+
+
+def discard(response: Response) -> Response:
+    """Read what a refused request still sends: closing the door on it would break the pipe before the answer is read."""
+    if request.environ.get("wsgi.input_terminated"):  # elsewhere reading on could wait for ever
+        stream = request.environ["wsgi.input"]
+        for _ in range(2 * MAX_FILE // PIECE):
+            if not stream.read(PIECE):
+                break
+    return response
 
 
 def release(_: BaseException | None) -> None:
