@@ -27,7 +27,7 @@ CATALOGUE: dict[str, tuple[int, str, str]] = {
     "file_too_large": (413, "File too large", "The upload is larger than 32 MB."),
     "body_too_large": (413, "Request too large", "A text field or the body is too long, or has too many fields."),
     "too_many_pixels": (413, "Too many pixels", "The picture has more pixels than this server opens."),
-    "too_much_memory": (413, "Picture needs too much memory", "Opening it would take more memory than there is for one picture."),
+    "too_much_memory": (413, "Picture needs too much memory", "Opening it would take more memory than one picture gets."),
     "unsupported_media_type": (415, "Unsupported media type", "The body is of a type that this address does not take."),
     "unsupported_image": (415, "Unsupported kind of picture", "The file is a picture of a format that is not read."),
     "empty_file": (422, "Empty file", "The file has no content."),
