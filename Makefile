@@ -8,14 +8,17 @@ export KERAS_BACKEND ?= tensorflow
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
 SERVE := .venv/bin/python
+# As in app.yaml, which has the reasons.
+MALLOC := MALLOC_ARENA_MAX=1 MALLOC_MMAP_THRESHOLD_=1048576 MALLOC_TRIM_THRESHOLD_=8388608
 TEST := .venv-test/bin/python
 TRAIN := .venv-train/bin/python
+BENCH := .venv-bench/bin/python
 
 help: ## list these targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
 
 run: .venv/.installed ## install what a server needs and serve on http://127.0.0.1:8080 (PORT=8000, HOST=0.0.0.0)
-	exec $(SERVE) -m gunicorn --bind $(HOST):$(PORT) --workers 1 --threads 4 --timeout 0 --no-control-socket main:app
+	exec env $(MALLOC) $(SERVE) -m gunicorn --bind $(HOST):$(PORT) --workers 1 --threads 4 --timeout 0 --no-control-socket main:app
 
 # The training code is tested in its own environment; the closing lines are those of the larger part.
 test: .venv-test/.installed .venv-train/.installed ## install what the tests need and run them all
@@ -26,6 +29,11 @@ test: .venv-test/.installed .venv-train/.installed ## install what the tests nee
 
 rehearse: .venv-test/.installed ## start app.yaml's server inside App Engine's limits and send it real photos (as root)
 	$(TEST) -m scripts.rehearse
+
+# fer is put in without what it asks for: requirements-bench.txt says why.
+bench: .venv/.installed .venv-bench/.installed ## measure speed and memory beside the usual stack; writes benchmarks/
+	@$(BENCH) -m pip install --quiet --disable-pip-version-check --no-deps fer==25.10.3
+	$(BENCH) -m scripts.bench
 
 # Data is not in the tree: name the archives once, the prepared faces are kept in data/.
 FACES ?= fer2013.zip
@@ -53,12 +61,19 @@ verify-model: data/fer2013.npz .venv-test/.installed ## measure the published ac
 readme: .venv-test/.installed ## write README's generated tables
 	$(TEST) -m scripts.readme
 
+detectors: .venv-test/.installed ## take MediaPipe's face models into models/
+	$(TEST) -m scripts.fetch_models
+
+vendor: .venv-test/.installed ## take the browser's third-party files from npm into static/vendor/
+	$(TEST) -m scripts.vendor
+
 # One recipe makes every environment: `$<` is its requirements file. The empty .installed is written last, so that an
 # installation that was cut short starts again, and a finished one costs nothing.
 .venv/.installed: requirements.txt
 .venv-test/.installed: requirements-dev.txt requirements.txt
 .venv-train/.installed: requirements-train.txt
-.venv/.installed .venv-test/.installed .venv-train/.installed:
+.venv-bench/.installed: requirements-bench.txt
+.venv/.installed .venv-test/.installed .venv-train/.installed .venv-bench/.installed:
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || \
 	{ echo 'Python 3.11, 3.12 or 3.13 is needed; $(PYTHON) is' "$$($(PYTHON) --version 2>&1). Name another: make $(MAKECMDGOALS) PYTHON=python3.12" >&2; exit 1; }
 	@echo 'Installing $< into $(@D) ...'
@@ -66,4 +81,4 @@ readme: .venv-test/.installed ## write README's generated tables
 	@$(@D)/bin/python -m pip install --quiet --disable-pip-version-check -r $<
 	@touch $@
 
-.PHONY: help run test rehearse train export verify-model readme
+.PHONY: help run test rehearse bench train export verify-model readme detectors vendor

@@ -60,7 +60,7 @@ class Rehearsal:
             resident[name] = sandbox.resident_bytes(worker)
         report["mixed"] = quantiles(times)
         report["left_in_tmp"] = sorted(os.listdir(self.tmp)) if self.tmp else None
-        report["peak_bytes"], report["kills"] = (self.group.peak_bytes, self.group.kills) if self.group else (None, 0)
+        report["group"] = self.group and {"peak_bytes": self.group.peak_bytes, "held_bytes": self.group.held_bytes, "kills": self.group.kills}
         if self.worker != worker:
             self.wrong.append("the worker was replaced: it died or was killed")
         if "Traceback" in self.log.read_text(errors="replace"):
@@ -68,7 +68,7 @@ class Rehearsal:
         return report
 
     def start(self, photo: traffic.Request) -> dict[str, float]:
-        """Seconds from the start of the process until it listens, is warm and has scored its first photo."""
+        """Seconds from the start until it listens, is warm and has scored its first photo; and the processor time of all that."""
         since = {}
         self.wait()
         since["listens_s"] = time.perf_counter() - self.begun
@@ -76,6 +76,7 @@ class Rehearsal:
         since["warm_s"] = time.perf_counter() - self.begun
         self.ask(photo)
         since["first_photo_s"] = time.perf_counter() - self.begun
+        since["processor_s"] = sandbox.processor_seconds(self.process.pid)
         return since
 
     def wait(self, seconds: float = 120.0) -> None:

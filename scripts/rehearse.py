@@ -90,7 +90,7 @@ def instance(config: dict[str, Any], folder: Path, home: Path, missing: dict[str
             yield Rehearsal(process, port, log, group, tmp=Path(f"/proc/{child}/root/tmp"))
 
 
-def rehearse(count: int) -> dict[str, Any]:
+def rehearse(count: int, busy: bool = False) -> dict[str, Any]:
     """Run the whole rehearsal with `count` mixed requests; gives what was measured, and under `wrong` what is not as it should be."""
     config, missing = read_config(ROOT), sandbox.missing()
     for what, reason in missing.items():
@@ -102,23 +102,24 @@ def rehearse(count: int) -> dict[str, Any]:
         version, home = install(find_python(python_version(config)), folder / "venv")
         if not version.startswith(python_version(config)):
             print(f"Python {python_version(config)} is not here: this runs on {version}.")
+        sandbox.forget(folder)
         with instance(config, folder, home, missing) as rehearsal:
             report = rehearsal.run(requests)
         sizes = [(folder / "app" / file).stat().st_size for file in files]
     report |= {"python": version, "missing": missing, "instance_class": config["instance_class"], "entrypoint": config["entrypoint"]}
     report["upload"] = {"files": len(files), "bytes": sum(sizes), "largest_bytes": max(sizes)}
-    report["wrong"] += broken_budgets(report)
+    report["wrong"] += broken_budgets(report, judge_times=not busy and "caps" not in missing)
     return report
 
 
-def broken_budgets(report: dict[str, Any]) -> list[str]:
-    """The budgets that `report` breaks, a sentence each. The start is only judged under the CPU cap."""
+def broken_budgets(report: dict[str, Any], judge_times: bool) -> list[str]:
+    """The budgets that `report` breaks, a sentence each."""
     resident, start = report["resident_bytes"], report["start"]["first_photo_s"]
     rules = [
-        ("caps" not in report["missing"] and start > START_SECONDS, f"start took {start:.1f} s, more than {START_SECONDS:.0f}"),
+        (judge_times and start > START_SECONDS, f"start took {start:.1f} s, more than {START_SECONDS:.0f}"),
         (resident["end"] > RESIDENT_BYTES, f"the worker holds {resident['end'] / MEGABYTE:.0f} MB, more than {RESIDENT_BYTES // MEGABYTE}"),
         (resident["end"] - resident["half"] > GROWTH_BYTES, "the worker's memory still grows"),
-        (bool(report["kills"]), f"{report['kills']} processes were killed for memory"),
+        (bool(report["group"] and report["group"]["kills"]), "a process was killed for memory"),
         (bool(report["left_in_tmp"]), f"left in /tmp: {report['left_in_tmp']}"),
     ]
     return [sentence for broken, sentence in rules if broken]
@@ -131,21 +132,24 @@ def describe(report: dict[str, Any]) -> str:
         return "unknown" if size is None else f"{size / MEGABYTE:.0f} MB"
 
     memory, cpus = CLASSES[report["instance_class"]]
+    group = report["group"] or dict.fromkeys(("peak_bytes", "held_bytes", "kills"))
     caps = "no caps" if "caps" in report["missing"] else f"{megabytes(memory)} with /tmp in it, {cpus} core"
     upload, start, photo, resident = (report[key] for key in ("upload", "start", "photo", "resident_bytes"))
-    left = {None: "not looked at"}.get(report["left_in_tmp"], report["left_in_tmp"] or "nothing")
+    left = "not looked at" if report["left_in_tmp"] is None else ", ".join(report["left_in_tmp"]) or "nothing"
     return "\n".join([
         f"{report['instance_class']} ({caps}), Python {report['python']}",
         f"entrypoint         {report['entrypoint']}",
         f"upload             {upload['files']} files, {megabytes(upload['bytes'])}, largest {megabytes(upload['largest_bytes'])}",
         f"start              listens after {start['listens_s']:.2f} s, warm {start['warm_s']:.2f} s, "
-        f"first scored photo {start['first_photo_s']:.2f} s (budget {START_SECONDS:.0f} s)",
+        f"first scored photo {start['first_photo_s']:.2f} s (budget {START_SECONDS:.0f} s); "
+        f"processor time {start['processor_s']:.2f} s",
         f"photo, 640 x 480   p50 {photo['p50_ms']:.0f} ms, p99 {photo['p99_ms']:.0f} ms over {photo['count']}",
         f"two large at once  {report['large_together_s']:.1f} s (24 megapixels of JPEG, 12 of HEIC)",
         f"mixed requests     {report['requests']}, p50 {report['mixed']['p50_ms']:.0f} ms, p99 {report['mixed']['p99_ms']:.0f} ms",
         f"worker's memory    {megabytes(resident['first'])} after the first photo, {megabytes(resident['half'])} half way, "
         f"{megabytes(resident['end'])} at the end (budget {megabytes(RESIDENT_BYTES)})",
-        f"peak of the group  {megabytes(report['peak_bytes'])}, files read included; killed for memory: {report['kills']}",
+        f"the whole group    peak {megabytes(group['peak_bytes'])} with the files it read, which can be dropped; "
+        f"{megabytes(group['held_bytes'])} at the end without; killed for memory: {group['kills']}",
         f"left in /tmp       {left}",
         *(f"WRONG: {sentence}" for sentence in report["wrong"]),
     ])  # fmt: skip
@@ -154,10 +158,11 @@ def describe(report: dict[str, Any]) -> str:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--requests", type=int, default=1000, help="how many mixed requests (default 1000)")
+    parser.add_argument("--busy", action="store_true", help="do not judge times: the machine has other work")
     parser.add_argument("--json", type=Path, help="write what was measured to this file")
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that everything is cleaned up
-    report = rehearse(options.requests)
+    report = rehearse(options.requests, options.busy)
     print(describe(report))
     if options.json:
         options.json.write_text(json.dumps(report, indent=1))

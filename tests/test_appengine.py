@@ -64,10 +64,11 @@ def test_a_thread_for_each_request_that_may_come(config):
 
 
 def test_make_run_starts_the_same_server(config):
-    recipe = re.search(r"-m (gunicorn .*)", (ROOT / "Makefile").read_text())[1]
-    ours, theirs = flags(recipe), flags(config.entrypoint)
+    makefile = (ROOT / "Makefile").read_text()
+    ours, theirs = flags(re.search(r"-m (gunicorn .*)", makefile)[1]), flags(config.entrypoint)
     assert ours.pop("bind") == "$(HOST):$(PORT)" and theirs.pop("bind") == ":$PORT"
     assert ours == theirs
+    assert dict(re.findall(r"(MALLOC_\w+)=(\d+)", makefile)) == dict(config.env_variables)
 
 
 def test_warm_up_comes_in_over_http_and_everything_else_over_https(config):
