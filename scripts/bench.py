@@ -24,7 +24,7 @@ from pathlib import Path
 
 from . import bench_pictures, bench_runs
 from .bench_chart import draw
-from .bench_contestants import CLIENTS, ROOT, Contestant
+from .bench_contestants import APP, CLIENTS, CONFIG, ROOT, Contestant
 from .bench_report import report, targets
 from .bench_runs import Pace
 
@@ -68,7 +68,7 @@ def contestants(ours: Path, models: Path) -> list[Contestant]:
     rivals = [("usual", "usual stack"), ("small", "usual at 48 px"), ("fer", "fer")]
     here, app = Path(sys.executable), "scripts.bench_servers:create_app('{}')".format
     return [
-        Contestant("ours", "this project", ours, "main:app"),
+        Contestant("ours", "this project", ours, APP, CONFIG.get("env_variables", {})),
         *(Contestant(key, title, here, app(key), environment) for key, title in rivals),
     ]
 

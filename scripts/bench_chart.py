@@ -8,8 +8,7 @@ from statistics import median
 
 import matplotlib
 
-from .bench_contestants import Measured
-from .bench_report import MEGABYTE, STAGES, medians, shares, short
+from .bench_figures import MEGABYTE, STAGES, Measured, medians, shares, short
 
 matplotlib.use("svg")
 matplotlib.rcParams |= {"svg.fonttype": "none", "svg.hashsalt": "bench", "font.family": "sans-serif", "font.size": 9,

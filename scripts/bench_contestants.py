@@ -16,30 +16,16 @@ from pathlib import Path
 from typing import Any
 
 from . import sandbox
+from .appengine import read_config
+from .bench_figures import Measured
 from .traffic import Request
 
 ROOT = Path(__file__).resolve().parent.parent
-GUNICORN = ("--workers", "1", "--threads", "4", "--timeout", "0", "--no-control-socket")
-"""As app.yaml starts this project's server; the same for every contestant."""
+CONFIG = read_config(ROOT)
+_, _, _, *GUNICORN, APP = CONFIG["entrypoint"].split()  # gunicorn --bind :$PORT OPTIONS main:app
+"""As app.yaml starts this project's server; every contestant is started with the same options."""
 CLIENTS = 4
 TIMEOUT = 120.0
-
-
-@dataclass
-class Measured:
-    """All figures of one contestant, raw: seconds, bytes, milliseconds (a list a round), answers a second."""
-
-    starts: list[float] = field(default_factory=list)
-    first_bytes: int = 0
-    last_bytes: int = 0
-    peak_bytes: int = 0
-    photos: list[list[float]] = field(default_factory=list)
-    stages: dict[str, list[float]] = field(default_factory=dict)
-    rates: list[float] = field(default_factory=list)
-    one_core: list[list[float]] = field(default_factory=list)
-    faces: dict[float, list[float]] = field(default_factory=dict)
-    sizes: dict[float, list[float]] = field(default_factory=dict)
-    found: dict[str, dict[float, int]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -71,7 +57,8 @@ class Server:
 
     def connect(self) -> http.client.HTTPConnection:
         """A connection that is kept alive, once the server listens. RuntimeError with the end of its log if it never does."""
-        while time.perf_counter() - self.begun < TIMEOUT and self.process.poll() is None:
+        until = time.perf_counter() + TIMEOUT
+        while time.perf_counter() < until and self.process.poll() is None:
             connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=TIMEOUT)
             try:
                 connection.connect()

@@ -1,17 +1,13 @@
-"""The benchmark's arithmetic and its report in Markdown.
-
-Ratios are taken within a round, in which all contestants met the same noise, and their median is told.
-"""
+"""The benchmark's report in Markdown: what was measured, and which targets were reached."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from statistics import median
 
-from .bench_contestants import CLIENTS, Measured
+from .bench_contestants import CLIENTS
+from .bench_figures import MEGABYTE, STAGES, Measured, medians, quantile, shares, short, times_better
 
-MEGABYTE = 2**20
-STAGES = ("decode", "detect", "classify", "HTTP and the rest")
 TARGETS = (
     ("p50 a photo", "usual", 20.0),
     ("start to first answer", "usual", 5.0),
@@ -21,22 +17,6 @@ TARGETS = (
 """Which row must be how many times better than which contestant's."""
 ONE_CORE_MS = 10.0
 """Budget of the p50 of a photo on one core."""
-
-
-def quantile(values: Sequence[float], share: float) -> float:
-    """The smallest of `values` that at least `share` of them do not exceed (nearest rank)."""
-    ordered = sorted(values)
-    return ordered[max(0, -int(-share * len(ordered) // 1) - 1)]
-
-
-def medians(rounds: Sequence[Sequence[float]]) -> list[float]:
-    return [median(values) for values in rounds]
-
-
-def times_better(ours: Sequence[float], theirs: Sequence[float], more_is_better: bool = False) -> float:
-    """How many times better ours is: the median over rounds of the ratio within a round."""
-    pairs = zip(ours, theirs, strict=True)
-    return median(our / their if more_is_better else their / our for our, their in pairs)
 
 
 def rows(measured: Mapping[str, Measured]) -> dict[str, dict[str, tuple[str, float | None]]]:
@@ -69,17 +49,6 @@ def targets(measured: Mapping[str, Measured], titles: Mapping[str, str]) -> list
     alone = median(medians(measured["ours"].one_core))
     judged.append((f"p50 a photo on one core: at most {ONE_CORE_MS:.0f} ms", f"{short(alone)} ms", alone <= ONE_CORE_MS))
     return judged
-
-
-def shares(stages: Mapping[str, Sequence[float]]) -> dict[str, tuple[float, float]]:
-    """Stage -> median milliseconds, and its share of the sum of all stages' medians."""
-    spent = {name: median(stages[name]) for name in STAGES}
-    return {name: (value, value / sum(spent.values())) for name, value in spent.items()}
-
-
-def short(value: float) -> str:
-    """Three significant digits: 0.123, 1.23, 12.3, 123, 1,234."""
-    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:#.3g}"
 
 
 def table(head: Sequence[str], body: Sequence[Sequence[str]]) -> str:
@@ -154,9 +123,10 @@ One large face in a grainy scene; "found" over 1 are false alarms, and each cost
 
 ## Who is compared
 
-- **{titles["ours"]}**: the command of app.yaml on the models that the tree ships.
+- **{titles["ours"]}**: command and variables of app.yaml, on the models that the tree ships.
 - **{titles["usual"]}**: Flask; OpenCV's Haar cascade with its default parameters at full size; Keras' float32 VGG-16 in colour
-  at 224 px with a dense head, loaded once at start, `model.predict` once a face. The weights are random, which time does not see.
+  at 224 px with a dense head, loaded once at start, `model.predict` once a face. The weights are random, which changes
+  no time.
 - **{titles["small"]}**: the same at 48 px with `model(x, training=False)`.
 - **{titles["fer"]}**: the package as it is today, with its defaults (Haar, its own quantised network), behind the same Flask.
 

@@ -12,9 +12,10 @@ import pytest
 
 from emotions.analysis import Analyser
 from emotions.images import Picture
-from scripts import bench_pictures, bench_report, bench_runs, readme, sandbox
-from scripts.bench_contestants import Contestant, Measured, serving
-from scripts.bench_report import MEGABYTE, quantile, report, rows, shares, short, targets, times_better
+from scripts import bench_pictures, bench_runs, readme, sandbox
+from scripts.bench_contestants import APP, GUNICORN, Contestant, serving
+from scripts.bench_figures import MEGABYTE, STAGES, Measured, quantile, shares, short, times_better
+from scripts.bench_report import report, rows, targets
 from scripts.traffic import Request
 
 TITLES = {"ours": "this project", "usual": "usual stack", "small": "small", "fer": "fer"}
@@ -112,9 +113,14 @@ def test_pictures_are_as_large_as_they_say():
         assert width * height / 1e6 == pytest.approx(megapixels, rel=0.05)
 
 
+def test_every_contestant_is_started_as_app_yaml_says():
+    assert APP == "main:app" and {"--workers", "--threads", "--no-control-socket"} <= set(GUNICORN)
+    assert not any(":" in word or word == "--bind" for word in GUNICORN)
+
+
 def test_a_run_against_the_real_server(tmp_path):
     """Every phase, short, with this project's own server; in the end nothing of it is left running."""
-    contestant = Contestant("ours", "this project", Path(sys.executable), "main:app")
+    contestant = Contestant("ours", "this project", Path(sys.executable), APP)
     photo, pace = bench_pictures.photo(), bench_runs.Pace(rounds=2, seconds=0.05, least=3)
     with ExitStack() as stack:
         (server,) = bench_runs.start_all(stack, [contestant], 1, tmp_path, photo)
@@ -130,13 +136,13 @@ def test_a_run_against_the_real_server(tmp_path):
     got = contestant.measured
     assert len(got.starts) == 1 and len(got.rates) == len(got.photos) == len(got.one_core) == 2
     assert all(len(times) >= 3 and min(times) > 0 for times in got.photos + got.one_core)
-    assert set(got.stages) == set(bench_report.STAGES) and got.found == {"faces": {2.0: 2}} and len(got.faces[2.0]) == 2
+    assert set(got.stages) == set(STAGES) and got.found == {"faces": {2.0: 2}} and len(got.faces[2.0]) == 2
     assert 0 < got.first_bytes <= got.peak_bytes and got.last_bytes <= got.peak_bytes
 
 
 def test_a_slow_contestant_is_asked_once(tmp_path, monkeypatch):
     monkeypatch.setattr(bench_runs, "SLOW_MS", 0.0)
-    contestant = Contestant("ours", "this project", Path(sys.executable), "main:app")
+    contestant = Contestant("ours", "this project", Path(sys.executable), APP)
     with serving(contestant, tmp_path) as server:
         bench_runs.sweep([server], 3, "sizes", {0.3: bench_pictures.photo()})
     assert len(contestant.measured.sizes[0.3]) == 1

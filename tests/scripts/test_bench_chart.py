@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from scripts import bench_chart, bench_servers
-from scripts.bench_contestants import Measured
+from scripts.bench_figures import Measured
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 TITLES = {"ours": "this project", "usual": "usual stack"}
