@@ -24,6 +24,7 @@ MOSAIC = (0.5, 0.35, 0.25, 0.18)
 size, are found best at 20 to 60 pixels of the input: in the mosaic one pass looks at four sizes."""
 LOGIT_LIMIT = 80.0  # beyond this exp() overflows float32
 MERGE_OVERLAP = 0.3
+EDGE = 0.01  # of a part's side: nearer to its edge a box counts as cut off
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,30 @@ class BlazeFace:
             views.append(merge(mine))
         return views
 
+    def closer(self, pixels: np.ndarray, threshold: float, side: int) -> np.ndarray:
+        """Candidates (N, 17) of square parts of the picture, `side` pixels each, that overlap by a fifth or more.
+
+        A box that touches an edge inside the picture is cut off: the part beside it has the whole face.
+        """
+        height, width = pixels.shape[:2]
+        tables = [np.zeros((0, 17), np.float32)]
+        for top in starts(height, side):
+            for left in starts(width, side):
+                part = pixels[top : top + side, left : left + side]
+                (rows,) = self.candidates(part, threshold)
+                inner = np.array([left, top, width - left - part.shape[1], height - top - part.shape[0]]) > 0
+                edges = np.column_stack([rows[:, :2], np.array(part.shape[1::-1]) - rows[:, 2:4]]) < EDGE * side
+                rows = rows[~(edges & inner).any(axis=1)]
+                rows[:, :16] += np.tile(np.array([left, top], np.float32), 8)
+                tables.append(rows)
+        return merge(np.concatenate(tables))
+
+
+def starts(length: int, side: int) -> list[int]:
+    """Where parts of `side` begin so that they cover `length` and overlap by a fifth or more, evenly."""
+    count = 1 if length <= side else 1 + int(np.ceil((length - side) / (0.8 * side)))
+    return np.linspace(0, max(length - side, 0), count).astype(int).tolist()
+
 
 @cache
 def anchors(grids: tuple[tuple[int, int], ...]) -> np.ndarray:
@@ -59,7 +84,9 @@ def anchors(grids: tuple[tuple[int, int], ...]) -> np.ndarray:
     return np.concatenate(parts)
 
 
-def compose(pixels: np.ndarray, size: int, shares: tuple[float, ...] = WHOLE) -> tuple[np.ndarray, list[tuple[float, int, int]]]:
+def compose(
+    pixels: np.ndarray, size: int, shares: tuple[float, ...] = WHOLE
+) -> tuple[np.ndarray, list[tuple[float, int, int]]]:
     """The input (1, size, size, 3) float32 in -1..1 with the picture in each of its cells, undistorted, centred on black.
 
     `shares`: longer side of the picture in each cell, as a share of `size`. The second result has (scale, left, top) a cell:
@@ -94,12 +121,19 @@ def decode(outputs: list[np.ndarray], grids: tuple[tuple[int, int], ...], size: 
 
 
 def overlap(box: np.ndarray, boxes: np.ndarray) -> np.ndarray:
-    """Intersection over union of one (4,) and many (N, 4) boxes given as left, top, right, bottom; further columns are ignored."""
+    """Intersection over union of one box (4,) and many (N, 4), each left, top, right, bottom; further columns are ignored."""
     low, high = np.maximum(box[:2], boxes[:, :2]), np.minimum(box[2:4], boxes[:, 2:4])
     shared = np.prod(np.maximum(high - low, 0), axis=1)
     areas = np.prod(boxes[:, 2:4] - boxes[:, :2], axis=1)
     union = np.prod(box[2:4] - box[:2]) + areas - shared
     return shared / np.maximum(union, 1e-9)
+
+
+def share_inside(boxes: np.ndarray, frame: np.ndarray) -> np.ndarray:
+    """Share of each box's area (N, 4) that lies in `frame` (4,)."""
+    low, high = np.maximum(frame[:2], boxes[:, :2]), np.minimum(frame[2:4], boxes[:, 2:4])
+    areas = np.prod(boxes[:, 2:4] - boxes[:, :2], axis=1)
+    return np.prod(np.maximum(high - low, 0), axis=1) / np.maximum(areas, 1e-9)
 
 
 def groups(candidates: np.ndarray, least: float = MERGE_OVERLAP) -> list[np.ndarray]:

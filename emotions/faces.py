@@ -22,7 +22,12 @@ DETECTORS = ("auto", "blazeface", "haar", "none")
 
 SAME_FACE = 0.35  # overlap of candidates that see one face in several views
 MOST_PLACES = 8  # places that the second look examines, strongest first: each may cost a pass of Face Mesh
+LARGE_PICTURE = 1024  # pixels of its longer side; smaller ones lose little when they shrink to the network's 192
+PART = 768  # pixels: faces from 35 pixels up are found, in up to 12 looks at a picture of 2048 x 1536
+SMALL_FACE = 0.1  # height over the picture's longer side
 SMALLEST = 6  # pixels: less shows nothing of its surface
+READ = 128  # pixels a side
+SHADOW = 24  # grey level
 CONTRAST = 40  # grey levels between the darkest and the lightest twentieth
 
 
@@ -49,8 +54,9 @@ class FaceFinder:
     def find(self, pixels: np.ndarray, detector: str = "auto") -> tuple[str, list[Detection]]:
         """Faces of (H, W, 3) uint8 RGB, largest first, and the name of the detector that answered.
 
-        `auto` and `blazeface` look with the full-range model; `auto`, where that finds nothing, looks a second time and harder
-        with the back-camera model; `haar` is OpenCV's cascade, for comparison; `none` takes the whole picture as one face.
+        `auto` and `blazeface` look with the full-range model; `auto` looks closer at large pictures whose faces are small or none,
+        and where there is still none a second time with the back-camera model, for drawings and faces that fill the picture.
+        `haar` is OpenCV's cascade, for comparison; `none` takes the whole picture as one face.
         Raises ValueError for another name.
         """
         if detector not in DETECTORS:
@@ -60,13 +66,20 @@ class FaceFinder:
         if detector == "haar":
             return "haar", _largest_first([Detection(box, score, _nowhere()) for box, score in self._haar(pixels)])
         found = self._first_look(pixels)
-        if not found and detector == "auto":
-            found = self._second_look(pixels)
+        if detector == "auto":
+            if max(pixels.shape[:2]) > LARGE_PICTURE and all(_is_small(face.box, pixels) for face in found):
+                found = self._closer_look(pixels, found)
+            found = found or self._second_look(pixels)
         return "blazeface", _largest_first(found)
 
     def landmarks(self, pixels: np.ndarray, detection: Detection) -> np.ndarray | None:
         """Face Mesh's 468 points, (468, 2) float32 in pixels of the picture; None where it sees no face in the box."""
         return self._mesh.points(pixels, Region.of_box(detection.inner or detection.box, detection.keypoints))
+
+    def blazeface(self, name: str) -> BlazeFace:
+        """One of the manifest's detectors by name; ArtefactError for another."""
+        entry = self.artefacts.entry("detector", name)
+        return BlazeFace(entry, self.artefacts.model(entry))
 
     def _whole(self, pixels: np.ndarray) -> Detection:
         """The whole picture as one face, with a hint where Face Mesh shall look: most portraits are more than a face."""
@@ -77,11 +90,22 @@ class FaceFinder:
 
     def _first_look(self, pixels: np.ndarray) -> list[Detection]:
         """Full-range: sure answers as they are, doubtful ones where Face Mesh sees a face too."""
-        model = self._blazeface("blazeface-full-range")
-        thresholds = model.entry["thresholds"]
-        (rows,) = model.candidates(pixels, thresholds["doubtful"])
-        found = [_detection(row, model.entry["box"]) for row in rows]
-        return [face for face in found if face.score >= thresholds["score"] or self._seen(pixels, face) >= thresholds["mesh"]]
+        model = self.blazeface("blazeface-full-range")
+        (rows,) = model.candidates(pixels, model.entry["thresholds"]["doubtful"])
+        return self._sure(pixels, model, rows)
+
+    def _closer_look(self, pixels: np.ndarray, known: list[Detection]) -> list[Detection]:
+        """Full-range again on parts of a large picture: reduced to its input as a whole, a group's faces are a few pixels."""
+        model = self.blazeface("blazeface-full-range")
+        rows = model.closer(pixels, model.entry["thresholds"]["doubtful"], PART)
+        for face in known:  # parts of a face that is known
+            rows = rows[blazeface.share_inside(rows, _corners(face.box)) < 0.5]
+        return known + self._sure(pixels, model, rows, sure="score_closer")
+
+    def _sure(self, pixels: np.ndarray, model: BlazeFace, rows: np.ndarray, sure: str = "score") -> list[Detection]:
+        least = model.entry["thresholds"]
+        found = [detection_of(row, model.entry["box"]) for row in rows]
+        return [face for face in found if face.score >= least[sure] or self._seen(pixels, face) >= least["mesh"]]
 
     def _second_look(self, pixels: np.ndarray) -> list[Detection]:
         """Back-camera at five sizes: faces that fill the picture, and drawn ones.
@@ -89,7 +113,7 @@ class FaceFinder:
         At such low scores a place must show more: enough scores summed over the sizes (the evidence), and either a face to
         Face Mesh or the flat colours of a drawing, on which Face Mesh often fails.
         """
-        model = self._blazeface("blazeface-back-camera")
+        model = self.blazeface("blazeface-back-camera")
         least = model.entry["thresholds"]
         views = [view for shares in (WHOLE, MOSAIC) for view in model.candidates(pixels, least["score"], shares)]
         rows = np.concatenate(views)
@@ -98,7 +122,7 @@ class FaceFinder:
         for group in blazeface.groups(rows, SAME_FACE)[:MOST_PLACES]:
             best = np.zeros(len(views))
             np.maximum.at(best, of_view[group], rows[group, -1])
-            evidence, face = float(best.sum()), _detection(blazeface.mean(rows[group]), model.entry["box"])
+            evidence, face = float(best.sum()), detection_of(blazeface.mean(rows[group]), model.entry["box"])
             drawn = evidence >= least["drawn_evidence"] and flatness(pixels, face.box) >= least["drawn_flatness"]
             if drawn or (evidence >= least["mesh_evidence"] and self._seen(pixels, face) >= least["mesh"]):
                 found.append((evidence, face))
@@ -107,10 +131,6 @@ class FaceFinder:
 
     def _seen(self, pixels: np.ndarray, face: Detection) -> float:
         return self._mesh.look(pixels, Region.of_box(face.box, face.keypoints))[1]
-
-    def _blazeface(self, name: str) -> BlazeFace:
-        entry = self.artefacts.entry("detector", name)
-        return BlazeFace(entry, self.artefacts.model(entry))
 
     @cached_property
     def _mesh(self) -> FaceMesh:
@@ -125,26 +145,38 @@ class FaceFinder:
 def flatness(pixels: np.ndarray, box: Box) -> float:
     """Share of a part of a picture that is one flat colour; 0 where it has next to no contrast, as sky and walls.
 
-    It tells drawings from photographs, whose noise seldom leaves nine neighbouring pixels within one grey level.
+    It tells drawings from photographs, whose noise seldom leaves nine neighbouring pixels within one grey level; shadows, flat
+    in photographs too, do not count. Large parts are read with a stride: blur is flat from pixel to pixel, not over a few.
     """
     height, width = pixels.shape[:2]
     left, top = max(0, int(box.left)), max(0, int(box.top))
     right, bottom = min(width, int(box.left + box.width)), min(height, int(box.top + box.height))
     if right - left < SMALLEST or bottom - top < SMALLEST:
         return 0.0
-    grey = cv2.cvtColor(pixels[top:bottom, left:right], cv2.COLOR_RGB2GRAY)
+    stride = -(-max(right - left, bottom - top) // READ)
+    grey = cv2.cvtColor(np.ascontiguousarray(pixels[top:bottom:stride, left:right:stride]), cv2.COLOR_RGB2GRAY)
     low, high = np.percentile(grey, [5, 95])
+    if high - low < CONTRAST:
+        return 0.0
     kernel = np.ones((3, 3), np.uint8)
-    return float((cv2.dilate(grey, kernel) - cv2.erode(grey, kernel) <= 1).mean()) if high - low >= CONTRAST else 0.0
+    return float(((cv2.dilate(grey, kernel) - cv2.erode(grey, kernel) <= 1) & (grey >= SHADOW)).mean())
 
 
-def _detection(row: np.ndarray, calibration: dict[str, float]) -> Detection:
+def detection_of(row: np.ndarray, calibration: dict[str, float]) -> Detection:
     """A candidate as a Detection, its box moved to a tight one by `calibration`: shifts and sizes in sides of BlazeFace's."""
     left, top, right, bottom = row[:4].tolist()
     x, y, side = (left + right) / 2, (top + bottom) / 2, right - left
     width, height = calibration["width"] * side, calibration["height"] * side
     box = Box(x + calibration["x"] * side - width / 2, y + calibration["y"] * side - height / 2, width, height)
     return Detection(box, float(row[16]), row[4:16].reshape(6, 2).astype(np.float32))
+
+
+def _is_small(box: Box, pixels: np.ndarray) -> bool:
+    return box.height < SMALL_FACE * max(pixels.shape[:2])
+
+
+def _corners(box: Box) -> np.ndarray:
+    return np.array([box.left, box.top, box.left + box.width, box.top + box.height])
 
 
 def _largest_first(found: list[Detection]) -> list[Detection]:

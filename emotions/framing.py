@@ -31,7 +31,7 @@ def align_crop(pixels: np.ndarray, box: Box, landmarks: np.ndarray | None, size:
 
 
 def cut(pixels: np.ndarray, matrix: np.ndarray, size: int) -> np.ndarray:
-    """Sample a (size, size) crop: its place (x, y) shows the picture's place `matrix` @ (x, y, 1), both in pixels from the corner.
+    """Sample a (size, size) crop: its place (x, y) shows the picture's `matrix` @ (x, y, 1), both in pixels from the corner.
 
     Where the crop is smaller than its part of the picture, that part is averaged over areas first, so that fine detail does
     not alias. Beyond the picture its edge repeats: black would draw a line that no face has.

@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+import numpy as np
+
+from emotions.blazeface import MOSAIC, anchors, compose, decode, merge, overlap, share_inside, starts
+
+
+def candidate(left, top, right, bottom, score):
+    return np.array([left, top, right, bottom, *range(12), score], np.float32)
+
+
+def test_anchors_are_cell_middles_row_by_row():
+    full_range, back_camera = anchors(((48, 1),)), anchors(((16, 2), (8, 6)))
+    assert full_range.shape == (2304, 2) and back_camera.shape == (896, 2)
+    np.testing.assert_allclose(full_range[[0, 1, 48]] * 48, [[0.5, 0.5], [1.5, 0.5], [0.5, 1.5]], atol=1e-5)
+    np.testing.assert_allclose(back_camera[[0, 1, 2]] * 16, [[0.5, 0.5], [0.5, 0.5], [1.5, 0.5]], atol=1e-5)
+    np.testing.assert_allclose(back_camera[512] * 8, [0.5, 0.5], atol=1e-5)
+
+
+def test_decode_adds_the_anchor_and_keeps_what_scores():
+    boxes, logits = np.zeros((1, 4, 16), np.float32), np.full((1, 4, 1), -200, np.float32)
+    boxes[0, 3] = [1, -2, 8, 6, *[4, 5] * 6]
+    logits[0, 3] = 200  # clipped: exp(200) is no float32
+    for outputs in ([boxes, logits], [logits, boxes]):
+        (row,) = decode(outputs, ((2, 1),), 16, 0.5)
+        np.testing.assert_allclose(row[:4], [12 + 1 - 4, 12 - 2 - 3, 12 + 1 + 4, 12 - 2 + 3])
+        np.testing.assert_allclose(row[4:16], [16, 17] * 6)
+        assert row[16] == 1
+
+
+def test_compose_keeps_the_proportions_and_says_the_way_back():
+    pixels = np.full((100, 200, 3), 255, np.uint8)
+    tensor, ((scale, left, top),) = compose(pixels, 64)
+    assert tensor.shape == (1, 64, 64, 3) and tensor.dtype == np.float32
+    assert (scale, left, top) == (0.32, 0, 16)
+    assert (tensor[0, 16:48] == 1).all() and (tensor[0, :16] == -1).all() and (tensor[0, 48:] == -1).all()
+
+
+def test_mosaic_shows_the_picture_once_a_cell():
+    tensor, places = compose(np.full((90, 120, 3), 255, np.uint8), 256, MOSAIC)
+    for view, (scale, left, top) in enumerate(places):
+        cell = tensor[0, view // 2 * 128 :, view % 2 * 128 :][:128, :128, 0]
+        width, height = round(120 * scale), round(90 * scale)
+        assert width == round(256 * MOSAIC[view]) and (cell == 1).sum() == width * height
+        assert (tensor[0, top : top + height, left : left + width] == 1).all()
+
+
+def test_overlap_and_share_inside():
+    box = np.array([0, 0, 10, 10])
+    others = np.array([[0, 0, 10, 10], [5, 0, 15, 10], [20, 20, 30, 30], [0, 0, 0, 0]])
+    np.testing.assert_allclose(overlap(box, others), [1, 1 / 3, 0, 0])
+    np.testing.assert_allclose(share_inside(others, box), [1, 0.5, 0, 0])
+
+
+def test_merge_means_by_score_and_keeps_the_best_score():
+    rows = np.stack([candidate(0, 0, 10, 10, 0.3), candidate(1, 0, 11, 10, 0.9), candidate(50, 50, 60, 60, 0.5)])
+    merged = merge(rows)
+    np.testing.assert_allclose(merged[:, 0], [0.75, 50], rtol=1e-6)
+    np.testing.assert_allclose(merged[:, 16], [0.9, 0.5])
+    assert merge(rows[:0]).shape == (0, 17)
+    assert len(merge(candidate(5, 5, 5, 5, 0.5)[None])) == 1  # a box without area ends, too
+
+
+def test_parts_cover_the_picture_and_overlap():
+    for length in (1, 768, 769, 1536, 2048, 3001):
+        places = starts(length, 768)
+        assert places[0] == 0 and places[-1] == max(length - 768, 0)
+        assert all(after - before <= 0.8 * 768 for before, after in zip(places, places[1:]))
