@@ -1,7 +1,7 @@
 """Rehearse App Engine: start what app.yaml starts, inside the limits of its instance class, and send it real photos.
 
     make rehearse                                    1,000 mixed requests, some minutes
-    python -m scripts.rehearse --requests 60         the same in a minute
+    python -m scripts.rehearse --requests 30         every kind of request once, in a minute
     python -m scripts.rehearse --json report.json    what was measured, for a program too
 
 The files that `.gcloudignore` lets through, a fresh virtual environment from requirements.txt alone (with the Python of
