@@ -30,6 +30,7 @@ def draw(measured: Mapping[str, Measured], titles: Mapping[str, str], path: Path
     bars(places[0, 2], "memory after the photos, MB", memory, titles)
     stacked(places[1, 0], measured, titles)
     lines(places[1, 1], "ms against faces in the picture", {key: one.faces for key, one in measured.items()}, titles)
+    places[1, 1].legend(frameon=False, fontsize=7)
     lines(places[1, 2], "ms against megapixels", {key: one.sizes for key, one in measured.items()}, titles)
     figure.savefig(path, metadata={"Date": None})
     pyplot.close(figure)
@@ -41,6 +42,7 @@ def bars(axes: pyplot.Axes, title: str, values: Mapping[str, float], titles: Map
     axes.bar_label(drawn, [short(value) for value in values.values()], padding=3)
     axes.invert_yaxis()
     axes.margins(x=0.15)
+    axes.set_xlim(left=1 if log else 0)
     axes.set_title(title, loc="left")
 
 
@@ -66,4 +68,3 @@ def lines(axes: pyplot.Axes, title: str, values: Mapping[str, Mapping[float, lis
     axes.minorticks_off()
     axes.grid(axis="y", alpha=0.3)
     axes.set_title(title + " (log)", loc="left")
-    axes.legend(frameon=False, fontsize=7)

@@ -83,7 +83,7 @@ def test_the_report(measured, tmp_path, monkeypatch):
     text = report(measured, TITLES, facts, "2026-01-31.svg")
     assert text.startswith("# Benchmark of 2026-01-31\n") and "](2026-01-31.svg)" in text
     assert text.count("| reached |") == 4 and text.count("| **not reached** |") == 1
-    assert "| 50 | 100 ms, 49 found | 2,000 ms, 49 found |" in text and "| commit | 0123abc |" in text
+    assert "| 50 | 100 ms, 49 found | 2,000 ms, 49 found |" in text and "- commit: 0123abc\n" in text
     assert "this project 9, usual stack 9" in text
     for block in re.findall(r"(?:^\|.*\n)+", text, re.MULTILINE):
         assert len({line.count("|") for line in block.splitlines()}) == 1, block
