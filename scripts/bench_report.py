@@ -101,8 +101,8 @@ In brackets: how many times better this project is, as the median of rounds in w
 A photo is a JPEG of 640 x 480 pixels with one face, sent over HTTP on a connection that is kept alive, one after the other; the
 time ends with the last byte of the answer. p50 is the median of rounds, p99 is over all photos
 ({counts}).
-Photos a second: {CLIENTS} clients at once, on the same cores as the server. Memory is the worker's resident set, shared libraries
-included, in MB of 2^20 bytes: "memory" after those photos, the peak after everything below.
+Photos a second: {CLIENTS} clients at once, on the same cores as the server. Memory is the worker's resident set, shared
+libraries included, in MB of 2^20 bytes: "memory" after those photos, the peak after everything below.
 
 {compared(tuple(rows(measured)), measured, titles)}
 
@@ -132,8 +132,9 @@ One large face in a grainy scene; "found" over 1 are false alarms, and each cost
 - **{titles["fer"]}**: the package as it is today, with its defaults (Haar, its own quantised network), behind the same Flask.
 
 All run under gunicorn with one worker of four threads and the same options, started in turn, then asked in turn, round after
-round; the variables of app.yaml are this project's alone. On one core: the server was started there alone, and the client ran elsewhere. A contestant that took over a second for a
-picture was asked for it once. Locks guard what the rivals' libraries do not let two threads use.
+round; the variables of app.yaml are this project's alone. On one core: the server was started there alone, and the client ran
+elsewhere. A contestant that took over a second for a picture was asked for it once. Locks guard what the rivals' libraries do
+not let two threads use.
 
 {chr(10).join(f"- {name}: {value}" for name, value in facts.items())}
 """
