@@ -54,7 +54,7 @@ class FaceFinder:
     def find(self, pixels: np.ndarray, detector: str = "auto") -> tuple[str, list[Detection]]:
         """Faces of (H, W, 3) uint8 RGB, largest first, and the name of the detector that answered.
 
-        `auto` and `blazeface` look with the full-range model; `auto` looks closer at large pictures whose faces are small or none,
+        `auto` and `blazeface` look with the full-range model; `auto` looks closer at large pictures with small faces or none,
         and where there is still none a second time with the back-camera model, for drawings and faces that fill the picture.
         `haar` is OpenCV's cascade, for comparison; `none` takes the whole picture as one face.
         Raises ValueError for another name.

