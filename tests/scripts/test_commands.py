@@ -33,7 +33,7 @@ def tree(published, configured, tmp_path_factory) -> Path:
 
 def make(tree: Path, line: str, *options: str) -> str:
     """A `make` line of README, with this interpreter in the place of the environments that it would install."""
-    python = f"TRAIN={sys.executable}", f"TEST={sys.executable}"
+    python = f"TRAIN={sys.executable}", f"TEST={ROOT / '.venv-test' / 'bin' / 'python'}"
     skip = [option for name in (".venv-train", ".venv-test") for option in ("-o", f"{name}/.installed")]
     done = subprocess.run(["make", *line.split()[1:], *options, *python, *skip], cwd=tree, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
