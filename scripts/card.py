@@ -29,8 +29,8 @@ Seven probabilities (anger, disgust, fear, happy, neutral, sad, surprise) for a 
 
 ## What it is not for
 
-A shown expression is not a felt emotion. The labels are what a few raters saw in web pictures of mostly light-skinned adults,
-posed as often as not; other faces are read less well, and by how much was not measured. Do not decide anything about a person
+A shown expression is not a felt emotion. The labels are what a few raters saw in pictures from web searches. No groups of
+people were compared, and no drawn faces were learnt from or measured: it may read some much less well. Do not decide anything about a person
 by it. The EU's AI Act (Article 5(1)(f)) forbids inferring emotions at work and in education save for medical or safety reasons.
 """
 
