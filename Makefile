@@ -41,12 +41,13 @@ VOTES ?= fer2013new.csv.gz
 CONFIG ?= scripts/configs/vgg16.toml
 RUN ?= runs/vgg16
 PRECISION ?=
+START ?=
 
 data/fer2013.npz: | .venv-test/.installed
 	$(TEST) -m scripts.prepare --faces $(FACES) --votes $(VOTES) --out $@
 
-train: data/fer2013.npz .venv-train/.installed ## train base and heads (FACES=, VOTES=: the archives; CONFIG=, RUN=)
-	$(TRAIN) -m scripts.train base --config $(CONFIG) --run $(RUN) $(addprefix --precision ,$(PRECISION))
+train: data/fer2013.npz .venv-train/.installed ## train base and heads (FACES=, VOTES=: the archives; CONFIG=, RUN=; START=: a base to go on from)
+	$(TRAIN) -m scripts.train base --config $(CONFIG) --run $(RUN) $(addprefix --precision ,$(PRECISION)) $(addprefix --start ,$(START))
 	$(TRAIN) -m scripts.train heads --run $(RUN)
 
 export: data/fer2013.npz .venv-train/.installed .venv-test/.installed ## put a finished run into models/ as VERSION=, measure it, write card and README

@@ -8,9 +8,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from .litert import LiteModel
+from .litert import LiteModel, usable_cores
 
 SCHEMA = 1
+THREADS = {"landmarks": 2, "expression-base": 2}
+"""Most threads a role's models use, where there are cores for them: these two take half the time with a second one at no more
+processor time; the detectors, of many small layers, gain a tenth and spend twice as much."""
 BUNDLED = Path(__file__).resolve().parent.parent / "models"
 
 
@@ -65,8 +68,9 @@ class Artefacts:
             )
         return data
 
-    def model(self, entry: dict[str, Any], threads: int = 1) -> LiteModel:
+    def model(self, entry: dict[str, Any]) -> LiteModel:
         """The entry's model, one for all callers; its file is read and checked on first use."""
+        threads = min(THREADS.get(entry["role"], 1), usable_cores())
         return self._models.setdefault(entry["name"], LiteModel(lambda: self.read(entry), threads))
 
     def verify(self) -> None:

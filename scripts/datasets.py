@@ -6,8 +6,8 @@ import csv
 import gzip
 import io
 import zipfile
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -44,6 +44,8 @@ class Faces:
 
     pixels: (N, S, S) uint8 grey. labels: (N,) int8, -1 where unknown. votes: (N, 7) float32, raters who chose each
     emotion (zeros where nobody was asked). raters: (N,) float32, all raters asked. splits, names: (N,) str.
+    sources: (N,) str, the data set a face comes from. groups: (N,) str, what no two splits may share: the person, the
+    character, the family of drawing styles; empty where the owner names none.
     """
 
     pixels: np.ndarray
@@ -52,6 +54,8 @@ class Faces:
     raters: np.ndarray
     splits: np.ndarray
     names: np.ndarray
+    sources: np.ndarray
+    groups: np.ndarray
 
     def __len__(self) -> int:
         return len(self.pixels)
@@ -62,6 +66,11 @@ class Faces:
 
     def where(self, mask: np.ndarray) -> Faces:
         return Faces(*(getattr(self, field)[mask] for field in self.__dataclass_fields__))
+
+    @classmethod
+    def joined(cls, tables: Sequence[Faces]) -> Faces:
+        """The rows of several tables of one face size, in their order."""
+        return cls(*(np.concatenate([getattr(table, field) for table in tables]) for field in cls.__dataclass_fields__))
 
     def majority(self) -> tuple[np.ndarray, np.ndarray]:
         """FER+ truth: (N,) class ids, and the (N,) mask of rows where one emotion has more than half of all votes."""
@@ -80,7 +89,7 @@ class Faces:
             return cls(**{field: stored[field] for field in cls.__dataclass_fields__})
 
 
-def read_class_folders(path: Path, size: int = 48) -> Faces:
+def read_class_folders(path: Path, size: int = 48, source: str = "fer2013") -> Faces:
     """Read `<split>/<label>/<picture>` or `<label>/<picture>` (then all is `train`) from a zip archive or a folder."""
     names, pixels, labels, splits = [], [], [], []
     for name, data in _pictures(path):
@@ -98,7 +107,7 @@ def read_class_folders(path: Path, size: int = 48) -> Faces:
         splits.append(split)
     if not names:
         raise DatasetError(f"{path}: no picture under a folder named after an emotion ({', '.join(sorted(LABEL_NAMES))})")
-    return _table(pixels, labels, splits, names)
+    return table(pixels, labels, splits, names, source)
 
 
 def read_fer2013_csv(path: Path) -> Faces:
@@ -116,7 +125,7 @@ def read_fer2013_csv(path: Path) -> Faces:
             labels.append(EMOTIONS.index(FER2013_IDS[int(row["emotion"])]))
             splits.append(SPLIT_NAMES[row["Usage"].strip().lower()])
             names.append(f"fer{number:07d}.png")  # FER+ names its rows so
-    return _table(pixels, labels, splits, names)
+    return table(pixels, labels, splits, names, "fer2013")
 
 
 def add_ferplus_votes(faces: Faces, path: Path) -> Faces:
@@ -135,7 +144,7 @@ def add_ferplus_votes(faces: Faces, path: Path) -> Faces:
         if row := found.get(str(name)):
             votes[index] = [float(row[FERPLUS_COLUMNS[emotion]]) for emotion in EMOTIONS]
             raters[index] = votes[index].sum() + sum(float(row[other]) for other in others)
-    return Faces(faces.pixels, faces.labels, votes, raters, faces.splits, faces.names)
+    return replace(faces, votes=votes, raters=raters)
 
 
 def _pictures(path: Path) -> Iterator[tuple[str, bytes]]:
@@ -154,7 +163,8 @@ def _pictures(path: Path) -> Iterator[tuple[str, bytes]]:
         raise DatasetError(f"{path}: neither a folder nor a zip archive")
 
 
-def _table(pixels, labels, splits, names) -> Faces:
+def table(pixels, labels, splits, names, source: str, groups=None) -> Faces:
+    """Faces without votes, from sequences of one length."""
     count = len(names)
     return Faces(
         np.stack(pixels).astype(np.uint8),
@@ -163,4 +173,6 @@ def _table(pixels, labels, splits, names) -> Faces:
         np.zeros(count, np.float32),
         np.array(splits),
         np.array(names),
+        np.full(count, source),
+        np.array([""] * count if groups is None else groups),
     )

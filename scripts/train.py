@@ -24,6 +24,7 @@ from .augment import Augment
 from .datasets import DatasetError, Faces
 from .heads import hard_targets, train_heads, vote_targets
 from .networks import vgg_base
+from .warm_start import warm_start
 
 TRUTHS = ("fer2013", "ferplus")
 """The two linear heads under which the base learns."""
@@ -61,6 +62,16 @@ def compile_model(model: keras.Model, config: dict, steps: int) -> None:
     model.compile(optimiser, losses, loss_weights=weights, metrics={name: ["categorical_accuracy"] for name in TRUTHS})
 
 
+def begin_from(path: Path, model: keras.Model, base: keras.Model, faces: Faces, targets: dict, batch: int) -> None:
+    """Give `base` the weights of a published model and fit the two linear heads to it, so that the first steps spoil nothing."""
+    warm_start(base, path, faces.pixels)
+    base.trainable = False
+    losses = {name: keras.losses.CategoricalCrossentropy(from_logits=True) for name in TRUTHS}
+    model.compile(keras.optimizers.Adam(1e-2), losses)
+    model.fit(faces.pixels[..., None], targets, batch_size=batch, epochs=2, verbose=2)
+    base.trainable = True
+
+
 def train_base(config: dict, run: Path, limit: int | None = None) -> None:
     """Train base and heads together through all stages, with a checkpoint every epoch; write run/base.keras."""
     run.mkdir(parents=True, exist_ok=True)
@@ -75,6 +86,10 @@ def train_base(config: dict, run: Path, limit: int | None = None) -> None:
     smoothing = config["loss"]["smoothing"]
     model, base, augment = training_model(config)
     batch = config["optimiser"]["batch"]
+    if config.get("start") and not (run / "checkpoint").exists():
+        some = sample(train, 4096, config["seed"])
+        targets = {"fer2013": hard_targets(some, smoothing), "ferplus": vote_targets(some)}
+        begin_from(Path(config["start"]), model, base, some, targets, batch)
     compile_model(model, config, steps=-(-len(train) // batch))
     callbacks = [
         keras.callbacks.BackupAndRestore(run / "checkpoint", delete_checkpoint=False),
@@ -102,12 +117,14 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("what", choices=("base", "heads"))
     parser.add_argument("--config", type=Path, default=Path("scripts/configs/vgg16.toml"))
     parser.add_argument("--run", type=Path, default=Path("runs/vgg16"), help="folder of checkpoints and results")
+    parser.add_argument("--start", type=Path, help="a published base (models/vgg16-*.tflite) to go on from")
     parser.add_argument("--precision", help="Keras dtype policy, such as mixed_bfloat16 (twice as fast with torch on new CPUs)")
     parser.add_argument("--limit", type=int, help="use only so many faces a split, to rehearse")
     options = parser.parse_args(arguments)
     try:
         if options.what == "base":
-            config = {**tomllib.loads(options.config.read_text()), "precision": options.precision}
+            config = tomllib.loads(options.config.read_text())
+            config |= {"precision": options.precision, "start": str(options.start) if options.start else None}
             train_base(config, options.run, options.limit)
         else:
             config = json.loads((options.run / "config.json").read_text())

@@ -16,6 +16,7 @@ from scripts.augment import Augment
 from scripts.datasets import Faces
 from scripts.heads import HEADS, fit_temperature
 from scripts.networks import dense_head, folded, vgg_base
+from scripts.warm_start import convolutions, warm_start
 
 
 @pytest.fixture(scope="module")
@@ -51,6 +52,25 @@ def test_export_serves_what_was_trained(finished, prepared, tmp_path):
     assert np.abs(served.logits(exact) - head.predict(exact, verbose=0)).max() < 0.1 * np.abs(exact).max()
     with pytest.raises(ValueError, match="raise the version"):
         export.export(_altered(finished, tmp_path), "9.9.9", tmp_path)
+
+
+def test_a_published_base_trains_on(finished, prepared, configured, tmp_path, capsys):
+    export.export(finished, "9.9.9", tmp_path)
+    path = tmp_path / "vgg16-9.9.9.tflite"
+    train_faces = Faces.load(prepared).split("train").pixels
+    base = vgg_base(16)
+    warm_start(base, path, train_faces)
+    served = ExpressionModel(Artefacts(tmp_path), "mixed").features(train_faces)
+    again = base.predict(train_faces[..., None], verbose=0)
+    assert np.corrcoef(again.ravel(), served.ravel())[0, 1] > 0.999
+    assert np.allclose(np.square(base.get_layer("block3_conv2").kernel).sum(axis=(0, 1, 2)), 2, rtol=1e-4)
+    with pytest.raises(ValueError, match="holds convolutions"):
+        warm_start(vgg_base(19), path, train_faces)
+    config = tmp_path / "config.toml"
+    config.write_text(configured(prepared, 0))
+    train.main(["base", "--config", str(config), "--run", str(tmp_path / "run"), "--start", str(path)])
+    assert json.loads((tmp_path / "run" / "config.json").read_text())["start"] == str(path)
+    assert (tmp_path / "run" / "base.keras").is_file() and len(convolutions(path)) == 13
 
 
 def _altered(run, tmp_path):
