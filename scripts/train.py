@@ -36,6 +36,12 @@ def sample(faces: Faces, count: int, seed: int) -> Faces:
     return faces.where(np.sort(chosen))
 
 
+def finished_epochs(run: Path) -> int:
+    """How many epochs the run in this folder has behind it."""
+    history = run / "history.csv"
+    return max(len(history.read_text().splitlines()) - 1, 0) if history.is_file() else 0
+
+
 def training_model(config: dict) -> tuple[keras.Model, keras.Model, Augment]:
     """The network as it is trained: pixels -> augmentation -> base -> dropout -> a linear head for each truth."""
     augment = Augment(**config["augment"], seed=config["seed"])
@@ -76,7 +82,9 @@ def train_base(config: dict, run: Path, limit: int | None = None) -> None:
     """Train base and heads together through all stages, with a checkpoint every epoch; write run/base.keras."""
     run.mkdir(parents=True, exist_ok=True)
     (run / "config.json").write_text(json.dumps(config, indent=1) + "\n")
-    keras.utils.set_random_seed(config["seed"])
+    # A run that goes on must not repeat its first epochs' order and augmentation: seen three times, they were learnt by heart.
+    seed = config["seed"] + finished_epochs(run)
+    keras.utils.set_random_seed(seed)
     if config.get("precision"):
         keras.config.set_dtype_policy(config["precision"])
     faces = Faces.load(config["data"]["faces"])
@@ -84,7 +92,7 @@ def train_base(config: dict, run: Path, limit: int | None = None) -> None:
     if limit:
         train, validation = sample(train, limit, config["seed"]), sample(validation, limit, config["seed"])
     smoothing = config["loss"]["smoothing"]
-    model, base, augment = training_model(config)
+    model, base, augment = training_model({**config, "seed": seed})
     batch = config["optimiser"]["batch"]
     if config.get("start") and not (run / "checkpoint").exists():
         some = sample(train, 4096, config["seed"])
