@@ -86,6 +86,12 @@ def pattern(text: str) -> re.Pattern[str]:
     return compiled
 
 
+def side(text: str) -> int:
+    if not text.isdecimal() or not 8 <= int(text) <= 1024:
+        raise argparse.ArgumentTypeError("a whole number from 8 to 1024 expected")
+    return int(text)
+
+
 def arguments_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     kinds = parser.add_subparsers(dest="kind", required=True, metavar="DATA-SET", help="fer2013 where none is named")
@@ -97,7 +103,7 @@ def arguments_parser() -> argparse.ArgumentParser:
         if name != "join":
             command.add_argument("--faces", type=Path, required=True, help="the archive or folder")
         if crop:
-            command.add_argument("--size", type=int, default=48, help="pixels a side (default: 48, as FER2013's)")
+            command.add_argument("--size", type=side, default=48, help="pixels a side (default: 48, as FER2013's)")
             command.add_argument("--crop", choices=CROPS, default=crop, help=f"what to cut out (default: {crop})")
         return command
 
