@@ -8,9 +8,12 @@ import re
 import shutil
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
+
+from scripts.datasets import Faces
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text()
@@ -51,3 +54,18 @@ def test_train_export_and_verify(tree):
     assert {entry["version"] for entry in entries if entry["role"].startswith("expression")} == {"2.0.0"}
     assert "2.0.0" in (tree / "models" / "vgg16-2.0.0.md").read_text()
     assert "as published" in make(tree, command("verify-model"))
+
+
+def test_other_data_sets_are_prepared(tree):
+    samples = ROOT / "static" / "samples"
+    with zipfile.ZipFile(tree / "facial_expressions.zip", "w") as archive:
+        archive.write(samples / "collins.jpg", "images/Eileen_Collins_0001.jpg")
+        archive.writestr("data/legend.csv", "user.id,image,emotion\n1,Eileen_Collins_0001.jpg,HAPPINESS\n")
+    (tree / "my-faces" / "laughing").mkdir(parents=True)
+    shutil.copy(samples / "obama.jpg", tree / "my-faces" / "laughing")
+    (tree / "labels.toml").write_text('laughing = "happy"\n')
+    lines = re.findall(r"^\.venv-test/bin/python (-m scripts\.prepare .*)$", README, re.MULTILINE)
+    for line in lines:
+        subprocess.run([sys.executable, *line.split()], cwd=tree, check=True)
+    prepared = Faces.load(tree / "data" / "facial_expressions.npz"), Faces.load(tree / "data" / "my-faces.npz")
+    assert len(lines) == 2 and [table.labels.tolist() for table in prepared] == [[3], [3]]
