@@ -19,7 +19,8 @@ SHARE = {"minimum": 0, "maximum": 1}
 UNSURE = (
     "Why to doubt the answer, or null: `turned` (the head is turned far to a side), `small` (few pixels), `blurred`, "
     "`low_confidence` (no emotion stands out); the first that applies, in this order. `emotion` stays given. The limits are the "
-    "`thresholds` of the head that answers (`/api/v1/models`): beyond them answers were about twice as often wrong as usual."
+    "`thresholds` of the head that answers (`/api/v1/models`): beyond them answers were at least one and a half times as often "
+    "wrong as usual, or more often wrong than right."
 )
 
 
