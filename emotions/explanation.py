@@ -18,9 +18,9 @@ from .images import encode_jpeg
 GRID = 7
 """Covers a side: 49 passes of the network a face."""
 COVER = 1 / 3
-"""Side of a cover as a share of the crop's: an eye with its brow, most of a mouth. A quarter leaves enough of a smile to read."""
+"""Side of a cover as a share of the crop's: an eye with its brow, most of a mouth. A quarter leaves smiles legible."""
 MOST_FACES = 5
-"""Faces of one picture that are explained, largest first: each takes as long as 49 faces, and a crowd must not hold a server."""
+"""Faces of one picture that are explained, largest first: each takes as long as 49, and a crowd must not hold a server."""
 LEAST = 0.05
 """Falls of the probability below this are no explanation: they do not reach the bright end of the scale."""
 SIDE = 240

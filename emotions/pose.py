@@ -18,8 +18,8 @@ REST = -10.4
 class Pose:
     """Angles of a head in degrees; all are 0 where it faces the camera upright.
 
-    `yaw`: positive where it faces the right of the picture. `pitch`: positive where it faces up. `roll`: positive where it leans
-    clockwise as seen. They are applied in the order pitch, yaw, roll, so that a picture that is turned changes the roll alone.
+    `yaw`: positive where it faces the right of the picture. `pitch`: positive where it faces up. `roll`: positive where it
+    leans clockwise as seen. They are applied in the order pitch, yaw, roll, so that a picture that is turned changes the roll alone.
     """
 
     yaw: float

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 TRUTHS = {"fer2013": "FER2013 labels", "ferplus": "FER+ majorities"}
+SPLITS = ("validation", "test")
 KINDS = {"plain": "as they are", "small": "made small", "blurred": "blurred"}
 UNITS = {"turned": "more than {} degrees of yaw", "small": "less than {} pixels a side", "blurred": "sharpness below {}",
          "low_confidence": "confidence below {}"}  # fmt: skip
@@ -27,10 +28,10 @@ def markdown(report: Mapping[str, Mapping[str, Any]], head: str) -> str:
     lines = [
         f"# When an answer is marked unsure (head `{head}`)\n",
         "    python -m scripts.measure_doubts --write\n",
-        "FER2013 faces set into larger pictures and read by the product as it is served: detectors, aligned crop, int8 files. Faces",
-        "that no detector found are left out. Thresholds are chosen on validation, where answers become more often wrong than right, or",
-        "one and a half times as often wrong as those for all validation faces, whichever comes first; everything about test is only",
-        "reported. Where a face has two truths, each counts half for a head that learned both.\n",
+        "FER2013 faces set into larger pictures and read by the product as it is served: detectors, aligned crop, int8 files.",
+        "Faces that no detector found are left out. Thresholds are chosen on validation, where answers become more often wrong",
+        "than right, or one and a half times as often wrong as those for all validation faces, whichever comes first; everything",
+        "about test is only reported. Where a face has two truths, each counts half for a head that learned both.\n",
         "## Thresholds\n",
         "| head | " + " | ".join(f"`{name}`" for name in UNITS) + " |",
         "| --- |" + " --- |" * len(UNITS),
@@ -43,7 +44,7 @@ def markdown(report: Mapping[str, Mapping[str, Any]], head: str) -> str:
         "| split | pictures | truth | faces | all | answered as sure | right among them | right among the marked |",
         "| --- | --- | --- | ---: | ---: | ---: | ---: | ---: |",
     ]
-    for split in ("validation", "test"):
+    for split in SPLITS:
         for kind, meaning in KINDS.items():
             for truth, title in TRUTHS.items():
                 row = shown[split][kind][truth]
@@ -66,10 +67,10 @@ def markdown(report: Mapping[str, Mapping[str, Any]], head: str) -> str:
         "\n## Accuracy against share answered\n",
         "If only the most confident answers counted:\n",
         "![Accuracy against the share of faces that are answered](doubts.svg)\n",
-        "| share answered | " + " | ".join(f"{split}, {title}" for split in ("validation", "test") for title in TRUTHS.values()) + " |",
+        "| share answered | " + " | ".join(f"{split}, {title}" for split in SPLITS for title in TRUTHS.values()) + " |",
         "| ---: |" + " ---: |" * 4,
     ]
-    curves = [shown[split]["plain"][truth]["curve"] for split in ("validation", "test") for truth in TRUTHS]
+    curves = [shown[split]["plain"][truth]["curve"] for split in SPLITS for truth in TRUTHS]
     for points in zip(*curves, strict=True):
         lines.append(f"| {points[0]['answered']:.0%} | " + " | ".join(_percent(point["accuracy"]) for point in points) + " |")
     return "\n".join(lines) + "\n"
@@ -87,7 +88,8 @@ def draw(shown: Mapping[str, Any], path: Path) -> None:
                       color=colour, label=f"{title}, {split}")  # fmt: skip
         sure = shown["test"]["plain"][truth]["sure"]
         if sure["accuracy"] is not None:
-            axes.plot(100 * sure["share"], 100 * sure["accuracy"], "o", color=colour, label=f"{title}, test: answers marked sure")
+            label = f"{title}, test: answers marked sure"
+            axes.plot(100 * sure["share"], 100 * sure["accuracy"], "o", color=colour, label=label)
     axes.invert_xaxis()
     axes.set_xlabel("share of faces answered, %")
     axes.set_title("right answers, %", loc="left")

@@ -3,7 +3,7 @@
     python -m scripts.measure_doubts             # measure and print
     python -m scripts.measure_doubts --write     # and write the manifest, benchmarks/doubts.md and its chart
 
-To be run again for every new version of the models: an export leaves the thresholds empty, and no answer is marked. Takes some
+To be run again for every new version of the models: an export leaves the thresholds empty, and no answer is marked. Takes
 two and a half minutes of one core; needs matplotlib, no TensorFlow.
 
 FER2013's faces are set into larger pictures (scripts/measure_framing.py) and read by the product's own detectors, crop and
@@ -61,7 +61,7 @@ class Reads:
 
 
 def read(finder: FaceFinder, model: ExpressionModel, faces: Faces, sides: np.ndarray, blurs: np.ndarray) -> Reads:
-    """Set each face blurred into a picture, shrink that until the face has its side, and read it; faces not found are left out."""
+    """Set each face, blurred, into a picture, shrink that to the face's side, and read it; faces not found are left out."""
     kept, quality, crops = [], [], []
     for index, (pixels, side, blur) in enumerate(zip(faces.pixels, sides, blurs, strict=True)):
         picture = placed(cv2.GaussianBlur(pixels, (0, 0), blur) if blur > 0 else pixels)

@@ -18,8 +18,8 @@ SWITCHES = {"true": True, "1": True, "false": False, "0": False}
 SHARE = {"minimum": 0, "maximum": 1}
 UNSURE = (
     "Why to doubt the answer, or null: `turned` (the head is turned far to a side), `small` (few pixels), `blurred`, "
-    "`low_confidence` (no emotion stands out); the first that applies, in this order. `emotion` stays given. The limits are the "
-    "`thresholds` of the head that answers (`/api/v1/models`): beyond them answers were at least one and a half times as often "
+    "`low_confidence` (no emotion stands out); the first that applies, in this order. `emotion` stays given. The limits are "
+    "the `thresholds` of the head that answers (`/api/v1/models`): beyond them answers were at least one and a half times as often "
     "wrong as usual, or more often wrong than right."
 )
 
