@@ -24,10 +24,15 @@ __all__ = [
 ]  # fmt: skip
 
 
-def read_photo(source: bytes | Path | str, detector: str = "auto", landmarks: bool = False) -> ImageResult:
-    """Read every face of a photo (path, or the bytes of a file) with the bundled models, loaded at the first call."""
+def read_photo(
+    source: bytes | Path | str, detector: str = "auto", landmarks: bool = False, explain: bool = False
+) -> ImageResult:
+    """Read every face of a photo (path, or the bytes of a file) with the bundled models, loaded at the first call.
+
+    The options are those of `Analyser.analyse`.
+    """
     picture = open_image(source if isinstance(source, bytes) else Path(source))
-    return _analyser().analyse(picture, detector, landmarks)
+    return _analyser().analyse(picture, detector, landmarks, explain)
 
 
 @cache

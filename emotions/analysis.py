@@ -9,6 +9,9 @@ from importlib import resources
 import numpy as np
 
 from .artefacts import Artefacts
+from .doubts import doubt, quality_of
+from .explanation import MOST_FACES, Explanation
+from .explanation import explain as explanation_of
 from .expressions import ExpressionModel
 from .faces import Detection, FaceFinder, align_crop
 from .images import Picture, open_image
@@ -32,28 +35,41 @@ class Analyser:
     def finder(self) -> FaceFinder:
         return FaceFinder(self.artefacts)
 
-    def analyse(self, picture: Picture, detector: str = "auto", landmarks: bool = False) -> ImageResult:
-        """Find and read every face of an opened picture; `landmarks` adds the 468 mesh points to each face.
+    def analyse(
+        self, picture: Picture, detector: str = "auto", landmarks: bool = False, explain: bool = False
+    ) -> ImageResult:
+        """Find and read every face of an opened picture.
 
+        `landmarks` adds the 468 mesh points to each face, `explain` what its answer rests on, to the MOST_FACES largest.
         A picture without faces is an answer with `faces` empty. Raises ValueError for an unknown detector.
         """
         begun = time.perf_counter()
         used, detections = self.finder.find(picture.pixels, detector)
-        meshes = [self.finder.landmarks(picture.pixels, detection) for detection in detections]
+        meshes = [self.finder.mesh(picture.pixels, detection) for detection in detections]
         found = time.perf_counter()
-        probabilities = self.expressions.probabilities(self._crops(picture.pixels, detections, meshes))
+        crops = self._crops(picture.pixels, detections, meshes)
+        probabilities = self.expressions.probabilities(crops)
         done = time.perf_counter()
+        timing = {"decode": picture.decode_ms, "detect": (found - begun) * 1e3, "classify": (done - found) * 1e3}
+        explanations: list[Explanation | None] = [None] * len(crops)
+        if explain:
+            for index in range(min(len(crops), MOST_FACES)):
+                explanations[index] = explanation_of(self.expressions.probabilities, crops[index], probabilities[index])
+            timing["explain"] = (time.perf_counter() - done) * 1e3
         faces = tuple(
             Face(
                 id=index,
                 box=detection.box.scaled(picture.scale),
                 score=None if used == "none" else float(detection.score),
                 probabilities=tuple(map(float, row)),
+                unsure=self._doubt(picture.pixels, detection, mesh, crop, row),
                 landmarks=_points(mesh, picture.scale) if landmarks and mesh is not None else None,
+                explanation=explanation,
             )
-            for index, (detection, mesh, row) in enumerate(zip(detections, meshes, probabilities, strict=True))
+            for index, (detection, mesh, crop, row, explanation) in enumerate(
+                zip(detections, meshes, crops, probabilities, explanations, strict=True)
+            )
         )
-        timing = {"decode": picture.decode_ms, "detect": (found - begun) * 1e3, "classify": (done - found) * 1e3}
         return ImageResult(picture.width, picture.height, faces, used, self.expressions.description, timing)
 
     def warm_up(self) -> ImageResult:
@@ -63,9 +79,19 @@ class Analyser:
 
     def _crops(self, pixels: np.ndarray, detections: list[Detection], meshes: list[np.ndarray | None]) -> np.ndarray:
         size = self.expressions.size
-        crops = [align_crop(pixels, found.box, mesh, size) for found, mesh in zip(detections, meshes, strict=True)]
+        crops = [align_crop(pixels, found.box, _flat(mesh), size) for found, mesh in zip(detections, meshes, strict=True)]
         return np.stack(crops) if crops else np.zeros((0, size, size), np.uint8)
+
+    def _doubt(
+        self, pixels: np.ndarray, detection: Detection, mesh: np.ndarray | None, crop: np.ndarray, probabilities: np.ndarray
+    ) -> str | None:
+        quality = quality_of(pixels.shape, detection.box, mesh, crop)
+        return doubt(quality, float(probabilities.max()), self.expressions.head_entry.get("thresholds", {}))
+
+
+def _flat(mesh: np.ndarray | None) -> np.ndarray | None:
+    return None if mesh is None else mesh[:, :2]
 
 
 def _points(mesh: np.ndarray, scale: float) -> tuple[tuple[float, float], ...]:
-    return tuple((float(x), float(y)) for x, y in mesh * scale)
+    return tuple((float(x), float(y)) for x, y in mesh[:, :2] * scale)

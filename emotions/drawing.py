@@ -18,6 +18,7 @@ STYLE = {
     "line": {"share": 0.004, "min": 2, "max": 6},  # width of a frame: share of the picture's longer side, in pixels
     "corner": {"share": 0.06, "max": 16},  # radius of a frame's corners: share of the face's width
     "label": {"share": 0.028, "min": 13, "max": 30, "padding": 0.35, "gap": 2},  # height of the text; padding in heights
+    "unsure": "?",  # behind a confidence that deserves doubt
     "text": {"dark": "#111111", "light": "#ffffff"},
     "halo": "#00000099",  # a thin dark edge keeps yellow visible on skin and sky
     "point": {"share": 0.0012, "min": 1, "colour": "#ffffffcc"},
@@ -75,10 +76,10 @@ def _frame(draw: ImageDraw.ImageDraw, face: Face, scale: float, line: int) -> No
 
 
 def _label(draw: ImageDraw.ImageDraw, face: Face, scale: float, line: int, size: tuple[int, int]) -> None:
-    """Name and confidence on a plate above the frame, below it where there is no room, and always inside the picture."""
+    """Name and confidence, with a question mark where it is unsure, on a plate above the frame, below it where there is no room, and always inside the picture."""
     height = _clamped(max(size), STYLE["label"])
     padding = height * STYLE["label"]["padding"]
-    text = f"{TITLES[face.emotion]} {face.confidence:.0%}"
+    text = f"{TITLES[face.emotion]} {face.confidence:.0%}{STYLE['unsure'] if face.unsure else ''}"
     box = face.box.scaled(scale)
     width, plate = draw.textlength(text, _font(height)) + 2 * padding, height + 2 * padding
     gap = line + STYLE["label"]["gap"]

@@ -1,5 +1,7 @@
 """Face Mesh: a square region of a picture -> 468 points of the face in it and how sure the model is that there is one.
 
+A point is x and y in pixels of the picture and z, its depth in pixels of the same scale, which grows away from the camera.
+
 Kartynnik et al., "Real-time Facial Surface Geometry from Monocular Video on Mobile GPUs", 2019; the region's margin and the
 way from points to the next region are those of Google MediaPipe's graphs (modules/face_landmark).
 """
@@ -39,8 +41,9 @@ class Region:
     @classmethod
     def of_points(cls, points: np.ndarray) -> Region:
         """Around the 468 points of an earlier look, upright by their eyes."""
-        _, turn = eye_line(points)
-        upright = points @ _turned(turn)
+        flat = points[:, :2]
+        _, turn = eye_line(flat)
+        upright = flat @ _turned(turn)
         low, high = upright.min(axis=0), upright.max(axis=0)
         return cls(_turned(turn) @ ((low + high) / 2), MARGIN * float((high - low).max()), turn)
 
@@ -64,12 +67,13 @@ class FaceMesh:
     model: Callable[[np.ndarray], list[np.ndarray]]
 
     def look(self, pixels: np.ndarray, region: Region) -> tuple[np.ndarray, float]:
-        """Points (468, 2) float32 in pixels of the picture (H, W, 3) uint8 RGB, and the score 0..1 that they are a face's."""
+        """Points (468, 3) float32 of the picture (H, W, 3) uint8 RGB, and the score 0..1 that they are a face's."""
         size = self.entry["input"]["size"]
         matrix = region.matrix(size)
         points, logit = self.model(cut(pixels, matrix, size)[None] * np.float32(1 / 255))
-        flat = points.reshape(-1, 3)[:, :2]
-        return (flat @ matrix[:, :2].T + matrix[:, 2]).astype(np.float32), float(1 / (1 + np.exp(-logit.item())))
+        points = points.reshape(-1, 3)
+        flat, depth = points[:, :2] @ matrix[:, :2].T + matrix[:, 2], points[:, 2:] * (region.side / size)
+        return np.hstack([flat, depth]).astype(np.float32), float(1 / (1 + np.exp(-logit.item())))
 
     def points(self, pixels: np.ndarray, region: Region) -> np.ndarray | None:
         """As `look`, from a better region where the first was off; None where the model sees no face."""

@@ -74,6 +74,11 @@ class FaceFinder:
 
     def landmarks(self, pixels: np.ndarray, detection: Detection) -> np.ndarray | None:
         """Face Mesh's 468 points, (468, 2) float32 in pixels of the picture; None where it sees no face in the box."""
+        mesh = self.mesh(pixels, detection)
+        return None if mesh is None else mesh[:, :2]
+
+    def mesh(self, pixels: np.ndarray, detection: Detection) -> np.ndarray | None:
+        """As `landmarks`, with the depth as third column: (468, 3) float32, see emotions/facemesh.py."""
         return self._mesh.points(pixels, Region.of_box(detection.inner or detection.box, detection.keypoints))
 
     def blazeface(self, name: str) -> BlazeFace:

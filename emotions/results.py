@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .labels import EMOTIONS
+
+if TYPE_CHECKING:  # explanation.py draws, and drawing.py draws results
+    from .explanation import Explanation
 
 
 @dataclass(frozen=True)
@@ -34,7 +37,8 @@ class Face:
 
     `score`: how sure the detector is that this is a face, 0..1 (None where the whole picture was read as one face).
     `confidence`: the calibrated probability of `emotion`. `drawn`: probability that the face is drawn, None if the model
-    set has no such head. `unsure`: None, or why the answer deserves doubt. `landmarks`: (x, y) pairs, 468 of them.
+    set has no such head. `unsure`: None, or why the answer deserves doubt: one of doubts.DOUBTS. `landmarks`: (x, y) pairs,
+    468 of them. `explanation`: what the answer rests on, where that was asked for.
     """
 
     id: int
@@ -44,6 +48,7 @@ class Face:
     drawn: float | None = None
     unsure: str | None = None
     landmarks: tuple[tuple[float, float], ...] | None = None
+    explanation: Explanation | None = field(default=None, compare=False)  # arrays have no one truth value to compare by
 
     @property
     def emotion(self) -> str:
@@ -66,6 +71,8 @@ class Face:
         }
         if self.landmarks is not None:
             body["landmarks"] = [[round(x, 1), round(y, 1)] for x, y in self.landmarks]
+        if self.explanation is not None:
+            body["explanation"] = self.explanation.data_uri()
         return body
 
 
@@ -73,7 +80,8 @@ class Face:
 class ImageResult:
     """The faces of one picture, largest first; `width` and `height` are those of the full-size upright picture.
 
-    `detector`: which detector gave the boxes. `timing_ms`: milliseconds spent in `decode`, `detect` and `classify`.
+    `detector`: which detector gave the boxes. `timing_ms`: milliseconds spent in `decode`, `detect`, `classify` and,
+    where it was asked for, `explain`.
     """
 
     width: int

@@ -42,7 +42,7 @@ def image(query: dict) -> Response:
     Options count in the query and as form fields alike; the form's win where both have one.
     """
     options = image_options()
-    picture, result = read_photo(uploaded_photo(), options["detector"], options["landmarks"])
+    picture, result = read_photo(uploaded_photo(), options["detector"], options["landmarks"], options["explain"])
     body = result.to_json()
     if options["annotate"]:
         body["image"] = annotated_uri(picture, result)

@@ -11,6 +11,14 @@ TEST_SETS = {
     "fer2013_test_unseen": "The same without faces that an earlier split holds too",
     "ferplus_test": "The test faces on which more than half of the FER+ votes agree, labelled so",
 }
+SHORT = {"fer2013_test": "by FER2013's labels", "ferplus_test": "by FER+ majorities"}
+DOUBT_LIMITS = {
+    "turned": ("The face is turned", "the head points more than {:.0f} degrees to a side"),
+    "small": ("The face is small", "the square that is read covers less than {:.0f} pixels of the picture a side"),
+    "blurred": ("The face is blurred", "the square's edges are too soft (sharpness below {:.2f}, where 0.45 is usual)"),
+    "low_confidence": ("No emotion stands out", "the most likely one has less than {:.0%}"),
+}
+"""Doubt -> what the page calls it, and its limit in words."""
 NUMBERS = {"accuracy": "Accuracy", "macro_f1": "Macro-F1", "ece": "Calibration error"}
 ENOUGH = 20
 """Faces a bin needs before its accuracy is quoted: below, the share's standard error exceeds 10 points."""
@@ -50,6 +58,14 @@ def head_card(entry: dict[str, Any]) -> dict[str, Any]:
     """What `/about` shows of an expression head: only what its manifest entry holds."""
     evaluations = [_evaluation(name, figures) for name, figures in entry.get("evaluation", {}).items()]
     return {**entry, "evaluations": evaluations, "reliability": entry.get("reliability", [])}
+
+
+def doubt_card(entry: dict[str, Any]) -> dict[str, Any]:
+    """What `/about` shows of a head's doubts: `limits` in words, and `sets` with what the marks were worth on test faces."""
+    thresholds, measured = entry.get("thresholds", {}), entry.get("doubts", {})
+    limits = [(title, words.format(thresholds[name])) for name, (title, words) in DOUBT_LIMITS.items() if name in thresholds]
+    sets = [{**figures, "title": SHORT.get(name, name.replace("_", " "))} for name, figures in measured.items()]
+    return {"limits": limits, "sets": sets}
 
 
 def _evaluation(name: str, figures: dict[str, Any]) -> dict[str, Any]:

@@ -8,12 +8,13 @@ from flask import Blueprint, Response, current_app, redirect, render_template, r
 from marshmallow import ValidationError
 
 from emotions import EMOTIONS, Face
+from emotions.explanation import MOST_FACES
 from emotions.faces import DETECTORS
 from emotions.images import MAX_FILE
 from emotions.labels import COLOURS, TITLES
 
 from . import schemas
-from .card import head_card, reliability_of
+from .card import doubt_card, head_card, reliability_of
 from .feedback import record_feedback
 from .photos import analyser
 from .problems import Problem, invalid
@@ -35,7 +36,7 @@ def result() -> str:
     """The result page for a photo or a sample."""
     name = request.form.get("sample")
     photo = sample_bytes(name) if name else chosen_photo()
-    return render_template("result.html", reading=read(photo, chosen_detector()))
+    return render_template("result.html", reading=read(photo, chosen_detector(), chosen_explain(), name))
 
 
 @pages.post("/share")
@@ -64,7 +65,7 @@ def about() -> str:
     heads = [head_card(entry) for entry in artefacts.entries("expression-head")]
     served = analyser().expressions.head_entry["name"]
     heads.sort(key=lambda head: head["name"] != served)
-    return render_template("about.html", heads=heads, served=served, models=artefacts.entries())
+    return render_template("about.html", heads=heads, served=served, doubts=doubt_card(heads[0]), models=artefacts.entries())
 
 
 @pages.app_context_processor
@@ -76,6 +77,7 @@ def shared() -> dict[str, Any]:
         "titles": TITLES,
         "samples": SAMPLES,
         "feedback": current_app.config["FEEDBACK"],
+        "most_explained": MOST_FACES,
         "max_bytes": MAX_FILE,
         "max_megabytes": MAX_FILE // 2**20,
         "reliability_of": served_reliability,
@@ -106,6 +108,14 @@ def chosen_detector() -> str:
     if detector not in DETECTORS:
         raise Problem("invalid_option", f"The detector must be one of {', '.join(DETECTORS)}.")
     return detector
+
+
+def chosen_explain() -> bool:
+    """Whether the form asks what the answers rest on. Raises Problem for a value that is no switch's."""
+    value = request.form.get("explain", "false")
+    if value not in schemas.SWITCHES:
+        raise Problem("invalid_option", "The option 'explain' must be true, false, 1 or 0.")
+    return schemas.SWITCHES[value]
 
 
 def given_feedback() -> dict[str, Any]:

@@ -15,10 +15,12 @@ def analyser() -> Analyser:
     return current_app.extensions["analyser"]
 
 
-def read_photo(photo: bytes, detector: str = "auto", landmarks: bool = False) -> tuple[Picture, ImageResult]:
+def read_photo(
+    photo: bytes, detector: str = "auto", landmarks: bool = False, explain: bool = False
+) -> tuple[Picture, ImageResult]:
     """Open and read the bytes of a picture. Raises ImageError, which the error handlers turn into a problem."""
     picture = open_image(photo)
-    result = analyser().analyse(picture, detector, landmarks)
+    result = analyser().analyse(picture, detector, landmarks, explain)
     g.timing_ms = dict(result.timing_ms)
     g.faces = len(result.faces)
     g.detector = result.detector

@@ -24,6 +24,7 @@ THUMBNAIL = 96
 class Reading:
     """`image` and `thumbnails` are data URIs of JPEGs (thumbnails only where there are several faces, in their order).
 
+    `explained`: whether it was asked what the answers rest on. `sample`: name of the sample that was read, if one was.
     `whole`: where no face was found, what it says if the whole picture is one face. The server keeps nothing, so this second
     reading is made at once; the page shows it only when asked.
     """
@@ -32,6 +33,8 @@ class Reading:
     image: str
     thumbnails: tuple[str, ...] = ()
     whole: Reading | None = None
+    explained: bool = False
+    sample: str | None = None
 
     @property
     def milliseconds(self) -> float:
@@ -43,14 +46,16 @@ class Reading:
         return "data:application/json," + quote(json.dumps(self.result.to_json(), indent=1))
 
 
-def read(photo: bytes, detector: str = "auto") -> Reading:
+def read(photo: bytes, detector: str = "auto", explain: bool = False, sample: str | None = None) -> Reading:
     """Read the bytes of a photo. Raises ImageError for bytes that are no usable picture, ValueError for an unknown detector."""
-    picture, result = read_photo(photo, detector)
+    picture, result = read_photo(photo, detector, explain=explain)
     image = annotated_uri(picture, result)
     if not result.faces:
-        return Reading(result, image, whole=Reading(analyser().analyse(picture, "none"), image))
+        whole = Reading(analyser().analyse(picture, "none", explain=explain), image, explained=explain, sample=sample)
+        return Reading(result, image, whole=whole, explained=explain, sample=sample)
     several = len(result.faces) > 1
-    return Reading(result, image, tuple(thumbnail(picture, face.box) for face in result.faces) if several else ())
+    thumbnails = tuple(thumbnail(picture, face.box) for face in result.faces) if several else ()
+    return Reading(result, image, thumbnails, explained=explain, sample=sample)
 
 
 def thumbnail(picture: Picture, box: Box) -> str:

@@ -10,11 +10,18 @@ from apiflask.validators import OneOf, Range, Regexp
 from marshmallow import INCLUDE, RAISE
 
 from emotions import EMOTIONS
+from emotions.doubts import DOUBTS
+from emotions.explanation import MOST_FACES
 from emotions.faces import DETECTORS
 
 SWITCHES = {"true": True, "1": True, "false": False, "0": False}
-DOUBTS = ("turned", "small", "blurred", "low_confidence")
 SHARE = {"minimum": 0, "maximum": 1}
+UNSURE = (
+    "Why to doubt the answer, or null: `turned` (the head is turned far to a side), `small` (few pixels), `blurred`, "
+    "`low_confidence` (no emotion stands out); the first that applies, in this order. `emotion` stays given. The limits are "
+    "the `thresholds` of the head that answers (`/api/v1/models`): beyond them answers were at least one and a half times as often "
+    "wrong as usual, or more often wrong than right."
+)
 
 
 class Switch(Field):
@@ -66,6 +73,12 @@ class ImageOptions(Strict):
         },
     )
     landmarks = Switch(metadata={"description": "Also give the 468 points of Face Mesh for each face, where it finds them."})
+    explain = Switch(
+        metadata={
+            "description": f"Also give a picture of what the answer rests on, for the {MOST_FACES} largest faces: each takes as "
+            "long as reading 49 faces."
+        }
+    )
 
 
 class Feedback(Strict):
@@ -97,8 +110,14 @@ class Face(Open):
     confidence = Float(required=True, metadata=SHARE | {"description": "calibrated probability of `emotion`"})
     probabilities = Nested(Probabilities, required=True)
     drawn = Float(required=True, allow_none=True, metadata=SHARE | {"description": "how likely it is drawn, or null"})
-    unsure = String(required=True, allow_none=True, validate=OneOf(DOUBTS), metadata={"description": "why to doubt, or null"})
+    unsure = String(required=True, allow_none=True, validate=OneOf(DOUBTS), metadata={"description": UNSURE})
     landmarks = List(List(Float()), metadata={"description": "[x, y] pairs, with landmarks=true, where they were found"})
+    explanation = String(
+        metadata={
+            "description": "With explain=true, for the largest faces: the aligned crop as data: URI of a JPEG, tinted from dark blue "
+            "(covering this place changed nothing, or helped) to yellow (covering it made `emotion` least likely)."
+        }
+    )
 
 
 class Model(Open):
@@ -110,6 +129,7 @@ class Timing(Open):
     decode = Float(required=True)
     detect = Float(required=True)
     classify = Float(required=True)
+    explain = Float(metadata={"description": "with explain=true"})
 
 
 class ImageAnswer(Open):

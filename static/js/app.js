@@ -7,6 +7,7 @@ import { acceptPictures, choosePicture } from "./picture.js";
 
 const main = document.getElementById("main");
 const status = document.getElementById("status");
+let read = null; // what was sent for the result on the page: the server keeps no photo
 
 function say(text) {
   status.textContent = text;
@@ -64,15 +65,49 @@ async function send(form, body) {
     const page = new DOMParser().parseFromString(await response.text(), "text/html");
     setBusy(false);
     const problem = page.getElementById("problem");
-    if (page.getElementById("answer")) showPage(page);
-    else showProblem(form, problem ?? ownProblem("Something went wrong", `The server answered with status ${response.status}. Try again in a moment.`));
+    if (page.getElementById("answer")) {
+      read = body;
+      showPage(page);
+    } else showProblem(form, problem ?? ownProblem("Something went wrong", `The server answered with status ${response.status}. Try again in a moment.`));
   } catch {
     setBusy(false);
     showProblem(form, ownProblem("No answer", "The server could not be reached. Check the connection and try again."));
   }
 }
 
+/** Ask the server again, this time for what the answers rest on, and put that into the page, which stays as it is. */
+async function explain(form) {
+  const places = [...main.querySelectorAll(".why")];
+  const body = read ?? new FormData(form); // a sample's form says which
+  body.set("explain", "1");
+  setBusy(true);
+  say("Covering one spot after the other …");
+  let found = [];
+  try {
+    const response = await fetch(form.action, { method: "POST", body, headers: { Accept: "text/html" } });
+    found = [...new DOMParser().parseFromString(await response.text(), "text/html").querySelectorAll(".why")];
+  } catch {
+    // the server could not be reached: said below
+  }
+  setBusy(false);
+  if (found.length !== places.length) {
+    form.querySelector(".note")?.remove();
+    const note = document.createElement("p");
+    note.className = "note";
+    note.textContent = "That could not be answered; try again in a moment.";
+    form.append(note);
+    return say(note.textContent);
+  }
+  const asked = places.indexOf(form.closest(".why"));
+  places.forEach((place, index) => place.replaceWith(found[index]));
+  const title = found[asked].querySelector(".why-title");
+  title.focus({ preventScroll: true });
+  found[asked].scrollIntoView({ block: "nearest" });
+  say(`${title.textContent}: ${found[asked].querySelector(".why-title + p").textContent.trim().replace(/\s+/g, " ")}`);
+}
+
 function enhance() {
+  if (read) for (const form of main.querySelectorAll(".ask-why")) form.hidden = false;
   for (const element of main.querySelectorAll("[data-js]")) element.hidden = false;
   prepareCamera(choosePicture);
 }
@@ -82,6 +117,9 @@ document.addEventListener("submit", (event) => {
   if (form.matches(".reader, .samples")) {
     event.preventDefault();
     send(form, new FormData(form, event.submitter));
+  } else if (form.matches(".ask-why")) {
+    event.preventDefault();
+    explain(form);
   } else if (form.matches(".feedback")) {
     event.preventDefault();
     sendFeedback(form, event.submitter, say);

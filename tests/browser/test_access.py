@@ -40,6 +40,10 @@ def to(page: Page, name: str) -> None:
     if name in ("result", "several"):
         page.locator(f"button[value={'collins' if name == 'result' else 'friends'}]").click()
         page.wait_for_selector("#answer")
+    if name == "explained":
+        page.locator("button[value=collins]").click()
+        page.locator(".ask-why button").click()
+        page.wait_for_selector(".why figure")
     if name == "faceless":
         stream = BytesIO()
         Image.new("RGB", (200, 150), "grey").save(stream, "PNG")
@@ -52,7 +56,7 @@ def to(page: Page, name: str) -> None:
         page.wait_for_selector(".problem")
 
 
-STATES = ("home", "result", "several", "faceless", "problem", "about", "missing")
+STATES = ("home", "result", "explained", "several", "faceless", "problem", "about", "missing")
 PATHS = {"about": "/about", "missing": "/nothing-here"}
 
 
@@ -79,8 +83,10 @@ def test_everything_works_without_javascript(visit, portrait, viewport):
     page = visit(viewport=viewport, java_script_enabled=False)
     expect(page.get_by_role("button", name="Take a photo")).to_be_hidden()  # needs a script
     page.get_by_label("Choose a photo").set_input_files(portrait)
+    page.get_by_label("Also show what each answer rests on").check()
     page.get_by_role("button", name="Read the expressions").click()
     expect(page.locator("table.bars tbody tr")).to_have_count(7)
+    expect(page.get_by_text("What “Happy” rests on")).to_be_visible()
     page.get_by_role("button", name="No, it is Fear").click()
     expect(page.get_by_role("heading", name="Thank you")).to_be_visible()
     page.get_by_role("link", name="Read another photo").click()

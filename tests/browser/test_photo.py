@@ -65,7 +65,7 @@ def test_an_upload_is_previewed_then_read_then_another(visit, portrait):
     page.get_by_role("button", name="Read the expressions").click()
     shows_a_result(page)
     page.get_by_label("Choose a photo").set_input_files(portrait)
-    page.get_by_role("checkbox").check()
+    page.get_by_role("checkbox", name="single face").check()
     page.get_by_role("button", name="Read the expressions").click()
     expect(page.get_by_text("The whole picture was read as one face.")).to_be_visible()
     shows_a_result(page)
@@ -145,6 +145,32 @@ def test_json_is_downloaded(visit, tmp_path):
     download.value.save_as(tmp_path / "emotions.json")
     answer = json.loads((tmp_path / "emotions.json").read_text())
     assert len(answer["faces"][0]["probabilities"]) == SEVEN
+
+
+def test_why_is_asked_with_the_photo_that_the_page_still_has(visit, portrait):
+    page = visit()
+    page.get_by_label("Choose a photo").set_input_files(portrait)
+    page.get_by_role("button", name="Read the expressions").click()
+    shows_a_result(page)
+    page.evaluate("document.getElementById('answer').dataset.kept = 'yes'")
+    page.get_by_role("button", name="Why this answer?").click()
+    expect(page.locator(".why-title")).to_be_focused()
+    expect(page.get_by_role("status")).to_contain_text("What “Happy” rests on: A grey square")
+    assert page.locator(".why img").evaluate("image => image.complete && image.naturalWidth") == 240
+    assert page.locator("#answer").get_attribute("data-kept") == "yes", "the rest of the page stays"
+    expect(page.get_by_role("button", name="Why this answer?")).to_have_count(0)
+
+
+def test_why_that_cannot_be_answered_is_said_and_can_be_asked_again(visit):
+    page = visit()
+    page.get_by_role("button", name="Eileen Collins").click()
+    shows_a_result(page)
+    page.route("**/", lambda route: route.fulfill(status=429, body="Slow down", content_type="text/plain"))
+    page.get_by_role("button", name="Why this answer?").click()
+    expect(page.locator(".ask-why .note")).to_contain_text("try again")
+    page.unroute("**/")
+    page.get_by_role("button", name="Why this answer?").click()
+    expect(page.locator(".why figure")).to_be_visible()
 
 
 def test_feedback_is_sent_and_thanked_for_in_place(visit):

@@ -69,6 +69,39 @@ def test_about_shows_the_figures_of_the_manifest(about):
     assert any("another set" in heading.text for heading in about.find("h4"))
 
 
+MEASURED = {
+    "fer2013_test": {
+        "count": 3411, "accuracy": 0.6149, "sure": {"share": 0.871, "accuracy": 0.6573},
+        "curve": [{"answered": 1.0, "accuracy": 0.6149}, {"answered": 0.5, "accuracy": 0.8}, {"answered": 0.1, "accuracy": 0.98}],
+    },
+}  # fmt: skip
+
+
+def test_about_tells_when_an_answer_is_marked():
+    artefacts = Artefacts()
+    entry = artefacts.entry("expression-head", "mixed")
+    entry |= {"thresholds": {"turned": 44.6, "low_confidence": 0.41}, "doubts": MEASURED}
+    page = Page(create_app(artefacts=artefacts).test_client().get("/about").text)
+    text = page.by_id("unsure").text
+    assert "The face is turned: the head points more than 45 degrees to a side." in text
+    assert "No emotion stands out: the most likely one has less than 41%." in text
+    assert "blurred:" not in text, "a doubt without a limit is never raised"
+    assert "By FER2013's labels (3,411 faces), 61.5 % of all answers are right. 87 % are not marked, and of these 65.7 % are right." in text
+    [table] = [table for table in page.find("table") if "share of faces that are answered" in table.text]
+    assert [cell.text for cell in page.find("td") if table in cell.parents] == ["61.5 %", "80.0 %", "98.0 %"]
+    [line] = page.find("path", "line")
+    assert line.attrs["d"] == "M30.0 87.0L130.0 50.0L210.0 14.0"
+    [dot] = page.find("circle", "dot")
+    assert (dot.attrs["cx"], dot.attrs["cy"]) == ("55.8", "78.5")
+
+
+def test_about_says_so_where_nothing_is_marked():
+    artefacts = Artefacts()
+    artefacts.entry("expression-head", "mixed")["thresholds"] = {}
+    text = Page(create_app(artefacts=artefacts).test_client().get("/about").text).by_id("unsure").text
+    assert "no answer is marked" in text
+
+
 def test_about_shows_the_confusion_matrix(about):
     [table] = about.find("table", "confusion")
     cells = [cell for cell in about.find("td") if table in cell.parents]

@@ -81,6 +81,25 @@ def test_landmarks(post, photo):
 
 
 @pytest.mark.parametrize("value", ["true", "1"])
+def test_explanation(post, photo, value):
+    response = post(photo, explain=value)
+    body = answer(response)
+    head, _, data = body["faces"][0]["explanation"].partition(",")
+    assert head == "data:image/jpeg;base64"
+    with Image.open(BytesIO(base64.b64decode(data, validate=True))) as image:
+        assert image.size == (240, 240) and np.ptp(np.asarray(image).astype(int).mean(axis=2)) > 60
+    assert body["timing_ms"]["explain"] > 0 and "explain;dur=" in response.headers["Server-Timing"]
+
+
+@pytest.mark.parametrize("fields", [{}, {"explain": "false"}, {"explain": "0"}])
+def test_not_explained(post, photo, fields):
+    response = post(photo, **fields)
+    body = answer(response)
+    assert "explanation" not in body["faces"][0] and "explain" not in body["timing_ms"]
+    assert "explain" not in response.headers["Server-Timing"]
+
+
+@pytest.mark.parametrize("value", ["true", "1"])
 def test_annotated_picture(post, photo, value):
     head, _, data = answer(post(photo, annotate=value))["image"].partition(",")
     assert head == "data:image/jpeg;base64"
@@ -94,7 +113,7 @@ def test_not_annotated(post, photo, value):
 
 
 @pytest.mark.parametrize("value", ["", "yes", "True", "FALSE", "on", "2", " true", "null"])
-@pytest.mark.parametrize("option", ["annotate", "landmarks"])
+@pytest.mark.parametrize("option", ["annotate", "landmarks", "explain"])
 def test_booleans_are_strict(post, photo, option, value):
     response = post(photo, **{option: value})
     assert code(response) == (400, "invalid_option")

@@ -11,6 +11,7 @@ from hypothesis import strategies
 from openapi_spec_validator import OpenAPIV31SpecValidator
 from schemathesis import GenerationMode
 
+from emotions.doubts import DOUBTS
 from web import create_app
 from web.problems import CATALOGUE
 
@@ -49,6 +50,15 @@ def test_errors_are_problems_and_bodies_are_required(document):
             for status, response in operation["responses"].items():
                 if status == "default" or int(status) >= 400:
                     assert list(response["content"]) == ["application/problem+json"] and response["description"]
+
+
+def test_doubts_and_explanations_are_described(document):
+    face = document["components"]["schemas"]["Face"]["properties"]
+    unsure = face["unsure"]
+    assert {name for name in unsure["enum"] if name} == set(DOUBTS) and all(f"`{name}`" in unsure["description"] for name in DOUBTS)
+    assert "yellow" in face["explanation"]["description"]
+    body = document["paths"]["/api/v1/image"]["post"]["requestBody"]["content"]["multipart/form-data"]["schema"]["properties"]
+    assert body["explain"]["enum"] == ["true", "1", "false", "0"]
 
 
 def test_it_does_not_depend_on_who_asks(client):

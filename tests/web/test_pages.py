@@ -134,6 +134,72 @@ def test_reliability_sentence_comes_from_the_manifest(read, app, photo):
         assert f"counted on {entry['count']:,} photographed faces" in sentences[0]
 
 
+@pytest.fixture
+def limits(app):
+    """The served head's thresholds, to be changed for one test."""
+    entry = app.extensions["analyser"].expressions.head_entry
+    before = entry["thresholds"]
+    yield lambda thresholds: entry.update(thresholds=thresholds)
+    entry["thresholds"] = before
+
+
+@pytest.mark.parametrize(
+    ("thresholds", "words"),
+    [
+        ({"turned": -1, "small": 9999}, "the face is turned far to the side"),
+        ({"small": 9999, "blurred": 9}, "the face has few pixels"),
+        ({"blurred": 9, "low_confidence": 1.1}, "the face is blurred"),
+        ({"low_confidence": 1.1}, "no emotion stands out"),
+    ],
+)
+def test_doubt_is_told_in_words(read, limits, photo, thresholds, words):
+    limits(thresholds)
+    page = read(photo)
+    [doubt] = page.find("p", "doubt")
+    assert words in doubt.text
+    assert downloaded(page)["faces"][0]["unsure"] == next(iter(thresholds))
+    assert page.by_id("answer").text.startswith("Happy"), "the answer stays given"
+
+
+def test_without_doubt_nothing_is_told(read, limits, photo):
+    limits({})
+    page = read(photo)
+    assert not page.find("p", "doubt") and downloaded(page)["faces"][0]["unsure"] is None
+
+
+def test_what_the_answer_rests_on_is_shown_to_who_asks_beforehand(read, photo):
+    page = read(photo, explain="1")
+    [figure] = [image for image in page.find("img") if image.inside("figcaption") is False and image.attrs.get("width") == "240"]
+    assert picture(figure.attrs["src"]).size == (240, 240)
+    assert "brightest where covering it changed the answer most: in the lower third" in " ".join(figure.attrs["alt"].split())
+    words = " ".join(element.text for element in page.find("figcaption"))
+    assert "What “Happy” rests on" in words and "does not show that the answer is right" in words
+    assert downloaded(page)["faces"][0]["explanation"] == figure.attrs["src"]
+
+
+def test_nobody_is_explained_unasked_and_a_photo_cannot_be_asked_about_without_a_script(read, photo):
+    page = read(photo)
+    assert not [image for image in page.find("img") if image.attrs.get("width") == "240"]
+    [form] = page.find("form", "ask-why")
+    assert "hidden" in form.attrs, "the photo is gone: only a script still has it"
+    assert "explanation" not in downloaded(page)["faces"][0]
+
+
+def test_a_sample_can_be_asked_about_without_a_script(read):
+    page = read(sample="collins")
+    [form] = page.find("form", "ask-why")
+    inside = [element for element in page.elements if form in element.parents]
+    fields = {element.attrs["name"]: element.attrs["value"] for element in inside if element.tag in ("input", "button")}
+    assert "hidden" not in form.attrs and fields == {"sample": "collins", "explain": "1"}
+    assert [image for image in read(path=form.attrs["action"], **fields).find("img") if image.attrs.get("width") == "240"]
+
+
+def test_the_whole_picture_is_explained_where_no_face_was_found(read, faceless):
+    page = read(faceless, explain="1")
+    [offer] = page.find("details", "whole-reading")
+    assert [image for image in page.find("img") if image.attrs.get("width") == "240" and offer in image.parents]
+
+
 def test_result_tells_the_time_and_that_nothing_was_stored(read, photo):
     facts = [fact.text for fact in read(photo).find("p", "facts")]
     assert any(fact.startswith("Read in ") and fact.endswith(" ms; nothing was stored.") for fact in facts)
@@ -174,6 +240,7 @@ def test_whole_picture_on_request(read, faceless):
         ({"photo": b"text, not a picture"}, 422, "not_an_image"),
         ({"photo": b""}, 422, "empty_file"),
         ({"photo": b"GIF89a", "detector": "magic"}, 400, "invalid_option"),
+        ({"photo": b"GIF89a", "explain": "yes"}, 400, "invalid_option"),
         ({"path": "/share"}, 400, "no_file"),
         ({"path": "/nowhere", "photo": b"x"}, 404, "not_found"),
     ],
@@ -268,6 +335,7 @@ def pages(client, faceless: bytes) -> dict[str, Page]:
         "home": Page(client.get("/").text),
         "about": Page(client.get("/about").text),
         "result": Page(post(sample="collins")),
+        "explained": Page(post(sample="friends", explain="1")),
         "several": Page(post(sample="friends")),
         "faceless": Page(post(file=(BytesIO(faceless), "a.png"))),
         "problem": Page(post()),

@@ -1,0 +1,150 @@
+"""Which parts of a face carried its answer: on a reader that looks at one place alone, and on the served files."""
+
+from __future__ import annotations
+
+import base64
+import json
+from io import BytesIO
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from emotions.analysis import Analyser
+from emotions.explanation import GRID, LEAST, MOST_FACES, SIDE, Explanation, explain
+from emotions.images import encode_jpeg, open_image
+from emotions.labels import EMOTIONS
+
+SIZE = 48
+HAPPY = EMOTIONS.index("happy")
+
+
+@pytest.fixture(scope="module")
+def analyser() -> Analyser:
+    return Analyser()
+
+
+@pytest.fixture(scope="module")
+def picture(portrait):
+    return open_image(portrait)
+
+
+def looks_at(top: int, left: int, side: int = 8):
+    """A reader whose `happy` is the share of bright pixels in one square, and whose `sad` is the rest."""
+
+    def read(crops: np.ndarray) -> np.ndarray:
+        rows = np.zeros((len(crops), len(EMOTIONS)), np.float32)
+        rows[:, HAPPY] = (crops[:, top : top + side, left : left + side] > 200).mean(axis=(1, 2))
+        rows[:, EMOTIONS.index("sad")] = 1 - rows[:, HAPPY]
+        return rows
+
+    return read
+
+
+def bright_square(top: int, left: int) -> np.ndarray:
+    crop = np.full((SIZE, SIZE), 60, np.uint8)
+    crop[top : top + 8, left : left + 8] = 250
+    return crop
+
+
+@pytest.mark.parametrize(("top", "left", "third"), [(2, 4, "upper"), (20, 30, "middle"), (38, 20, "lower")])
+def test_the_place_that_is_looked_at_is_the_hottest(top, left, third):
+    read, crop = looks_at(top, left), bright_square(top, left)
+    found = explain(read, crop, read(crop[None])[0])
+    assert found.heat.shape == (SIZE, SIZE) and found.heat.dtype == np.float32
+    inside = found.heat[top : top + 8, left : left + 8]
+    far = np.ones((SIZE, SIZE), bool)
+    far[max(0, top - 16) : top + 24, max(0, left - 16) : left + 24] = False
+    assert inside.mean() > 0.5 and (found.heat[far] == 0).all(), "no cover reaches from there"
+    y, x = np.unravel_index(found.heat.argmax(), found.heat.shape)
+    assert top - 4 <= y < top + 12 and left - 4 <= x < left + 12
+    assert found.strongest == third and found.carried and 0.5 < found.fall <= 1
+
+
+def test_what_speaks_against_the_answer_is_negative():
+    def against(crops: np.ndarray) -> np.ndarray:
+        share = looks_at(20, 20)(crops)[:, HAPPY]
+        rows = np.zeros((len(crops), len(EMOTIONS)), np.float32)
+        rows[:, HAPPY], rows[:, 0] = 1 - 0.4 * share, 0.4 * share
+        return rows
+
+    crop = bright_square(20, 20)
+    found = explain(against, crop, against(crop[None])[0])
+    assert found.heat[20:28, 20:28].mean() < -0.2 and found.heat.max() <= 1e-6
+    assert not found.carried and found.fall < LEAST
+
+
+def test_the_picture_is_brightest_at_the_hottest_place():
+    heat = np.zeros((SIZE, SIZE), np.float32)
+    heat[30:40, 10:20] = 0.4
+    drawn = Explanation(np.full((SIZE, SIZE), 128, np.uint8), heat).picture()
+    assert drawn.shape == (SIDE, SIDE, 3) and drawn.dtype == np.uint8
+    factor = SIDE // SIZE
+    hot, cold = drawn[35 * factor, 15 * factor].astype(int), drawn[5 * factor, 40 * factor].astype(int)
+    assert hot.sum() > cold.sum() + 150 and hot[0] > hot[2] and cold[2] > cold[0], "yellow on top of blue"
+    weak = Explanation(np.full((SIZE, SIZE), 128, np.uint8), heat * (0.2 * LEAST / 0.4)).picture()
+    tinted = np.abs(weak[35 * factor, 15 * factor].astype(int) - cold).sum()
+    assert tinted < np.abs(hot - cold).sum() / 2, "next to nothing is not shown as much"
+
+
+def test_a_smile_is_read_off_the_mouth(analyser, picture):
+    (face,) = analyser.analyse(picture, explain=True).faces
+    heat = face.explanation.heat
+    assert face.emotion == "happy" and heat.shape == (analyser.expressions.size,) * 2
+    size = len(heat)
+    mouth = heat[round(0.6 * size) : round(0.9 * size), round(0.25 * size) : round(0.75 * size)]
+    assert mouth.mean() > 3 * np.abs(heat[: size // 3]).mean() and face.explanation.strongest == "lower"
+
+
+def test_the_map_is_of_the_served_model(analyser, picture):
+    """Covering the hottest place of the crop, and asking the files again, takes what the map says."""
+    (face,) = analyser.analyse(picture, explain=True).faces
+    heat, crop = face.explanation.heat, face.explanation.crop
+    np.testing.assert_allclose(analyser.expressions.probabilities(crop[None])[0], face.probabilities, atol=1e-5)
+    places = np.linspace(0, len(crop) - 16, GRID).round().astype(int)
+    falls = np.zeros((GRID, GRID))
+    for row, top in enumerate(places):
+        for column, left in enumerate(places):
+            covered = crop.copy()
+            covered[top : top + 16, left : left + 16] = round(float(crop.mean()))
+            falls[row, column] = face.confidence - analyser.expressions.probabilities(covered[None])[0, HAPPY]
+    assert heat.max() <= falls.max() + 1e-4 and heat[0, 0] == pytest.approx(falls[0, 0], abs=1e-4)
+    y, x = np.unravel_index(falls.argmax(), falls.shape)
+    assert heat[places[y] : places[y] + 16, places[x] : places[x] + 16].max() == pytest.approx(heat.max())
+
+
+def test_only_who_asks_pays(analyser, picture, monkeypatch):
+    calls = []
+    real = type(analyser.expressions).features
+    monkeypatch.setattr(type(analyser.expressions), "features", lambda model, crops: calls.append(len(crops)) or real(model, crops))
+    plain = analyser.analyse(picture)
+    assert calls == [1] and plain.faces[0].explanation is None and "explain" not in plain.timing_ms
+    assert "explanation" not in plain.to_json()["faces"][0]
+    explained = analyser.analyse(picture, explain=True)
+    assert calls == [1, 1, GRID**2] and explained.timing_ms["explain"] > 0
+    assert explained.faces == plain.faces
+
+
+def test_a_crowd_is_explained_in_part(analyser, picture):
+    face = Image.fromarray(picture.pixels).crop((90, 0, 290, 200)).resize((150, 150))
+    crowd = Image.new("RGB", (960, 400), "grey")
+    for number in range(7):
+        crowd.paste(face, (20 + number % 4 * 230, 20 + number // 4 * 190))
+    result = analyser.analyse(open_image(encode_jpeg(np.asarray(crowd), 95)), explain=True)
+    assert len(result.faces) > MOST_FACES
+    assert [face.explanation is not None for face in result.faces] == [index < MOST_FACES for index in range(len(result.faces))]
+
+
+def test_the_answer_carries_a_picture(analyser, picture):
+    (face,) = json.loads(json.dumps(analyser.analyse(picture, explain=True).to_json()))["faces"]
+    head, _, data = face["explanation"].partition(",")
+    assert head == "data:image/jpeg;base64"
+    with Image.open(BytesIO(base64.b64decode(data, validate=True))) as image:
+        assert image.size == (SIDE, SIDE)
+
+
+def test_no_face_explains_nothing(analyser):
+    empty = open_image(encode_jpeg(np.full((200, 300, 3), 90, np.uint8)))
+    assert analyser.analyse(empty, explain=True).faces == ()
+    (whole,) = analyser.analyse(empty, "none", explain=True).faces
+    assert whole.explanation.heat.shape == (analyser.expressions.size,) * 2
