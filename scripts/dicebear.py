@@ -110,7 +110,7 @@ def choose_colours(style: Style, random: np.random.Generator) -> dict[str, str]:
 
 
 def choose_places(style: Style, random: np.random.Generator) -> dict[str, str]:
-    """SVG transforms of the components that the definition lets move: `translate` in per cent of their size, `rotate` in degrees."""
+    """SVG transforms of the components that may move: `translate` in per cent of their size, `rotate` in degrees."""
     places = {}
     for name, component in style.components.items():
         width, height = component["width"], component["height"]
@@ -160,7 +160,9 @@ def to_svg(
             if variant is not None:
                 inner = written(style.components[name]["variants"][variant]["elements"], only is None or shown or name in only)
                 place = (places or {}).get(name)
-                yield f"<g {' '.join(attributes(given))}>{f'<g transform={quoteattr(place)}>{inner}</g>' if place else inner}</g>"
+                if place:
+                    inner = f"<g transform={quoteattr(place)}>{inner}</g>"
+                yield f"<g {' '.join(attributes(given))}>{inner}</g>"
         elif element["type"] == "element" and name != "style":  # style sheets move things, and a picture stands still
             children = written(element.get("children", []), shown or name in ("defs", "mask", "clipPath"))
             if shown or children:

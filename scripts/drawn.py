@@ -25,9 +25,9 @@ from .drawn_framing import crop, framings, spacing
 from .drawn_pictures import Artist, family, rough
 
 TEST_FAMILIES = ("notionists", "toon-head")
-"""Never trained on. Chosen before any result was seen, by rule: of the artists who drew one family only (so that nobody's hand is
-in training too), the two families with most expressions, five each; between them all but disgust, which avataaars and adventurer
-alone have and which could not be learnt without them."""
+"""Never trained on. Chosen before any result was seen, by rule: of the artists who drew one family only (so that nobody's hand
+is in training too), the two families with most expressions, five each; between them all but disgust, which avataaars and
+adventurer alone have and which could not be learnt without them."""
 VALIDATION_FAMILIES = ("dylan", "micah")
 """By the same rule the next: two families with four expressions each that have the same six between them."""
 SIZE = 48
@@ -39,7 +39,9 @@ EXAMPLES = 16
 
 def split_of(name: str) -> str:
     """The split of a style, which is its family's: nothing of one family is in two splits."""
-    return {**dict.fromkeys(TEST_FAMILIES, "test"), **dict.fromkeys(VALIDATION_FAMILIES, "validation")}.get(family(name), "train")
+    if family(name) in TEST_FAMILIES:
+        return "test"
+    return "validation" if family(name) in VALIDATION_FAMILIES else "train"
 
 
 def rows(artist: Artist, count: int, random: np.random.Generator) -> list[tuple[str, str]]:

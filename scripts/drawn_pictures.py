@@ -54,7 +54,7 @@ class Artist:
         return lines(self._drawn(style, expression, side, random, varied=True)[0], random)
 
     def plain(self, style: str, expression: str, side: int, random: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        """As `picture`, in the artist's own colours and lines; and a mask (side, side) of the parts that tell the expression."""
+        """As `picture`, in the artist's own colours and lines; and a mask (side, side) of what tells the expression."""
         picture, mask = self._drawn(style, expression, side, random, varied=False)
         return picture, mask()
 

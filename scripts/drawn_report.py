@@ -53,8 +53,9 @@ def report(
     return "\n".join([
         f"# Drawn faces: base {base['name']} {base['version']}, frozen\n\n`{command}`\n",
         f"{len(seen.labels):,} pictures of {len(set(seen.groups))} families (X and X-neutral together) in {len(EMOTIONS)} "
-        f"expressions, of which a family has three to seven. Heads learn the base's features of {count:,} other pictures, none of "
-        "the family that is measured; `shipped` learnt no drawing. *Kept out* marks the families that no published model learns.\n",
+        "expressions, of which a family has three to seven. Heads learn the base's features of "
+        f"{count:,} other pictures, none of the family that is measured; `shipped` is the manifest's first head as it is. "
+        "*Kept out* marks the families that no published model learns.\n",
         "## One family left out: balanced recall of the drawing read as one face\n",
         *_families(seen, measured),
         "\n## Uploaded pictures: share found, and share found and right\n",
@@ -93,7 +94,8 @@ def _uploads(seen: Views, measured: Mapping[str, Measured]) -> Iterator[str]:
             if masks:
                 found = np.mean([seen.found[mask, way].mean() for mask in masks])
                 right = [(one.drawings[:, way] == seen.labels) & seen.found[:, way] for one in measured.values()]
-                yield f"| {title} | {name} | {_shares([found, *(np.mean([part[mask].mean() for mask in masks]) for part in right)])} |"
+                shares = [np.mean([part[mask].mean() for mask in masks]) for part in right]
+                yield f"| {title} | {name} | {_shares([found, *shares])} |"
 
 
 def _emoji(glyphs: Views, measured: Mapping[str, Measured]) -> Iterator[str]:

@@ -179,7 +179,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         return float((answers(head, human_features[~learned]) == held.labels).mean())
 
     measured = {f"shipped `{model.head_entry['name']}`": shipped(model, seen, glyphs, human_features[~learned], held)}
-    for design, taught in (("linear", []), ("linear", human), ("original", human)):
+    for design, taught in (("linear", []), ("original", human)):
         guesses = left_out(design, drawn, features, taught, seen)
         head = trained(design, [*taught, drawn_lesson(features, drawn, drawn.splits == "train")])
         title = f"{design}, {'human + ' if taught else ''}drawn"

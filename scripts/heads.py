@@ -1,11 +1,8 @@
-"""Bottleneck features, computed once, and the dense heads that are trained on them in minutes."""
+"""The dense heads that are trained in minutes on bottleneck features: for three truths, and for what is drawn."""
 
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import keras
@@ -13,10 +10,9 @@ import numpy as np
 
 from emotions.expressions import softmax
 from emotions.labels import EMOTIONS
-from emotions.litert import LiteModel
 
-from .convert import to_litert
 from .datasets import Faces
+from .features import Sample, cache_features
 from .metrics import balanced_recall, cross_entropy
 from .networks import dense_head, folded
 
@@ -51,58 +47,10 @@ def vote_targets(faces: Faces) -> np.ndarray:
     return (faces.votes / np.maximum(faces.raters, 1)[:, None]).astype(np.float32)
 
 
-def bottleneck(base: keras.Model) -> Callable[[np.ndarray], np.ndarray]:
-    """The function (N, S, S) uint8 -> (N, 512) float32 that heads are trained on.
-
-    With TensorFlow it is the int8 file that will be served, four times as fast on a CPU as float32; else `base` itself.
-    """
-    if keras.backend.backend() != "tensorflow":
-        return lambda pixels: base.predict(pixels[..., None], batch_size=256, verbose=2)
-    content = to_litert(base)
-    model = LiteModel(lambda: content, threads=os.cpu_count() or 1)
-
-    def features(pixels: np.ndarray) -> np.ndarray:
-        parts = (pixels[start : start + 64, ..., None] for start in range(0, len(pixels), 64))
-        return np.concatenate([model(part)[0] for part in parts])
-
-    return features
-
-
-def cache_features(base: keras.Model, faces: Faces, path: Path) -> dict[str, np.ndarray]:
-    """Features of all faces as they are and mirrored, {"plain", "mirrored"}: (N, 512) float32; read from `path` if there."""
-    if path.is_file():
-        with np.load(path, allow_pickle=False) as stored:
-            kept = dict(stored)
-        if len(kept["plain"]) == len(faces):
-            return kept
-    features = bottleneck(base)
-    made = {"plain": features(faces.pixels), "mirrored": features(faces.pixels[:, :, ::-1])}
-    np.savez(path, **made)
-    return made
-
-
 def fit_temperature(logits: np.ndarray, truth: np.ndarray) -> float:
     """The temperature with the least cross-entropy on validation logits (N, 7) against class ids (N,)."""
     candidates = np.geomspace(0.3, 3.0, 231)
     return float(min(candidates, key=lambda temperature: cross_entropy(softmax(logits, temperature), truth)))
-
-
-@dataclass(frozen=True)
-class Sample:
-    """Faces as a head sees them: `plain` and `mirrored` features (N, 512) float32, and their table."""
-
-    plain: np.ndarray
-    mirrored: np.ndarray
-    faces: Faces
-
-    def split(self, name: str) -> Sample:
-        mask = self.faces.splits == name
-        return Sample(self.plain[mask], self.mirrored[mask], self.faces.where(mask))
-
-    @property
-    def both(self) -> np.ndarray:
-        """(2N, 512): all faces, then all mirrored."""
-        return np.concatenate([self.plain, self.mirrored])
 
 
 def class_weights(labels: np.ndarray) -> np.ndarray:
@@ -158,7 +106,7 @@ def _best_head(
         row = {"design": design, "share": share, "drawn_weight": weight, **_scores(head, human.split("validation"))}
         if sketches is not None:
             held = sketches.split("validation")
-            row["drawn"] = round(family_recall(held.faces, head.predict(held.plain, batch_size=4096, verbose=0).argmax(axis=1)), 4)
+            row["drawn"] = round(family_recall(held.faces, _guess(head, held)), 4)
         rows.append(row)
         heads.append(head)
         print(name, row, flush=True)
@@ -220,8 +168,12 @@ def fit(head: keras.Model, inputs: np.ndarray, target: np.ndarray, weights: np.n
     head.fit(inputs, target, sample_weight=weights, batch_size=BATCH, epochs=epochs, verbose=0)
 
 
+def _guess(head: keras.Model, sample: Sample) -> np.ndarray:
+    return head.predict(sample.plain, batch_size=4096, verbose=0).argmax(axis=1)
+
+
 def _scores(head: keras.Model, sample: Sample) -> dict[str, float]:
-    guess = head.predict(sample.plain, batch_size=4096, verbose=0).argmax(axis=1)
+    guess = _guess(head, sample)
     truth, clear = sample.faces.majority()
     return {
         "fer2013": round(float((guess == sample.faces.labels).mean()), 4),

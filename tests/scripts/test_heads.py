@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import pytest
 
-from scripts import heads
+from scripts import features, heads
 from scripts.datasets import Faces
 from scripts.networks import vgg_base
 
@@ -76,10 +76,15 @@ def test_heads_learn_drawn_faces_too(learnt, prepared):
 
 def test_features_of_another_table_are_made_anew(learnt, prepared, monkeypatch):
     run, _ = learnt
-    calls = []
-    monkeypatch.setattr(heads, "bottleneck", lambda base: lambda pixels: calls.append(1) or np.zeros((len(pixels), 512), np.float32))
+    calls: list[int] = []
+
+    def counted(pixels: np.ndarray) -> np.ndarray:
+        calls.append(len(pixels))
+        return np.zeros((len(pixels), 512), np.float32)
+
+    monkeypatch.setattr(features, "bottleneck", lambda base: counted)
     faces = Faces.load(prepared)
-    kept = heads.cache_features(None, faces, run / "features.npz")
+    kept = features.cache_features(None, faces, run / "features.npz")
     assert not calls and kept["plain"].any()
-    fewer = heads.cache_features(None, faces.split("test"), run / "features.npz")
-    assert len(calls) == 2 and fewer["plain"].shape == (14, 512)
+    fewer = features.cache_features(None, faces.split("test"), run / "features.npz")
+    assert calls == [14, 14] and fewer["plain"].shape == (14, 512)
