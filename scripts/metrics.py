@@ -29,6 +29,11 @@ def macro_f1(matrix: np.ndarray) -> float:
     return float(class_f1(matrix).mean())
 
 
+def balanced_recall(truth: np.ndarray, guess: np.ndarray) -> float:
+    """Mean recall over the classes that occur in `truth` (N,)."""
+    return float(np.mean([(guess[truth == label] == label).mean() for label in np.unique(truth)]))
+
+
 def reliability(probabilities: np.ndarray, truth: np.ndarray) -> list[dict[str, float]]:
     """The non-empty ones of BINS: count, mean confidence and accuracy of the answers whose top probability lies in the bin."""
     top, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == truth

@@ -36,3 +36,7 @@ def test_interval_covers_the_mean_and_narrows():
     few, many = np.tile([1, 1, 1, 0], 25), np.tile([1, 1, 1, 0], 2500)
     low, high = metrics.interval(few)
     assert low < 0.75 < high and high - low > 5 * np.subtract(*metrics.interval(many)[::-1])
+
+
+def test_balanced_recall_weighs_classes_that_occur():
+    assert metrics.balanced_recall(np.array([0, 0, 0, 2]), np.array([0, 0, 1, 2])) == pytest.approx((2 / 3 + 1) / 2)

@@ -1,0 +1,120 @@
+"""benchmarks/drawn.md: what `scripts.evaluate_drawn` measured, as tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from emotions.labels import EMOTIONS
+
+from .drawn import TEST_FAMILIES
+from .metrics import balanced_recall
+
+WAYS = ("crop", "alone", "canvas")
+"""The drawing read as one face; uploaded as it is; uploaded as part of a larger picture."""
+ALONE = ("avataaars", "adventurer")
+"""The families with all seven expressions."""
+
+
+@dataclass
+class Views:
+    """What the service saw of pictures, each in the ways of WAYS: crops (N, ways, S, S) uint8, found (N, ways) bool.
+
+    labels (N,) int; groups (N,) str: family or emoji set; features (N, ways, F) float32 of the crops, once they are made.
+    """
+
+    crops: np.ndarray
+    found: np.ndarray
+    labels: np.ndarray
+    groups: np.ndarray
+    features: np.ndarray | None = None
+
+
+@dataclass
+class Measured:
+    """One kind of head: its answers (N, ways) to drawings and to emoji, and its accuracy on human validation faces.
+
+    `alone`: that accuracy of the same head without drawings, None where there is no such head.
+    """
+
+    drawings: np.ndarray
+    emoji: np.ndarray
+    human: float
+    alone: float | None = None
+
+
+def report(
+    command: str, count: int, base: Mapping[str, Any], seen: Views, glyphs: Views, measured: Mapping[str, Measured]
+) -> str:
+    """The Markdown text."""
+    return "\n".join([
+        f"# Drawn faces: base {base['name']} {base['version']}, frozen\n\n`{command}`\n",
+        f"{len(seen.labels):,} pictures of {len(set(seen.groups))} families (X and X-neutral together) in {len(EMOTIONS)} "
+        "expressions, of which a family has three to seven. Heads learn the base's features of "
+        f"{count:,} other pictures, none of the family that is measured; `shipped` is the manifest's first head as it is. "
+        "*Kept out* marks the families that no published model learns.\n",
+        "## One family left out: balanced recall of the drawing read as one face\n",
+        *_families(seen, measured),
+        "\n## Uploaded pictures: share found, and share found and right\n",
+        "The face counts as found where the crop of a detected face shows at least 80 % of what tells the expression.\n",
+        *_uploads(seen, measured),
+        "\n## Emoji (never learnt from): accuracy\n",
+        *_emoji(glyphs, measured),
+        "\n## Human faces: accuracy on FER2013 validation, original labels\n",
+        *_human(measured),
+        "",
+    ])  # fmt: skip
+
+
+def _head(columns: list[str]) -> list[str]:
+    return ["| " + " | ".join(columns) + " |", "| --- |" + " ---: |" * (len(columns) - 1)]
+
+
+def _families(seen: Views, measured: Mapping[str, Measured]) -> Iterator[str]:
+    yield from _head(["family", "expressions", *measured])
+    table = []
+    for group in np.unique(seen.groups):
+        here = seen.groups == group
+        values = [balanced_recall(seen.labels[here], one.drawings[here, 0]) for one in measured.values()]
+        table.append(values)
+        mark = " (kept out)" if group in TEST_FAMILIES else ""
+        yield f"| {group}{mark} | {len(set(seen.labels[here]))} | {_shares(values)} |"
+    yield f"| **mean of families** | | {_shares(np.mean(table, axis=0))} |"
+
+
+def _uploads(seen: Views, measured: Mapping[str, Measured]) -> Iterator[str]:
+    yield from _head(["pictures of", "way", "found", *measured])
+    groups = {"all families, mean": np.unique(seen.groups)} | {name: [name] for name in (*TEST_FAMILIES, *ALONE)}
+    for title, chosen in groups.items():
+        masks = [seen.groups == group for group in chosen if (seen.groups == group).any()]
+        for way, name in enumerate(WAYS[1:], 1):
+            if masks:
+                found = np.mean([seen.found[mask, way].mean() for mask in masks])
+                right = [(one.drawings[:, way] == seen.labels) & seen.found[:, way] for one in measured.values()]
+                shares = [np.mean([part[mask].mean() for mask in masks]) for part in right]
+                yield f"| {title} | {name} | {_shares([found, *shares])} |"
+
+
+def _emoji(glyphs: Views, measured: Mapping[str, Measured]) -> Iterator[str]:
+    titles = [f"{title}: {way}" for title in measured for way in ("as one face", "found and right")]
+    yield from _head(["set", "found", *titles])
+    masks = {group: glyphs.groups == group for group in dict.fromkeys(glyphs.groups)} | {"**all**": glyphs.groups != ""}
+    for group, mask in masks.items():
+        values = [glyphs.found[mask, 1].mean()]
+        for one in measured.values():
+            right = one.emoji[mask] == glyphs.labels[mask, None]
+            values += [right[:, 0].mean(), (right[:, 1] & glyphs.found[mask, 1]).mean()]
+        yield f"| {group} | {_shares(values)} |"
+
+
+def _human(measured: Mapping[str, Measured]) -> Iterator[str]:
+    yield from _head(["head", "accuracy", "without drawings"])
+    for title, one in measured.items():
+        yield f"| {title} | {one.human:.1%} | {'' if one.alone is None else f'{one.alone:.1%}'} |"
+
+
+def _shares(values) -> str:
+    return " | ".join(f"{value:.1%}" for value in values)

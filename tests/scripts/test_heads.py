@@ -1,0 +1,90 @@
+"""Heads for human and drawn faces: what they learn, and which of those tried is kept."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import keras
+import numpy as np
+import pytest
+
+from scripts import features, heads
+from scripts.datasets import Faces
+from scripts.networks import vgg_base
+
+
+def row(fer2013: float, ferplus: float, drawn: float | None = None, weight: float = 0.0) -> dict:
+    return {"fer2013": fer2013, "ferplus": ferplus, "drawn_weight": weight} | ({} if drawn is None else {"drawn": drawn})
+
+
+def test_mixed_sells_neither_truth_for_the_other():
+    rows = [row(0.65, 0.90), row(0.71, 0.80), row(0.73, 0.77)]
+    assert heads.choose("mixed", rows) == 1  # margins -.05, .01, -.01
+    assert heads.choose("fer2013", rows) == 2 and heads.choose("ferplus", rows) == 0
+
+
+def test_drawn_faces_may_cost_half_a_point():
+    rows = [row(0.700, 0.8, 0.3), row(0.696, 0.8, 0.6, 0.3), row(0.694, 0.8, 0.9, 1.0)]
+    assert heads.choose("fer2013", rows) == 1
+    assert heads.choose("fer2013", [rows[0], row(0.70, 0.8, 0.2, 1.0)]) == 0
+
+
+def test_classes_weigh_the_same():
+    labels = np.array([0, 0, 0, 3])
+    assert heads.class_weights(labels).tolist() == pytest.approx([2 / 3] * 3 + [2])
+
+
+def test_the_recall_of_families_is_their_mean(prepared):
+    faces = Faces.load(prepared)
+    half = np.where(np.arange(len(faces)) < 10, "small", "large")
+    guess = np.where(half == "small", faces.labels, (faces.labels + 1) % 7)
+    assert heads.family_recall(replace(faces, groups=half), guess) == pytest.approx(0.5)
+
+
+@pytest.fixture(scope="module")
+def learnt(prepared, tmp_path_factory):
+    """A run whose heads learnt the tiny faces and, as drawn ones, their negatives."""
+    run = tmp_path_factory.mktemp("run")
+    keras.utils.set_random_seed(1)
+    vgg_base(16).save(run / "base.keras")
+    faces = Faces.load(prepared)
+    drawn = replace(faces, pixels=255 - faces.pixels, groups=np.where(np.arange(len(faces)) % 2, "ink", "oil"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(heads, "MIXTURES", (0.5,))
+        patch.setattr(heads, "DRAWN_WEIGHTS", (1.0,))
+        report = heads.train_heads(run, faces, 0.1, 1, drawn)
+    return run, report
+
+
+def test_heads_learn_drawn_faces_too(learnt, prepared):
+    run, report = learnt
+    assert json.loads((run / "heads.json").read_text()) == report and set(report) == {*heads.HEADS, "drawn"}
+    for name in heads.HEADS:
+        tried = report[name]["tried"]
+        assert report[name]["chosen"] in tried and {one["drawn_weight"] for one in tried} == {0.0, 1.0}
+        assert all(0 <= one["drawn"] <= 1 for one in tried)
+        assert keras.saving.load_model(run / f"head-{name}.keras", compile=False).output_shape == (None, 7)
+    head = keras.saving.load_model(run / "head-drawn.keras", compile=False)
+    assert head.output_shape == (None, 1)
+    chosen = report["drawn"]["chosen"]
+    with np.load(run / "features.npz") as human, np.load(run / "features-drawn.npz") as drawn:
+        held = Faces.load(prepared).splits == "validation"
+        wrong = [(head.predict(part["plain"][held], verbose=0)[:, 0] > 0).mean() for part in (human, drawn)]
+    assert wrong == pytest.approx([chosen["human_called_drawn"], 1 - chosen["drawn_called_human"]], abs=1e-3)
+
+
+def test_features_of_another_table_are_made_anew(learnt, prepared, monkeypatch):
+    run, _ = learnt
+    calls: list[int] = []
+
+    def counted(pixels: np.ndarray) -> np.ndarray:
+        calls.append(len(pixels))
+        return np.zeros((len(pixels), 512), np.float32)
+
+    monkeypatch.setattr(features, "bottleneck", lambda base: counted)
+    faces = Faces.load(prepared)
+    kept = features.cache_features(None, faces, run / "features.npz")
+    assert not calls and kept["plain"].any()
+    fewer = features.cache_features(None, faces.split("test"), run / "features.npz")
+    assert calls == [14, 14] and fewer["plain"].shape == (14, 512)
