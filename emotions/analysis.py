@@ -48,7 +48,8 @@ class Analyser:
         meshes = [self.finder.mesh(picture.pixels, detection) for detection in detections]
         found = time.perf_counter()
         crops = self._crops(picture.pixels, detections, meshes)
-        probabilities = self.expressions.probabilities(crops)
+        features = self.expressions.features(crops)
+        probabilities, drawn = self.expressions.calibrated(features), self.expressions.drawn(features)
         done = time.perf_counter()
         timing = {"decode": picture.decode_ms, "detect": (found - begun) * 1e3, "classify": (done - found) * 1e3}
         explanations: list[Explanation | None] = [None] * len(crops)
@@ -62,6 +63,7 @@ class Analyser:
                 box=detection.box.scaled(picture.scale),
                 score=None if used == "none" else float(detection.score),
                 probabilities=tuple(map(float, row)),
+                drawn=None if drawn is None else float(drawn[index]),
                 unsure=self._doubt(picture.pixels, detection, mesh, crop, row),
                 landmarks=_points(mesh, picture.scale) if landmarks and mesh is not None else None,
                 explanation=explanation,

@@ -36,6 +36,12 @@ class ExpressionModel:
     def base_entry(self) -> dict[str, Any]:
         return self.artefacts.entry("expression-base", self.head_entry["base"])
 
+    @cached_property
+    def drawn_entry(self) -> dict[str, Any] | None:
+        """The head that tells drawn faces from photographed ones by the same base's features, if there is one."""
+        entries = self.artefacts.entries("drawn-head")
+        return next((entry for entry in entries if entry["base"] == self.base_entry["name"]), None)
+
     @property
     def size(self) -> int:
         """Side of the square crops in pixels."""
@@ -58,9 +64,21 @@ class ExpressionModel:
         """Bottleneck features (N, 512) -> the head's logits (N, 7)."""
         return self._in_batches(self.artefacts.model(self.head_entry), features, self.head_entry["output"])
 
+    def calibrated(self, features: np.ndarray) -> np.ndarray:
+        """Bottleneck features (N, 512) -> calibrated probabilities (N, 7) float32; rows sum to 1."""
+        return softmax(self.logits(features), self.head_entry["temperature"])
+
     def probabilities(self, crops: np.ndarray) -> np.ndarray:
         """Crops (N, S, S) uint8 grey -> calibrated probabilities (N, 7) float32; rows sum to 1."""
-        return softmax(self.logits(self.features(crops)), self.head_entry["temperature"])
+        return self.calibrated(self.features(crops))
+
+    def drawn(self, features: np.ndarray) -> np.ndarray | None:
+        """Bottleneck features (N, 512) -> probabilities (N,) that the faces are drawn; None if the models have no such head."""
+        entry = self.drawn_entry
+        if entry is None:
+            return None
+        logits = self._in_batches(self.artefacts.model(entry), features, 1)[:, 0].astype(np.float64)
+        return 1 / (1 + np.exp(-logits / entry["temperature"]))
 
     @staticmethod
     def _in_batches(model, rows: np.ndarray, width: int) -> np.ndarray:
