@@ -40,7 +40,8 @@ def read_run(run: Path) -> Row | None:
     if (run / "history.csv").is_file():
         with open(run / "history.csv", newline="") as stream:
             history = list(csv.DictReader(stream))
-    part: Row = {"recipe": recipe(config), "epochs": len(history), "planned": sum(one["epochs"] for one in config["stages"])}
+    done = len({row["epoch"] for row in history})  # one that was cut short after its line was written stands there twice
+    part: Row = {"recipe": recipe(config), "epochs": done, "planned": sum(one["epochs"] for one in config["stages"])}
     if history:
         names = {truth: f"val_{truth}_categorical_accuracy" for truth in ("fer2013", "ferplus")}
         part["network"] = {truth: round(float(history[-1][name]), 4) for truth, name in names.items()}
@@ -68,7 +69,8 @@ def read_exported(folder: Path) -> list[tuple[Row, str]]:
     """(row, name of its head for TRUTH) of every base in a folder of models."""
     artefacts, rows = Artefacts(folder), []
     for base in artefacts.entries("expression-base"):
-        heads = {head.get("truth", head["name"]): head for head in artefacts.entries("expression-head") if head["base"] == base["name"]}
+        own = [head for head in artefacts.entries("expression-head") if head["base"] == base["name"]]
+        heads = {head.get("truth", head["name"]): head for head in own}
         head = heads[TRUTH]
         part = {
             "version": base["version"],
@@ -112,13 +114,13 @@ def markdown(rows: list[Row]) -> str:
     """The page: a table of all variants, then the confusion matrix of each that was exported and evaluated."""
     lines = [
         "# Experiments", "",
-        "Written by `python -m scripts.experiments`. Validation (PublicTest) chooses; test (PrivateTest) is only reported, single view,",
-        "from the int8 files through the library, for designs that were exported. Weights, bytes and time: base and `fer2013` head.",
-        "Time: one face on one core, in brackets as a ratio to the shipped model in the same rounds. A validation figure with * is the",
-        "network's own last epoch, before its heads were trained.", "",
+        "Written by `python -m scripts.experiments`. Validation (PublicTest) chooses; test (PrivateTest) is only reported, single",
+        "view, from the int8 files through the library, for designs that were exported. Weights, bytes and time: base and",
+        "`fer2013` head. Time: one face on one core, in brackets as a ratio to the shipped model in the same rounds. A validation",
+        "figure with * is the network's own last epoch, before its heads were trained.", "",
         "<!-- summary -->",
-        "| variant | design | recipe | weights | bytes, int8 | ms a face | FER2013 validation | FER+ validation | FER2013 test | macro-F1 "
-        "| FER+ test | date, commit |",
+        "| variant | design | recipe | weights | bytes, int8 | ms a face | FER2013 validation | FER+ validation "
+        "| FER2013 test | macro-F1 | FER+ test | date, commit |",
         "| --- | --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | --- |",
         *map(_line, rows),
         "<!-- /summary -->",

@@ -64,7 +64,7 @@ def export(run: Path, version: str, folder: Path) -> None:
     """
     config = json.loads((run / "config.json").read_text())
     if folder.resolve() == BUNDLED and config["name"] != SHIPPED:
-        raise DesignError(f"only {SHIPPED} ships in {BUNDLED.name}/: name another folder for {config['name']} (--models build/models)")
+        raise DesignError(f"only {SHIPPED} ships in {BUNDLED.name}/: name another folder with --models")
     faces = Faces.load(config["data"]["faces"]).split("validation")
     base_name, size = config["name"], config["size"]
     before = _files(folder)
