@@ -42,6 +42,7 @@ CONFIG ?= scripts/configs/vgg16.toml
 RUN ?= runs/vgg16
 PRECISION ?=
 START ?=
+MODELS ?=
 
 data/fer2013.npz: | .venv-test/.installed
 	$(TEST) -m scripts.prepare --faces $(FACES) --votes $(VOTES) --out $@
@@ -50,14 +51,17 @@ train: data/fer2013.npz .venv-train/.installed ## train base and heads (FACES=, 
 	$(TRAIN) -m scripts.train base --config $(CONFIG) --run $(RUN) $(addprefix --precision ,$(PRECISION)) $(addprefix --start ,$(START))
 	$(TRAIN) -m scripts.train heads --run $(RUN)
 
-export: data/fer2013.npz .venv-train/.installed .venv-test/.installed ## put a finished run into models/ as VERSION=, measure it, write card and README
+export: data/fer2013.npz .venv-train/.installed .venv-test/.installed ## put a finished run into models/ (MODELS=: elsewhere) as VERSION=, measure it, write card and README
 	@test -n "$(VERSION)" || { echo 'Name the new version: make export VERSION=2.0.0' >&2; exit 1; }
-	$(TRAIN) -m scripts.export --run $(RUN) --version $(VERSION)
-	$(TEST) -m scripts.evaluate --run $(RUN)
+	$(TRAIN) -m scripts.export --run $(RUN) --version $(VERSION) $(addprefix --models ,$(MODELS))
+	$(TEST) -m scripts.evaluate --run $(RUN) $(addprefix --models ,$(MODELS))
 	$(TEST) -m scripts.readme
 
 verify-model: data/fer2013.npz .venv-test/.installed ## measure the published accuracy again from the shipped files
 	$(TEST) -m scripts.evaluate --verify
+
+experiments: .venv-test/.installed ## collect all runs and exported designs in benchmarks/experiments.md
+	$(TEST) -m scripts.experiments
 
 readme: .venv-test/.installed ## write README's generated tables
 	$(TEST) -m scripts.readme
@@ -82,4 +86,4 @@ vendor: .venv-test/.installed ## take the browser's third-party files from npm i
 	@$(@D)/bin/python -m pip install --quiet --disable-pip-version-check -r $<
 	@touch $@
 
-.PHONY: help run test rehearse bench train export verify-model readme detectors vendor
+.PHONY: help run test rehearse bench train export verify-model experiments readme detectors vendor

@@ -15,13 +15,22 @@ TRUTHS = {
     "fer2013_test_unseen": "the same without faces repeated from an earlier split",
     "ferplus_test": "FER+ test, rows where one emotion has more than half of all votes",
 }
+NETWORKS = {
+    "vgg16": "VGG-16 with batch norm, cut before its top and trained on faces, batch norm folded",
+    "vgg19": "VGG-19 with batch norm, cut before its top and trained on faces, batch norm folded",
+    "fer_cnn": "four convolutions and two dense layers trained on faces, batch norm folded",
+    "vgg16_imagenet": "VGG-16 as published for ImageNet, cut before its top and not trained on faces",
+    "residual": "a residual network of this project's own trained on faces, batch norm folded",
+    "resnet50": "ResNet-50, its stem at stride 1 for small grey pictures, trained on faces, batch norm folded",
+}
+"""What a card says of each design in scripts/designs.py."""
 HEADER = """# Model card: {name} {version}
 
 Seven probabilities (anger, disgust, fear, happy, neutral, sad, surprise) for a grey {size} px crop of a face. Written by
 `python -m scripts.evaluate` from the exported files; every figure is single view, through the library's code.
 
-- **Network**: VGG-{depth} with batch norm, cut before its top, {base_parameters:,} weights, folded and stored as int8 with a
-  scale a channel ({base_bytes:,} bytes); it gives 512 bottleneck features, which dense heads read.
+- **Network**: {network}; {base_parameters:,} weights, stored as int8 with a scale a channel
+  ({base_bytes:,} bytes); it gives {features:,} bottleneck features, which dense heads read.
 - **Data**: FER2013 (28,558 faces to train on; 177 that FER+ marks as no face are left out of all splits) and the FER+ votes.
 - **Licence**: {licence}.
 - **Chosen on** validation (PublicTest, 3,579 faces): mixture, head design, temperature. Test (PrivateTest) was only reported.
@@ -41,12 +50,14 @@ def write_card(folder: Path, config: dict[str, Any]) -> Path:
     base = artefacts.entry("expression-base", config["name"])
     heads = [entry for entry in artefacts.entries("expression-head") if entry["base"] == base["name"]]
     parts = [HEADER.format(
-        name=base["name"], version=base["version"], size=base["input"]["size"], depth=config["depth"], commit=_commit(),
-        base_parameters=base["parameters"], base_bytes=base["bytes"], licence=base["licence"],
+        name=base["name"], version=base["version"], size=base["input"]["size"], commit=commit(), licence=base["licence"],
+        network=NETWORKS[config.get("design", config["name"])], features=base["output"],
+        base_parameters=base["parameters"], base_bytes=base["bytes"],
     )]  # fmt: skip
     parts.append(_figures(heads))
     for entry in heads:
-        parts.append(_confusion(entry))
+        title = f"## Head `{entry['name']}`: FER2013 test, rows true, columns answered"
+        parts.append(f"{title}\n\n{confusion_table(entry['evaluation']['fer2013_test'])}\n")
     parts.append(_reliability(heads[0]))
     parts.append("## Configuration\n\n```json\n" + json.dumps(config, indent=1) + "\n```\n")
     path = folder / base["card"]
@@ -74,13 +85,12 @@ def _figures(heads: list[dict[str, Any]]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _confusion(entry: dict[str, Any]) -> str:
-    row = entry["evaluation"]["fer2013_test"]
-    head = f"## Head `{entry['name']}`: FER2013 test, rows true, columns answered\n\n"
+def confusion_table(figures: dict[str, Any]) -> str:
+    """Markdown of an evaluation's confusion matrix with the F1 of each emotion."""
     lines = ["| | " + " | ".join(EMOTIONS) + " | F1 |", "| --- |" + " ---: |" * (len(EMOTIONS) + 1)]
-    for name, counts, f1 in zip(EMOTIONS, row["confusion"], row["f1"], strict=True):
+    for name, counts, f1 in zip(EMOTIONS, figures["confusion"], figures["f1"], strict=True):
         lines.append(f"| **{name}** | " + " | ".join(map(str, counts)) + f" | {f1:.2f} |")
-    return head + "\n".join(lines) + "\n"
+    return "\n".join(lines)
 
 
 def _reliability(entry: dict[str, Any]) -> str:
@@ -91,6 +101,7 @@ def _reliability(entry: dict[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _commit() -> str:
+def commit() -> str:
+    """The short name of the commit that is checked out, or "unknown"."""
     answer = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, cwd=Path(__file__).parent)
     return answer.stdout.strip() or "unknown"

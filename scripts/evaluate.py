@@ -3,6 +3,9 @@
     python -m scripts.prepare --faces fer2013.zip --votes fer2013new.csv.gz
     python -m scripts.evaluate             # measure and write
     python -m scripts.evaluate --verify    # measure again and compare with what is published
+    python -m scripts.evaluate --models build/models --run runs/resnet50   # a design exported elsewhere
+
+Of a folder with several designs, the heads of the run's base are measured, or with --verify all.
 
 Needs no TensorFlow: it calls the library. Figures are single view, from the int8 files, with test looked at for this report only.
 """
@@ -51,18 +54,23 @@ def unseen(faces: Faces) -> np.ndarray:
     return np.array([face.tobytes() not in earlier for face in faces.pixels])
 
 
-def evaluate(folder: Path, faces: Faces) -> dict[str, dict[str, Any]]:
-    """Figures of every expression head in `folder` on the test split: {head: {truth: figures}}."""
+def heads_of(artefacts: Artefacts, base: str | None = None) -> list[dict[str, Any]]:
+    """Manifest entries of the expression heads, all or those that read one base. Raises ArtefactError for an unknown base."""
+    wanted = base and artefacts.entry("expression-base", base)["name"]
+    return [entry for entry in artefacts.entries("expression-head") if wanted in (None, entry["base"])]
+
+
+def evaluate(folder: Path, faces: Faces, base: str | None = None) -> dict[str, dict[str, Any]]:
+    """Figures of the expression heads in `folder`, all or those of a base, on the test split: {head: {truth: figures}}."""
     test = faces.split("test")
     truth, clear = test.majority()
     fresh = unseen(faces)[faces.splits == "test"]
     artefacts, report, cache = Artefacts(folder), {}, {}
-    for entry in artefacts.entries("expression-head"):
+    for entry in heads_of(artefacts, base):
         model = ExpressionModel(artefacts, entry["name"])
-        base = model.base_entry["name"]
-        if base not in cache:
-            cache[base] = model.features(test.pixels)
-        probabilities = softmax(model.logits(cache[base]), entry["temperature"])
+        if entry["base"] not in cache:
+            cache[entry["base"]] = model.features(test.pixels)
+        probabilities = softmax(model.logits(cache[entry["base"]]), entry["temperature"])
         report[entry["name"]] = {
             "fer2013_test": figures(probabilities, test.labels),
             "fer2013_test_unseen": figures(probabilities[fresh], test.labels[fresh]),
@@ -91,21 +99,22 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--verify", action="store_true", help="compare with the published figures instead of writing them")
     options = parser.parse_args(arguments)
     try:
-        measured = evaluate(options.models, Faces.load(options.faces))
-    except (DatasetError, ArtefactError) as error:
+        config = None if options.verify else json.loads((options.run / "config.json").read_text())
+        base = config and config["name"]
+        measured = evaluate(options.models, Faces.load(options.faces), base)
+    except (DatasetError, ArtefactError, FileNotFoundError) as error:
         parser.exit(1, f"{error}\n")
     for head, truths in measured.items():
         for name, row in truths.items():
-            print(f"{head:8} {name:20} accuracy {row['accuracy']:.4f} ({row['right']} of {row['count']}), "
+            print(f"{head:22} {name:20} accuracy {row['accuracy']:.4f} ({row['right']} of {row['count']}), "
                   f"macro-F1 {row['macro_f1']:.4f}, calibration error {row['ece']:.4f}")  # fmt: skip
-    entries = Artefacts(options.models).entries("expression-head")
+    entries = heads_of(Artefacts(options.models), base)
     if options.verify:
         differences = compare({entry["name"]: entry.get("evaluation", {}) for entry in entries}, measured)
         parser.exit(1, "\n".join(differences) + "\n") if differences else print("as published in the manifest and the card")
         return
     for entry in entries:
         put_entry(options.models, {**entry, "evaluation": measured[entry["name"]]}, options.models / entry["file"])
-    config = json.loads((options.run / "config.json").read_text())
     print(f"written: {write_card(options.models, config)}")
 
 

@@ -1,15 +1,23 @@
 """Export a finished run as LiteRT files with dynamic-range int8 weights, and enter them in the manifest.
 
     KERAS_BACKEND=tensorflow python -m scripts.export --run runs/vgg16 --version 1.0.0
+    KERAS_BACKEND=tensorflow python -m scripts.export --run runs/resnet50 --version 1.0.0 --models build/models
 
 Needs TensorFlow (its converter). Temperature and reliability are computed here on validation, from the exported files through
 the library's own code. A file that is there already is never overwritten: a new model takes a new version.
+
+Only the default design lies in models/. Any other folder gets the detectors too, so that it can be served as it is; it may hold
+several designs, whose heads are called `<base>-<truth>` (`resnet50-mixed`), the default's `<truth>` alone. To serve one of them:
+
+    EXPRESSION_HEAD=resnet50-mixed python -c "from emotions import Artefacts; from web import create_app;
+    create_app(artefacts=Artefacts('build/models')).run(port=8080)"
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import shutil
 from pathlib import Path
 
 import keras
@@ -19,13 +27,20 @@ from emotions.artefacts import BUNDLED, Artefacts
 from emotions.expressions import ExpressionModel, softmax
 
 from .convert import to_litert
-from .datasets import Faces
+from .datasets import DatasetError, Faces
+from .designs import DesignError, design_of
 from .heads import HEADS, fit_temperature
 from .manifest import put_entry
 from .metrics import reliability
 from .networks import folded
 
+SHIPPED = "vgg16"
+"""The base in models/: its heads bear their truth's name alone."""
+NOTICES = ("LICENSE-APACHE-2.0", "NOTICE.md")
+"""What goes with the detectors wherever they are copied."""
 LICENCE = "trained on FER2013 (released for research in the Kaggle challenge of 2013) and FER+ (MIT): research use"
+WEIGHTS_LICENCES = {"vgg16_imagenet": "VGG-16's weights by the Visual Geometry Group, Oxford (CC BY 4.0), as Keras publishes them"}
+"""Design -> the licence of weights that others trained."""
 
 
 def truth_of(head: str, faces: Faces) -> tuple[np.ndarray, np.ndarray]:
@@ -43,28 +58,37 @@ def quantisation_loss(exact: np.ndarray, logits: np.ndarray, truth: np.ndarray, 
 
 
 def export(run: Path, version: str, folder: Path) -> None:
-    """Write base and heads of `run` into `folder` as `version`; files of the versions that they replace go."""
+    """Write base and heads of `run` into `folder` as `version`; files of the versions that they replace go.
+
+    Raises DesignError where a design that does not ship would go into models/, ValueError where a published file would change.
+    """
     config = json.loads((run / "config.json").read_text())
+    if folder.resolve() == BUNDLED and config["name"] != SHIPPED:
+        raise DesignError(f"only {SHIPPED} ships in {BUNDLED.name}/: name another folder with --models")
     faces = Faces.load(config["data"]["faces"]).split("validation")
     base_name, size = config["name"], config["size"]
     before = _files(folder)
     base = folded(keras.saving.load_model(run / "base.keras", compile=False), size)
-    common = {"version": version, "licence": LICENCE, "card": f"{base_name}-{version}.md"}
+    licence = "; ".join(filter(None, (WEIGHTS_LICENCES.get(design_of(config)), LICENCE)))
+    common = {"version": version, "licence": licence, "card": f"{base_name}-{version}.md"}
     put_entry(folder, {
         **common, "name": base_name, "role": "expression-base", "file": f"{base_name}-{version}.tflite",
+        "design": design_of(config), "run": run.resolve().name,
         "input": {"size": size, "channels": 1}, "output": base.output_shape[1], "parameters": base.count_params(),
     }, to_litert(base))  # fmt: skip
+    _put_detectors(folder)
     floats = base.predict(faces.pixels[..., None], batch_size=128, verbose=0)
     features = None
     for name in HEADS:
         head = keras.saving.load_model(run / f"head-{name}.keras", compile=False)
         entry = {
-            **common, "name": name, "role": "expression-head", "file": f"{base_name}-{name}-{version}.tflite",
-            "base": base_name, "input": {"size": head.input_shape[1], "channels": 1}, "output": head.output_shape[1],
+            **common, "name": name if base_name == SHIPPED else f"{base_name}-{name}", "role": "expression-head",
+            "file": f"{base_name}-{name}-{version}.tflite", "base": base_name, "truth": name,
+            "input": {"size": head.input_shape[1], "channels": 1}, "output": head.output_shape[1],
             "parameters": head.count_params(), "temperature": 1.0, "thresholds": {},
         }  # fmt: skip
         put_entry(folder, entry, to_litert(head))
-        model = ExpressionModel(Artefacts(folder), name)
+        model = ExpressionModel(Artefacts(folder), entry["name"])
         features = model.features(faces.pixels) if features is None else features
         logits = model.logits(features)
         exact = head.predict(floats, batch_size=1024, verbose=0)
@@ -73,9 +97,20 @@ def export(run: Path, version: str, folder: Path) -> None:
         entry["reliability"] = reliability(softmax(logits[counts], entry["temperature"]), truth[counts])
         entry["quantisation"] = quantisation_loss(exact, logits, truth, counts)
         put_entry(folder, entry, folder / entry["file"])
-        print(f"{name}: temperature {entry['temperature']}, {(folder / entry['file']).stat().st_size} bytes")
+        print(f"{entry['name']}: temperature {entry['temperature']}, {(folder / entry['file']).stat().st_size} bytes")
     for name in before - _files(folder):
         (folder / name).unlink(missing_ok=True)
+
+
+def _put_detectors(folder: Path) -> None:
+    """Give a folder that has none the detectors and landmarks that ship, with their licence."""
+    if Artefacts(folder).entries("detector"):
+        return
+    for role in ("detector", "landmarks"):
+        for entry in Artefacts().entries(role):
+            put_entry(folder, entry, BUNDLED / entry["file"])
+    for name in NOTICES:
+        shutil.copy(BUNDLED / name, folder)
 
 
 def _files(folder: Path) -> set[str]:
@@ -91,7 +126,10 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--version", required=True)
     parser.add_argument("--models", type=Path, default=BUNDLED, help="folder of the manifest")
     options = parser.parse_args(arguments)
-    export(options.run, options.version, options.models)
+    try:
+        export(options.run, options.version, options.models)
+    except (DatasetError, DesignError, FileNotFoundError) as error:
+        parser.exit(1, f"{error}\n")
 
 
 if __name__ == "__main__":

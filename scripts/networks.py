@@ -1,6 +1,11 @@
-"""The networks, in Keras 3 on any backend: a convolutional base that makes bottleneck features, and heads that read them."""
+"""The networks, in Keras 3 on any backend: a convolutional base that makes bottleneck features, and heads that read them.
+
+VGG, and what all designs share; the others are in scripts/designs.py.
+"""
 
 from __future__ import annotations
+
+from collections import Counter
 
 import keras
 from keras import layers, ops
@@ -19,8 +24,9 @@ class BatchNorm(layers.BatchNormalization):
             return super().call(inputs, training=training, mask=mask)
         from torch.nn import functional
 
+        channels_first = inputs.ndim == 4
         normal = functional.batch_norm(
-            ops.moveaxis(inputs, -1, 1),
+            ops.moveaxis(inputs, -1, 1) if channels_first else inputs,
             self.moving_mean.value,
             self.moving_variance.value,
             self.gamma.value,
@@ -29,7 +35,13 @@ class BatchNorm(layers.BatchNormalization):
             momentum=1 - self.momentum,  # torch counts the share of the new, Keras that of the old
             eps=self.epsilon,
         )
-        return ops.moveaxis(normal, 1, -1)
+        return ops.moveaxis(normal, 1, -1) if channels_first else normal
+
+
+def grey_pixels(size: int | None) -> tuple[keras.KerasTensor, keras.KerasTensor]:
+    """(input, the same scaled): grey pixels (N, S, S, 1), 0..255, and what a network reads."""
+    inputs = keras.Input((size, size, 1), name="pixels")
+    return inputs, layers.Rescaling(1 / 64, offset=-2, name="scale")(inputs)  # FER2013: mean 129, deviation 64
 
 
 def vgg_base(depth: int = 16, size: int | None = None, name: str | None = None) -> keras.Model:
@@ -38,8 +50,7 @@ def vgg_base(depth: int = 16, size: int | None = None, name: str | None = None) 
     In: (N, S, S, 1) grey pixels, 0..255. Out: (N, 512) bottleneck features. `size` is S; None lets it vary.
     At 48 px the last map is 1 x 1, so the mean over it changes nothing; at other sizes it keeps 512 features.
     """
-    inputs = x = keras.Input((size, size, 1), name="pixels")
-    x = layers.Rescaling(1 / 64, offset=-2, name="scale")(x)  # FER2013: mean 129, deviation 64
+    inputs, x = grey_pixels(size)
     for block, (filters, count) in enumerate(zip(VGG_FILTERS, VGG_BLOCKS[depth], strict=True), 1):
         for conv in range(1, count + 1):
             x = layers.Conv2D(
@@ -53,26 +64,49 @@ def vgg_base(depth: int = 16, size: int | None = None, name: str | None = None) 
 
 
 def folded(base: keras.Model, size: int) -> keras.Model:
-    """The same function as `base` at inference for (N, size, size, 1), each batch norm folded into its convolution.
+    """The same function as `base` at inference for (N, size, size, 1), in float32, without the batch norms that can be folded.
 
-    With y = gamma (W x - mean) / sqrt(variance + eps) + beta: kernel W gamma / sqrt(...), bias beta - mean gamma / sqrt(...).
+    A batch norm goes into the convolution or dense layer before it where nothing else reads that layer. With
+    y = gamma (W x + b - mean) / sqrt(variance + eps) + beta: kernel W g, bias beta + (b - mean) g, g = gamma / sqrt(...).
     """
-    inputs = x = keras.Input((size, size, 1), name="pixels")
-    weights = {}
+    before = _before_norms(base)
+    widened = {layer.name for layer in before.values()}
+
+    def plain(layer):
+        if layer.name in before:
+            return layers.Identity(name=layer.name)
+        config = {**layer.get_config(), "dtype": "float32"}
+        return type(layer).from_config(config | ({"use_bias": True} if layer.name in widened else {}))
+
+    def called(layer, *inputs, **options):
+        return layer(*inputs) if isinstance(layer, layers.Identity) else layer(*inputs, **options)  # it takes no mask
+
+    pixels = keras.Input((size, size, 1), name="pixels")
+    model = keras.models.clone_model(base, pixels, clone_function=plain, call_function=called)
     for layer in base.layers:
-        if isinstance(layer, layers.BatchNormalization):
-            gain = layer.gamma / ops.sqrt(layer.moving_variance + layer.epsilon)
-            conv = base.get_layer(layer.name.replace("norm", "conv"))
-            weights[conv.name] = (conv.kernel * gain, layer.beta - layer.moving_mean * gain)
-    for layer in base.layers[1:]:
-        if isinstance(layer, layers.Conv2D):
-            x = layers.Conv2D(layer.filters, layer.kernel_size, padding="same", activation="relu", name=layer.name)(x)
-        elif not isinstance(layer, (layers.BatchNormalization, layers.ReLU)):
-            x = type(layer).from_config({**layer.get_config(), "dtype": "float32"})(x)
-    model = keras.Model(inputs, x, name=f"{base.name}_folded")
-    for name, (kernel, bias) in weights.items():
-        model.get_layer(name).set_weights([ops.convert_to_numpy(kernel), ops.convert_to_numpy(bias)])
-    return model
+        if layer.weights and layer.name not in before and layer.name not in widened:
+            model.get_layer(layer.name).set_weights(layer.get_weights())
+    for name, layer in before.items():
+        norm = base.get_layer(name)
+        gain = norm.gamma / ops.sqrt(norm.moving_variance + norm.epsilon)
+        bias = norm.beta + ((layer.bias if layer.use_bias else 0) - norm.moving_mean) * gain
+        model.get_layer(layer.name).set_weights([ops.convert_to_numpy(layer.kernel * gain), ops.convert_to_numpy(bias)])
+    return keras.Model(model.inputs[0], model.outputs[0], name=f"{base.name}_folded")
+
+
+def _before_norms(base: keras.Model) -> dict[str, layers.Layer]:
+    """Batch norm's name -> the linear layer that it alone reads."""
+    sources = {layer.name: [one._keras_history.operation for one in keras.tree.flatten(layer.input)] for layer in base.layers}
+    readers = Counter(source.name for inputs in sources.values() for source in inputs)
+    readers.update(output._keras_history.operation.name for output in base.outputs)
+    return {
+        layer.name: source
+        for layer in base.layers
+        if isinstance(layer, layers.BatchNormalization)
+        and isinstance(source := sources[layer.name][0], (layers.Conv2D, layers.Dense))
+        and source.activation is keras.activations.linear
+        and readers[source.name] == 1
+    }
 
 
 def dense_head(design: str, dropout: float = 0.5, features: int = 512, classes: int = 7) -> keras.Model:

@@ -1,11 +1,12 @@
-"""Train a base on faces, then dense heads on its bottleneck features. Any Keras backend (KERAS_BACKEND).
+"""Train a base of any design on faces, then dense heads on its bottleneck features. Any Keras backend (KERAS_BACKEND).
 
     python -m scripts.prepare --faces fer2013.zip --votes fer2013new.csv.gz
     python -m scripts.train base --config scripts/configs/vgg16.toml --run runs/vgg16
     python -m scripts.train heads --run runs/vgg16
 
 Killed and started again, `base` goes on from its last finished epoch. The run's folder holds the resolved configuration
-(config.json), a line an epoch (history.csv), the finished base (base.keras) and the heads (head-<name>.keras).
+(config.json), a line an epoch (history.csv), the finished base (base.keras) and the heads (head-<name>.keras). The designs are
+in scripts/designs.py, a configuration each in scripts/configs/; one without stages (a frozen base) trains heads alone.
 """
 
 from __future__ import annotations
@@ -18,16 +19,12 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from emotions.labels import EMOTIONS
-
 from .augment import Augment
 from .datasets import DatasetError, Faces
+from .designs import DesignError, build_base, design_of
 from .heads import hard_targets, train_heads, vote_targets
-from .networks import vgg_base
+from .recipe import TRUTHS, compile_model, refresh_norms, training_model
 from .warm_start import warm_start
-
-TRUTHS = ("fer2013", "ferplus")
-"""The two linear heads under which the base learns."""
 
 
 def sample(faces: Faces, count: int, seed: int) -> Faces:
@@ -42,32 +39,6 @@ def finished_epochs(run: Path) -> int:
     return max(len(history.read_text().splitlines()) - 1, 0) if history.is_file() else 0
 
 
-def training_model(config: dict) -> tuple[keras.Model, keras.Model, Augment]:
-    """The network as it is trained: pixels -> augmentation -> base -> dropout -> a linear head for each truth."""
-    augment = Augment(**config["augment"], seed=config["seed"])
-    base = vgg_base(config["depth"], name=config["name"])
-    pixels = keras.Input((config["size"], config["size"], 1), dtype="uint8")
-    features = keras.layers.Dropout(config["loss"]["dropout"], dtype="float32")(base(augment(pixels)))
-    outputs = {name: keras.layers.Dense(len(EMOTIONS), dtype="float32", name=name)(features) for name in TRUTHS}
-    return keras.Model(pixels, outputs), base, augment
-
-
-def compile_model(model: keras.Model, config: dict, steps: int) -> None:
-    """SGD with warm-up and cosine over all stages; `steps` is the number of batches an epoch."""
-    chosen, epochs = config["optimiser"], sum(stage["epochs"] for stage in config["stages"])
-    warmup = round(chosen["warmup_epochs"] * steps)
-    rate = keras.optimizers.schedules.CosineDecay(
-        chosen["peak"] / 10, epochs * steps - warmup, alpha=0.0, warmup_target=chosen["peak"], warmup_steps=warmup
-    )
-    optimiser = keras.optimizers.SGD(
-        rate, chosen["momentum"], nesterov=True, weight_decay=chosen["weight_decay"], clipnorm=chosen["clipnorm"]
-    )
-    optimiser.exclude_from_weight_decay(var_names=["bias", "beta", "gamma"])
-    losses = {name: keras.losses.CategoricalCrossentropy(from_logits=True) for name in TRUTHS}
-    weights = {"fer2013": 1.0, "ferplus": config["loss"]["ferplus"]}
-    model.compile(optimiser, losses, loss_weights=weights, metrics={name: ["categorical_accuracy"] for name in TRUTHS})
-
-
 def begin_from(path: Path, model: keras.Model, base: keras.Model, faces: Faces, targets: dict, batch: int) -> None:
     """Give `base` the weights of a published model and fit the two linear heads to it, so that the first steps spoil nothing."""
     warm_start(base, path, faces.pixels)
@@ -79,21 +50,30 @@ def begin_from(path: Path, model: keras.Model, base: keras.Model, faces: Faces, 
 
 
 def train_base(config: dict, run: Path, limit: int | None = None) -> None:
-    """Train base and heads together through all stages, with a checkpoint every epoch; write run/base.keras."""
-    run.mkdir(parents=True, exist_ok=True)
-    (run / "config.json").write_text(json.dumps(config, indent=1) + "\n")
+    """Train base and heads together through all stages, with a checkpoint every epoch; write run/base.keras.
+
+    Without stages the base is written as it was built. Raises DesignError for a configuration that no network fits.
+    """
     # A run that goes on must not repeat its first epochs' order and augmentation: seen three times, they were learnt by heart.
     seed = config["seed"] + finished_epochs(run)
     keras.utils.set_random_seed(seed)
     if config.get("precision"):
         keras.config.set_dtype_policy(config["precision"])
+    model, base, augment = training_model(config | {"seed": seed}) if config["stages"] else (None, build_base(config), None)
+    run.mkdir(parents=True, exist_ok=True)
+    (run / "config.json").write_text(json.dumps(config | {"limit": limit}, indent=1) + "\n")
+    if model:
+        _train(config, run, limit, model, base, augment)
+    base.save(run / "base.keras")
+    print(f"written: {run / 'base.keras'}")
+
+
+def _train(config: dict, run: Path, limit: int | None, model: keras.Model, base: keras.Model, augment: Augment) -> None:
     faces = Faces.load(config["data"]["faces"])
     train, validation = faces.split("train"), faces.split("validation")
     if limit:
         train, validation = sample(train, limit, config["seed"]), sample(validation, limit, config["seed"])
-    smoothing = config["loss"]["smoothing"]
-    model, base, augment = training_model({**config, "seed": seed})
-    batch = config["optimiser"]["batch"]
+    smoothing, batch, average = config["loss"]["smoothing"], config["optimiser"]["batch"], config["optimiser"].get("ema")
     if config.get("start") and not (run / "checkpoint").exists():
         some = sample(train, 4096, config["seed"])
         targets = {"fer2013": hard_targets(some, smoothing), "ferplus": vote_targets(some)}
@@ -103,6 +83,7 @@ def train_base(config: dict, run: Path, limit: int | None = None) -> None:
         keras.callbacks.BackupAndRestore(run / "checkpoint", delete_checkpoint=False),
         keras.callbacks.CSVLogger(run / "history.csv", append=True),
         keras.callbacks.TerminateOnNaN(),
+        *([keras.callbacks.SwapEMAWeights()] if average else []),  # the average is what validation measures
     ]
     held_out = {"fer2013": hard_targets(validation), "ferplus": vote_targets(validation)}
     first = 0
@@ -115,9 +96,9 @@ def train_base(config: dict, run: Path, limit: int | None = None) -> None:
             validation_data=(validation.pixels[..., None], held_out), validation_batch_size=128,
         )  # fmt: skip
         first += stage["epochs"]
-    base.save(run / "base.keras")
+    if average:
+        refresh_norms(model, train.pixels[..., None], batch, config["seed"])
     model.save_weights(run / "last.weights.h5")
-    print(f"written: {run / 'base.keras'}")
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -132,6 +113,8 @@ def main(arguments: list[str] | None = None) -> None:
     try:
         if options.what == "base":
             config = tomllib.loads(options.config.read_text())
+            if options.start and not design_of(config).startswith("vgg1"):
+                raise DesignError(f"--start goes on from a published VGG; {design_of(config)} is none")
             config |= {"precision": options.precision, "start": str(options.start) if options.start else None}
             train_base(config, options.run, options.limit)
         else:
@@ -140,7 +123,7 @@ def main(arguments: list[str] | None = None) -> None:
             if options.limit:
                 faces = sample(faces, options.limit, config["seed"])
             train_heads(options.run, faces, config["loss"]["smoothing"], config["seed"])
-    except (DatasetError, FileNotFoundError) as error:
+    except (DatasetError, DesignError, FileNotFoundError) as error:
         parser.exit(1, f"{error}\n")
 
 

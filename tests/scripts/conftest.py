@@ -20,7 +20,7 @@ VOTED = {"anger": "anger", "disgust": "disgust", "fear": "fear", "happy": "happi
 
 CONFIG = """
 name = "vgg16"
-depth = 16
+design = "vgg16"
 size = 48
 seed = 1
 [data]

@@ -1,0 +1,145 @@
+"""The designs by name: every base that a configuration may ask for (`design = "resnet50"`, its options under [network]).
+
+Each builder gives (N, S, S, 1) grey pixels, 0..255 -> (N, F) bottleneck features, for heads of any kind. A classifier that
+others train in one piece is its layers up to the last one as base, and its last dense layer as a linear head.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+import keras
+from keras import layers
+
+from .networks import BatchNorm, grey_pixels, vgg_base
+
+FER_CNN_FILTERS = ((64, 3), (128, 5), (512, 3), (512, 3))
+"""Filters and kernel side of each convolution."""
+FER_CNN_DENSE = (256, 512)
+IMAGENET_MEANS = (103.939, 116.779, 123.68)
+"""Mean blue, green and red of ImageNet, which VGG's published weights expect to be taken off (in this order)."""
+
+
+class DesignError(ValueError):
+    """A configuration asks for a network that cannot be built as it says; the message says what to change."""
+
+
+def fer_cnn_base(dropout: float = 0.25, size: int = 48, name: str = "fer_cnn") -> keras.Model:
+    """The convolutional network that tutorials train on FER2013: four convolutions, two dense layers; 512 features at 48 px.
+
+    Its flattened map fixes the size: (N, size, size, 1). Convolutions and dense layers have a bias before their batch norm.
+    """
+    inputs, x = grey_pixels(size)
+    for number, (filters, side) in enumerate(FER_CNN_FILTERS, 1):
+        x = layers.Conv2D(filters, side, padding="same", kernel_initializer="he_normal", name=f"conv{number}")(x)
+        x = layers.ReLU(name=f"relu{number}")(BatchNorm(momentum=0.9, name=f"norm{number}")(x))
+        x = layers.Dropout(dropout, name=f"dropout{number}")(layers.MaxPooling2D(name=f"pool{number}")(x))
+    x = layers.Flatten(name="flatten")(x)
+    for number, units in enumerate(FER_CNN_DENSE, 1):
+        x = layers.Dropout(dropout, name=f"dense{number}_dropout")(x) if number > 1 else x
+        x = layers.Dense(units, kernel_initializer="he_normal", name=f"dense{number}")(x)
+        x = BatchNorm(momentum=0.9, name=f"dense{number}_norm")(x)
+        x = layers.ReLU(name=f"dense{number}_relu")(x)
+    return keras.Model(inputs, layers.Activation("linear", dtype="float32", name="features")(x), name=name)
+
+
+def imagenet_base(weights: str | None = "imagenet", size: int = 48, name: str = "vgg16_imagenet") -> keras.Model:
+    """VGG-16 as Keras publishes it for ImageNet, cut before its top and never trained here: (N, 512) features.
+
+    Grey pixels become three equal channels without ImageNet's means, inside the graph. `weights` is "imagenet" (fetched by
+    Keras), the path of a weights file, or "random" (tests). Raises DesignError when the weights cannot be had.
+    """
+    pixels = keras.Input((size, size, 1), name="pixels")
+    colours = layers.Concatenate(name="colours")([pixels, pixels, pixels])
+    x = layers.Rescaling(1.0, offset=[-mean for mean in IMAGENET_MEANS], name="imagenet_means")(colours)
+    try:
+        published = keras.applications.VGG16(
+            include_top=False, weights=None if weights == "random" else weights, input_tensor=x, pooling="avg"
+        )
+    except Exception as error:  # Keras raises a bare Exception when a download fails
+        raise DesignError(
+            f"VGG-16's ImageNet weights cannot be had ({error}): run once where storage.googleapis.com can be reached, or name "
+            "a downloaded vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5 as weights = \"...\" under [network]"
+        ) from error
+    features = layers.Activation("linear", dtype="float32", name="features")(published.outputs[0])
+    base = keras.Model(pixels, features, name=name)
+    base.trainable = False
+    return base
+
+
+def residual_base(
+    widths: Sequence[int] = (32, 64, 128, 256), blocks: int = 2, size: int | None = None, name: str = "residual"
+) -> keras.Model:
+    """A residual network of our own: 3 x 3 stem at full size, a stage a width of `blocks` basic blocks; (N, widths[-1]) features.
+
+    He et al., "Deep Residual Learning", 2016, figure 5 left. A block's last gamma begins at zero, so that a new network is
+    shallow at first (Goyal et al., "Accurate, Large Minibatch SGD", 2017, 5.1).
+    """
+    inputs, x = grey_pixels(size)
+
+    def convolved(x, filters, side, stride, label, gamma="ones"):
+        conv = layers.Conv2D(
+            filters, side, stride, padding="same", use_bias=False, kernel_initializer="he_normal", name=f"{label}_conv"
+        )
+        return BatchNorm(momentum=0.9, gamma_initializer=gamma, name=f"{label}_norm")(conv(x))
+
+    x = layers.ReLU(name="stem_relu")(convolved(x, widths[0], 3, 1, "stem"))
+    for stage, width in enumerate(widths, 1):
+        for block in range(1, blocks + 1):
+            label, stride = f"stage{stage}_block{block}", 2 if stage > 1 and block == 1 else 1
+            y = layers.ReLU(name=f"{label}_relu1")(convolved(x, width, 3, stride, f"{label}_first"))
+            y = convolved(y, width, 3, 1, f"{label}_second", gamma="zeros")
+            if x.shape[-1] != width or stride > 1:
+                x = convolved(x, width, 1, stride, f"{label}_shortcut")
+            x = layers.ReLU(name=f"{label}_relu2")(layers.Add(name=f"{label}_add")([x, y]))
+    return keras.Model(inputs, layers.GlobalAveragePooling2D(name="features", dtype="float32")(x), name=name)
+
+
+def resnet50_base(size: int | None = None, name: str = "resnet50") -> keras.Model:
+    """Keras applications' ResNet-50 with new weights, read by (N, S, S, 1) grey faces; (N, 2048) features.
+
+    Two changes for 48 px: the stem's convolution steps by 1, not 2 (else the last map is 2 x 2, from faces that were thrown
+    down to 12 px before the first block), and it has one input channel.
+    """
+    published = keras.applications.ResNet50(include_top=False, weights=None, input_tensor=grey_pixels(size)[1], pooling="avg")
+
+    def adapted(layer):
+        config = layer.get_config()
+        if layer.name == "conv1_conv":
+            config["strides"] = (1, 1)
+        if isinstance(layer, layers.BatchNormalization):
+            return BatchNorm.from_config(config | {"momentum": 0.9})  # Keras' .99 lags behind a short training
+        return type(layer).from_config(config)
+
+    clone = keras.models.clone_model(published, clone_function=adapted)
+    features = layers.Activation("linear", dtype="float32", name="features")(clone.outputs[0])
+    return keras.Model(clone.inputs[0], features, name=name)
+
+
+BASES = {
+    "vgg16": partial(vgg_base, 16),
+    "vgg19": partial(vgg_base, 19),
+    "fer_cnn": fer_cnn_base,
+    "vgg16_imagenet": imagenet_base,
+    "residual": residual_base,
+    "resnet50": resnet50_base,
+}
+"""Design -> builder of its base."""
+
+
+def design_of(config: dict[str, Any]) -> str:
+    """The design that a configuration names; it may leave it to its `name`."""
+    return config.get("design", config["name"])
+
+
+def build_base(config: dict[str, Any]) -> keras.Model:
+    """The base of a configuration, with new weights. Raises DesignError for an unknown design or option."""
+    design = design_of(config)
+    if design not in BASES:
+        raise DesignError(f"no design is called {design!r}; there is: {', '.join(BASES)}")
+    try:
+        return BASES[design](name=config["name"], **config.get("network", {}))
+    except TypeError as error:
+        raise DesignError(f"[network] of {config['name']}: {error}") from error

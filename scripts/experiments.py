@@ -1,0 +1,180 @@
+"""The table of everything that was tried: a row a variant, collected from runs and exported folders, never typed.
+
+    python -m scripts.experiments                                # runs/*, models/ and build/models
+    python -m scripts.experiments --models build/models /elsewhere/models
+
+A variant is a run's folder; an exported base that no run here made is a row of its own. Rows stay when their runs and files are
+gone: benchmarks/experiments.json keeps them, each part with the date and commit at which it was last found otherwise;
+benchmarks/experiments.md shows them. Test figures are those that scripts.evaluate wrote into the manifest. Needs no TensorFlow.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from emotions.artefacts import BUNDLED, ArtefactError, Artefacts
+
+from .card import commit, confusion_table
+from .expression_speed import compare_speed
+
+ROOT = Path(__file__).resolve().parent.parent
+TRUTH = "fer2013"
+"""The head whose size and time stand in the table: of all three it is the largest, and FER2013 is what others quote."""
+STAMP = ("date", "commit")
+Row = dict[str, Any]
+
+
+def read_run(run: Path) -> Row | None:
+    """The row of a run's folder: its recipe and validation figures. None for a rehearsal or what is no run."""
+    if not (run / "config.json").is_file():
+        return None
+    config = json.loads((run / "config.json").read_text())
+    if config.get("limit"):
+        return None
+    history = []
+    if (run / "history.csv").is_file():
+        with open(run / "history.csv", newline="") as stream:
+            history = list(csv.DictReader(stream))
+    done = len({row["epoch"] for row in history})  # one that was cut short after its line was written stands there twice
+    part: Row = {"recipe": recipe(config), "epochs": done, "planned": sum(one["epochs"] for one in config["stages"])}
+    if history:
+        names = {truth: f"val_{truth}_categorical_accuracy" for truth in ("fer2013", "ferplus")}
+        part["network"] = {truth: round(float(history[-1][name]), 4) for truth, name in names.items()}
+    if (run / "heads.json").is_file():
+        heads = json.loads((run / "heads.json").read_text())
+        part["heads"] = {name: {truth: head["chosen"][truth] for truth in ("fer2013", "ferplus")} for name, head in heads.items()}
+    return {"variant": run.name, "design": config.get("design", config["name"]), "training": part}
+
+
+def recipe(config: dict[str, Any]) -> str:
+    """What tells one training from another, in a line."""
+    if not config["stages"]:
+        return "frozen"
+    chosen, augment = config["optimiser"], config["augment"]
+    parts = [" + ".join(f"{stage['epochs']} epochs at {stage['crop']} px" for stage in config["stages"])]
+    parts += [f"peak {chosen['peak']:g}", f"batch {chosen['batch']}"]
+    parts += [f"{name} {value:g}" for name in ("mixup", "cutmix") if (value := augment.get(name))]
+    parts += [f"ema {chosen['ema']:g}"] if chosen.get("ema") else []
+    parts += [f"from {Path(config['start']).stem}"] if config.get("start") else []
+    parts += [config["precision"]] if config.get("precision") else []
+    return ", ".join(parts)
+
+
+def read_exported(folder: Path) -> list[tuple[Row, str]]:
+    """(row, name of its head for TRUTH) of every base in a folder of models."""
+    artefacts, rows = Artefacts(folder), []
+    for base in artefacts.entries("expression-base"):
+        own = [head for head in artefacts.entries("expression-head") if head["base"] == base["name"]]
+        heads = {head.get("truth", head["name"]): head for head in own}
+        head = heads[TRUTH]
+        part = {
+            "version": base["version"],
+            "parameters": base["parameters"] + head["parameters"],
+            "bytes": base["bytes"] + head["bytes"],
+            "test": {name: one["evaluation"] for name, one in heads.items() if "evaluation" in one},
+        }
+        name = base.get("run") or f"{base['name']}-{base['version']}"
+        rows.append(({"variant": name, "design": base.get("design", base["name"]), "exported": part}, head["name"]))
+    return rows
+
+
+def collect(runs: Path, folders: list[Path]) -> list[Row]:
+    """Rows of all runs and exported bases that are here, the exported ones with their time beside the default's."""
+    rows = {row["variant"]: row for run in sorted(runs.glob("*/")) if (row := read_run(run))}
+    places = {}
+    for folder in folders:
+        for row, head in read_exported(folder):
+            rows[row["variant"]] = {**rows.get(row["variant"], {}), **row}
+            places[row["variant"]] = (folder, head)
+    for variant, speed in compare_speed(places, (BUNDLED, TRUTH)).items():
+        rows[variant]["speed"] = speed
+    return list(rows.values())
+
+
+def merge(old: list[Row], new: list[Row], stamp: dict[str, str]) -> list[Row]:
+    """Old rows with what was found anew; a part that is as it was keeps its date and commit. Sorted by design and variant."""
+    rows = {row["variant"]: row for row in old}
+    for row in new:
+        before = rows.get(row["variant"], {})
+        merged = {**before, "variant": row["variant"], "design": row["design"]}
+        for name in ("training", "exported", "speed"):
+            known = {key: value for key, value in before.get(name, {}).items() if key not in STAMP}
+            if name in row and row[name] != known:
+                merged[name] = {**row[name], **stamp}
+        rows[row["variant"]] = merged
+    return sorted(rows.values(), key=lambda row: (row["design"], row["variant"]))
+
+
+def markdown(rows: list[Row]) -> str:
+    """The page: a table of all variants, then the confusion matrix of each that was exported and evaluated."""
+    lines = [
+        "# Experiments", "",
+        "Written by `python -m scripts.experiments`. Validation (PublicTest) chooses; test (PrivateTest) is only reported, single",
+        "view, from the int8 files through the library, for designs that were exported. Weights, bytes and time: base and",
+        "`fer2013` head. Time: one face on one core, in brackets as a ratio to the shipped model in the same rounds. A validation",
+        "figure with * is the network's own last epoch, before its heads were trained.", "",
+        "<!-- summary -->",
+        "| variant | design | recipe | weights | bytes, int8 | ms a face | FER2013 validation | FER+ validation "
+        "| FER2013 test | macro-F1 | FER+ test | date, commit |",
+        "| --- | --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | --- |",
+        *map(_line, rows),
+        "<!-- /summary -->",
+    ]  # fmt: skip
+    for row in rows:
+        if figures := row.get("exported", {}).get("test", {}).get(TRUTH):
+            title = f"## {row['variant']}: head `{TRUTH}`, FER2013 test, rows true, columns answered"
+            lines += ["", title, "", confusion_table(figures["fer2013_test"])]
+    return "\n".join(lines) + "\n"
+
+
+def _line(row: Row) -> str:
+    training, exported, speed = (row.get(name, {}) for name in ("training", "exported", "speed"))
+    test = exported.get("test", {})
+    own, votes = test.get(TRUTH, {}).get("fer2013_test"), test.get("ferplus", {}).get("ferplus_test")
+    plan = training.get("recipe", "")
+    if training and training["epochs"] < training["planned"]:
+        plan += f"; {training['epochs']} of {training['planned']} epochs done"
+    last = max((row[name] for name in ("training", "exported", "speed") if name in row), key=lambda part: part["date"])
+    cells = [
+        f"`{row['variant']}`", row["design"], plan,
+        f"{exported['parameters']:,}" if exported else "", f"{exported['bytes']:,}" if exported else "",
+        f"{speed['ms']:.2f} ({speed['ratio']:.2f}x)" if speed else "",
+        _validation(training, "fer2013"), _validation(training, "ferplus"),
+        f"{own['accuracy']:.1%}" if own else "", f"{own['macro_f1']:.3f}" if own else "",
+        f"{votes['accuracy']:.1%} of {votes['count']:,}" if votes else "", f"{last['date']}, {last['commit']}",
+    ]  # fmt: skip
+    return "| " + " | ".join(cells) + " |"
+
+
+def _validation(training: Row, truth: str) -> str:
+    if "heads" in training:
+        return f"{training['heads'][truth][truth]:.1%}"
+    return f"{training['network'][truth]:.1%}*" if "network" in training else ""
+
+
+def main(arguments: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--runs", type=Path, default=ROOT / "runs", help="folder of the runs' folders")
+    parser.add_argument("--models", type=Path, nargs="*", help="folders of exported models besides models/ (build/models)")
+    parser.add_argument("--out", type=Path, default=ROOT / "benchmarks", help="folder of experiments.json and experiments.md")
+    options = parser.parse_args(arguments)
+    others = options.models if options.models is not None else [path for path in [ROOT / "build" / "models"] if path.is_dir()]
+    stored = options.out / "experiments.json"
+    try:
+        old = json.loads(stored.read_text()) if stored.is_file() else []
+        new = collect(options.runs, [BUNDLED, *others])
+    except (ArtefactError, ValueError) as error:
+        parser.exit(1, f"{error}\n")
+    rows = merge(old, new, {"date": datetime.now(UTC).date().isoformat(), "commit": commit()})
+    stored.write_text(json.dumps(rows, indent=1) + "\n")
+    (options.out / "experiments.md").write_text(markdown(rows))
+    print(f"{len(new)} variants found, {len(rows)} in {options.out / 'experiments.md'}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,68 @@
+"""How a base is trained: the network with its augmentation and outputs, the optimiser, and the average of its weights."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import numpy as np
+
+from emotions.labels import EMOTIONS
+
+from .augment import Augment
+from .designs import DesignError, build_base
+from .mixing import Mix, MixedModel
+
+TRUTHS = ("fer2013", "ferplus")
+"""The two linear heads under which the base learns."""
+REFRESH = 100
+"""Batches over which batch norm's statistics are taken anew: at its momentum of 0.9 far more than it remembers."""
+
+
+def training_model(config: dict[str, Any]) -> tuple[keras.Model, keras.Model, Augment]:
+    """The network as it is trained: pixels -> augmentation (-> mixing) -> base -> dropout -> a linear head for each truth.
+
+    Raises DesignError where a stage crops faces for a base that reads one size only.
+    """
+    options = dict(config["augment"])
+    mixing = {name: options.pop(name, 0.0) for name in ("mixup", "cutmix")}
+    augment = Augment(**options, seed=config["seed"])
+    base = build_base(config)
+    fixed = base.input_shape[1]
+    if fixed and (wrong := {stage["crop"] for stage in config["stages"]} - {fixed}):
+        raise DesignError(f"{config['name']} reads {fixed} px only; a stage crops faces to {wrong.pop()}")
+    pixels = keras.Input((config["size"], config["size"], 1), dtype="uint8")
+    faces, outputs = augment(pixels), {}
+    if any(mixing.values()):
+        faces, outputs["share"] = Mix(**mixing, seed=config["seed"])(faces)
+    features = keras.layers.Dropout(config["loss"]["dropout"], dtype="float32")(base(faces))
+    for name in TRUTHS:
+        outputs[name] = keras.layers.Dense(len(EMOTIONS), dtype="float32", name=name)(features)
+    return (MixedModel if any(mixing.values()) else keras.Model)(pixels, outputs), base, augment
+
+
+def compile_model(model: keras.Model, config: dict[str, Any], steps: int) -> None:
+    """SGD with warm-up and cosine over all stages; `steps` is the number of batches an epoch."""
+    chosen, epochs = config["optimiser"], sum(stage["epochs"] for stage in config["stages"])
+    warmup = round(chosen["warmup_epochs"] * steps)
+    rate = keras.optimizers.schedules.CosineDecay(
+        chosen["peak"] / 10, epochs * steps - warmup, alpha=0.0, warmup_target=chosen["peak"], warmup_steps=warmup
+    )
+    average = {"use_ema": True, "ema_momentum": chosen["ema"]} if chosen.get("ema") else {}
+    optimiser = keras.optimizers.SGD(
+        rate, chosen["momentum"], nesterov=True, weight_decay=chosen["weight_decay"], clipnorm=chosen["clipnorm"], **average
+    )
+    optimiser.exclude_from_weight_decay(var_names=["bias", "beta", "gamma"])
+    losses = {name: keras.losses.CategoricalCrossentropy(from_logits=True) for name in TRUTHS}
+    weights = {"fer2013": 1.0, "ferplus": config["loss"]["ferplus"]}
+    model.compile(optimiser, losses, loss_weights=weights, metrics={name: ["categorical_accuracy"] for name in TRUTHS})
+
+
+def refresh_norms(model: keras.Model, pixels: np.ndarray, batch: int, seed: int) -> None:
+    """Take batch norm's mean and variance anew over augmented training faces (N, S, S, 1) uint8; no weight is learned.
+
+    Averaged weights need it: the statistics that training left are those of the last weights, not of their average.
+    """
+    order = np.random.default_rng(seed)
+    for _ in range(REFRESH):
+        model(pixels[np.sort(order.integers(0, len(pixels), batch))], training=True)

@@ -1,0 +1,183 @@
+"""Every design: its layers, what export makes of it, and the road from a configuration to a served head."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import shutil
+import tomllib
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from emotions import Analyser, Artefacts
+from emotions.artefacts import BUNDLED
+from emotions.litert import LiteModel
+from scripts import evaluate, experiments, export, expression_speed, heads, recipe, train
+from scripts.convert import to_litert
+from scripts.designs import BASES, DesignError, build_base, design_of, fer_cnn_base
+from scripts.networks import dense_head, folded
+
+CONFIGS = sorted((Path(train.__file__).parent / "configs").glob("*.toml"))
+TINY = {"widths": [16, 32], "blocks": 1}  # fewer than 16 channels crash oneDNN's backward pass of a 1 x 1 stride-2 convolution
+OPTIONS = {"fer_cnn": {}, "vgg16_imagenet": {"weights": "random"}, "residual": TINY, "resnet50": {}}
+
+
+def test_the_fer_cnn_has_its_published_layers():
+    network = [layer for layer in fer_cnn_base().layers if isinstance(layer, (keras.layers.Conv2D, keras.layers.Dense))]
+    sizes = [layer.count_params() for layer in [*network, dense_head("linear").get_layer("logits")]]
+    assert sizes == [640, 204_928, 590_336, 2_359_808, 1_179_904, 131_584, 3_591]
+
+
+@pytest.mark.parametrize("design", OPTIONS)
+def test_an_exported_base_gives_what_keras_gives(design, tmp_path):
+    keras.utils.set_random_seed(3)
+    random = np.random.default_rng(4)
+    base = build_base({"name": design, "network": OPTIONS[design]})
+    for layer in base.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.set_weights([random.uniform(0.5, 1.5, weight.shape) for weight in layer.get_weights()])
+    base.save(tmp_path / "base.keras")
+    base = keras.saving.load_model(tmp_path / "base.keras", compile=False)
+    plain = folded(base, 48)
+    assert not any(isinstance(layer, keras.layers.BatchNormalization) for layer in plain.layers)
+    faces = random.integers(0, 256, (3, 48, 48, 1)).astype(np.float32)
+    exact = base.predict_on_batch(faces)
+    np.testing.assert_allclose(plain.predict_on_batch(faces), exact, rtol=2e-3, atol=1e-4 * np.abs(exact).max())
+    content = to_litert(plain)
+    served = LiteModel(lambda: content)(faces)[0]
+    assert served.shape == exact.shape and np.corrcoef(served.ravel(), exact.ravel())[0, 1] > 0.999
+    assert np.abs(served - exact).max() < 0.05 * np.abs(exact).max()
+
+
+def test_imagenet_weights_get_the_colours_they_expect():
+    base = build_base({"name": "vgg16_imagenet", "network": {"weights": "random"}})
+    faces = np.random.default_rng(0).integers(0, 256, (2, 48, 48, 1)).astype(np.float32)
+    read = keras.Model(base.inputs, base.get_layer("imagenet_means").output).predict_on_batch(faces)
+    expected = keras.applications.vgg16.preprocess_input(np.repeat(faces, 3, axis=-1))
+    np.testing.assert_allclose(read, expected, atol=1e-3)
+    assert not base.trainable_weights
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        ({"name": "mine", "design": "vgg99"}, "vgg99.*resnet50"),
+        ({"name": "residual", "network": {"depth": 3}}, "network.*depth"),
+        ({"name": "vgg16_imagenet", "network": {"weights": "/nowhere.h5"}}, "ImageNet weights cannot be had.*weights ="),
+    ],
+)
+def test_a_network_that_cannot_be_built_is_explained(config, message):
+    with pytest.raises(DesignError, match=message):
+        build_base(config)
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+def test_configurations_are_complete(path):
+    config = tomllib.loads(path.read_text())
+    assert config["name"] == path.stem == design_of(config) and config["size"] == 48
+    inspect.signature(BASES[design_of(config)]).bind(name=config["name"], **config.get("network", {}))
+    assert experiments.recipe(config) and config["loss"]["smoothing"]
+
+
+def test_every_design_has_a_configuration():
+    assert {path.stem for path in CONFIGS} == set(BASES)
+
+
+def test_a_base_of_one_size_refuses_other_crops(configured, prepared, tmp_path, capsys):
+    (tmp_path / "config.toml").write_text(configured(prepared, 1).replace("vgg16", "fer_cnn"))
+    with pytest.raises(SystemExit) as stop:
+        train.main(["base", "--config", str(tmp_path / "config.toml"), "--run", str(tmp_path / "run")])
+    assert stop.value.code == 1 and "fer_cnn reads 48 px only" in capsys.readouterr().err
+
+
+def test_averaged_weights_stay_behind_the_last_ones():
+    def trained(ema: float) -> np.ndarray:
+        keras.utils.set_random_seed(1)
+        inputs = keras.Input((4,))
+        model = keras.Model(inputs, {name: keras.layers.Dense(7, name=name)(inputs) for name in recipe.TRUTHS})
+        chosen = {"peak": 0.5, "momentum": 0.9, "weight_decay": 0.0, "clipnorm": 5.0, "warmup_epochs": 0, "ema": ema}
+        recipe.compile_model(model, {"optimiser": chosen, "stages": [{"epochs": 5}], "loss": {"ferplus": 1.0}}, steps=4)
+        x = np.random.default_rng(0).normal(size=(32, 4)).astype(np.float32)
+        target = np.eye(7, dtype=np.float32)[np.arange(32) % 7]
+        start = model.get_layer("fer2013").get_weights()[0]
+        model.fit(x, dict.fromkeys(recipe.TRUTHS, target), batch_size=8, epochs=5, shuffle=False, verbose=0)
+        return np.abs(model.get_layer("fer2013").get_weights()[0] - start).mean()
+
+    assert 0 < trained(ema=0.95) < 0.8 * trained(ema=0.0)
+
+
+def test_norms_are_refreshed_without_learning(monkeypatch):
+    monkeypatch.setattr(recipe, "REFRESH", 60)
+    inputs = keras.Input((1,), dtype="uint8")
+    model = keras.Model(inputs, keras.layers.BatchNormalization(momentum=0.9)(keras.layers.Rescaling(1.0)(inputs)))
+    gamma, beta, mean, variance = model.layers[-1].get_weights()
+    model.layers[-1].set_weights([gamma * 3, beta + 2, mean - 50, variance * 99])
+    recipe.refresh_norms(model, np.full((20, 1), 7, np.uint8), 8, seed=0)
+    gamma, beta, mean, variance = (float(value[0]) for value in model.layers[-1].get_weights())
+    assert (gamma, beta) == (3, 2) and mean == pytest.approx(7, abs=0.3) and variance == pytest.approx(0, abs=0.3)
+
+
+@pytest.fixture(scope="module")
+def finished(prepared, configured, tmp_path_factory):
+    """A run of a tiny residual network with all options on, its heads, and the folder it was exported to."""
+    folder = tmp_path_factory.mktemp("designs")
+    text = configured(prepared, 1).replace('design = "vgg16"', 'design = "residual"').replace('"vgg16"', '"tiny"')
+    text = text.replace("[data]", f"[network]\nwidths = {TINY['widths']}\nblocks = {TINY['blocks']}\n[data]")
+    text = text.replace("batch = 28", "batch = 28\nema = 0.5") + "mixup = 0.2\ncutmix = 1.0\n"
+    (folder / "tiny.toml").write_text(text)
+    run = folder / "runs" / "first"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(heads, "DESIGNS", ("linear",))
+        patch.setattr(heads, "MIXTURES", (0.5,))
+        patch.setattr(recipe, "REFRESH", 5)
+        train.main(["base", "--config", str(folder / "tiny.toml"), "--run", str(run)])
+        train.main(["heads", "--run", str(run)])
+    export.main(["--run", str(run), "--version", "1.0.0", "--models", str(folder / "models")])
+    return folder
+
+
+def test_any_design_is_served_by_naming_its_head(finished, prepared):
+    artefacts = Artefacts(finished / "models")
+    artefacts.verify()
+    result = Analyser(artefacts, "tiny-mixed").warm_up()
+    assert result.model == {"name": "tiny/tiny-mixed", "version": "1.0.0"} and len(result.faces) == 1
+    assert artefacts.entry("expression-base", "tiny")["output"] == TINY["widths"][-1]
+    assert (finished / "models" / "NOTICE.md").is_file(), "the detectors' licence goes with them"
+
+
+def test_only_the_default_goes_into_the_tree(finished, capsys):
+    before = (BUNDLED / "manifest.json").read_bytes()
+    with pytest.raises(SystemExit) as stop:
+        export.main(["--run", str(finished / "runs" / "first"), "--version", "1.0.0"])
+    assert stop.value.code == 1 and "only vgg16 ships" in capsys.readouterr().err
+    assert (BUNDLED / "manifest.json").read_bytes() == before
+
+
+def test_the_table_keeps_what_is_gone(finished, prepared, tmp_path, monkeypatch):
+    monkeypatch.setattr(expression_speed, "ROUNDS", 2)
+    models, run = finished / "models", finished / "runs" / "first"
+    evaluate.main(["--faces", str(prepared), "--models", str(models), "--run", str(run)])
+    assert "a residual network" in (models / "tiny-1.0.0.md").read_text()
+    options = ["--runs", str(finished / "runs"), "--out", str(tmp_path)]
+    experiments.main([*options, "--models", str(models)])
+    rows = {row["variant"]: row for row in json.loads((tmp_path / "experiments.json").read_text())}
+    row, default = rows["first"], rows["vgg16-1.0.0"]
+    published = Artefacts(models).entry("expression-head", "tiny-fer2013")["evaluation"]
+    assert row["design"] == "residual" and row["exported"]["test"]["fer2013"] == published
+    base, head = (Artefacts(models).entry(role, name) for role, name in
+                  (("expression-base", "tiny"), ("expression-head", "tiny-fer2013")))  # fmt: skip
+    assert row["exported"]["bytes"] == base["bytes"] + head["bytes"]
+    assert row["speed"]["ratio"] < default["speed"]["ratio"], "a tiny network is faster than VGG-16"
+    assert row["training"]["epochs"] == row["training"]["planned"] == 2 and "cutmix 1, ema 0.5" in row["training"]["recipe"]
+    shutil.move(finished / "runs", tmp_path / "gone")
+    try:
+        experiments.main([*options, "--models"])
+    finally:
+        shutil.move(tmp_path / "gone", finished / "runs")
+    again = {row["variant"]: row for row in json.loads((tmp_path / "experiments.json").read_text())}
+    assert again["first"] == row and again["vgg16-1.0.0"]["exported"] == default["exported"]
+    page = (tmp_path / "experiments.md").read_text()
+    assert page.count("| `first` | residual |") == 1 and f"| {published['fer2013_test']['accuracy']:.1%} |" in page

@@ -1,0 +1,42 @@
+"""The experiments table: what a run's files say, and which dates its parts keep."""
+
+from __future__ import annotations
+
+import json
+
+from scripts.experiments import markdown, merge, read_run
+
+CONFIG = {
+    "name": "vgg16", "stages": [{"epochs": 2, "crop": 40}, {"epochs": 1, "crop": 48}], "augment": {}, "precision": "mixed_bfloat16",
+    "optimiser": {"peak": 0.02, "batch": 64}, "start": "models/vgg16-1.0.0.tflite",
+}  # fmt: skip
+HISTORY = "epoch,loss,val_fer2013_categorical_accuracy,val_ferplus_categorical_accuracy\n0,2,0.5,0.6\n1,1,0.55,0.66\n1,1,0.56,0.67\n"
+
+
+def written(folder, **change):
+    folder.mkdir(exist_ok=True)
+    (folder / "config.json").write_text(json.dumps(CONFIG | change))
+    (folder / "history.csv").write_text(HISTORY)
+    return folder
+
+
+def test_an_unfinished_run_shows_its_last_epoch(tmp_path):
+    row = read_run(written(tmp_path / "going"))
+    assert row["training"]["network"] == {"fer2013": 0.56, "ferplus": 0.67} and row["training"]["epochs"] == 2
+    page = markdown(merge([], [row], {"date": "2026-01-01", "commit": "abc"}))
+    assert "2 epochs at 40 px + 1 epochs at 48 px, peak 0.02, batch 64, from vgg16-1.0.0, mixed_bfloat16; 2 of 3 epochs done" in page
+    assert "| 56.0%* | 67.0%* |" in page and "| 2026-01-01, abc |" in page
+
+
+def test_rehearsals_and_other_folders_are_no_rows(tmp_path):
+    assert read_run(written(tmp_path / "small", limit=256)) is None
+    assert read_run(tmp_path) is None
+
+
+def test_a_part_keeps_its_date_until_it_changes():
+    first = {"variant": "a", "design": "d", "training": {"epochs": 1}, "speed": {"ms": 1.0}}
+    one = merge([], [first], {"date": "2026-01-01", "commit": "abc"})
+    two = merge(one, [first | {"speed": {"ms": 2.0}}, {"variant": "b", "design": "c"}], {"date": "2026-02-02", "commit": "def"})
+    assert [row["variant"] for row in two] == ["b", "a"]
+    assert two[1]["training"] == {"epochs": 1, "date": "2026-01-01", "commit": "abc"}
+    assert two[1]["speed"] == {"ms": 2.0, "date": "2026-02-02", "commit": "def"}
