@@ -42,20 +42,24 @@ CONFIG ?= scripts/configs/vgg16.toml
 RUN ?= runs/vgg16
 PRECISION ?=
 START ?=
+DRAWN ?=
 MODELS ?=
 
 data/fer2013.npz: | .venv-test/.installed
 	$(TEST) -m scripts.prepare --faces $(FACES) --votes $(VOTES) --out $@
 
-train: data/fer2013.npz .venv-train/.installed ## train base and heads (FACES=, VOTES=: the archives; CONFIG=, RUN=; START=: a base to go on from)
+train: data/fer2013.npz .venv-train/.installed ## train base and heads (FACES=, VOTES=: the archives; CONFIG=, RUN=; START=: a base to go on from; DRAWN=: drawn faces for the heads)
 	$(TRAIN) -m scripts.train base --config $(CONFIG) --run $(RUN) $(addprefix --precision ,$(PRECISION)) $(addprefix --start ,$(START))
-	$(TRAIN) -m scripts.train heads --run $(RUN)
+	$(TRAIN) -m scripts.train heads --run $(RUN) $(addprefix --drawn ,$(DRAWN))
 
 export: data/fer2013.npz .venv-train/.installed .venv-test/.installed ## put a finished run into models/ (MODELS=: elsewhere) as VERSION=, measure it, write card and README
 	@test -n "$(VERSION)" || { echo 'Name the new version: make export VERSION=2.0.0' >&2; exit 1; }
 	$(TRAIN) -m scripts.export --run $(RUN) --version $(VERSION) $(addprefix --models ,$(MODELS))
 	$(TEST) -m scripts.evaluate --run $(RUN) $(addprefix --models ,$(MODELS))
 	$(TEST) -m scripts.readme
+
+doubts: data/fer2013.npz .venv-train/.installed ## choose when an answer is unsure: after every export, which leaves that off
+	$(TRAIN) -m scripts.measure_doubts --write
 
 verify-model: data/fer2013.npz .venv-test/.installed ## measure the published accuracy again from the shipped files
 	$(TEST) -m scripts.evaluate --verify
@@ -86,4 +90,4 @@ vendor: .venv-test/.installed ## take the browser's third-party files from npm i
 	@$(@D)/bin/python -m pip install --quiet --disable-pip-version-check -r $<
 	@touch $@
 
-.PHONY: help run test rehearse bench train export verify-model experiments readme detectors vendor
+.PHONY: help run test rehearse bench train export doubts verify-model experiments readme detectors vendor

@@ -31,7 +31,7 @@ Seven probabilities (anger, disgust, fear, happy, neutral, sad, surprise) for a 
 
 - **Network**: {network}; {base_parameters:,} weights, stored as int8 with a scale a channel
   ({base_bytes:,} bytes); it gives {features:,} bottleneck features, which dense heads read.
-- **Data**: FER2013 (28,558 faces to train on; 177 that FER+ marks as no face are left out of all splits) and the FER+ votes.
+- **Data**: FER2013 (28,558 faces to train on; 177 that FER+ marks as no face are left out of all splits) and the FER+ votes.{drawn_data}
 - **Licence**: {licence}.
 - **Chosen on** validation (PublicTest, 3,579 faces): mixture, head design, temperature. Test (PrivateTest) was only reported.
 - **Source**: commit {commit}.
@@ -39,9 +39,17 @@ Seven probabilities (anger, disgust, fear, happy, neutral, sad, surprise) for a 
 ## What it is not for
 
 A shown expression is not a felt emotion. The labels are what a few raters saw in pictures from web searches. No groups of
-people were compared, and no drawn faces were learnt from or measured: it may read some much less well. Do not decide anything about a person
-by it. The EU's AI Act (Article 5(1)(f)) forbids inferring emotions at work and in education save for medical or safety reasons.
+people were compared: it may read some much less well. {drawn_limit} Do not decide anything about a person by it. The EU's AI Act (Article 5(1)(f)) forbids inferring emotions at work and in education save for medical or safety reasons.
 """
+
+DRAWN = {
+    False: ("", "No drawn faces were learnt from or measured."),
+    True: (
+        "\n  The heads, not the network below them, learnt faces drawn from DiceBear's styles too (NOTICE.md names the artists).",
+        "Drawn faces are read much less well than photographed ones: benchmarks/drawn.md has the figures.",
+    ),
+}
+"""Whether heads learnt drawn faces -> what the card adds to its data and to its limits."""
 
 
 def write_card(folder: Path, config: dict[str, Any]) -> Path:
@@ -49,7 +57,9 @@ def write_card(folder: Path, config: dict[str, Any]) -> Path:
     artefacts = Artefacts(folder)
     base = artefacts.entry("expression-base", config["name"])
     heads = [entry for entry in artefacts.entries("expression-head") if entry["base"] == base["name"]]
+    drawn_data, drawn_limit = DRAWN[any(entry["base"] == base["name"] for entry in artefacts.entries("drawn-head"))]
     parts = [HEADER.format(
+        drawn_data=drawn_data, drawn_limit=drawn_limit,
         name=base["name"], version=base["version"], size=base["input"]["size"], commit=commit(), licence=base["licence"],
         network=NETWORKS[config.get("design", config["name"])], features=base["output"],
         base_parameters=base["parameters"], base_bytes=base["bytes"],

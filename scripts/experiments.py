@@ -47,7 +47,8 @@ def read_run(run: Path) -> Row | None:
         part["network"] = {truth: round(float(history[-1][name]), 4) for truth, name in names.items()}
     if (run / "heads.json").is_file():
         heads = json.loads((run / "heads.json").read_text())
-        part["heads"] = {name: {truth: head["chosen"][truth] for truth in ("fer2013", "ferplus")} for name, head in heads.items()}
+        part["heads"] = {name: {truth: head["chosen"][truth] for truth in ("fer2013", "ferplus")} for name, head in heads.items()
+                         if name != "drawn"}  # fmt: skip
     return {"variant": run.name, "design": config.get("design", config["name"]), "training": part}
 
 

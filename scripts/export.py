@@ -98,6 +98,14 @@ def export(run: Path, version: str, folder: Path) -> None:
         entry["quantisation"] = quantisation_loss(exact, logits, truth, counts)
         put_entry(folder, entry, folder / entry["file"])
         print(f"{entry['name']}: temperature {entry['temperature']}, {(folder / entry['file']).stat().st_size} bytes")
+    if (run / "head-drawn.keras").is_file():
+        head = keras.saving.load_model(run / "head-drawn.keras", compile=False)
+        put_entry(folder, {
+            **common, "name": "drawn" if base_name == SHIPPED else f"{base_name}-drawn", "role": "drawn-head",
+            "file": f"{base_name}-drawn-{version}.tflite", "base": base_name,
+            "input": {"size": head.input_shape[1], "channels": 1}, "output": 1, "parameters": head.count_params(),
+            "temperature": 1.0, "validation": json.loads((run / "heads.json").read_text())["drawn"]["chosen"],
+        }, to_litert(head))  # fmt: skip
     for name in before - _files(folder):
         (folder / name).unlink(missing_ok=True)
 

@@ -24,6 +24,7 @@ from .datasets import DatasetError, Faces
 from .designs import DesignError, build_base, design_of
 from .heads import hard_targets, train_heads, vote_targets
 from .recipe import TRUTHS, compile_model, refresh_norms, training_model
+from .teaching import learned_faces, targets
 from .warm_start import warm_start
 
 
@@ -39,13 +40,13 @@ def finished_epochs(run: Path) -> int:
     return max(len(history.read_text().splitlines()) - 1, 0) if history.is_file() else 0
 
 
-def begin_from(path: Path, model: keras.Model, base: keras.Model, faces: Faces, targets: dict, batch: int) -> None:
+def begin_from(path: Path, model: keras.Model, base: keras.Model, faces: Faces, taught: dict, batch: int) -> None:
     """Give `base` the weights of a published model and fit the two linear heads to it, so that the first steps spoil nothing."""
     warm_start(base, path, faces.pixels)
     base.trainable = False
     losses = {name: keras.losses.CategoricalCrossentropy(from_logits=True) for name in TRUTHS}
     model.compile(keras.optimizers.Adam(1e-2), losses)
-    model.fit(faces.pixels[..., None], targets, batch_size=batch, epochs=2, verbose=2)
+    model.fit(faces.pixels[..., None], taught, batch_size=batch, epochs=2, verbose=2)
     base.trainable = True
 
 
@@ -69,15 +70,13 @@ def train_base(config: dict, run: Path, limit: int | None = None) -> None:
 
 
 def _train(config: dict, run: Path, limit: int | None, model: keras.Model, base: keras.Model, augment: Augment) -> None:
-    faces = Faces.load(config["data"]["faces"])
-    train, validation = faces.split("train"), faces.split("validation")
+    train, validation = learned_faces(config["data"]), Faces.load(config["data"]["faces"]).split("validation")
     if limit:
         train, validation = sample(train, limit, config["seed"]), sample(validation, limit, config["seed"])
-    smoothing, batch, average = config["loss"]["smoothing"], config["optimiser"]["batch"], config["optimiser"].get("ema")
+    batch, average = config["optimiser"]["batch"], config["optimiser"].get("ema")
     if config.get("start") and not (run / "checkpoint").exists():
         some = sample(train, 4096, config["seed"])
-        targets = {"fer2013": hard_targets(some, smoothing), "ferplus": vote_targets(some)}
-        begin_from(Path(config["start"]), model, base, some, targets, batch)
+        begin_from(Path(config["start"]), model, base, some, targets(some, config), batch)
     compile_model(model, config, steps=-(-len(train) // batch))
     callbacks = [
         keras.callbacks.BackupAndRestore(run / "checkpoint", delete_checkpoint=False),
@@ -91,7 +90,7 @@ def _train(config: dict, run: Path, limit: int | None, model: keras.Model, base:
         augment.crop = stage["crop"]
         model.train_function = None  # the traced function of the stage before has its crop built in
         model.fit(
-            train.pixels[..., None], {"fer2013": hard_targets(train, smoothing), "ferplus": vote_targets(train)},
+            train.pixels[..., None], targets(train, config),
             batch_size=batch, initial_epoch=first, epochs=first + stage["epochs"], callbacks=callbacks, verbose=2,
             validation_data=(validation.pixels[..., None], held_out), validation_batch_size=128,
         )  # fmt: skip
@@ -108,6 +107,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--run", type=Path, default=Path("runs/vgg16"), help="folder of checkpoints and results")
     parser.add_argument("--start", type=Path, help="a published base (models/vgg16-*.tflite) to go on from")
     parser.add_argument("--precision", help="Keras dtype policy, such as mixed_bfloat16 (twice as fast with torch on new CPUs)")
+    parser.add_argument("--drawn", type=Path, help="a table of drawn faces (scripts.drawn) to learn from as well")
     parser.add_argument("--limit", type=int, help="use only so many faces a split, to rehearse")
     options = parser.parse_args(arguments)
     try:
@@ -115,6 +115,8 @@ def main(arguments: list[str] | None = None) -> None:
             config = tomllib.loads(options.config.read_text())
             if options.start and not design_of(config).startswith("vgg1"):
                 raise DesignError(f"--start goes on from a published VGG; {design_of(config)} is none")
+            if options.drawn:
+                config["data"]["drawn"] = str(options.drawn)
             config |= {"precision": options.precision, "start": str(options.start) if options.start else None}
             train_base(config, options.run, options.limit)
         else:
@@ -122,7 +124,9 @@ def main(arguments: list[str] | None = None) -> None:
             faces = Faces.load(config["data"]["faces"])
             if options.limit:
                 faces = sample(faces, options.limit, config["seed"])
-            train_heads(options.run, faces, config["loss"]["smoothing"], config["seed"])
+            drawn = options.drawn or config["data"].get("drawn")
+            drawn = Faces.load(drawn) if drawn else None
+            train_heads(options.run, faces, config["loss"]["smoothing"], config["seed"], drawn)
     except (DatasetError, DesignError, FileNotFoundError) as error:
         parser.exit(1, f"{error}\n")
 

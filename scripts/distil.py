@@ -1,0 +1,81 @@
+"""Teach a student by the answers of larger teachers: cross-fitted folds, then the student, in one command that can be repeated.
+
+    python -m scripts.distil --config scripts/configs/distil.toml --run runs/distil
+    timeout 590 python -m scripts.distil ...     as often as it takes: whatever is finished is skipped
+
+The folder of the run gets a folder for each teacher and fold, their mean answers (soft.npz) and the student (student/, which
+`scripts.train heads --run` and `scripts.export --run` take as any other run). Any Keras backend; a GPU is meant.
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from .datasets import DatasetError
+from .designs import DesignError
+from .recipe import training_model
+from .teaching import fold_of, learned_faces, mean_answers, save_answers, soft_answers
+from .train import train_base
+
+
+def teach(plan: dict[str, Any], recipes: Path, run: Path, precision: str | None, limit: int | None) -> None:
+    """Everything that `plan` (the configuration) asks for and `run` does not have yet. `recipes`: folder of its recipes."""
+    changes = {"precision": precision, "start": None}
+    tables = {name: plan[name] for name in ("faces", "drawn") if name in plan}
+    answers = []
+    for teacher in plan["teachers"]:
+        answers.append([])
+        for fold in range(plan["folds"]):
+            config = tomllib.loads((recipes / teacher).read_text()) | changes
+            config["data"] = config["data"] | tables | {"left_out": [fold, plan["folds"]]}
+            folder = run / f"{Path(teacher).stem}-{fold}"
+            answers[-1].append(folder / "soft.npz")
+            if not answers[-1][-1].is_file():
+                _teacher(config, folder, plan["shift"], limit)
+    soft = run / "soft.npz"
+    if not soft.is_file():
+        np.savez_compressed(soft, **mean_answers(answers))
+    config = tomllib.loads((recipes / plan["student"]).read_text()) | changes
+    config["data"] = config["data"] | tables | {"soft": str(soft)}
+    config["loss"] = config["loss"] | {"soft": plan["share"]}
+    if not (run / "student" / "base.keras").is_file():
+        train_base(config, run / "student", limit)
+
+
+def _teacher(config: dict[str, Any], folder: Path, shift: int, limit: int | None) -> None:
+    """Train one teacher without its fold, then let it answer for that fold; print how often it agrees with the labels."""
+    train_base(config, folder, limit)
+    model, _, _ = training_model(copy.deepcopy(config))
+    model.load_weights(folder / "last.weights.h5")
+    fold, folds = config["data"]["left_out"]
+    train = learned_faces({name: config["data"].get(name) for name in ("faces", "drawn")})
+    faces = train.where(fold_of(train, folds) == fold)
+    answers = soft_answers(model, faces, shift)
+    right = (answers["fer2013"].argmax(axis=1) == faces.labels).mean()
+    print(f"{folder.name}: {right:.4f} of the {len(faces)} faces that it never saw, ten views", flush=True)
+    save_answers(folder / "soft.npz", faces, answers)
+    keras.utils.clear_session()
+
+
+def main(arguments: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--config", type=Path, default=Path("scripts/configs/distil.toml"))
+    parser.add_argument("--run", type=Path, default=Path("runs/distil"))
+    parser.add_argument("--precision", help="Keras dtype policy, such as mixed_bfloat16")
+    parser.add_argument("--limit", type=int, help="train on only so many faces, to rehearse")
+    options = parser.parse_args(arguments)
+    try:
+        teach(tomllib.loads(options.config.read_text()), options.config.parent, options.run, options.precision, options.limit)
+    except (DatasetError, DesignError, FileNotFoundError) as error:
+        parser.exit(1, f"{error}\n")
+
+
+if __name__ == "__main__":
+    main()

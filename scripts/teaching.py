@@ -1,0 +1,108 @@
+"""What a network is taught: its targets, from labels and votes and, where there are teachers, from their answers too.
+
+No teacher labels a face that it trained on: faces are dealt into folds, and a fold's teachers learn from the others.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from emotions.expressions import softmax
+
+from .datasets import DatasetError, Faces
+from .heads import hard_targets, vote_targets
+from .recipe import TRUTHS
+
+
+def fold_of(faces: Faces, folds: int) -> np.ndarray:
+    """(N,) int: the fold of each face, by a checksum of its pixels, so that equal faces are in one fold wherever they stand."""
+    return np.array([zlib.crc32(face.tobytes()) % folds for face in faces.pixels])
+
+
+def learned_faces(data: dict[str, Any]) -> Faces:
+    """The split `train` of the tables `data["faces"]` and, if named, `data["drawn"]`.
+
+    Without the fold that `data["left_out"]` = [fold, folds] names, if it does.
+    """
+    tables = [Faces.load(data[name]).split("train") for name in ("faces", "drawn") if data.get(name)]
+    train = Faces.joined(tables)
+    if "left_out" not in data:
+        return train
+    fold, folds = data["left_out"]
+    return train.where(fold_of(train, folds) != fold)
+
+
+def targets(train: Faces, config: dict[str, Any]) -> dict[str, np.ndarray]:
+    """What each of TRUTHS is taught, (N, 7) float32: smoothed labels and shares of votes, mixed with teachers' answers.
+
+    `config["data"]["soft"]` names the file of their answers for exactly these faces, `config["loss"]["soft"]` their share.
+    Raises DatasetError where the file is of other faces.
+    """
+    own = {"fer2013": hard_targets(train, config["loss"]["smoothing"]), "ferplus": vote_targets(train)}
+    if "soft" not in config["data"]:
+        return own
+    share = config["loss"]["soft"]
+    with np.load(config["data"]["soft"], allow_pickle=False) as stored:
+        places = {mark: place for place, mark in enumerate(stored["marks"].tolist())}
+        try:
+            rows = [places[mark] for mark in marks(train).tolist()]
+        except KeyError:
+            raise DatasetError(f"{config['data']['soft']} has no answers for some of the faces to train on") from None
+        answers = {name: stored[name][rows].astype(np.float32) for name in TRUTHS}
+    # Votes that no emotion got stay nobody's: a teacher's answer counts as much as the face's own votes do.
+    weight = {"fer2013": 1.0, "ferplus": own["ferplus"].sum(axis=1, keepdims=True)}
+    return {name: (1 - share) * own[name] + share * weight[name] * answers[name] for name in TRUTHS}
+
+
+def marks(faces: Faces) -> np.ndarray:
+    """(N,) str: by what a face's row in a file of answers is found."""
+    return np.array([f"{source}/{name}" for source, name in zip(faces.sources, faces.names, strict=True)])
+
+
+def ten_views(pixels: np.ndarray, shift: int) -> Iterator[np.ndarray]:
+    """(N, S, S) faces as they are and shifted by `shift` pixels four ways, each also mirrored; edges repeat."""
+    size = pixels.shape[1]
+    padded = np.pad(pixels, ((0, 0), (shift, shift), (shift, shift)), mode="edge")
+    for down, across in ((0, 0), (-1, 0), (1, 0), (0, -1), (0, 1)):
+        top, left = shift * (1 + down), shift * (1 + across)
+        view = padded[:, top : top + size, left : left + size]
+        yield view
+        yield view[:, :, ::-1]
+
+
+def soft_answers(model, faces: Faces, shift: int) -> dict[str, np.ndarray]:
+    """Mean probabilities over ten views, (N, 7) float16 for each of TRUTHS. `model`: pixels (N, S, S, 1) -> logits by name."""
+    sums = dict.fromkeys(TRUTHS, 0.0)
+    for view in ten_views(faces.pixels, shift):
+        logits = model.predict(view[..., None], batch_size=512, verbose=0)
+        sums = {name: sums[name] + softmax(np.asarray(logits[name])) / 10 for name in TRUTHS}
+    return {name: value.astype(np.float16) for name, value in sums.items()}
+
+
+def save_answers(path: Path, faces: Faces, answers: dict[str, np.ndarray]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    np.savez_compressed(path, marks=marks(faces), **answers)
+
+
+def mean_answers(paths: list[list[Path]]) -> dict[str, np.ndarray]:
+    """Answers of several teachers, `paths`[teacher][fold] -> {"marks", "fer2013", "ferplus"}: the mean over teachers."""
+    total: dict[str, np.ndarray] = {}
+    for folds in paths:
+        parts = []
+        for path in folds:
+            with np.load(path, allow_pickle=False) as stored:
+                parts.append(dict(stored))
+        rows = {name: np.concatenate([part[name] for part in parts]) for name in ("marks", *TRUTHS)}
+        order = np.argsort(rows["marks"], kind="stable")
+        rows = {name: value[order] for name, value in rows.items()}
+        if total and not np.array_equal(total["marks"], rows["marks"]):
+            raise DatasetError("the teachers did not answer for the same faces: train them anew on one table")
+        for name in TRUTHS:
+            total[name] = total.get(name, 0) + rows[name].astype(np.float32) / len(paths)
+        total["marks"] = rows["marks"]
+    return total

@@ -1,0 +1,85 @@
+"""Teachers answer only for faces that they never saw, and the student learns their answers."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from emotions.labels import EMOTIONS
+from scripts import distil
+from scripts.datasets import DatasetError, Faces
+from scripts.teaching import TRUTHS, fold_of, learned_faces, marks, mean_answers, save_answers, targets, ten_views
+
+
+@pytest.fixture
+def train(prepared) -> Faces:
+    return Faces.load(prepared).split("train")
+
+
+def test_folds_keep_equal_faces_together(train):
+    twice = Faces.joined([train, train])
+    folds = fold_of(twice, 4)
+    assert np.array_equal(folds[: len(train)], folds[len(train) :]) and set(folds) == {0, 1, 2, 3}
+
+
+def test_a_fold_is_left_out(prepared, train):
+    kept = learned_faces({"faces": str(prepared), "left_out": [1, 3]})
+    assert set(kept.names) == set(train.names[fold_of(train, 3) != 1]) != set(train.names)
+
+
+def test_drawn_faces_are_learned_too(prepared, train):
+    assert len(learned_faces({"faces": str(prepared), "drawn": str(prepared)})) == 2 * len(train)
+
+
+def test_ten_views_show_the_face_moved_and_mirrored():
+    face = np.zeros((1, 8, 8), np.uint8)
+    face[0, 2, 3] = 200
+    places = [tuple(int(axis[0]) for axis in np.nonzero(view[0])) for view in ten_views(face, 1)]
+    assert places == [(2, 3), (2, 4), (3, 3), (3, 4), (1, 3), (1, 4), (2, 4), (2, 3), (2, 2), (2, 5)]
+
+
+def test_answers_are_mixed_in_by_name(train, tmp_path):
+    answers = {name: np.eye(7, dtype=np.float16)[np.arange(len(train)) % 7] for name in TRUTHS}
+    order = np.random.default_rng(0).permutation(len(train))
+    save_answers(tmp_path / "soft.npz", train.where(order), {name: value[order] for name, value in answers.items()})
+    config = {"data": {"soft": str(tmp_path / "soft.npz")}, "loss": {"smoothing": 0.0, "soft": 0.25}}
+    taught = targets(train, config)
+    own = np.eye(7)[train.labels]
+    np.testing.assert_allclose(taught["fer2013"], 0.75 * own + 0.25 * answers["fer2013"], atol=1e-6)
+    np.testing.assert_allclose(taught["ferplus"].sum(axis=1), 0.8, atol=1e-6)  # two of ten raters said "unknown"
+    save_answers(tmp_path / "soft.npz", train.where(order[1:]), {name: value[order[1:]] for name, value in answers.items()})
+    with pytest.raises(DatasetError, match="no answers for some"):
+        targets(train, config)
+
+
+def test_teachers_that_answered_for_other_faces_are_not_averaged(train, tmp_path):
+    def answers(name, faces, value):
+        save_answers(tmp_path / f"{name}.npz", faces, dict.fromkeys(TRUTHS, np.full((len(faces), 7), value, np.float16)))
+        return tmp_path / f"{name}.npz"
+
+    whole = [answers("a0", train.where(slice(0, 9)), 0.5)], [answers("b0", train.where(slice(0, 9)), 0.25)]
+    assert mean_answers(list(whole))["fer2013"] == pytest.approx(0.375)
+    with pytest.raises(DatasetError, match="same faces"):
+        mean_answers([whole[0], [answers("c0", train.where(slice(1, 10)), 0.25)]])
+
+
+def test_a_student_is_taught_and_nothing_is_done_twice(prepared, configured, train, tmp_path, capsys):
+    tiny = configured(prepared, 0).replace("crop = 40", "crop = 48").replace('"vgg16"', '"residual"')
+    (tmp_path / "tiny.toml").write_text(tiny + "[network]\nwidths = [16, 16]\nblocks = 1\n")
+    plan = {"faces": str(prepared), "folds": 2, "teachers": ["tiny.toml"], "shift": 2, "share": 0.5, "student": "tiny.toml"}
+    (tmp_path / "distil.toml").write_text("\n".join(f"{name} = {json.dumps(value)}" for name, value in plan.items()))
+    options = ["--config", str(tmp_path / "distil.toml"), "--run", str(tmp_path / "run")]
+    distil.main(options)
+    with np.load(tmp_path / "run" / "soft.npz") as soft:
+        assert sorted(soft["marks"].tolist()) == sorted(marks(train).tolist())
+        for name in TRUTHS:
+            assert soft[name].shape == (len(train), len(EMOTIONS))
+            np.testing.assert_allclose(soft[name].sum(axis=1), 1, atol=0.01)
+    taught = json.loads((tmp_path / "run" / "student" / "config.json").read_text())
+    assert taught["data"]["soft"] == str(tmp_path / "run" / "soft.npz") and taught["loss"]["soft"] == 0.5
+    assert (tmp_path / "run" / "student" / "base.keras").is_file()
+    assert capsys.readouterr().out.count("never saw") == 2
+    distil.main(options)
+    assert "never saw" not in capsys.readouterr().out
