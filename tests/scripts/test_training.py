@@ -41,7 +41,8 @@ def test_a_stopped_run_goes_on_where_it_was(finished):
 def test_export_serves_what_was_trained(finished, prepared, tmp_path):
     export.export(finished, "9.9.9", tmp_path)
     names = {path.name for path in tmp_path.iterdir()}
-    assert names == {"manifest.json", "vgg16-9.9.9.tflite", *(f"vgg16-{head}-9.9.9.tflite" for head in HEADS)}
+    beside = {entry["file"] for role in ("detector", "landmarks") for entry in Artefacts().entries(role)} | set(export.NOTICES)
+    assert names - beside == {"manifest.json", "vgg16-9.9.9.tflite", *(f"vgg16-{head}-9.9.9.tflite" for head in HEADS)}
     validation = Faces.load(prepared).split("validation")
     served = ExpressionModel(Artefacts(tmp_path), "mixed")
     base = folded(keras.saving.load_model(finished / "base.keras", compile=False), 48)
