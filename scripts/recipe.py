@@ -45,8 +45,9 @@ def compile_model(model: keras.Model, config: dict[str, Any], steps: int) -> Non
     """SGD with warm-up and cosine over all stages; `steps` is the number of batches an epoch."""
     chosen, epochs = config["optimiser"], sum(stage["epochs"] for stage in config["stages"])
     warmup = round(chosen["warmup_epochs"] * steps)
+    falling = max(epochs * steps - warmup, 1)  # a rehearsal may be shorter than its warm-up
     rate = keras.optimizers.schedules.CosineDecay(
-        chosen["peak"] / 10, epochs * steps - warmup, alpha=0.0, warmup_target=chosen["peak"], warmup_steps=warmup
+        chosen["peak"] / 10, falling, alpha=0.0, warmup_target=chosen["peak"], warmup_steps=warmup
     )
     average = {"use_ema": True, "ema_momentum": chosen["ema"]} if chosen.get("ema") else {}
     optimiser = keras.optimizers.SGD(
