@@ -45,8 +45,8 @@ people were compared: it may read some much less well. {drawn_limit} Do not deci
 DRAWN = {
     False: ("", "No drawn faces were learnt from or measured."),
     True: (
-        "\n  The heads, not the network below them, learnt faces drawn from DiceBear's styles too (NOTICE.md names the artists).",
-        "Drawn faces are read much less well than photographed ones: benchmarks/drawn.md has the figures.",
+        "\n  Heads learnt faces drawn from DiceBear's styles too (NOTICE.md names the artists).",
+        "Drawn faces in styles that no head learnt: balanced recall on validation, mean over families, {recalls}.",
     ),
 }
 """Whether heads learnt drawn faces -> what the card adds to its data and to its limits."""
@@ -57,7 +57,10 @@ def write_card(folder: Path, config: dict[str, Any]) -> Path:
     artefacts = Artefacts(folder)
     base = artefacts.entry("expression-base", config["name"])
     heads = [entry for entry in artefacts.entries("expression-head") if entry["base"] == base["name"]]
-    drawn_data, drawn_limit = DRAWN[any(entry["base"] == base["name"] for entry in artefacts.entries("drawn-head"))]
+    drawn_data, drawn_limit = DRAWN[any("drawn" in entry.get("chosen", {}) for entry in heads)]
+    drawn_limit = drawn_limit.format(recalls=", ".join(
+        f"{entry['name']} {entry['chosen']['drawn']:.0%}" for entry in heads if "drawn" in entry.get("chosen", {})
+    ))  # fmt: skip
     parts = [HEADER.format(
         drawn_data=drawn_data, drawn_limit=drawn_limit,
         name=base["name"], version=base["version"], size=base["input"]["size"], commit=commit(), licence=base["licence"],

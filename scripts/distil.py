@@ -1,7 +1,8 @@
 """Teach a student by the answers of larger teachers: cross-fitted folds, then the student, in one command that can be repeated.
 
     python -m scripts.distil --config scripts/configs/distil.toml --run runs/distil
-    timeout 590 python -m scripts.distil ...     as often as it takes: whatever is finished is skipped
+
+Stopped and started again, it skips whatever is finished.
 
 The folder of the run gets a folder for each teacher and fold, their mean answers (soft.npz) and the student (student/, which
 `scripts.train heads --run` and `scripts.export --run` take as any other run). Any Keras backend; a GPU is meant.

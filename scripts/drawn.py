@@ -1,6 +1,6 @@
 """Draw labelled faces in the DiceBear styles and cut them as the service would: one table of faces for training and evaluation.
 
-    python -m scripts.drawn --styles ../shared/data/stylised --count 20000 --out data/drawn.npz
+    python -m scripts.drawn --styles stylised --count 20000 --out data/drawn.npz
 
 `--styles` is a folder with `dicebear_styles/*.json` and `dicebear_recipes.csv` (style, expression, components). Every family
 and expression gets the same number of pictures; hair, clothes, skin, colours, lines, place, size and light are drawn at random

@@ -1,7 +1,7 @@
 """Measure how a base reads drawn faces of families that its heads never saw: benchmarks/drawn.md.
 
-    python -m scripts.drawn --styles ../shared/data/stylised --out data/drawn.npz
-    python -m scripts.evaluate_drawn --styles ../shared/data/stylised --drawn data/drawn.npz --faces data/fer2013.npz
+    python -m scripts.drawn --styles stylised --out data/drawn.npz
+    python -m scripts.evaluate_drawn --styles stylised --drawn data/drawn.npz --faces data/fer2013.npz
 
 Every picture goes the service's way: detectors, crop and base are the library's. For each family, heads are trained on the
 drawings of all others (and on human faces), so that no figure is of a family that was learnt from; emoji are never learnt from.

@@ -1,6 +1,6 @@
 """Measure the face detectors and write benchmarks/faces.md.
 
-    python -m scripts.evaluate_faces --photos ../shared/data/photos --drawn ../shared/data/stylised
+    python -m scripts.evaluate_faces --photos photos --drawn stylised
 
 Half of the photos (by a hash of their names) choose the thresholds, the other half is reported. A found face counts when its
 box and a labelled one overlap by at least .35 (intersection over union), best scores first, each label once.

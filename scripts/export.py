@@ -30,7 +30,7 @@ from .convert import to_litert
 from .datasets import DatasetError, Faces
 from .designs import DesignError, design_of
 from .heads import HEADS, fit_temperature
-from .manifest import put_entry
+from .manifest import drop_entry, put_entry
 from .metrics import reliability
 from .networks import folded
 
@@ -78,7 +78,7 @@ def export(run: Path, version: str, folder: Path) -> None:
     }, to_litert(base))  # fmt: skip
     _put_detectors(folder)
     floats = base.predict(faces.pixels[..., None], batch_size=128, verbose=0)
-    features = None
+    features, tried = None, json.loads((run / "heads.json").read_text())
     for name in HEADS:
         head = keras.saving.load_model(run / f"head-{name}.keras", compile=False)
         entry = {
@@ -86,6 +86,7 @@ def export(run: Path, version: str, folder: Path) -> None:
             "file": f"{base_name}-{name}-{version}.tflite", "base": base_name, "truth": name,
             "input": {"size": head.input_shape[1], "channels": 1}, "output": head.output_shape[1],
             "parameters": head.count_params(), "temperature": 1.0, "thresholds": {},
+            "chosen": tried[name]["chosen"],
         }  # fmt: skip
         put_entry(folder, entry, to_litert(head))
         model = ExpressionModel(Artefacts(folder), entry["name"])
@@ -98,13 +99,15 @@ def export(run: Path, version: str, folder: Path) -> None:
         entry["quantisation"] = quantisation_loss(exact, logits, truth, counts)
         put_entry(folder, entry, folder / entry["file"])
         print(f"{entry['name']}: temperature {entry['temperature']}, {(folder / entry['file']).stat().st_size} bytes")
+    drawn = "drawn" if base_name == SHIPPED else f"{base_name}-drawn"
+    drop_entry(folder, drawn)  # one of another base's features would answer with noise
     if (run / "head-drawn.keras").is_file():
         head = keras.saving.load_model(run / "head-drawn.keras", compile=False)
         put_entry(folder, {
-            **common, "name": "drawn" if base_name == SHIPPED else f"{base_name}-drawn", "role": "drawn-head",
+            **common, "name": drawn, "role": "drawn-head",
             "file": f"{base_name}-drawn-{version}.tflite", "base": base_name,
             "input": {"size": head.input_shape[1], "channels": 1}, "output": 1, "parameters": head.count_params(),
-            "temperature": 1.0, "validation": json.loads((run / "heads.json").read_text())["drawn"]["chosen"],
+            "temperature": 1.0, "validation": tried["drawn"]["chosen"],
         }, to_litert(head))  # fmt: skip
     for name in before - _files(folder):
         (folder / name).unlink(missing_ok=True)

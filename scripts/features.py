@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -52,13 +53,20 @@ def bottleneck(base: keras.Model) -> Callable[[np.ndarray], np.ndarray]:
 
 
 def cache_features(base: keras.Model, faces: Faces, path: Path) -> dict[str, np.ndarray]:
-    """Features of all faces as they are and mirrored, {"plain", "mirrored"}: (N, 512) float32; read from `path` if there."""
+    """Features of all faces as they are and mirrored, {"plain", "mirrored"}: (N, 512) float32.
+
+    Read from `path` if that was written for these very faces and this base's weights.
+    """
+    digest = hashlib.sha256(faces.pixels.tobytes())
+    for weight in base.get_weights():
+        digest.update(weight.tobytes())
+    mark = digest.hexdigest()
     if path.is_file():
         with np.load(path, allow_pickle=False) as stored:
             kept = dict(stored)
-        if len(kept["plain"]) == len(faces):
+        if str(kept.pop("mark", "")) == mark:
             return kept
     features = bottleneck(base)
     made = {"plain": features(faces.pixels), "mirrored": features(faces.pixels[:, :, ::-1])}
-    np.savez(path, **made)
+    np.savez(path, mark=mark, **made)
     return made

@@ -38,6 +38,18 @@ def put_entry(folder: Path, entry: dict[str, Any], data: bytes | Path) -> dict[s
     return written
 
 
+def drop_entry(folder: Path, name: str) -> None:
+    """Take the entry of that name, if there is one, out of the manifest; its file stays."""
+    path = folder / "manifest.json"
+    manifest = json.loads(path.read_text())
+    manifest["models"] = [entry for entry in manifest["models"] if entry["name"] != name]
+    _write(path, _encoded(manifest))
+
+
+def _encoded(manifest: dict[str, Any]) -> bytes:
+    return (json.dumps(manifest, indent=1, ensure_ascii=False) + "\n").encode()
+
+
 def _with(folder: Path, entry: dict[str, Any]) -> bytes:
     path = folder / "manifest.json"
     manifest = json.loads(path.read_text()) if path.exists() else {"schema": SCHEMA, "models": []}
@@ -48,7 +60,7 @@ def _with(folder: Path, entry: dict[str, Any]) -> bytes:
     else:
         models.append(entry)
     models.sort(key=lambda model: ROLES.index(model["role"]) if model["role"] in ROLES else len(ROLES))  # stable
-    return (json.dumps(manifest, indent=1, ensure_ascii=False) + "\n").encode()
+    return _encoded(manifest)
 
 
 def _write(path: Path, content: bytes) -> None:

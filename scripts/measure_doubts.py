@@ -101,9 +101,9 @@ def right_answers(probabilities: np.ndarray, faces: Faces) -> dict[str, np.ndarr
     return {"fer2013": (answers == faces.labels).astype(float), "ferplus": np.where(clear, answers == truth, np.nan)}
 
 
-def wrongness(right: dict[str, np.ndarray], head: str) -> np.ndarray:
+def wrongness(right: dict[str, np.ndarray], truth: str) -> np.ndarray:
     """(N,) 0..1: share of the truths that the head was taught by which its answer is wrong; NaN for a face with none."""
-    values = np.array([right[name] for name in OWN_TRUTH.get(head, tuple(right))])
+    values = np.array([right[name] for name in OWN_TRUTH.get(truth, tuple(right))])
     known = np.isfinite(values)
     return np.where(known.any(axis=0), 1 - np.nansum(values, axis=0) / np.maximum(known.sum(axis=0), 1), np.nan)
 
@@ -119,9 +119,9 @@ def choose(values: np.ndarray, wrong: np.ndarray, limit: float) -> float | None:
     return float((values[marked - 1] + values[min(marked, len(values) - 1)]) / 2)
 
 
-def thresholds_of(reads: dict[str, Reads], probabilities: dict[str, np.ndarray], head: str) -> dict[str, float]:
+def thresholds_of(reads: dict[str, Reads], probabilities: dict[str, np.ndarray], truth: str) -> dict[str, float]:
     """The doubts' thresholds in the form of the manifest; a doubt that nothing speaks for has none."""
-    wrong = {name: wrongness(right_answers(probabilities[name], reads[name].faces), head) for name in reads}
+    wrong = {name: wrongness(right_answers(probabilities[name], reads[name].faces), truth) for name in reads}
     limit = min(DOUBTFUL * float(np.nanmean(wrong["plain"])), EVEN)
     sources = {"turned": "plain", "small": "small", "blurred": "blurred", "low_confidence": "plain"}
     found = {}
@@ -181,7 +181,7 @@ def measure(folder: Path, faces: Faces, degraded: int, seed: int) -> dict[str, d
             split: {kind: softmax(model.logits(rows.features), entry["temperature"]) for kind, rows in reads.items()}
             for split, reads in splits.items()
         }
-        thresholds = thresholds_of(splits["validation"], answers["validation"], entry["name"])
+        thresholds = thresholds_of(splits["validation"], answers["validation"], entry.get("truth", entry["name"]))
         report[entry["name"]] = {"thresholds": thresholds} | {
             split: {
                 kind: figures(rows, answers[split][kind], marks(rows, answers[split][kind], thresholds))

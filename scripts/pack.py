@@ -49,7 +49,7 @@ def pack(faces: Faces, folder: Path, quality: int = QUALITY) -> int:
     if size % 8:
         raise DatasetError(f"faces of {size} pixels cannot be packed: JPEG's blocks need a multiple of 8")
     folder.mkdir(parents=True, exist_ok=True)
-    for old in folder.iterdir():
+    for old in [*folder.glob("train-*"), *folder.glob("held-*")]:
         old.unlink()
     lossy = faces.splits == "train"
     for name, chosen, options in (("train", lossy, {"format": "JPEG", "quality": quality}), ("held", ~lossy, {"format": "PNG"})):

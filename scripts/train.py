@@ -42,7 +42,10 @@ def finished_epochs(run: Path) -> int:
 
 def begin_from(path: Path, model: keras.Model, base: keras.Model, faces: Faces, taught: dict, batch: int) -> None:
     """Give `base` the weights of a published model and fit the two linear heads to it, so that the first steps spoil nothing."""
-    warm_start(base, path, faces.pixels)
+    try:
+        warm_start(base, path, faces.pixels)
+    except ValueError as error:
+        raise DesignError(str(error)) from error
     base.trainable = False
     losses = {name: keras.losses.CategoricalCrossentropy(from_logits=True) for name in TRUTHS}
     model.compile(keras.optimizers.Adam(1e-2), losses)
@@ -113,7 +116,7 @@ def main(arguments: list[str] | None = None) -> None:
     try:
         if options.what == "base":
             config = tomllib.loads(options.config.read_text())
-            if options.start and not design_of(config).startswith("vgg1"):
+            if options.start and design_of(config) not in ("vgg16", "vgg19"):
                 raise DesignError(f"--start goes on from a published VGG; {design_of(config)} is none")
             if options.drawn:
                 config["data"]["drawn"] = str(options.drawn)

@@ -12,6 +12,8 @@ import keras
 import numpy as np
 from keras import layers
 
+TINY = 1e-12
+"""Least sum of squares of a filter: one that is all zero stays so instead of becoming no number."""
 PROBE = 1024
 """Faces over which mean and deviation are taken; each also weighs all places of its map."""
 
@@ -46,7 +48,7 @@ def warm_start(base: keras.Model, path: Path, faces: np.ndarray) -> None:
     norms = [base.get_layer(name.replace("conv", "norm")) for name in names]
     for name, norm, (kernel, bias) in zip(names, norms, stored, strict=True):
         # Batch norm takes the scale out again, so it is free; of He initialisation's size, learning rates mean what they mean.
-        scale = np.sqrt(2 / np.square(kernel).sum(axis=(0, 1, 2)))
+        scale = np.sqrt(2 / np.maximum(np.square(kernel).sum(axis=(0, 1, 2)), TINY))
         base.get_layer(name).set_weights([kernel * scale])
         deviation = np.ones_like(bias)
         norm.set_weights([deviation / scale * np.sqrt(1 + norm.epsilon), bias, np.zeros_like(bias), deviation])

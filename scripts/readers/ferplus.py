@@ -31,7 +31,8 @@ def add_ferplus_votes(faces: Faces, path: Path) -> Faces:
     """Join the raters' votes (`fer2013new.csv`, plain or .gz): by image name, or by row for faces read from fer2013.csv.
 
     FER+ has the rows of fer2013.csv in their order, but its names are not their numbers: rows in which its raters saw no face
-    have no name and take no number. Those keep zero votes; faces known by their row get the name that FER+ has for them.
+    have no name and take no number. Those are left out, as in the copies of FER2013 that go by FER+'s names; other faces known by
+    their row get the name that FER+ has for them.
     Raises DatasetError where the files do not belong together.
     """
     with text(path) as lines:
@@ -42,14 +43,15 @@ def add_ferplus_votes(faces: Faces, path: Path) -> Faces:
             if row["Image name"]:
                 found[row["Image name"]] = row
     votes, raters = np.zeros((len(faces), len(EMOTIONS)), np.float32), np.zeros(len(faces), np.float32)
-    names = faces.names.tolist()
+    names, kept = faces.names.tolist(), np.ones(len(faces), bool)
     for index, name in enumerate(names):
         if not (row := found.get(name)):
             continue
         if SPLIT_NAMES.get(row["Usage"].lower()) != faces.splits[index]:
             there = f"{name} is of {row['Usage']} there, of {faces.splits[index]} in the faces"
             raise DatasetError(f"{path}: {there}: not the same order")
-        if row["Image name"]:
+        kept[index] = bool(row["Image name"])
+        if kept[index]:
             names[index] = row["Image name"]
             try:
                 votes[index] = [float(row[COLUMNS[emotion]]) for emotion in EMOTIONS]
@@ -59,4 +61,4 @@ def add_ferplus_votes(faces: Faces, path: Path) -> Faces:
     if not raters.any():
         raise DatasetError(f"{path}: no vote on any of these faces, the first of which is called {faces.names[0]}; FER+ knows "
                            "fer0000000.png and the like, and the rows of fer2013.csv")  # fmt: skip
-    return replace(faces, votes=votes, raters=raters, names=np.array(names))
+    return replace(faces, votes=votes, raters=raters, names=np.array(names)).where(kept)

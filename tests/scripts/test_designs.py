@@ -21,6 +21,7 @@ from scripts.designs import BASES, DesignError, build_base, design_of, fer_cnn_b
 from scripts.networks import dense_head, folded
 
 CONFIGS = sorted((Path(train.__file__).parent / "configs").glob("*.toml"))
+LESSONS = ("distil", "student-", "teacher-")  # the plan of a distillation and what it trains
 TINY = {"widths": [16, 32], "blocks": 1}  # fewer than 16 channels crash oneDNN's backward pass of a 1 x 1 stride-2 convolution
 OPTIONS = {"fer_cnn": {}, "vgg16_imagenet": {"weights": "random"}, "residual": TINY, "resnet50": {}}
 
@@ -74,16 +75,22 @@ def test_a_network_that_cannot_be_built_is_explained(config, message):
         build_base(config)
 
 
-@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", [path for path in CONFIGS if path.stem != "distil"], ids=lambda path: path.stem)
 def test_configurations_are_complete(path):
     config = tomllib.loads(path.read_text())
-    assert config["name"] == path.stem == design_of(config) and config["size"] == 48
+    assert config["size"] == 48 and (path.stem.startswith(LESSONS) or config["name"] == path.stem == design_of(config))
     inspect.signature(BASES[design_of(config)]).bind(name=config["name"], **config.get("network", {}))
-    assert experiments.recipe(config) and config["loss"]["smoothing"]
+    assert experiments.recipe(config) and 0 <= config["loss"]["smoothing"] < 0.5
 
 
 def test_every_design_has_a_configuration():
-    assert {path.stem for path in CONFIGS} == set(BASES)
+    assert {path.stem for path in CONFIGS if not path.stem.startswith(LESSONS)} == set(BASES)
+
+
+def test_a_distillation_names_configurations_that_are_there():
+    folder = Path(train.__file__).parent / "configs"
+    plan = tomllib.loads((folder / "distil.toml").read_text())
+    assert plan["teachers"] and all((folder / name).is_file() for name in [*plan["teachers"], plan["student"]])
 
 
 def test_a_base_of_one_size_refuses_other_crops(configured, prepared, tmp_path, capsys):

@@ -11,7 +11,7 @@ import pytest
 
 from scripts import features, heads
 from scripts.datasets import Faces
-from scripts.networks import vgg_base
+from scripts.networks import dense_head, folded, vgg_base
 
 
 def row(fer2013: float, ferplus: float, drawn: float | None = None, weight: float = 0.0) -> dict:
@@ -24,8 +24,8 @@ def test_mixed_sells_neither_truth_for_the_other():
     assert heads.choose("fer2013", rows) == 2 and heads.choose("ferplus", rows) == 0
 
 
-def test_drawn_faces_may_cost_half_a_point():
-    rows = [row(0.700, 0.8, 0.3), row(0.696, 0.8, 0.6, 0.3), row(0.694, 0.8, 0.9, 1.0)]
+def test_drawn_faces_may_cost_a_fifth_of_a_point():
+    rows = [row(0.700, 0.8, 0.3), row(0.699, 0.8, 0.6, 0.3), row(0.697, 0.8, 0.9, 1.0)]
     assert heads.choose("fer2013", rows) == 1
     assert heads.choose("fer2013", [rows[0], row(0.70, 0.8, 0.2, 1.0)]) == 0
 
@@ -53,6 +53,7 @@ def learnt(prepared, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(heads, "MIXTURES", (0.5,))
         patch.setattr(heads, "DRAWN_WEIGHTS", (1.0,))
+        patch.setattr(heads, "MOST_WRONG", 1.0)
         report = heads.train_heads(run, faces, 0.1, 1, drawn)
     return run, report
 
@@ -74,7 +75,15 @@ def test_heads_learn_drawn_faces_too(learnt, prepared):
     assert wrong == pytest.approx([chosen["human_called_drawn"], 1 - chosen["drawn_called_human"]], abs=1e-3)
 
 
-def test_features_of_another_table_are_made_anew(learnt, prepared, monkeypatch):
+def test_a_head_that_is_often_wrong_is_not_kept(tmp_path):
+    head, path = dense_head("linear", classes=1), tmp_path / "head.keras"
+    heads.keep_if_right(head, {"human_called_drawn": 0.04, "drawn_called_human": 0.01}, path)
+    assert path.is_file()
+    heads.keep_if_right(head, {"human_called_drawn": 0.04, "drawn_called_human": 0.06}, path)
+    assert not path.exists()
+
+
+def test_features_of_another_table_or_base_are_made_anew(learnt, prepared, monkeypatch):
     run, _ = learnt
     calls: list[int] = []
 
@@ -84,7 +93,11 @@ def test_features_of_another_table_are_made_anew(learnt, prepared, monkeypatch):
 
     monkeypatch.setattr(features, "bottleneck", lambda base: counted)
     faces = Faces.load(prepared)
-    kept = features.cache_features(None, faces, run / "features.npz")
+    base = folded(keras.saving.load_model(run / "base.keras", compile=False), 48)
+    kept = features.cache_features(base, faces, run / "features.npz")
     assert not calls and kept["plain"].any()
-    fewer = features.cache_features(None, faces.split("test"), run / "features.npz")
-    assert calls == [14, 14] and fewer["plain"].shape == (14, 512)
+    other = replace(faces, pixels=255 - faces.pixels)  # as many, of the same size
+    assert not features.cache_features(base, other, run / "features.npz")["plain"].any() and calls == [84, 84]
+    base.get_layer("block1_conv1").bias.assign_add(np.ones(64, np.float32))
+    features.cache_features(base, other, run / "features.npz")
+    assert calls == [84] * 4
