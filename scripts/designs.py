@@ -72,9 +72,9 @@ def imagenet_base(weights: str | None = "imagenet", size: int = 48, name: str = 
 def residual_base(
     widths: Sequence[int] = (32, 64, 128, 256), blocks: int = 2, size: int | None = None, name: str = "residual"
 ) -> keras.Model:
-    """A residual network of our own: 3 x 3 stem at full size, a stage a width of `blocks` basic blocks; (N, widths[-1]) features.
+    """A residual network of our own: 3 x 3 stem at full size, a stage of `blocks` basic blocks for each width.
 
-    He et al., "Deep Residual Learning", 2016, figure 5 left. A block's last gamma begins at zero, so that a new network is
+    It gives (N, widths[-1]) features. He et al., "Deep Residual Learning", 2016, figure 5 left. A block's last gamma begins at zero, so that a new network is
     shallow at first (Goyal et al., "Accurate, Large Minibatch SGD", 2017, 5.1).
     """
     inputs, x = grey_pixels(size)

@@ -25,6 +25,8 @@ from .expression_speed import compare_speed
 ROOT = Path(__file__).resolve().parent.parent
 TRUTH = "fer2013"
 """The head whose size and time stand in the table: of all three it is the largest, and FER2013 is what others quote."""
+TRUTHS = ("fer2013", "ferplus")
+"""Against which validation is measured."""
 STAMP = ("date", "commit")
 Row = dict[str, Any]
 
@@ -43,12 +45,11 @@ def read_run(run: Path) -> Row | None:
     done = len({row["epoch"] for row in history})  # one that was cut short after its line was written stands there twice
     part: Row = {"recipe": recipe(config), "epochs": done, "planned": sum(one["epochs"] for one in config["stages"])}
     if history:
-        names = {truth: f"val_{truth}_categorical_accuracy" for truth in ("fer2013", "ferplus")}
+        names = {truth: f"val_{truth}_categorical_accuracy" for truth in TRUTHS}
         part["network"] = {truth: round(float(history[-1][name]), 4) for truth, name in names.items()}
     if (run / "heads.json").is_file():
         heads = json.loads((run / "heads.json").read_text())
-        part["heads"] = {name: {truth: head["chosen"][truth] for truth in ("fer2013", "ferplus")} for name, head in heads.items()
-                         if name != "drawn"}  # fmt: skip
+        part["heads"] = {name: {truth: heads[name]["chosen"][truth] for truth in TRUTHS} for name in heads if name != "drawn"}
     return {"variant": run.name, "design": config.get("design", config["name"]), "training": part}
 
 

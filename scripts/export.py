@@ -7,7 +7,7 @@ Needs TensorFlow (its converter). Temperature and reliability are computed here 
 the library's own code. A file that is there already is never overwritten: a new model takes a new version.
 
 Only the default design lies in models/. Any other folder gets the detectors too, so that it can be served as it is; it may hold
-several designs, whose heads are called `<base>-<truth>` (`resnet50-mixed`), the default's `<truth>` alone. To serve one of them:
+several designs, whose heads are called `<base>-<truth>` (`resnet50-mixed`), the default's `<truth>` alone. To serve one:
 
     EXPRESSION_HEAD=resnet50-mixed python -c "from emotions import Artefacts; from web import create_app;
     create_app(artefacts=Artefacts('build/models')).run(port=8080)"
@@ -39,7 +39,7 @@ SHIPPED = "vgg16"
 NOTICES = ("LICENSE-APACHE-2.0", "NOTICE.md")
 """What goes with the detectors wherever they are copied."""
 LICENCE = "trained on FER2013 (released for research in the Kaggle challenge of 2013) and FER+ (MIT): research use"
-WEIGHTS_LICENCES = {"vgg16_imagenet": "VGG-16's weights by the Visual Geometry Group, Oxford (CC BY 4.0), as Keras publishes them"}
+WEIGHTS_LICENCES = {"vgg16_imagenet": "VGG-16's weights by Oxford's Visual Geometry Group (CC BY 4.0), as Keras has them"}
 """Design -> the licence of weights that others trained."""
 
 
