@@ -87,12 +87,19 @@ def test_dragging_over_the_page_marks_the_place(visit):
     expect(page.locator("#drop")).to_have_class(re.compile(r"\bover\b"))
 
 
+def shows_the_camera(dialog):
+    """Wait for the first frame. Playwright's wait_for_function polls with eval(), which the policy rightly refuses."""
+    dialog.locator("video").evaluate(
+        "video => video.videoWidth > 0 || new Promise((done) => video.addEventListener('loadedmetadata', done, {once: true}))"
+    )
+
+
 def test_a_snapshot_from_the_camera_becomes_the_chosen_photo(visit):
     page = visit()
     page.get_by_role("button", name="Take a photo").click()
     dialog = page.get_by_role("dialog")
     expect(dialog.locator("video")).to_be_visible()
-    page.wait_for_function("document.querySelector('dialog video').videoWidth > 0")
+    shows_the_camera(dialog)
     dialog.get_by_role("button", name="Take the photo").click()
     expect(dialog).to_have_count(0)
     expect(page.locator("#preview")).to_be_visible()
@@ -102,6 +109,7 @@ def test_a_snapshot_from_the_camera_becomes_the_chosen_photo(visit):
 def test_the_camera_is_given_back_when_the_dialog_is_left(visit):
     page = visit()
     page.get_by_role("button", name="Take a photo").click()
+    shows_the_camera(page.get_by_role("dialog"))
     video = page.wait_for_selector("dialog video")
     stream = video.evaluate_handle("video => video.srcObject")
     page.keyboard.press("Escape")
