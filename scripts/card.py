@@ -21,9 +21,9 @@ __all__ = ["commit", "confusion_table", "write_card"]
 WIDTH = 128
 INTRODUCTION = """Seven probabilities (anger, disgust, fear, happy, neutral, sad, surprise) for a grey {size} px crop of a
 face. Written by `scripts.evaluate` from the exported files; every figure is single view, through the library's code."""
-LIMITS = """An expression is not a feeling: a shown expression is not a felt emotion. {labels} No groups of people were compared:
-it may read some much less well. {drawn} Do not decide anything about a person by it: not whom to hire, grade, insure,
-admit, suspect or diagnose. The EU's AI Act (Article 5(1)(f)) forbids inferring emotions at work and in education save
+LIMITS = """An expression is not a feeling: a shown expression is not a felt emotion. {labels} No groups of people were
+compared: it may read some much less well. {drawn} Do not decide anything about a person by it: not whom to hire, grade,
+insure, admit, suspect or diagnose. The EU's AI Act (Article 5(1)(f)) forbids inferring emotions at work and in education save
 for medical or safety reasons."""
 LABELS = {
     True: "The labels are what a few raters saw in pictures from web searches.",

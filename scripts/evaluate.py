@@ -7,8 +7,8 @@
     python -m scripts.evaluate --models build/models --run runs/resnet50   # a design exported elsewhere
 
 Of a folder with several designs, the heads of the run's base are measured, or with --verify all. What an earlier call
-measured on the same files stays; --verify compares what it measures. Where a table of drawn faces is given, and the artists' names beside
-it as scripts.drawn writes them, the card shows some that are read wrong.
+measured on the same files stays; --verify compares what it measures. Where a table of drawn faces is given, and the artists'
+names beside it as scripts.drawn writes them, the card shows some that are read wrong.
 
 Needs no TensorFlow: it calls the library. Figures are single view, from the int8 files; test is looked at for this report only.
 """
