@@ -23,6 +23,11 @@ from emotions.labels import EMOTIONS
 
 from .datasets import DatasetError
 
+RECIPES = Path(__file__).parent / "configs" / "dicebear_recipes.csv"
+"""Which variants show which expression, judged by eye on contact sheets of every style. A variant that may be read as several
+expressions stands in no recipe; disgust and fear stand wherever a style has parts that show nothing else (a tongue put out of
+a mouth whose corners fall, eyes wide open over wavy lips)."""
+
 
 @dataclass(frozen=True)
 class Style:
@@ -50,12 +55,16 @@ class Recipe:
     parts: Mapping[str, tuple[str, ...]]
 
 
-def load_styles(folder: Path) -> dict[str, Style]:
-    """All definitions (*.json) of a folder by name, which is the file's."""
-    styles = {path.stem: load_style(path) for path in sorted(Path(folder).glob("*.json"))}
-    if not styles:
-        raise DatasetError(f"{folder}: no style definition (*.json) there")
-    return styles
+def load_styles(folder: Path, names: Collection[str] | None = None) -> dict[str, Style]:
+    """Definitions (*.json) of a folder, or of `src` in it as in their repository, by name, which is the file's.
+
+    All, or those of `names` that are there.
+    """
+    place = Path(folder) / "src"
+    paths = sorted((place if place.is_dir() else Path(folder)).glob("*.json"))
+    if not paths:
+        raise DatasetError(f"{folder}: no style definition (*.json) there; `python -m scripts.fetch dicebear` gets them")
+    return {path.stem: load_style(path) for path in paths if names is None or path.stem in names}
 
 
 def load_style(path: Path) -> Style:
@@ -68,7 +77,7 @@ def load_style(path: Path) -> Style:
     return Style(path.stem, definition)
 
 
-def read_recipes(path: Path) -> list[Recipe]:
+def read_recipes(path: Path = RECIPES) -> list[Recipe]:
     """Rows of style, expression, components (`eyes=a|b;mouth=c`)."""
     try:
         with open(path, newline="", encoding="utf-8") as stream:

@@ -1,10 +1,12 @@
 """Draw labelled faces in the DiceBear styles and cut them as the service would: one table of faces for training and evaluation.
 
-    python -m scripts.drawn --styles stylised --count 20000 --out data/drawn.npz
+    python -m scripts.fetch dicebear
+    python -m scripts.drawn --styles data/sources/dicebear --count 20000 --out data/drawn.npz
 
-`--styles` is a folder with `dicebear_styles/*.json` and `dicebear_recipes.csv` (style, expression, components). Every family
-and expression gets the same number of pictures; hair, clothes, skin, colours, lines, place, size and light are drawn at random
-from `--seed`. Beside the table goes `<out>-ATTRIBUTION.md`: who drew the styles, in the words that their licences ask for.
+`--styles` is a folder of style definitions, or their repository; which parts show which expression stands in
+scripts/configs/dicebear_recipes.csv. Every family and expression gets the same number of pictures; hair, clothes, skin, colours,
+lines, place, size and light are drawn at random from `--seed`. Beside the table goes `<out>-ATTRIBUTION.md`: who drew the
+styles, in the words that their licences ask for.
 """
 
 from __future__ import annotations
@@ -20,9 +22,9 @@ from emotions.faces import FaceFinder
 from emotions.labels import EMOTIONS
 
 from .datasets import SPLITS, DatasetError, Faces, table
-from .dicebear import attribution, load_styles, read_recipes
+from .dicebear import RECIPES, attribution
 from .drawn_framing import crop, framings, spacing
-from .drawn_pictures import Artist, family, rough
+from .drawn_pictures import Artist, family, load_artist, rough
 
 TEST_FAMILIES = ("notionists", "toon-head")
 """Never trained on. Chosen before any result was seen, by rule: of the artists who drew one family only (so that nobody's hand
@@ -87,7 +89,8 @@ def report(faces: Faces) -> Sequence[str]:
 
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--styles", type=Path, required=True, help="folder with dicebear_styles/ and dicebear_recipes.csv")
+    parser.add_argument("--styles", type=Path, required=True, help="folder of the style definitions (*.json, or src/*.json)")
+    parser.add_argument("--recipes", type=Path, default=RECIPES, help="table of style, expression, components")
     parser.add_argument("--count", type=int, default=20000)
     parser.add_argument("--out", type=Path, default=Path("data/drawn.npz"))
     parser.add_argument("--seed", type=int, default=20261121)
@@ -95,14 +98,13 @@ def main(arguments: list[str] | None = None) -> None:
     if options.count < 1:
         parser.error("--count must be at least 1")
     try:
-        styles = load_styles(options.styles / "dicebear_styles")
-        artist = Artist(styles, read_recipes(options.styles / "dicebear_recipes.csv"))
+        artist = load_artist(options.styles, options.recipes)
         faces = draw(artist, FaceFinder(Artefacts()), options.count, options.seed)
     except DatasetError as error:
         parser.exit(1, f"{error}\n")
     faces.save(options.out)
     names = sorted({family(style) for style in artist.styles})
-    text = f"# Who drew the styles\n\n{attribution({name: styles[name] for name in names})}\n"
+    text = f"# Who drew the styles\n\n{attribution({name: artist.definitions[name] for name in names})}\n"
     options.out.with_name(f"{options.out.stem}-ATTRIBUTION.md").write_text(text, encoding="utf-8")
     print(*report(faces), f"written: {options.out}", sep="\n")
 

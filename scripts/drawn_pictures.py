@@ -5,12 +5,15 @@ from __future__ import annotations
 import colorsys
 from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
+from pathlib import Path
 
 import cv2
 import numpy as np
 
 from .datasets import DatasetError
-from .dicebear import Recipe, Style, choose_colours, choose_parts, choose_places, rasterise, to_svg
+from .dicebear import (
+    RECIPES, Recipe, Style, choose_colours, choose_parts, choose_places, load_styles, rasterise, read_recipes, to_svg,
+)  # fmt: skip
 
 BARE = "-neutral"
 """Ending of the styles that show a face's parts on a plain ground; their definitions repeat the parent's parts."""
@@ -167,7 +170,13 @@ def closer(drawing: np.ndarray, side: int, random: np.random.Generator) -> np.nd
     middle = (xs.min() + xs.max() + 1) / 2, (ys.min() + ys.max() + 1) / 2
     scale = side * random.uniform(*FEATURES) / max(np.ptp(xs) + 1, np.ptp(ys) + 1)
     matrix = np.array([[scale, 0, side / 2 - scale * middle[0]], [0, scale, side / 2 - scale * middle[1]]])
-    return cv2.warpAffine(drawing, matrix, (side, side), flags=cv2.INTER_AREA)
+    return cv2.warpAffine(drawing, matrix, (side, side))
+
+
+def load_artist(folder: Path, recipes: Path = RECIPES) -> Artist:
+    """The artist for all recipes, with the definitions in `folder`. DatasetError where one of them is missing or damaged."""
+    known = read_recipes(recipes)
+    return Artist(load_styles(folder, {family(recipe.style) for recipe in known}), known)
 
 
 def lines(picture: np.ndarray, random: np.random.Generator) -> np.ndarray:

@@ -1,11 +1,13 @@
 """Measure how a base reads drawn faces of families that its heads never saw: benchmarks/drawn.md.
 
-    python -m scripts.drawn --styles stylised --out data/drawn.npz
-    python -m scripts.evaluate_drawn --styles stylised --drawn data/drawn.npz --faces data/fer2013.npz
+    python -m scripts.drawn --styles data/sources/dicebear --out data/drawn.npz
+    python -m scripts.evaluate_drawn --styles data/sources/dicebear --drawn data/drawn.npz --faces data/fer2013.npz
 
 Every picture goes the service's way: detectors, crop and base are the library's. For each family, heads are trained on the
-drawings of all others (and on human faces), so that no figure is of a family that was learnt from; emoji are never learnt from.
-Features of both tables are kept beside the drawn one, a file a base.
+drawings of all others (and on human faces); the base, and the shipped head as it is, have seen every family but those that are
+kept out for good (scripts/drawn.py), so figures of these alone are of drawings that nothing learnt from. `--emoji` is a folder
+of emoji with its labels.csv (file, label, set); none are learnt from. Features of both tables are kept beside the drawn one, a
+file a base.
 """
 
 from __future__ import annotations
@@ -27,9 +29,9 @@ from emotions.images import open_image
 from emotions.labels import EMOTIONS
 
 from .datasets import DatasetError, Faces
-from .dicebear import load_styles, read_recipes
+from .dicebear import RECIPES
 from .drawn_framing import COVERED, EXAMPLE, covered, matrix_of, on_canvas
-from .drawn_pictures import Artist, family
+from .drawn_pictures import Artist, family, load_artist
 from .drawn_report import Measured, Views, report
 from .heads import class_weights, fit
 from .metrics import balanced_recall
@@ -135,18 +137,21 @@ def left_out(design: str, drawn: Faces, features: np.ndarray, human: list[Lesson
     return guess
 
 
-def shipped(model: ExpressionModel, seen: Views, glyphs: Views, features: np.ndarray, held: Faces) -> Measured:
+def shipped(model: ExpressionModel, seen: Views, glyphs: Views | None, features: np.ndarray, held: Faces) -> Measured:
     """The manifest's first head as it is; `features` (N, 512) are those of the human faces `held`."""
 
     def guess(rows: np.ndarray) -> np.ndarray:
         return model.logits(rows.reshape(-1, rows.shape[-1])).argmax(axis=1).reshape(rows.shape[:-1])
 
-    return Measured(guess(seen.features), guess(glyphs.features), float((guess(features) == held.labels).mean()))
+    right = float((guess(features) == held.labels).mean())
+    return Measured(guess(seen.features), guess(glyphs.features) if glyphs else None, right)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--styles", type=Path, required=True, help="folder of the styles, recipes and emoji")
+    parser.add_argument("--styles", type=Path, required=True, help="folder of the style definitions (*.json, or src/*.json)")
+    parser.add_argument("--recipes", type=Path, default=RECIPES, help="table of style, expression, components")
+    parser.add_argument("--emoji", type=Path, help="folder with emoji/ and labels.csv to read as well")
     parser.add_argument("--drawn", type=Path, default=Path("data/drawn.npz"), help="made by scripts.drawn")
     parser.add_argument("--faces", type=Path, default=Path("data/fer2013.npz"), help="made by scripts.prepare")
     parser.add_argument("--models", type=Path, default=BUNDLED, help="folder of the manifest")
@@ -154,7 +159,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, default=Path("benchmarks/drawn.md"))
     options = parser.parse_args(arguments)
     try:
-        artist = Artist(load_styles(options.styles / "dicebear_styles"), read_recipes(options.styles / "dicebear_recipes.csv"))
+        artist = load_artist(options.styles, options.recipes)
         drawn, faces = Faces.load(options.drawn), Faces.load(options.faces)
         analyser = Analyser(Artefacts(options.models))
         model = analyser.expressions
@@ -170,8 +175,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     labels = faces.labels[learned].astype(int)
     human = [Lesson(human_features[learned], labels, np.ones(len(labels), np.float32))]
     seen = views(analyser, drawings(artist, options.each))
-    glyphs = views(analyser, emoji(options.styles))
-    for part in (seen, glyphs):
+    glyphs = views(analyser, emoji(options.emoji)) if options.emoji else None
+    for part in filter(None, (seen, glyphs)):
         flat = part.crops.reshape(-1, *part.crops.shape[2:])
         part.features = model.features(flat).reshape(*part.found.shape, -1)
 
@@ -183,10 +188,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
         guesses = left_out(design, drawn, features, taught, seen)
         head = trained(design, [*taught, drawn_lesson(features, drawn, drawn.splits == "train")])
         title = f"{design}, {'human + ' if taught else ''}drawn"
-        measured[title] = Measured(guesses, answers(head, glyphs.features), human_accuracy(head))
+        measured[title] = Measured(guesses, answers(head, glyphs.features) if glyphs else None, human_accuracy(head))
         if taught:
             measured[title].alone = human_accuracy(trained(design, taught))
     command = f"python -m scripts.evaluate_drawn --styles {options.styles} --each {options.each}"
+    command += f" --emoji {options.emoji}" if options.emoji else ""
     text = report(command, len(drawn), model.base_entry, seen, glyphs, measured)
     options.out.parent.mkdir(parents=True, exist_ok=True)
     options.out.write_text(text)

@@ -15,10 +15,8 @@ from emotions.faces import FaceFinder
 from emotions.labels import EMOTIONS
 from scripts import drawn, drawn_framing, evaluate_drawn
 from scripts.datasets import DatasetError, Faces
-from scripts.dicebear import (
-    Style, attribution, choose_colours, choose_parts, choose_places, load_styles, rasterise, read_recipes, to_svg,
-)  # fmt: skip
-from scripts.drawn_pictures import Artist, shifted
+from scripts.dicebear import Style, attribution, choose_colours, choose_parts, choose_places, load_styles, rasterise, to_svg
+from scripts.drawn_pictures import Artist, load_artist, shifted
 
 SHARED = Path(__file__).parents[3] / "shared" / "data" / "stylised"
 
@@ -71,10 +69,10 @@ def definition() -> dict:
 def folder(tmp_path_factory) -> Path:
     """Definitions of two families, their recipes, and an emoji with its label."""
     root = tmp_path_factory.mktemp("stylised")
-    (root / "dicebear_styles").mkdir()
+    (root / "src").mkdir()
     for name in ("blob", "orb"):
-        (root / "dicebear_styles" / f"{name}.json").write_text(json.dumps(definition()))
-    with open(root / "dicebear_recipes.csv", "w", newline="") as stream:
+        (root / "src" / f"{name}.json").write_text(json.dumps(definition()))
+    with open(root / "recipes.csv", "w", newline="") as stream:
         rows = csv.writer(stream)
         rows.writerow(["style", "expression", "components"])
         for style in ("blob", "blob-neutral", "orb"):
@@ -88,7 +86,7 @@ def folder(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def artist(folder) -> Artist:
-    return Artist(load_styles(folder / "dicebear_styles"), read_recipes(folder / "dicebear_recipes.csv"))
+    return load_artist(folder, folder / "recipes.csv")
 
 
 STYLE = Style("blob", definition())
@@ -191,7 +189,8 @@ def made(folder, tmp_path_factory) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(drawn, "EXAMPLES", 2)
         patch.setattr(drawn, "VALIDATION_FAMILIES", ("orb",))
-        drawn.main(["--styles", str(folder), "--count", "40", "--out", str(out), "--seed", "1"])
+        recipes = ["--recipes", str(folder / "recipes.csv")]
+        drawn.main(["--styles", str(folder), *recipes, "--count", "40", "--out", str(out), "--seed", "1"])
     return out
 
 
@@ -213,20 +212,20 @@ def test_a_table_is_made_with_its_attribution(made, artist, monkeypatch):
 @pytest.mark.parametrize(
     ("file", "content", "message"),
     [
-        ("dicebear_styles/blob.json", "{}", "not a style definition"),
-        ("dicebear_recipes.csv", "a,b\n1,2\n", "columns style, expression and components"),
-        ("dicebear_recipes.csv", "style,expression,components\nblob,smug,eyes=small\n", "'smug' is none of"),
-        ("dicebear_recipes.csv", "style,expression,components\nblob,happy,eyes=huge\n", "blob has no eyes huge"),
-        ("dicebear_recipes.csv", "style,expression,components\nother,happy,eyes=small\n", "no definition of the styles other"),
+        ("src/blob.json", "{}", "not a style definition"),
+        ("recipes.csv", "a,b\n1,2\n", "columns style, expression and components"),
+        ("recipes.csv", "style,expression,components\nblob,smug,eyes=small\n", "'smug' is none of"),
+        ("recipes.csv", "style,expression,components\nblob,happy,eyes=huge\n", "blob has no eyes huge"),
+        ("recipes.csv", "style,expression,components\nother,happy,eyes=small\n", "no definition of the styles other"),
     ],
 )
 def test_other_files_get_one_clear_error(tmp_path, capsys, file, content, message):
-    (tmp_path / "dicebear_styles").mkdir()
-    (tmp_path / "dicebear_styles" / "blob.json").write_text(json.dumps(definition()))
-    (tmp_path / "dicebear_recipes.csv").write_text("style,expression,components\nblob,happy,eyes=small\n")
+    (tmp_path / "src").mkdir()
+    (tmp_path / "src" / "blob.json").write_text(json.dumps(definition()))
+    (tmp_path / "recipes.csv").write_text("style,expression,components\nblob,happy,eyes=small\n")
     (tmp_path / file).write_text(content)
     with pytest.raises(SystemExit) as stop:
-        drawn.main(["--styles", str(tmp_path), "--out", str(tmp_path / "out.npz")])
+        drawn.main(["--styles", str(tmp_path), "--recipes", str(tmp_path / "recipes.csv"), "--out", str(tmp_path / "out.npz")])
     assert stop.value.code == 1 and message in capsys.readouterr().err and not (tmp_path / "out.npz").exists()
     with pytest.raises(DatasetError, match="no style definition"):
         load_styles(tmp_path / "nowhere")
@@ -234,11 +233,14 @@ def test_other_files_get_one_clear_error(tmp_path, capsys, file, content, messag
 
 def test_heads_are_measured_on_families_left_out(made, folder, prepared, tmp_path, monkeypatch):
     monkeypatch.setattr(evaluate_drawn, "EPOCHS", 1)
+    monkeypatch.setattr(drawn, "VALIDATION_FAMILIES", ("orb",))
     out = tmp_path / "drawn.md"
     tables = ["--drawn", str(made), "--faces", str(prepared)]
-    evaluate_drawn.main(["--styles", str(folder), *tables, "--each", "2", "--out", str(out)])
+    styles = ["--styles", str(folder), "--recipes", str(folder / "recipes.csv"), "--emoji", str(folder)]
+    evaluate_drawn.main([*styles, *tables, "--each", "2", "--out", str(out)])
     text = out.read_text()
     assert "12 pictures of 2 families" in text and "| blob | 2 |" in text and "| plain |" in text
+    assert "| orb (validation) | 2 |" in text and "| **mean, validation** |" in text
     assert "| original, human + drawn |" in text
     kept = sorted(path.name.split("-")[1] for path in made.parent.glob("features-*.npz"))
     assert kept == ["drawn", "faces"]
@@ -258,9 +260,9 @@ def test_a_family_is_read_by_heads_that_never_saw_it(made, monkeypatch):
 
 @pytest.mark.skipif(not SHARED.is_dir(), reason="the DiceBear styles are not beside the project")
 def test_the_real_styles():
-    styles = load_styles(SHARED / "dicebear_styles")
-    painter = Artist(styles, read_recipes(SHARED / "dicebear_recipes.csv"))
-    assert len(styles) == 19 and len(painter.subjects) == 117
+    painter = load_artist(SHARED / "dicebear_styles")
+    styles = painter.definitions
+    assert len(styles) == 19 and len(painter.subjects) == 125
     assert len(attribution(styles).splitlines()) == 19 and "Lisa Wischofsky" in attribution(styles)
     for style, expression in painter.subjects[::6]:
         picture, mask = painter.plain(style, expression, 64, np.random.default_rng(1))
