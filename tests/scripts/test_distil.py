@@ -74,7 +74,10 @@ def test_a_student_is_taught_and_nothing_is_done_twice(prepared, configured, tra
     plan = {"faces": str(prepared), "folds": 2, "teachers": ["tiny.toml"], "shift": 2, "share": 0.5, "student": "tiny.toml"}
     (tmp_path / "distil.toml").write_text("\n".join(f"{name} = {json.dumps(value)}" for name, value in plan.items()))
     options = ["--config", str(tmp_path / "distil.toml"), "--run", str(tmp_path / "run")]
-    distil.main(options)
+    distil.main([*options, "--limit", "28"])
+    assert [path.name for path in (tmp_path / "run").iterdir()] == ["rehearsal-28"]
+    assert capsys.readouterr().out.count("never saw") == 2
+    distil.main(options)  # takes nothing of the rehearsal for finished
     with np.load(tmp_path / "run" / "soft.npz") as soft:
         assert sorted(soft["marks"].tolist()) == sorted(marks(train).tolist())
         for name in TRUTHS:

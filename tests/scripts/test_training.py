@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 
 import keras
 import numpy as np
@@ -73,8 +74,32 @@ def test_a_published_base_trains_on(finished, prepared, configured, tmp_path, ca
     config = tmp_path / "config.toml"
     config.write_text(configured(prepared, 0))
     train.main(["base", "--config", str(config), "--run", str(tmp_path / "run"), "--start", str(path)])
-    assert json.loads((tmp_path / "run" / "config.json").read_text())["start"] == str(path)
+    config = json.loads((tmp_path / "run" / "config.json").read_text())
+    assert config["start"] == str(path) and config["begun"]["version"] == "9.9.9" and "FER2013" in config["begun"]["licence"]
     assert (tmp_path / "run" / "base.keras").is_file() and len(convolutions(path)) == 13
+
+
+def test_a_run_goes_on_only_as_it_was_begun(finished, prepared, configured, tmp_path, capsys):
+    run, config = tmp_path / "run", tmp_path / "config.toml"
+    shutil.copytree(finished, run)
+    config.write_text(configured(prepared, 1))
+    again = ["base", "--config", str(config), "--run", str(run)]
+    for options, told in (
+        (["--start", "models/other.tflite"], "start was None, now models/other.tflite"),
+        (["--limit", "8"], "limit was None, now 8"),
+        (["--drawn", str(prepared)], "data was"),
+    ):
+        with pytest.raises(SystemExit) as stop:
+            train.main([*again, *options])
+        assert stop.value.code == 1 and told in capsys.readouterr().err
+    recorded = json.loads((run / "config.json").read_text())
+    recorded |= {"start": "models/begun.tflite", "begun": {"name": "begun"}, "commit": "0123abc"}
+    (run / "config.json").write_text(json.dumps(recorded))
+    train.main(again)  # all epochs are done: it goes on, and keeps what it was begun from
+    assert "goes on from its checkpoint, begun from models/begun.tflite" in capsys.readouterr().out
+    kept = json.loads((run / "config.json").read_text())
+    assert [kept[name] for name in ("start", "begun", "commit")] == ["models/begun.tflite", {"name": "begun"}, "0123abc"]
+    train.main([*again, "--start", "./models/begun.tflite"])
 
 
 def _altered(run, tmp_path):

@@ -1,0 +1,111 @@
+"""Truths of tables with labels, with votes, with some of both; and where the data came from."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import keras
+import numpy as np
+import pytest
+
+from emotions.artefacts import BUNDLED
+from scripts import export, heads, prepare, sources, truths
+from scripts.datasets import DatasetError, Faces
+from scripts.networks import vgg_base
+
+
+@pytest.fixture
+def faces(prepared) -> Faces:
+    return Faces.load(prepared)
+
+
+def without_votes(faces: Faces, mask=slice(None), source: str = "mine") -> Faces:
+    votes, raters, names = faces.votes.copy(), faces.raters.copy(), faces.sources.astype("U20")
+    votes[mask], raters[mask], names[mask] = 0, 0, source
+    return replace(faces, votes=votes, raters=raters, sources=names)
+
+
+def test_truths_are_called_by_what_they_are(faces):
+    assert truths.truths_of(faces) == ("fer2013", "ferplus") and truths.heads_for(("a", "b")) == ("a", "b", "mixed")
+    own = without_votes(faces)
+    assert truths.truths_of(own) == ("mine",) == truths.heads_for(("mine",))
+    assert truths.truths_of(Faces.joined([faces, own])) == ("labels", "ferplus")
+    assert truths.truths_of(without_votes(faces, faces.splits == "validation")) == ("labels",), "votes that nothing can be chosen by"
+    unlabelled = replace(faces, labels=np.full(len(faces), -1, np.int8))
+    assert truths.truths_of(unlabelled) == ("ferplus",)
+    with pytest.raises(DatasetError, match="validation has 0 faces"):
+        truths.truths_of(faces.where(faces.splits != "validation"))
+
+
+def test_a_face_is_taught_by_what_it_has(faces):
+    some = faces.where(np.arange(4))
+    some = replace(some, labels=np.array([0, 0, -1, -1], np.int8), votes=np.eye(7, dtype=np.float32)[[3, 3, 3, 3]] * 8,
+                   raters=np.array([10, 0, 10, 0], np.float32))  # fmt: skip
+    some.votes[[1, 3]] = 0
+    target = truths.mixed_targets(some, 0.75, 0.0)
+    assert target[0, [0, 3]].tolist() == pytest.approx([0.75, 0.2])  # two of ten raters named none of the seven
+    assert target[1].tolist() == [1, 0, 0, 0, 0, 0, 0], "the label alone"
+    assert target[2, 3] == pytest.approx(0.8) and target[2, 0] == 0, "the votes alone"
+    assert not target[3].any() and not truths.hard_targets(some, 0.1)[2:].any()
+
+
+def test_heads_of_a_table_in_which_some_have_votes(faces, tmp_path, monkeypatch):
+    monkeypatch.setattr(heads, "MIXTURES", (0.5,))
+    monkeypatch.setattr(heads, "DESIGNS", ("linear",))
+    keras.utils.set_random_seed(1)
+    vgg_base(16).save(tmp_path / "base.keras")
+    (tmp_path / "head-stale.keras").touch()
+    half = without_votes(faces, np.arange(len(faces)) % 2 == 0)
+    report = heads.train_heads(tmp_path, half, 0.1, 1)
+    assert list(report) == ["labels", "ferplus", "mixed"]
+    for row in report.values():
+        assert 0 <= row["chosen"]["labels"] <= 1 and 0 <= row["chosen"]["ferplus"] <= 1
+    own = heads.train_heads(tmp_path, without_votes(faces), 0.1, 1)
+    assert list(own) == ["mine"] and json.loads((tmp_path / "heads.json").read_text()) == own
+    assert [path.name for path in tmp_path.glob("head-*.keras")] == ["head-mine.keras"], "heads of other truths went"
+
+
+def test_a_run_without_the_default_head_stays_out_of_the_tree(tmp_path):
+    (tmp_path / "config.json").write_text(json.dumps({"name": "vgg16", "size": 48}))
+    (tmp_path / "heads.json").write_text(json.dumps({"mine": {"chosen": {}}}))
+    before = (BUNDLED / "manifest.json").read_bytes()
+    with pytest.raises(ValueError, match="ships the head `mixed`.*--models"):
+        export.export(tmp_path, "9.9.9", BUNDLED)
+    assert (BUNDLED / "manifest.json").read_bytes() == before
+
+
+def test_licences_are_told_from_the_data(faces):
+    rows = sources.described(faces, "base")
+    assert [(row["source"], row["train"], row["validation"], row["test"]) for row in rows] == [
+        ("fer2013", 56, 14, 14), ("ferplus", 56, 14, 14)
+    ]  # fmt: skip
+    research = "trained on FER2013 (released for research in the Kaggle challenge of 2013) and FER+ (MIT): research use"
+    assert sources.licence_of(rows) == research
+    [own] = sources.described(without_votes(faces), "base")
+    assert sources.licence_of([own]) == "trained on mine (licence not stated)"
+    [stated] = sources.described(replace(without_votes(faces), licences=np.full(len(faces), "CC0 1.0")), "base")
+    assert sources.licence_of([stated]) == "trained on mine (CC0 1.0)"
+    drawn = {**own, "source": "dicebear", "title": "drawings", "licence": "many"}
+    config = {"name": "vgg16"}
+    begun = {"name": "vgg16", "version": "1.0.0", "licence": research}
+    assert "begun" not in export.licence(config, [*rows, drawn], begun), "it learnt nothing but these"
+    assert export.licence(config, [own], begun) == f"trained on mine (licence not stated); begun from vgg16 1.0.0: {research}"
+
+
+def test_a_table_keeps_what_was_stated_and_older_ones_are_read(faces, tmp_path):
+    stated = replace(faces, licences=np.full(len(faces), "CC BY 4.0"))
+    stated.save(tmp_path / "new.npz")
+    assert set(Faces.load(tmp_path / "new.npz").licences) == {"CC BY 4.0"}
+    fields = [field for field in Faces.__dataclass_fields__ if field != "licences"]
+    np.savez(tmp_path / "old.npz", **{field: getattr(faces, field) for field in fields})
+    old = Faces.load(tmp_path / "old.npz")
+    assert old.licences.tolist() == [""] * len(faces)
+    assert set(Faces.joined([stated, old]).licences) == {"CC BY 4.0", ""}
+
+
+@pytest.mark.parametrize("name", ["mixed", "ferplus", "a b", "../a", ""])
+def test_a_data_set_has_a_name_of_its_own(name, tmp_path, capsys):
+    with pytest.raises(SystemExit):
+        prepare.main(["folders", "--faces", str(tmp_path), "--name", name])
+    assert "letters, digits, - and _" in capsys.readouterr().err
