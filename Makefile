@@ -50,6 +50,9 @@ MODELS ?=
 data/fer2013.npz: | .venv-test/.installed
 	$(TEST) -m scripts.prepare --faces $(FACES) --votes $(VOTES) --out $@
 
+data/%.npz:
+	@echo '$@ is not there: make it with `python -m scripts.prepare`' >&2; exit 1
+
 train: $(TABLE) .venv-train/.installed ## train base and heads (FACES=, VOTES=: the archives, or TABLE=: a table of your own; CONFIG=, RUN=; START=: a base to go on from; DRAWN=: drawn faces for the heads)
 	$(TRAIN) -m scripts.train base --config $(CONFIG) --run $(RUN) --faces $(TABLE) $(addprefix --precision ,$(PRECISION)) $(addprefix --start ,$(START))
 	$(TRAIN) -m scripts.train heads --run $(RUN) $(addprefix --drawn ,$(DRAWN))

@@ -57,6 +57,7 @@ def about() -> Page:
     artefacts.entry("expression-head", "mixed")["evaluation"] = {
         "fer2013_test": {"accuracy": 0.68123, "macro_f1": 0.65, "ece": 0.0123, "interval": [0.67, 0.693], "confusion": COUNTS, "count": 260},
         "another_set": {"accuracy": 0.5},
+        "dicebear_test": {"accuracy": 0.4, "balanced_recall": 0.31, "groups": {"ink": 0.2, "oil": 0.42}, "confusion": COUNTS},
     }
     return Page(create_app(artefacts=artefacts).test_client().get("/about").text)
 
@@ -68,6 +69,8 @@ def test_about_shows_the_figures_of_the_manifest(about):
     assert figures["Calibration error"] == "1.2 %"
     assert "Accuracy with 95 % certainty between 67.0 and 69.3 %." in [note.text for note in about.find("p", "note")]
     assert any("another set" in heading.text for heading in about.find("h4"))
+    assert figures["Balanced recall"] == "31.0 %"
+    assert "Balanced recall is the mean over groups: ink 20.0 %, oil 42.0 %." in [note.text for note in about.find("p", "note")]
 
 
 MEASURED = {
@@ -104,7 +107,7 @@ def test_about_says_so_where_nothing_is_marked():
 
 
 def test_about_shows_the_confusion_matrix(about):
-    [table] = about.find("table", "confusion")
+    table, _ = about.find("table", "confusion")
     cells = [cell for cell in about.find("td") if table in cell.parents]
     assert [cell.text for cell in cells[:7]] == ["75", "25", "0", "0", "0", "0", "0"]
     assert [cell.attrs["class"] for cell in cells[:2]] == ["heat-8", "heat-2"]

@@ -1,0 +1,159 @@
+"""The card of the shipped models, measured on tiny tables: further data sets, pictures beside it, and what it says in words."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tomllib
+from dataclasses import replace
+from pathlib import Path
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from emotions.artefacts import BUNDLED, Artefacts
+from emotions.labels import EMOTIONS
+from scripts import evaluate, export
+from scripts.card_failures import contact_sheet, credits_of, worded
+from scripts.card_recipe import begun_from
+from scripts.datasets import Faces
+from scripts.reliability_chart import calibration_of, reliability_svg
+
+CREDITS = """# Who drew the styles
+
+- **ink** (A; CC0 1.0): Remix of „Ink” by „A”, licensed under „CC0 1.0”
+- **oil** (B; CC BY 4.0): „Oil” by „B”, licensed under „CC BY 4.0”
+"""
+BINS = [
+    {"low": 0.4, "high": 0.5, "count": 10, "confidence": 0.45, "accuracy": 0.25},
+    {"low": 0.9, "high": 1.0, "count": 30, "confidence": 0.95, "accuracy": 1.0},
+]
+
+
+@pytest.fixture
+def measured(prepared, configured, tmp_path):
+    """Options of `evaluate` for a copy of the shipped models, and a table of drawn faces."""
+    shutil.copytree(BUNDLED, tmp_path / "models")
+    faces = Faces.load(prepared)
+    groups = np.where(np.arange(len(faces)) % 2, "ink", "oil")
+    drawn = replace(faces, sources=np.full(len(faces), "dicebear"), groups=groups, votes=0 * faces.votes, raters=0 * faces.raters)
+    drawn.save(tmp_path / "drawn.npz")
+    (tmp_path / "run").mkdir()
+    config = tomllib.loads(configured(prepared, 1)) | {"commit": "0123abc"}
+    (tmp_path / "run" / "config.json").write_text(json.dumps(config))
+    options = ["--models", str(tmp_path / "models"), "--faces", str(prepared)]
+    return options, ["--run", str(tmp_path / "run")], tmp_path
+
+
+def card_of(folder: Path) -> str:
+    return (folder / "models" / Artefacts(folder / "models").entry("expression-base")["card"]).read_text()
+
+
+def test_further_tables_are_measured_and_their_failures_shown(measured, capsys):
+    options, run, folder = measured
+    (folder / "drawn-ATTRIBUTION.md").write_text(CREDITS)
+    evaluate.main([*options, *run, "--also", str(folder / "drawn.npz")])
+    artefacts = Artefacts(folder / "models")
+    base, head = artefacts.entry("expression-base"), artefacts.entry("expression-head", "mixed")
+    figures = head["evaluation"]["dicebear_test"]
+    assert set(figures["groups"]) == {"ink", "oil"} and figures["count"] == 14
+    assert figures["balanced_recall"] == pytest.approx(np.mean(list(figures["groups"].values())), abs=1e-4)
+    card = card_of(folder)
+    cells = " | ".join(f"{figures['groups'][group]:.1%}" for group in ("ink", "oil"))
+    assert f"| mixed | {cells} | {figures['balanced_recall']:.1%} |" in card
+    assert "trained at commit 0123abc" in card and "Article 5(1)(f)" in card
+    assert base["pictures"] == sorted(f"vgg16-{base['version']}-{kind}" for kind in ("failures.png", "reliability.svg"))
+    shown = base["failures"]["drawn"]
+    assert all(f"]({name})" in card and (folder / "models" / name).stat().st_size < 150_000 for name in base["pictures"])
+    for line in shown["credits"]:
+        assert f"- {line}\n" in card
+    assert {row["group"] for row in shown["faces"]} == {line.split("**")[1] for line in shown["credits"]}
+    assert all(row["true"] != row["answered"] for row in shown["faces"])
+    with Image.open(folder / "models" / shown["file"]) as sheet:
+        assert sheet.format == "PNG" and sheet.width == 150 * min(4, len(shown["faces"]))
+    assert "7 of 7 faces are found" in card and max(map(len, prose(card))) <= 128
+    capsys.readouterr()
+    evaluate.main([*options, "--verify"])
+    assert "as published" in capsys.readouterr().out, "the further table is not asked for"
+    evaluate.main([*options, *run])
+    assert "dicebear_test" in Artefacts(folder / "models").entry("expression-head", "mixed")["evaluation"]
+    assert card_of(folder) == card, "what was measured on these files before stays"
+
+
+def prose(card: str) -> list[str]:
+    text = card.partition("## Configuration")[0].splitlines()
+    return [line for line in text if not line.startswith(("|", "![", "- **ink", "- **oil"))]
+
+
+def test_without_credits_no_drawing_is_shown(measured, capsys):
+    options, run, folder = measured
+    shipped = Artefacts(folder / "models").entry("expression-base")
+    for name in shipped.pop("pictures", ()):
+        (folder / "models" / name).unlink()
+    shipped.pop("failures", None)
+    manifest = json.loads((folder / "models" / "manifest.json").read_text())
+    manifest["models"] = [shipped if entry["role"] == "expression-base" else entry for entry in manifest["models"]]
+    (folder / "models" / "manifest.json").write_text(json.dumps(manifest))
+    evaluate.main([*options, *run, "--also", str(folder / "drawn.npz")])
+    assert "none of its faces are shown" in capsys.readouterr().out
+    assert not list((folder / "models").glob("*failures.png")) and "Drawn test faces" not in card_of(folder)
+
+
+def test_a_new_version_takes_the_pictures_of_the_old_away(measured):
+    options, run, folder = measured
+    evaluate.main([*options, *run])
+    pictures = Artefacts(folder / "models").entry("expression-base")["pictures"]
+    assert pictures and set(pictures) <= export._files(folder / "models"), "what an export removes when nothing names it any more"
+
+
+@pytest.mark.parametrize("again", [0, 1])
+def test_a_table_that_cannot_be_measured_is_said(measured, prepared, again, capsys):
+    options, run, folder = measured
+    table = Faces.load(prepared)
+    empty = table.where(table.splits != "test")
+    (table if again else empty).save(folder / "other.npz")
+    with pytest.raises(SystemExit) as stop:
+        evaluate.main([*options, *run, "--also", str(folder / "other.npz")])
+    told = "two tables hold faces of fer2013" if again else "table 2 has no labelled face in its test split"
+    assert stop.value.code == 1 and told in capsys.readouterr().err
+
+
+def test_the_plot_is_drawn_alike_each_time():
+    head = {"name": "a<b", "temperature": 0.9, "reliability": BINS}
+    text = reliability_svg([head, head])
+    root = ElementTree.fromstring(text)
+    assert text == reliability_svg([head, head]) and len(text) < 40_000 and root.attrib["width"] == "516"
+    columns = [box for box in root.iter("{http://www.w3.org/2000/svg}rect") if "opacity" in box.attrib]
+    assert [(box.attrib["height"], box.attrib["opacity"]) for box in columns[:2]] == [("50.0", "0.35"), ("200.0", "0.9")]
+    assert calibration_of(BINS) == pytest.approx((10 * 0.2 + 30 * 0.05) / 40)
+
+
+def test_weak_classes_and_confusions_are_worded():
+    matrix = np.zeros((7, 7), int)
+    matrix[0, :2], matrix[2, 2], matrix[3, [3, 5]] = (1, 3), 5, (9, 1)
+    text = worded({"confusion": matrix.tolist()})
+    assert text == ("found least: anger 25% of 4, happy 90% of 10; most confused: anger read as disgust (75%), "
+                    "happy read as sad (10%)")  # fmt: skip
+    assert worded({"confusion": np.eye(7, dtype=int).tolist()}).endswith("most confused: none")
+
+
+def test_the_surest_mistake_of_each_kind_is_shown(prepared, tmp_path):
+    faces = Faces.load(prepared).where(np.arange(4))
+    faces = replace(faces, labels=np.array([3, 3, 3, 0], np.int8), groups=np.array(["ink", "ink", "oil", "ink"]))
+    probabilities = np.eye(7)[[5, 5, 5, 0]] * np.array([[0.5], [0.7], [0.6], [0.9]])
+    rows, sheet = contact_sheet(faces, probabilities)
+    assert [(row["group"], row["true"], row["answered"], row["confidence"]) for row in rows] == [
+        ("ink", "happy", "sad", 0.7), ("oil", "happy", "sad", 0.6)
+    ]  # fmt: skip
+    assert sheet == contact_sheet(faces, probabilities)[1] and EMOTIONS[3] == "happy"
+    assert contact_sheet(faces.where([3]), probabilities[[3]]) == ([], b"")
+    (tmp_path / "t-ATTRIBUTION.md").write_text(CREDITS)
+    assert list(credits_of(tmp_path / "t.npz")) == ["ink", "oil"] and credits_of(tmp_path / "other.npz") == {}
+
+
+def test_a_lineage_is_told_to_its_beginning():
+    older = {"name": "b", "version": "1", "licence": "MIT"}
+    assert begun_from({"name": "a", "version": "2", "licence": "BSD", "begun": older}) == "a 2 (BSD), itself begun from b 1 (MIT)."
+    assert begun_from(None) == ""
