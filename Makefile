@@ -43,7 +43,7 @@ RUN ?= runs/vgg16
 PRECISION ?=
 START ?=
 DRAWN ?=
-TABLE ?= data/fer2013.npz
+TABLE ?=
 ALSO ?=
 MODELS ?=
 
@@ -53,21 +53,21 @@ data/fer2013.npz: | .venv-test/.installed
 data/%.npz:
 	@echo '$@ is not there: make it with `python -m scripts.prepare`' >&2; exit 1
 
-train: $(TABLE) .venv-train/.installed ## train base and heads (FACES=, VOTES=: the archives, or TABLE=: a table of your own; CONFIG=, RUN=; START=: a base to go on from; DRAWN=: drawn faces for the heads)
-	$(TRAIN) -m scripts.train base --config $(CONFIG) --run $(RUN) --faces $(TABLE) $(addprefix --precision ,$(PRECISION)) $(addprefix --start ,$(START))
+train: $(or $(TABLE),data/fer2013.npz) .venv-train/.installed ## train base and heads (FACES=, VOTES=: the archives, or TABLE=: a table of your own; CONFIG=, RUN=; START=: a base to go on from; DRAWN=: drawn faces for the heads)
+	$(TRAIN) -m scripts.train base --config $(CONFIG) --run $(RUN) $(addprefix --faces ,$(TABLE)) $(addprefix --precision ,$(PRECISION)) $(addprefix --start ,$(START))
 	$(TRAIN) -m scripts.train heads --run $(RUN) $(addprefix --drawn ,$(DRAWN))
 
-export: $(TABLE) .venv-train/.installed .venv-test/.installed ## put a finished run into models/ (MODELS=: elsewhere) as VERSION=, measure it (ALSO=: on further tables), write card and README
+export: $(or $(TABLE),data/fer2013.npz) .venv-train/.installed .venv-test/.installed ## put a finished run into models/ (MODELS=: elsewhere) as VERSION=, measure it (ALSO=: on further tables), write card and README
 	@test -n "$(VERSION)" || { echo 'Name the new version: make export VERSION=2.0.0' >&2; exit 1; }
 	$(TRAIN) -m scripts.export --run $(RUN) --version $(VERSION) $(addprefix --models ,$(MODELS))
 	$(TEST) -m scripts.evaluate --run $(RUN) $(addprefix --models ,$(MODELS)) $(if $(ALSO),--also $(ALSO))
 	$(TEST) -m scripts.readme
 
-doubts: $(TABLE) .venv-train/.installed ## choose when an answer is unsure: after every export, which leaves that off
-	$(TRAIN) -m scripts.measure_doubts --write --faces $(TABLE) $(if $(MODELS),--models $(MODELS) --out $(MODELS))
+doubts: $(or $(TABLE),data/fer2013.npz) .venv-train/.installed ## choose when an answer is unsure: after every export, which leaves that off
+	$(TRAIN) -m scripts.measure_doubts --write $(addprefix --faces ,$(TABLE)) $(if $(MODELS),--models $(MODELS) --out $(MODELS))
 
-verify-model: $(TABLE) .venv-test/.installed ## measure the published accuracy again from the shipped files (MODELS=: others; ALSO=: on further tables too)
-	$(TEST) -m scripts.evaluate --verify --faces $(TABLE) $(addprefix --models ,$(MODELS)) $(if $(ALSO),--also $(ALSO))
+verify-model: $(or $(TABLE),data/fer2013.npz) .venv-test/.installed ## measure the published accuracy again from the shipped files (MODELS=: others; ALSO=: on further tables too)
+	$(TEST) -m scripts.evaluate --verify $(addprefix --faces ,$(TABLE)) $(addprefix --models ,$(MODELS)) $(if $(ALSO),--also $(ALSO))
 
 experiments: .venv-test/.installed ## collect all runs and exported designs in benchmarks/experiments.md
 	$(TEST) -m scripts.experiments
