@@ -17,7 +17,7 @@ BENCH := .venv-bench/bin/python
 help: ## list these targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
 
-run: .venv/.installed ## install what a server needs and serve on http://127.0.0.1:8080 (PORT=8000, HOST=0.0.0.0)
+run: .venv/.installed ## install what a server needs and serve on http://127.0.0.1:8080 (PORT=8000, HOST=0.0.0.0; MODELS=, EXPRESSION_HEAD=)
 	exec env $(MALLOC) $(SERVE) -m gunicorn --bind $(HOST):$(PORT) --workers 1 --threads 4 --timeout 0 --no-control-socket main:app
 
 # The training code is tested in its own environment; the closing lines are those of the larger part.
@@ -43,26 +43,28 @@ RUN ?= runs/vgg16
 PRECISION ?=
 START ?=
 DRAWN ?=
+TABLE ?= data/fer2013.npz
+ALSO ?=
 MODELS ?=
 
 data/fer2013.npz: | .venv-test/.installed
 	$(TEST) -m scripts.prepare --faces $(FACES) --votes $(VOTES) --out $@
 
-train: data/fer2013.npz .venv-train/.installed ## train base and heads (FACES=, VOTES=: the archives; CONFIG=, RUN=; START=: a base to go on from; DRAWN=: drawn faces for the heads)
-	$(TRAIN) -m scripts.train base --config $(CONFIG) --run $(RUN) $(addprefix --precision ,$(PRECISION)) $(addprefix --start ,$(START))
+train: $(TABLE) .venv-train/.installed ## train base and heads (FACES=, VOTES=: the archives, or TABLE=: a table of your own; CONFIG=, RUN=; START=: a base to go on from; DRAWN=: drawn faces for the heads)
+	$(TRAIN) -m scripts.train base --config $(CONFIG) --run $(RUN) --faces $(TABLE) $(addprefix --precision ,$(PRECISION)) $(addprefix --start ,$(START))
 	$(TRAIN) -m scripts.train heads --run $(RUN) $(addprefix --drawn ,$(DRAWN))
 
-export: data/fer2013.npz .venv-train/.installed .venv-test/.installed ## put a finished run into models/ (MODELS=: elsewhere) as VERSION=, measure it, write card and README
+export: $(TABLE) .venv-train/.installed .venv-test/.installed ## put a finished run into models/ (MODELS=: elsewhere) as VERSION=, measure it (ALSO=: on further tables), write card and README
 	@test -n "$(VERSION)" || { echo 'Name the new version: make export VERSION=2.0.0' >&2; exit 1; }
 	$(TRAIN) -m scripts.export --run $(RUN) --version $(VERSION) $(addprefix --models ,$(MODELS))
-	$(TEST) -m scripts.evaluate --run $(RUN) $(addprefix --models ,$(MODELS))
+	$(TEST) -m scripts.evaluate --run $(RUN) $(addprefix --models ,$(MODELS)) $(if $(ALSO),--also $(ALSO))
 	$(TEST) -m scripts.readme
 
-doubts: data/fer2013.npz .venv-train/.installed ## choose when an answer is unsure: after every export, which leaves that off
-	$(TRAIN) -m scripts.measure_doubts --write
+doubts: $(TABLE) .venv-train/.installed ## choose when an answer is unsure: after every export, which leaves that off
+	$(TRAIN) -m scripts.measure_doubts --write --faces $(TABLE) $(if $(MODELS),--models $(MODELS) --out $(MODELS))
 
-verify-model: data/fer2013.npz .venv-test/.installed ## measure the published accuracy again from the shipped files
-	$(TEST) -m scripts.evaluate --verify
+verify-model: $(TABLE) .venv-test/.installed ## measure the published accuracy again from the shipped files (MODELS=: others; ALSO=: on further tables too)
+	$(TEST) -m scripts.evaluate --verify --faces $(TABLE) $(addprefix --models ,$(MODELS)) $(if $(ALSO),--also $(ALSO))
 
 experiments: .venv-test/.installed ## collect all runs and exported designs in benchmarks/experiments.md
 	$(TEST) -m scripts.experiments

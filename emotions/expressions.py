@@ -1,4 +1,7 @@
-"""Face crops -> bottleneck features (VGG-16) -> a dense head's logits -> calibrated probabilities."""
+"""Face crops -> bottleneck features -> a dense head's logits -> calibrated probabilities.
+
+F, the number of features, is the base's own: 512 for the VGG-16 that ships.
+"""
 
 from __future__ import annotations
 
@@ -54,18 +57,18 @@ class ExpressionModel:
         return {"name": f"{base['name']}/{head['name']}", "version": head["version"]}
 
     def features(self, crops: np.ndarray) -> np.ndarray:
-        """Crops (N, S, S) uint8 grey -> bottleneck features (N, 512) float32."""
+        """Crops (N, S, S) uint8 grey -> bottleneck features (N, F) float32."""
         if crops.ndim != 3 or crops.shape[1:] != (self.size, self.size):
             raise ValueError(f"crops must be (N, {self.size}, {self.size}), not {crops.shape}")
         pixels = crops[..., None].astype(np.float32)
         return self._in_batches(self.artefacts.model(self.base_entry), pixels, self.base_entry["output"])
 
     def logits(self, features: np.ndarray) -> np.ndarray:
-        """Bottleneck features (N, 512) -> the head's logits (N, 7)."""
+        """Bottleneck features (N, F) -> the head's logits (N, 7)."""
         return self._in_batches(self.artefacts.model(self.head_entry), features, self.head_entry["output"])
 
     def calibrated(self, features: np.ndarray) -> np.ndarray:
-        """Bottleneck features (N, 512) -> calibrated probabilities (N, 7) float32; rows sum to 1."""
+        """Bottleneck features (N, F) -> calibrated probabilities (N, 7) float32; rows sum to 1."""
         return softmax(self.logits(features), self.head_entry["temperature"])
 
     def probabilities(self, crops: np.ndarray) -> np.ndarray:
@@ -73,7 +76,7 @@ class ExpressionModel:
         return self.calibrated(self.features(crops))
 
     def drawn(self, features: np.ndarray) -> np.ndarray | None:
-        """Bottleneck features (N, 512) -> probabilities (N,) that the faces are drawn; None if the models have no such head."""
+        """Bottleneck features (N, F) -> probabilities (N,) that the faces are drawn; None if the models have no such head."""
         entry = self.drawn_entry
         if entry is None:
             return None

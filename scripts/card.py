@@ -4,52 +4,32 @@ from __future__ import annotations
 
 import json
 import subprocess
+import textwrap
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from emotions.artefacts import Artefacts
-from emotions.labels import EMOTIONS
 
-TRUTHS = {
-    "fer2013_test": "FER2013 test, original labels",
-    "fer2013_test_unseen": "the same without faces repeated from an earlier split",
-    "ferplus_test": "FER+ test, rows where one emotion has more than half of all votes",
+from .card_failures import served, worded
+from .card_figures import accuracy_table, by_group, confusion_table, quantisation_table, reliability, set_title, support_table
+from .card_recipe import NETWORKS, begun_from, recipe
+from .sources import source_of
+
+__all__ = ["commit", "confusion_table", "write_card"]
+
+WIDTH = 128
+INTRODUCTION = """Seven probabilities (anger, disgust, fear, happy, neutral, sad, surprise) for a grey {size} px crop of a
+face. Written by `scripts.evaluate` from the exported files; every figure is single view, through the library's code."""
+LIMITS = """An expression is not a feeling: a shown expression is not a felt emotion. {labels} No groups of people were
+compared: it may read some much less well. {drawn} Do not decide anything about a person by it: not whom to hire, grade,
+insure, admit, suspect or diagnose. The EU's AI Act (Article 5(1)(f)) forbids inferring emotions at work and in education save
+for medical or safety reasons."""
+LABELS = {
+    True: "The labels are what a few raters saw in pictures from web searches.",
+    False: "The labels are what those who made the data saw in the pictures.",
 }
-NETWORKS = {
-    "vgg16": "VGG-16 with batch norm, cut before its top and trained on faces, batch norm folded",
-    "vgg19": "VGG-19 with batch norm, cut before its top and trained on faces, batch norm folded",
-    "fer_cnn": "four convolutions and two dense layers trained on faces, batch norm folded",
-    "vgg16_imagenet": "VGG-16 as published for ImageNet, cut before its top and not trained on faces",
-    "residual": "a residual network of this project's own trained on faces, batch norm folded",
-    "resnet50": "ResNet-50, its stem at stride 1 for small grey pictures, trained on faces, batch norm folded",
-}
-"""What a card says of each design in scripts/designs.py."""
-HEADER = """# Model card: {name} {version}
-
-Seven probabilities (anger, disgust, fear, happy, neutral, sad, surprise) for a grey {size} px crop of a face. Written by
-`python -m scripts.evaluate` from the exported files; every figure is single view, through the library's code.
-
-- **Network**: {network}; {base_parameters:,} weights, stored as int8 with a scale a channel
-  ({base_bytes:,} bytes); it gives {features:,} bottleneck features, which dense heads read.
-- **Data**: FER2013 (28,558 faces to train on; 177 that FER+ marks as no face are left out of all splits) and the FER+ votes.{drawn_data}
-- **Licence**: {licence}.
-- **Chosen on** validation (PublicTest, 3,579 faces): mixture, head design, temperature. Test (PrivateTest) was only reported.
-- **Source**: commit {commit}.
-
-## What it is not for
-
-A shown expression is not a felt emotion. The labels are what a few raters saw in pictures from web searches. No groups of
-people were compared: it may read some much less well. {drawn_limit} Do not decide anything about a person by it. The EU's AI Act (Article 5(1)(f)) forbids inferring emotions at work and in education save for medical or safety reasons.
-"""
-
-DRAWN = {
-    False: ("", "No drawn faces were learnt from or measured."),
-    True: (
-        "\n  Heads learnt faces drawn from DiceBear's styles too (NOTICE.md names the artists).",
-        "Drawn faces in styles that no head learnt: balanced recall on validation, mean over families, {recalls}.",
-    ),
-}
-"""Whether heads learnt drawn faces -> what the card adds to its data and to its limits."""
+"""Whether FER2013 was learnt from -> what the labels are."""
 
 
 def write_card(folder: Path, config: dict[str, Any]) -> Path:
@@ -57,64 +37,147 @@ def write_card(folder: Path, config: dict[str, Any]) -> Path:
     artefacts = Artefacts(folder)
     base = artefacts.entry("expression-base", config["name"])
     heads = [entry for entry in artefacts.entries("expression-head") if entry["base"] == base["name"]]
-    drawn_data, drawn_limit = DRAWN[any("drawn" in entry.get("chosen", {}) for entry in heads)]
-    drawn_limit = drawn_limit.format(recalls=", ".join(
-        f"{entry['name']} {entry['chosen']['drawn']:.0%}" for entry in heads if "drawn" in entry.get("chosen", {})
-    ))  # fmt: skip
-    parts = [HEADER.format(
-        drawn_data=drawn_data, drawn_limit=drawn_limit,
-        name=base["name"], version=base["version"], size=base["input"]["size"], commit=commit(), licence=base["licence"],
-        network=NETWORKS[config.get("design", config["name"])], features=base["output"],
-        base_parameters=base["parameters"], base_bytes=base["bytes"],
-    )]  # fmt: skip
-    parts.append(_figures(heads))
-    for entry in heads:
-        title = f"## Head `{entry['name']}`: FER2013 test, rows true, columns answered"
-        parts.append(f"{title}\n\n{confusion_table(entry['evaluation']['fer2013_test'])}\n")
-    parts.append(_reliability(heads[0]))
-    parts.append("## Configuration\n\n```json\n" + json.dumps(config, indent=1) + "\n```\n")
+    parts = [
+        f"# Model card: {base['name']} {base['version']}", filled(INTRODUCTION.format(size=base["input"]["size"])),
+        "\n".join(facts(base, heads, config)),
+        "## What it is not for", filled(LIMITS.format(labels=LABELS[_learnt(base, "fer2013")], drawn=_drawn(base, heads))),
+        "## Data and licences", *data_section(base), "## Accuracy", accuracy_table(heads), *notes(heads), *by_group(heads),
+        "## Faces of each emotion", support_table(heads), "## What int8 changed, on validation", quantisation_table(heads),
+        "## Emotion by emotion", *matrices(heads), "## Known failures", *failures(base, heads),
+        "## How far to trust its confidence", *reliability(base, heads),
+        "## Configuration", "```json\n" + json.dumps(config, indent=1) + "\n```",
+    ]  # fmt: skip
     path = folder / base["card"]
-    path.write_text("\n".join(parts))
+    path.write_text("\n\n".join(part for part in parts if part) + "\n", encoding="utf-8")
     return path
 
 
-def _figures(heads: list[dict[str, Any]]) -> str:
-    lines = [
-        "## Accuracy\n\n| head | measured on | faces | accuracy | 95 % interval | macro-F1 | calibration error |",
-        "| --- | --- | ---: | ---: | --- | ---: | ---: |",
-    ]
+def filled(text: str, indent: str = "") -> str:
+    """`text` in lines of at most WIDTH characters, those after the first indented."""
+    options = {"break_long_words": False, "break_on_hyphens": False}
+    return textwrap.fill(" ".join(text.split()), WIDTH, subsequent_indent=indent, **options)
+
+
+def facts(base: dict[str, Any], heads: list[dict[str, Any]], config: dict[str, Any]) -> Iterator[str]:
+    """The list at the top: network, recipe, what it was begun from, licence, what validation chose, commits."""
+    validation = sum(row["validation"] for row in base.get("data", ()) if row["source"] in _sources(base) - {"dicebear"})
+    chosen = "; ".join(
+        f"`{entry['name']}` {entry['chosen']['design']}"
+        + (f", {entry['chosen']['share']:.0%} of the label" if entry["truth"] == "mixed" else "")
+        + (f", drawn faces at weight {entry['chosen']['drawn_weight']:g}" if entry["chosen"].get("drawn_weight") else "")
+        for entry in heads
+    )
+    trained = f"trained at commit {config['commit']}, " if config.get("commit") else ""
+    listed = {
+        "Network": f"{NETWORKS[config.get('design', config['name'])]}; {base['parameters']:,} weights, stored as int8 with a "
+                   f"scale a channel ({base['bytes']:,} bytes); it gives {base['output']:,} bottleneck features, which dense "
+                   "heads read.",
+        "Recipe": recipe(config),
+        "Begun from": begun_from(base.get("begun")),
+        "Heads": f"{chosen}.",
+        "Licence": f"{base['licence']}.",
+        "Chosen on": f"validation{f' ({validation:,} faces)' if validation else ''}: head design, mixture, weight of drawn "
+                     "faces, temperature. Test was only reported.",
+        "Source": f"{trained}measured at commit {commit()}.",
+    }  # fmt: skip
+    for name, text in listed.items():
+        if text:
+            yield filled(f"- **{name}**: {text}", "  ")
+
+
+def data_section(base: dict[str, Any]) -> Iterator[str]:
+    """A table of all data sets that were learnt from or measured, with their licences."""
+    if "data" not in base:  # exported before it was kept
+        return
+    lines = ["| data set | licence | train | validation | test | learnt by |", "| --- | --- | ---: | ---: | ---: | --- |"]
+    for row in [*base["data"], *base.get("measured", ())]:
+        counts = " | ".join(f"{row[split]:,}" for split in ("train", "validation", "test"))
+        lines.append(f"| {row['title']} | {row['licence']} | {counts} | {row['learnt_by'] or 'nothing, only measured'} |")
+    yield "\n".join(lines)
+    for row in base["data"]:
+        left_out = source_of(row["source"]).published - row["train"] - row["validation"] - row["test"]
+        if left_out > 0:
+            yield f"Of {row['title']}'s published faces {left_out:,} are in no split here, such as those that show no face."
+    if _learnt(base, "dicebear"):
+        yield "`NOTICE.md` names the artists of the drawings that were learnt from."
+
+
+def notes(heads: list[dict[str, Any]]) -> Iterator[str]:
+    """What is to be known to read the figures."""
+    text = "Intervals: bootstrap, 2,000 draws. Macro-F1: over the classes that occur or are answered. Calibration error: 15 "
+    text += "equal-width bins of the top probability. "
+    if any("ferplus_test" in entry["evaluation"] and "fer2013_test" in entry["evaluation"] for entry in heads):
+        text += "One human rater against ten agrees in 74.2 % of FER2013's test faces (FER+ votes)."
+    yield filled(text)
+
+
+def matrices(heads: list[dict[str, Any]]) -> Iterator[str]:
+    """Confusion tables: every head by the truth that it learnt, the served one on all sets."""
     for entry in heads:
-        for name, meaning in TRUTHS.items():
-            row = entry["evaluation"][name]
-            low, high = row["interval"]
-            lines.append(f"| {entry['name']} | {meaning} | {row['count']:,} | {row['accuracy']:.2%} | "
-                         f"{low:.2%} to {high:.2%} | {row['macro_f1']:.3f} | {row['ece']:.3f} |")  # fmt: skip
-    lines.append("\nOne human rater against ten agrees in 74.2 % of the test faces (FER+ votes). Calibration error: 15 equal-width bins"
-                 " of the top probability. Intervals: bootstrap, 2,000 draws.\n\n"
-                 "| head | answers changed by int8 | accuracy on validation, float32 | int8 |\n| --- | ---: | ---: | ---: |")  # fmt: skip
+        for name in _shown(entry, heads):
+            yield f"### `{entry['name']}`, {set_title(name)}: rows true, columns answered"
+            yield confusion_table(entry["evaluation"][name])
+
+
+def failures(base: dict[str, Any], heads: list[dict[str, Any]]) -> Iterator[str]:
+    """In words from the figures, the samples, and the contact sheet with the artists' credits."""
+    lines = []
     for entry in heads:
-        row = entry["quantisation"]
-        lines.append(f"| {entry['name']} | {1 - row['same_answers']:.2%} | {row['float32']:.2%} | {row['int8']:.2%} |")
-    return "\n".join(lines) + "\n"
+        for name in _shown(entry, heads):
+            lines.append(filled(f"- `{entry['name']}`, {set_title(name)}: {worded(entry['evaluation'][name])}.", "  "))
+    yield "\n".join(lines)
+    known = base.get("failures", {})
+    if samples := known.get("samples"):
+        yield filled(_samples(samples, known["head"]))
+    if drawn := known.get("drawn"):
+        told = "; ".join(f"{row['group']} {row['true']} as {row['answered']}" for row in drawn["faces"])
+        yield filled(f"Drawn test faces that `{known['head']}` reads wrong, the most confident answer to each family and "
+                     "expression (faces of FER2013 are not openly licensed and are not shown):")  # fmt: skip
+        yield f"![Drawn faces read wrong: {told}]({drawn['file']})"
+        yield "Cut out, made grey and roughened for the test. The drawings are of these styles:"
+        yield "\n".join(f"- {line}" for line in drawn["credits"])
 
 
-def confusion_table(figures: dict[str, Any]) -> str:
-    """Markdown of an evaluation's confusion matrix with the F1 of each emotion."""
-    lines = ["| | " + " | ".join(EMOTIONS) + " | F1 |", "| --- |" + " ---: |" * (len(EMOTIONS) + 1)]
-    for name, counts, f1 in zip(EMOTIONS, figures["confusion"], figures["f1"], strict=True):
-        lines.append(f"| **{name}** | " + " | ".join(map(str, counts)) + f" | {f1:.2f} |")
-    return "\n".join(lines)
+def _shown(entry: dict[str, Any], heads: list[dict[str, Any]]) -> list[str]:
+    """The sets on which a head's mistakes are told: all for the served one, else that of the truth it learnt."""
+    names = [name for name in entry["evaluation"] if not name.endswith("_unseen")]
+    own = [name for name in names if name == f"{entry['truth']}_test"] or names[:1]
+    return names if entry is served(heads) else own
 
 
-def _reliability(entry: dict[str, Any]) -> str:
-    lines = [f"## How far to trust its confidence (head `{entry['name']}`, validation, temperature {entry['temperature']})\n"]
-    lines += ["| confidence | answers | mean confidence | right |", "| --- | ---: | ---: | ---: |"]
-    for row in entry["reliability"]:
-        lines.append(f"| {row['low']:.0%} to {row['high']:.0%} | {row['count']} | {row['confidence']:.1%} | {row['accuracy']:.1%} |")
-    return "\n".join(lines) + "\n"
+def _samples(samples: list[dict[str, Any]], head: str) -> str:
+    found, faces = sum(row["found"] for row in samples), sum(row["of"] for row in samples)
+    wrong = [
+        f"`{row['file']}`, {one['true']} read as {one['answered']} ({one['confidence']:.0%})"
+        for row in samples for one in row["wrong"]
+    ]  # fmt: skip
+    missed = [f"`{row['file']}`, {row['found']} of {row['of']}" for row in samples if row["found"] != row["of"]]
+    told = "; ".join([f"{found} of {faces} faces are found", *missed])
+    text = f"In the sample pictures of the pages (static/samples) {told}. "
+    text += f"Of the {sum(row['labelled'] for row in samples)} with one clear expression `{head}` reads "
+    return text + (f"{len(wrong)} wrong: {'; '.join(wrong)}." if wrong else "none wrong.")
+
+
+def _drawn(base: dict[str, Any], heads: list[dict[str, Any]]) -> str:
+    recalls = ", ".join(f"`{entry['name']}` {entry['chosen']['drawn']:.0%}" for entry in heads if "drawn" in entry["chosen"])
+    if not recalls:
+        return "It learnt no drawn faces." if not _learnt(base, "dicebear") else ""
+    return f"Drawn faces in styles that nothing learnt: balanced recall on validation, mean over families, {recalls}."
+
+
+def _sources(base: dict[str, Any]) -> set[str]:
+    return {row["source"] for row in base.get("data", ())} - {"ferplus"}
+
+
+def _learnt(base: dict[str, Any], source: str) -> bool:
+    return source in _sources(base)
 
 
 def commit() -> str:
     """The short name of the commit that is checked out, or "unknown"."""
-    answer = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, cwd=Path(__file__).parent)
+    try:
+        command = ["git", "rev-parse", "--short", "HEAD"]
+        answer = subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).parent)
+    except OSError:
+        return "unknown"
     return answer.stdout.strip() or "unknown"

@@ -35,7 +35,8 @@ class Faces:
     pixels: (N, S, S) uint8 grey. labels: (N,) int8, -1 where unknown. votes: (N, 7) float32, raters who chose each
     emotion (zeros where nobody was asked). raters: (N,) float32, all raters asked. splits, names: (N,) str.
     sources: (N,) str, the data set a face comes from. groups: (N,) str, what no two splits may share: the person, the
-    character, the family of drawing styles; empty where the owner names none.
+    character, the family of drawing styles; empty where the owner names none. licences: (N,) str, the terms that were stated
+    with the data; empty where they are those of scripts/sources.py, or where nobody stated any.
     """
 
     pixels: np.ndarray
@@ -46,6 +47,11 @@ class Faces:
     names: np.ndarray
     sources: np.ndarray
     groups: np.ndarray
+    licences: np.ndarray = None  # what tables of before it was kept, and most readers, leave out
+
+    def __post_init__(self) -> None:
+        if self.licences is None:
+            object.__setattr__(self, "licences", np.full(len(self.pixels), ""))
 
     def __len__(self) -> int:
         return len(self.pixels)
@@ -81,7 +87,8 @@ class Faces:
             raise DatasetError(f"{path} is not there: {again}")
         try:
             with open(path, "rb") as stream, np.load(stream, allow_pickle=False) as stored:
-                return cls(**{field: stored[field] for field in cls.__dataclass_fields__})
+                fields = [field for field in cls.__dataclass_fields__ if field != "licences" or field in stored]
+                return cls(**{field: stored[field] for field in fields})
         except (AttributeError, EOFError, KeyError, OSError, TypeError, ValueError, zipfile.BadZipFile) as error:
             raise DatasetError(f"{path} is damaged or of another version ({error}): {again}") from None
 

@@ -2,7 +2,8 @@
 
     python -m scripts.distil --config scripts/configs/distil.toml --run runs/distil
 
-Stopped and started again, it skips whatever is finished.
+Stopped and started again, it skips whatever is finished. A rehearsal (--limit) has a folder of its own in the run's, so that
+nothing of it is taken for finished.
 
 The folder of the run gets a folder for each teacher and fold, their mean answers (soft.npz) and the student (student/, which
 `scripts.train heads --run` and `scripts.export --run` take as any other run). Any Keras backend; a GPU is meant.
@@ -19,17 +20,20 @@ from typing import Any
 import keras
 import numpy as np
 
-from .datasets import DatasetError
+from .datasets import DatasetError, Faces
 from .designs import DesignError
 from .recipe import training_model
 from .teaching import fold_of, learned_faces, mean_answers, save_answers, soft_answers
 from .train import train_base
+from .truths import answers_of, truths_of
 
 
 def teach(plan: dict[str, Any], recipes: Path, run: Path, precision: str | None, limit: int | None) -> None:
     """Everything that `plan` (the configuration) asks for and `run` does not have yet. `recipes`: folder of its recipes."""
-    changes = {"precision": precision, "start": None}
     tables = {name: plan[name] for name in ("faces", "drawn") if name in plan}
+    truths = list(truths_of(Faces.load(plan["faces"])))
+    changes = {"precision": precision, "start": None, "truths": truths}
+    run = run / f"rehearsal-{limit}" if limit else run
     answers = []
     for teacher in plan["teachers"]:
         answers.append([])
@@ -59,7 +63,8 @@ def _teacher(config: dict[str, Any], folder: Path, shift: int, limit: int | None
     train = learned_faces({name: config["data"].get(name) for name in ("faces", "drawn")})
     faces = train.where(fold_of(train, folds) == fold)
     answers = soft_answers(model, faces, shift)
-    right = (answers["fer2013"].argmax(axis=1) == faces.labels).mean()
+    truth, counts = answers_of(config["truths"][0], faces)
+    right = (answers[config["truths"][0]].argmax(axis=1) == truth)[counts].mean()
     print(f"{folder.name}: {right:.4f} of the {len(faces)} faces that it never saw, ten views", flush=True)
     save_answers(folder / "soft.npz", faces, answers)
     keras.utils.clear_session()

@@ -9,8 +9,7 @@ the library's own code. A file that is there already is never overwritten: a new
 Only the default design lies in models/. Any other folder gets the detectors too, so that it can be served as it is; it may hold
 several designs, whose heads are called `<base>-<truth>` (`resnet50-mixed`), the default's `<truth>` alone. To serve one:
 
-    EXPRESSION_HEAD=resnet50-mixed python -c "from emotions import Artefacts; from web import create_app;
-    create_app(artefacts=Artefacts('build/models')).run(port=8080)"
+    make run MODELS=build/models EXPRESSION_HEAD=resnet50-mixed
 """
 
 from __future__ import annotations
@@ -19,6 +18,7 @@ import argparse
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -29,25 +29,29 @@ from emotions.expressions import ExpressionModel, softmax
 from .convert import to_litert
 from .datasets import DatasetError, Faces
 from .designs import DesignError, design_of
-from .heads import HEADS, fit_temperature
+from .heads import fit_temperature
 from .manifest import drop_entry, put_entry
 from .metrics import reliability
 from .networks import folded
+from .runs import learnt, lineage
+from .sources import licence_of
+from .truths import MIXED, answers_of
 
 SHIPPED = "vgg16"
 """The base in models/: its heads bear their truth's name alone."""
 NOTICES = ("LICENSE-APACHE-2.0", "NOTICE.md")
 """What goes with the detectors wherever they are copied."""
-LICENCE = "trained on FER2013 (released for research in the Kaggle challenge of 2013) and FER+ (MIT): research use"
 WEIGHTS_LICENCES = {"vgg16_imagenet": "VGG-16's weights by Oxford's Visual Geometry Group (CC BY 4.0), as Keras has them"}
 """Design -> the licence of weights that others trained."""
 
 
-def truth_of(head: str, faces: Faces) -> tuple[np.ndarray, np.ndarray]:
-    """(class ids, mask of rows that count) that a head is calibrated against: the label it was taught."""
-    if head == "ferplus":
-        return faces.majority()
-    return faces.labels, np.ones(len(faces), bool)
+def licence(config: dict[str, Any], data: list[dict[str, Any]], begun: dict[str, Any] | None) -> str:
+    """The terms of all that a run's models come from: weights of others, the data, the base that it went on from."""
+    parts = [WEIGHTS_LICENCES.get(design_of(config), ""), licence_of(data)]
+    photographed = [row for row in data if row["source"] != "dicebear"]
+    if begun and begun["licence"] not in (licence_of(data), licence_of(photographed)):  # else it learnt nothing more
+        parts.append(f"begun from {begun['name']} {begun.get('version', '')}: {begun['licence']}")
+    return "; ".join(filter(None, parts))
 
 
 def quantisation_loss(exact: np.ndarray, logits: np.ndarray, truth: np.ndarray, counts: np.ndarray) -> dict[str, float]:
@@ -60,29 +64,38 @@ def quantisation_loss(exact: np.ndarray, logits: np.ndarray, truth: np.ndarray, 
 def export(run: Path, version: str, folder: Path) -> None:
     """Write base and heads of `run` into `folder` as `version`; files of the versions that they replace go.
 
-    Raises DesignError where a design that does not ship would go into models/, ValueError where a published file would change.
+    Raises DesignError where a design that does not ship would go into models/, or a run without the head that answers by
+    default; ValueError where a published file would change.
     """
-    config = json.loads((run / "config.json").read_text())
+    config, tried = json.loads((run / "config.json").read_text()), json.loads((run / "heads.json").read_text())
     if folder.resolve() == BUNDLED and config["name"] != SHIPPED:
         raise DesignError(f"only {SHIPPED} ships in {BUNDLED.name}/: name another folder with --models")
+    if folder.resolve() == BUNDLED and MIXED not in tried:
+        raise DesignError(f"{BUNDLED.name}/ ships the head `{MIXED}`, which needs votes: name another folder with --models")
+    heads = [name for name in tried if name != "drawn"]
+    drawn_learnt = "drawn" in tried and any(tried[name]["chosen"]["drawn_weight"] for name in heads)
+    data = learnt(config, drawn_learnt or (run / "head-drawn.keras").is_file())
+    begun = config.get("begun") or lineage(config.get("start"))
     faces = Faces.load(config["data"]["faces"]).split("validation")
     base_name, size = config["name"], config["size"]
     before = _files(folder)
     base = folded(keras.saving.load_model(run / "base.keras", compile=False), size)
-    licence = "; ".join(filter(None, (WEIGHTS_LICENCES.get(design_of(config)), LICENCE)))
-    common = {"version": version, "licence": licence, "card": f"{base_name}-{version}.md"}
+    common = {"version": version, "licence": licence(config, data, begun), "card": f"{base_name}-{version}.md"}
     put_entry(folder, {
         **common, "name": base_name, "role": "expression-base", "file": f"{base_name}-{version}.tflite",
-        "design": design_of(config), "run": run.resolve().name,
+        "design": design_of(config), "run": run.resolve().name, "data": data, **({"begun": begun} if begun else {}),
         "input": {"size": size, "channels": 1}, "output": base.output_shape[1], "parameters": base.count_params(),
     }, to_litert(base))  # fmt: skip
     _put_detectors(folder)
     floats = base.predict(faces.pixels[..., None], batch_size=128, verbose=0)
-    features, tried = None, json.loads((run / "heads.json").read_text())
-    for name in HEADS:
+    features, called = None, {name: name if base_name == SHIPPED else f"{base_name}-{name}" for name in heads}
+    for entry in Artefacts(folder).entries("expression-head"):
+        if entry["base"] == base_name and entry["name"] not in called.values():
+            drop_entry(folder, entry["name"])  # of other truths: it would read this base's features as the former's
+    for name in heads:
         head = keras.saving.load_model(run / f"head-{name}.keras", compile=False)
         entry = {
-            **common, "name": name if base_name == SHIPPED else f"{base_name}-{name}", "role": "expression-head",
+            **common, "name": called[name], "role": "expression-head",
             "file": f"{base_name}-{name}-{version}.tflite", "base": base_name, "truth": name,
             "input": {"size": head.input_shape[1], "channels": 1}, "output": head.output_shape[1],
             "parameters": head.count_params(), "temperature": 1.0, "thresholds": {},
@@ -93,7 +106,7 @@ def export(run: Path, version: str, folder: Path) -> None:
         features = model.features(faces.pixels) if features is None else features
         logits = model.logits(features)
         exact = head.predict(floats, batch_size=1024, verbose=0)
-        truth, counts = truth_of(name, faces)
+        truth, counts = answers_of(name, faces)
         entry["temperature"] = round(fit_temperature(logits[counts], truth[counts]), 4)
         entry["reliability"] = reliability(softmax(logits[counts], entry["temperature"]), truth[counts])
         entry["quantisation"] = quantisation_loss(exact, logits, truth, counts)
@@ -125,10 +138,12 @@ def _put_detectors(folder: Path) -> None:
 
 
 def _files(folder: Path) -> set[str]:
-    """Names of the files, cards included, that the manifest knows."""
+    """Names of the files that the manifest knows, cards and their pictures included."""
     if not (folder / "manifest.json").is_file():
         return set()
-    return {entry[key] for entry in Artefacts(folder).entries() for key in ("file", "card") if entry.get(key)}
+    entries = Artefacts(folder).entries()
+    pictures = {name for entry in entries for name in entry.get("pictures", ())}
+    return {entry[key] for entry in entries for key in ("file", "card") if entry.get(key)} | pictures
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -1,4 +1,7 @@
-"""Bottleneck features of tables of faces, computed once: what dense heads are trained on."""
+"""Bottleneck features of tables of faces, computed once: what dense heads are trained on.
+
+F, the number of features, is the base's own.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,7 @@ from .datasets import Faces
 
 @dataclass(frozen=True)
 class Sample:
-    """Faces as a head sees them: `plain` and `mirrored` features (N, 512) float32, and their table."""
+    """Faces as a head sees them: `plain` and `mirrored` features (N, F) float32, and their table."""
 
     plain: np.ndarray
     mirrored: np.ndarray
@@ -31,12 +34,12 @@ class Sample:
 
     @property
     def both(self) -> np.ndarray:
-        """(2N, 512): all faces, then all mirrored."""
+        """(2N, F): all faces, then all mirrored."""
         return np.concatenate([self.plain, self.mirrored])
 
 
 def bottleneck(base: keras.Model) -> Callable[[np.ndarray], np.ndarray]:
-    """The function (N, S, S) uint8 -> (N, 512) float32 that heads are trained on.
+    """The function (N, S, S) uint8 -> (N, F) float32 that heads are trained on.
 
     With TensorFlow it is the int8 file that will be served, four times as fast on a CPU as float32; else `base` itself.
     """
@@ -53,7 +56,7 @@ def bottleneck(base: keras.Model) -> Callable[[np.ndarray], np.ndarray]:
 
 
 def cache_features(base: keras.Model, faces: Faces, path: Path) -> dict[str, np.ndarray]:
-    """Features of all faces as they are and mirrored, {"plain", "mirrored"}: (N, 512) float32.
+    """Features of all faces as they are and mirrored, {"plain", "mirrored"}: (N, F) float32.
 
     Read from `path` if that was written for these very faces and this base's weights.
     """

@@ -1,4 +1,4 @@
-"""The dense heads that are trained in minutes on bottleneck features: for three truths, and for what is drawn."""
+"""The dense heads that are trained in minutes on bottleneck features: for each truth, their mixture, and for what is drawn."""
 
 from __future__ import annotations
 
@@ -9,23 +9,21 @@ import keras
 import numpy as np
 
 from emotions.expressions import softmax
-from emotions.labels import EMOTIONS
 
 from .datasets import Faces
 from .features import Sample, cache_features
-from .metrics import balanced_recall, cross_entropy
+from .metrics import cross_entropy, family_recall
 from .networks import dense_head, folded
+from .truths import MIXED, VOTES, answers_of, hard_targets, heads_for, mixed_targets, targets_of, truths_of
 
-HEADS = ("fer2013", "ferplus", "mixed")
-"""Truths: the original labels; the FER+ raters' votes; a mixture of both."""
 DESIGNS = ("original", "linear")
 """networks.dense_head's `hidden` was tried with 1.0.0's base and chosen for no head."""
 MIXTURES = (0.3, 0.5, 0.7, 0.85)
-"""Shares of the original label in the target of `mixed`; the validation faces choose among them."""
-LEAST = {"fer2013": 0.70, "ferplus": 0.78}
-"""Accuracies that `mixed` is to reach on both truths at once: it is chosen by what it lacks of them in all, or where it lacks
-nothing by its smaller margin, so that neither truth is sold for the other (their mean always favours the votes, on which more
-points are to be had)."""
+"""Shares of the label in the target of `mixed`; the validation faces choose among them."""
+LEAST = 0.70, 0.78
+"""Accuracies that `mixed` is to reach on FER2013's labels and on the votes at once: it is chosen by what it lacks of them in
+all, or where it lacks nothing by its smaller margin, so that neither truth is sold for the other (their mean always favours the
+votes, on which more points are to be had)."""
 DRAWN_WEIGHTS = (0.3, 1.0)
 """Weights of a drawn face against a human one that are tried where drawn faces are given, besides learning without them."""
 BATCH = 1024
@@ -35,20 +33,6 @@ MOST_WRONG = 0.05
 """What the head that tells drawn faces may get wrong of either kind on validation: worse ones are reported and not kept."""
 MOST_LOSS = 0.002
 """What a head may lose on human validation faces to read drawn ones better."""
-
-
-def hard_targets(faces: Faces, smoothing: float = 0.0) -> np.ndarray:
-    """(N, 7) float32: one at the original label, smoothed."""
-    count = len(EMOTIONS)
-    return np.eye(count, dtype=np.float32)[faces.labels] * (1 - smoothing) + np.float32(smoothing / count)
-
-
-def vote_targets(faces: Faces) -> np.ndarray:
-    """(N, 7) float32: votes for the seven as a share of all raters asked.
-
-    A face that half of the raters called unknown thus counts half, and one that nobody was asked about not at all.
-    """
-    return (faces.votes / np.maximum(faces.raters, 1)[:, None]).astype(np.float32)
 
 
 def fit_temperature(logits: np.ndarray, truth: np.ndarray) -> float:
@@ -64,22 +48,26 @@ def class_weights(labels: np.ndarray) -> np.ndarray:
 
 
 def train_heads(run: Path, faces: Faces, smoothing: float, seed: int, drawn: Faces | None = None) -> dict[str, dict]:
-    """Train heads for every truth on run/base.keras; keep the best on validation as run/head-<truth>.keras.
+    """Train heads for every truth that `faces` teach on run/base.keras; keep the best on validation as run/head-<truth>.keras.
 
     Gives, and writes to run/heads.json, what was tried and chosen. With a table of `drawn` faces the best design and mixture of
     each truth, and the design with hidden layers, learn them too; of all heads that lose at most MOST_LOSS on human validation
     faces the one that reads drawn validation faces best is kept. They also make run/head-drawn.keras (one logit: is it drawn?),
-    unless that is wrong too often.
+    unless that is wrong too often. Heads that an earlier call left for other truths go. Raises DatasetError where a split has
+    no truth.
     """
+    truths = truths_of(faces)
     base = keras.saving.load_model(run / "base.keras", compile=False)
     base = folded(base, faces.pixels.shape[1])  # the function that is served, in float32 whatever it was trained in
     human = Sample(**cache_features(base, faces, run / "features.npz"), faces=faces)
     sketches = None
     if drawn is not None:
         sketches = Sample(**cache_features(base, drawn, run / "features-drawn.npz"), faces=drawn)
+    for old in run.glob("head-*.keras"):
+        old.unlink()
     report: dict[str, dict] = {}
-    for name in HEADS:
-        report[name], head = _best_head(name, human, sketches, smoothing, seed)
+    for name in heads_for(truths):
+        report[name], head = _best_head(name, truths, human, sketches, smoothing, seed)
         head.save(run / f"head-{name}.keras")
     if sketches is not None:
         report["drawn"], head = drawn_head(human, sketches, seed)
@@ -89,7 +77,7 @@ def train_heads(run: Path, faces: Faces, smoothing: float, seed: int, drawn: Fac
 
 
 def _best_head(
-    name: str, human: Sample, sketches: Sample | None, smoothing: float, seed: int
+    name: str, truths: tuple[str, ...], human: Sample, sketches: Sample | None, smoothing: float, seed: int
 ) -> tuple[dict[str, object], keras.Model]:
     """What was tried and chosen for one truth, and the chosen head."""
     rows: list[dict] = []
@@ -97,7 +85,8 @@ def _best_head(
 
     def attempt(design: str, share: float, weight: float) -> None:
         learned = human.split("train")
-        target = _targets(name, learned.faces, share, smoothing)
+        faces = learned.faces
+        target = mixed_targets(faces, share, smoothing) if name == MIXED else targets_of(name, faces, smoothing)
         inputs, targets, weights = learned.both, np.concatenate([target, target]), np.ones(2 * len(target), np.float32)
         if weight:
             extra = sketches.split("train")
@@ -108,29 +97,30 @@ def _best_head(
         keras.utils.set_random_seed(seed)
         head = dense_head(design, features=inputs.shape[1])
         fit(head, inputs, targets, weights)
-        row = {"design": design, "share": share, "drawn_weight": weight, **_scores(head, human.split("validation"))}
+        scores = _scores(head, human.split("validation"), truths)
+        row = {"design": design, "share": share, "drawn_weight": weight, **scores}
         if sketches is not None:
             held = sketches.split("validation")
-            row["drawn"] = round(family_recall(held.faces, _guess(head, held)), 4)
+            row["drawn"] = round(family_recall(held.faces.labels, _guess(head, held), held.faces.groups), 4)
         rows.append(row)
         heads.append(head)
         print(name, row, flush=True)
 
-    for share in {"fer2013": (1.0,), "ferplus": (0.0,), "mixed": MIXTURES}[name]:
+    for share in {MIXED: MIXTURES, VOTES: (0.0,)}.get(name, (1.0,)):
         for design in DESIGNS:
             attempt(design, share, 0.0)
     if sketches is not None:
-        best = max(rows, key=lambda row: _figure(name, row))
+        best = max(rows, key=lambda row: _figure(name, truths, row))
         for design in dict.fromkeys([best["design"], DESIGNS[0]]):
             for weight in DRAWN_WEIGHTS:
                 attempt(design, best["share"], weight)
-    chosen = choose(name, rows)
+    chosen = choose(name, truths, rows)
     return {"chosen": rows[chosen], "tried": rows}, heads[chosen]
 
 
-def choose(name: str, rows: list[dict]) -> int:
-    """Which of the heads tried for a truth is kept; rows hold `fer2013`, `ferplus` and, with drawn faces, `drawn`."""
-    figures = np.array([_figure(name, row) for row in rows])
+def choose(name: str, truths: tuple[str, ...], rows: list[dict]) -> int:
+    """Which of the heads tried for a truth is kept; rows hold accuracies on `truths` and, with drawn faces, `drawn`."""
+    figures = np.array([_figure(name, truths, row) for row in rows])
     if "drawn" not in rows[0]:
         return int(figures.argmax())
     without = max(figure for figure, row in zip(figures, rows, strict=True) if not row["drawn_weight"])
@@ -138,18 +128,12 @@ def choose(name: str, rows: list[dict]) -> int:
     return int(np.where(allowed, [row["drawn"] for row in rows], -1).argmax())
 
 
-def _figure(name: str, row: dict) -> float:
+def _figure(name: str, truths: tuple[str, ...], row: dict) -> float:
     """How good a head is on human faces: accuracy on its truth, or for `mixed` how it stands to LEAST."""
-    if name in LEAST:
+    if name != MIXED:
         return row[name]
-    margins = [row[truth] - least for truth, least in LEAST.items()]
+    margins = [row[truth] - least for truth, least in zip(truths, LEAST, strict=True)]
     return sum(min(margin, 0.0) for margin in margins) or min(margins)
-
-
-def _targets(name: str, faces: Faces, share: float, smoothing: float) -> np.ndarray:
-    hard, votes = hard_targets(faces, smoothing), vote_targets(faces)
-    # Where nobody voted the label stands alone, except for the head whose truth is the votes.
-    return share * hard + (1 - share) * (votes if name == "ferplus" else np.where(faces.raters[:, None] > 0, votes, hard))
 
 
 def drawn_head(human: Sample, sketches: Sample, seed: int) -> tuple[dict[str, object], keras.Model]:
@@ -187,16 +171,9 @@ def _guess(head: keras.Model, sample: Sample) -> np.ndarray:
     return head.predict(sample.plain, batch_size=4096, verbose=0).argmax(axis=1)
 
 
-def _scores(head: keras.Model, sample: Sample) -> dict[str, float]:
-    guess = _guess(head, sample)
-    truth, clear = sample.faces.majority()
-    return {
-        "fer2013": round(float((guess == sample.faces.labels).mean()), 4),
-        "ferplus": round(float((guess == truth)[clear].mean()), 4),
-    }
-
-
-def family_recall(faces: Faces, guess: np.ndarray) -> float:
-    """Mean over groups (families of drawings) of the balanced recall over the classes that a group has."""
-    groups = [faces.groups == group for group in np.unique(faces.groups)]
-    return float(np.mean([balanced_recall(faces.labels[mask], guess[mask]) for mask in groups]))
+def _scores(head: keras.Model, sample: Sample, truths: tuple[str, ...]) -> dict[str, float]:
+    guess, scores = _guess(head, sample), {}
+    for name in truths:
+        truth, counts = answers_of(name, sample.faces)
+        scores[name] = round(float((guess == truth)[counts].mean()), 4)
+    return scores

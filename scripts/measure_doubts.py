@@ -6,11 +6,11 @@
 To be run again for every new version of the models: an export leaves the thresholds empty, and no answer is marked. Takes
 two and a half minutes of one core; needs matplotlib, no TensorFlow.
 
-FER2013's faces are set into larger pictures (scripts/measure_framing.py) and read by the product's own detectors, crop and
-served files. A doubt's threshold is where answers become more often wrong than right, or wrong DOUBTFUL times as often as for all
-validation faces, whichever comes first: the one that maximises the sum, over the answers beyond it, of (wrong - that limit), as
-Chow rejects at a given cost ("On optimum recognition error and reject tradeoff", 1970). Where a face has two truths each counts
-half, as the head `mixed` learned them.
+The faces of a table are set into larger pictures (scripts/measure_framing.py) and read by the product's own detectors, crop
+and served files. A doubt's threshold is where answers become more often wrong than right, or wrong DOUBTFUL times as often
+as for all validation faces, whichever comes first: the one that maximises the sum, over the answers beyond it, of (wrong -
+that limit), as Chow rejects at a given cost ("On optimum recognition error and reject tradeoff", 1970). Where a face has
+two truths each counts half, as the head `mixed` learned them.
 """
 
 from __future__ import annotations
@@ -30,9 +30,10 @@ from emotions.expressions import ExpressionModel, softmax
 from emotions.faces import FaceFinder, align_crop
 
 from .datasets import DatasetError, Faces
-from .doubts_report import write_report
+from .doubts_report import told, write_report
 from .manifest import put_entry
 from .measure_framing import ENLARGE, placed
+from .truths import MIXED, answers_of, truths_of
 
 DOUBTFUL, EVEN = 1.5, 0.5
 LEAST_MARKED = 30
@@ -40,8 +41,6 @@ LEAST_MARKED = 30
 DIGITS = {"turned": 1, "small": 1, "blurred": 3, "low_confidence": 3}
 SIDES = 10.0, 64.0  # pixels of a FER2013 picture's side, made smaller
 BLURS = 0.0, 2.5  # standard deviation of the Gaussian, in the picture's own 48ths
-OWN_TRUTH = {"fer2013": ("fer2013",), "ferplus": ("ferplus",)}
-"""Head -> the truths it was taught; heads that are not named learned both."""
 SHARES = tuple(round(share, 1) for share in np.arange(1.0, 0.05, -0.1).tolist())
 
 
@@ -94,16 +93,21 @@ def read_split(finder: FaceFinder, model: ExpressionModel, faces: Faces, degrade
     }
 
 
-def right_answers(probabilities: np.ndarray, faces: Faces) -> dict[str, np.ndarray]:
-    """(N,) 1 right, 0 wrong, NaN where there is no such truth: by FER2013's labels, and by FER+'s clear majorities."""
-    answers = probabilities.argmax(axis=1)
-    truth, clear = faces.majority()
-    return {"fer2013": (answers == faces.labels).astype(float), "ferplus": np.where(clear, answers == truth, np.nan)}
+def right_answers(probabilities: np.ndarray, faces: Faces, truths: Sequence[str]) -> dict[str, np.ndarray]:
+    """(N,) 1 right, 0 wrong, NaN where a face has no such truth, for each of `truths`: labels, or raters' clear majorities."""
+    answers, right = probabilities.argmax(axis=1), {}
+    for name in truths:
+        truth, counts = answers_of(name, faces)
+        right[name] = np.where(counts, answers == truth, np.nan)
+    return right
 
 
 def wrongness(right: dict[str, np.ndarray], truth: str) -> np.ndarray:
-    """(N,) 0..1: share of the truths that the head was taught by which its answer is wrong; NaN for a face with none."""
-    values = np.array([right[name] for name in OWN_TRUTH.get(truth, tuple(right))])
+    """(N,) 0..1: share of the truths that the head was taught by which its answer is wrong; NaN for a face with none.
+
+    A head whose own truth is not among those of `right` is measured by all of them, as one that learned a mixture is.
+    """
+    values = np.array([right[name] for name in ((truth,) if truth in right else right)])
     known = np.isfinite(values)
     return np.where(known.any(axis=0), 1 - np.nansum(values, axis=0) / np.maximum(known.sum(axis=0), 1), np.nan)
 
@@ -119,9 +123,11 @@ def choose(values: np.ndarray, wrong: np.ndarray, limit: float) -> float | None:
     return float((values[marked - 1] + values[min(marked, len(values) - 1)]) / 2)
 
 
-def thresholds_of(reads: dict[str, Reads], probabilities: dict[str, np.ndarray], truth: str) -> dict[str, float]:
+def thresholds_of(
+    reads: dict[str, Reads], probabilities: dict[str, np.ndarray], truth: str, truths: Sequence[str]
+) -> dict[str, float]:
     """The doubts' thresholds in the form of the manifest; a doubt that nothing speaks for has none."""
-    wrong = {name: wrongness(right_answers(probabilities[name], reads[name].faces), truth) for name in reads}
+    wrong = {name: wrongness(right_answers(probabilities[name], reads[name].faces, truths), truth) for name in reads}
     limit = min(DOUBTFUL * float(np.nanmean(wrong["plain"])), EVEN)
     sources = {"turned": "plain", "small": "small", "blurred": "blurred", "low_confidence": "plain"}
     found = {}
@@ -146,10 +152,10 @@ def curve(confidence: np.ndarray, right: np.ndarray, shares: Sequence[float] = S
     return [{"answered": share, "accuracy": _mean(ordered[: max(1, round(share * len(ordered)))])} for share in shares]
 
 
-def figures(reads: Reads, probabilities: np.ndarray, marked: np.ndarray) -> dict[str, Any]:
+def figures(reads: Reads, probabilities: np.ndarray, marked: np.ndarray, truths: Sequence[str]) -> dict[str, Any]:
     """For each truth: count, accuracy, share and accuracy of the sure answers, of each doubt's, and the curve."""
     report = {}
-    for truth, right in right_answers(probabilities, reads.faces).items():
+    for truth, right in right_answers(probabilities, reads.faces, truths).items():
         known = np.isfinite(right)
         right, doubts, confidence = right[known], marked[known], probabilities.max(axis=1)[known]
         sure = doubts == ""
@@ -169,7 +175,7 @@ def figures(reads: Reads, probabilities: np.ndarray, marked: np.ndarray) -> dict
 def measure(folder: Path, faces: Faces, degraded: int, seed: int) -> dict[str, dict[str, Any]]:
     """Of every expression head: `thresholds`, and the figures {split: {kind of pictures: {truth: figures}}}."""
     artefacts, cache, report = Artefacts(folder), {}, {}
-    finder = FaceFinder(artefacts)
+    finder, truths = FaceFinder(artefacts), truths_of(faces, ("validation", "test"))
     for entry in artefacts.entries("expression-head"):
         model = ExpressionModel(artefacts, entry["name"])
         if entry["base"] not in cache:
@@ -181,10 +187,10 @@ def measure(folder: Path, faces: Faces, degraded: int, seed: int) -> dict[str, d
             split: {kind: softmax(model.logits(rows.features), entry["temperature"]) for kind, rows in reads.items()}
             for split, reads in splits.items()
         }
-        thresholds = thresholds_of(splits["validation"], answers["validation"], entry.get("truth", entry["name"]))
+        thresholds = thresholds_of(splits["validation"], answers["validation"], entry["truth"], truths)
         report[entry["name"]] = {"thresholds": thresholds} | {
             split: {
-                kind: figures(rows, answers[split][kind], marks(rows, answers[split][kind], thresholds))
+                kind: figures(rows, answers[split][kind], marks(rows, answers[split][kind], thresholds), truths)
                 for kind, rows in reads.items()
             }
             for split, reads in splits.items()
@@ -202,22 +208,24 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--models", type=Path, default=BUNDLED, help="folder of the manifest")
     parser.add_argument("--degraded", type=int, default=500, help="faces of each split that are made small, and blurred")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--head", default="mixed", help="the head that the report's chart and curve show")
+    parser.add_argument("--head", help=f"the head that the report's chart and curve show (default: `{MIXED}`, else the first)")
     parser.add_argument("--out", type=Path, default=Path("benchmarks"), help="folder of doubts.md and doubts.svg")
     parser.add_argument("--write", action="store_true", help="write manifest and report; else print only")
     options = parser.parse_args(arguments)
     try:
-        shown = Artefacts(options.models).entry("expression-head", options.head)["name"]
+        entries = Artefacts(options.models).entries("expression-head")
+        default = next((entry["name"] for entry in entries if entry["name"] == MIXED), None)
+        shown = Artefacts(options.models).entry("expression-head", options.head or default)["name"]
         report = measure(options.models, Faces.load(options.faces), options.degraded, options.seed)
     except (DatasetError, ArtefactError) as error:
         parser.exit(1, f"{error}\n")
     for head, row in report.items():
-        plain = row["test"]["plain"]["fer2013"]
-        print(f"{head:8} {row['thresholds']}; test: {plain['sure']['share']:.1%} sure, right {plain['sure']['accuracy']:.1%}, "
-              f"all {plain['accuracy']:.1%}")  # fmt: skip
+        truth, plain = next(iter(row["test"]["plain"].items()))
+        print(f"{head:8} {row['thresholds']}; test, {truth}: {told(plain['sure']['share'])} sure, "
+              f"right {told(plain['sure']['accuracy'])}, all {told(plain['accuracy'])}")  # fmt: skip
     if not options.write:
         return
-    for entry in Artefacts(options.models).entries("expression-head"):
+    for entry in entries:
         row = report[entry["name"]]
         measured = {f"{truth}_test": values for truth, values in row["test"]["plain"].items()}
         changed = {**entry, "thresholds": row["thresholds"], "doubts": measured}

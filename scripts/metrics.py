@@ -25,13 +25,25 @@ def class_f1(matrix: np.ndarray) -> np.ndarray:
 
 
 def macro_f1(matrix: np.ndarray) -> float:
-    """Mean of the classes' F1."""
-    return float(class_f1(matrix).mean())
+    """Mean F1 of the classes that occur or are answered."""
+    met = matrix.sum(axis=0) + matrix.sum(axis=1) > 0
+    return float(class_f1(matrix)[met].mean())
 
 
 def balanced_recall(truth: np.ndarray, guess: np.ndarray) -> float:
     """Mean recall over the classes that occur in `truth` (N,)."""
     return float(np.mean([(guess[truth == label] == label).mean() for label in np.unique(truth)]))
+
+
+def group_recalls(truth: np.ndarray, guess: np.ndarray, groups: np.ndarray) -> dict[str, float]:
+    """Balanced recall within each of `groups` (N,) str, over the classes that the group has."""
+    masks = {str(group): groups == group for group in np.unique(groups)}
+    return {group: balanced_recall(truth[mask], guess[mask]) for group, mask in masks.items()}
+
+
+def family_recall(truth: np.ndarray, guess: np.ndarray, groups: np.ndarray) -> float:
+    """Mean over groups, such as families of drawings, of the balanced recall over the classes that a group has."""
+    return float(np.mean(list(group_recalls(truth, guess, groups).values())))
 
 
 def reliability(probabilities: np.ndarray, truth: np.ndarray) -> list[dict[str, float]]:

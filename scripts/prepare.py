@@ -4,7 +4,7 @@
     python -m scripts.prepare fer2013 --faces icml_face_data.csv --votes fer2013new.csv
     python -m scripts.prepare facial_expressions --faces facial_expressions.zip
     python -m scripts.prepare ferg --faces FERG_DB_256.zip --leave-out mery
-    python -m scripts.prepare folders --faces my-faces --labels labels.toml --people '([^/_]+)_[0-9]+[.]'
+    python -m scripts.prepare folders --faces my-faces --labels labels.toml --people '([^/_]+)_[0-9]+[.]' --licence 'CC BY 4.0'
     python -m scripts.prepare join data/fer2013.npz data/facial_expressions.npz --out data/people.npz
 
 Archives (zip, tar) and folders are read alike. A label map says what each folder shows, in TOML or JSON: `Wut = "anger"`,
@@ -16,6 +16,7 @@ from __future__ import annotations
 import argparse
 import re
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -31,6 +32,7 @@ from .readers.ferplus import add_ferplus_votes
 from .readers.folders import read_folders, read_label_map
 from .readers.pictures import CROPS, Cropper, Reading
 from .splits import SHARES
+from .truths import RESERVED
 
 
 def prepare_fer2013(options: argparse.Namespace) -> Reading:
@@ -52,7 +54,9 @@ def prepare_ferg(options: argparse.Namespace) -> Reading:
 def prepare_folders(options: argparse.Namespace) -> Reading:
     labels = read_label_map(options.labels) if options.labels else LABEL_NAMES
     cropper = Cropper(options.size, options.crop)
-    return read_folders(options.faces, options.name, labels, cropper, options.seed, options.people)
+    reading = read_folders(options.faces, options.name, labels, cropper, options.seed, options.people)
+    licences = np.full(len(reading.faces), options.licence)
+    return Reading(replace(reading.faces, licences=licences), reading.counts)
 
 
 def join(options: argparse.Namespace) -> Reading:
@@ -84,6 +88,12 @@ def pattern(text: str) -> re.Pattern[str]:
     if not compiled.groups:
         raise argparse.ArgumentTypeError("brackets are needed around the part that tells the person")
     return compiled
+
+
+def source(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,39}", text) or text in RESERVED:
+        raise argparse.ArgumentTypeError(f"letters, digits, - and _ expected, and none of {', '.join(RESERVED)}")
+    return text
 
 
 def side(text: str) -> int:
@@ -118,7 +128,8 @@ def arguments_parser() -> argparse.ArgumentParser:
     command.add_argument("--leave-out", default="ray", help="character of the test split; validation is the next one")
     command = kind("folders", prepare_folders, "your own data: a folder for each class", "data/folders.npz", "face")
     command.add_argument("--labels", type=Path, help="label map, .toml or .json (default: common English names)")
-    command.add_argument("--name", default="own", help="of the data set, in the table (default: own)")
+    command.add_argument("--name", type=source, default="own", help="of the data set and its head (default: own)")
+    command.add_argument("--licence", default="", help="the terms that your data come under, for the model card")
     command.add_argument("--people", type=pattern, help="regular expression: its first group is the person in a path")
     command.add_argument("--seed", type=int, default=0, help=seed)
     command = kind("join", join, "several prepared tables in one")

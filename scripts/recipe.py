@@ -12,9 +12,8 @@ from emotions.labels import EMOTIONS
 from .augment import Augment
 from .designs import DesignError, build_base
 from .mixing import Mix, MixedModel
+from .truths import VOTES
 
-TRUTHS = ("fer2013", "ferplus")
-"""The two linear heads under which the base learns."""
 REFRESH = 100
 """Batches over which batch norm's statistics are taken anew: at its momentum of 0.9 far more than it remembers."""
 
@@ -22,7 +21,8 @@ REFRESH = 100
 def training_model(config: dict[str, Any]) -> tuple[keras.Model, keras.Model, Augment]:
     """The network as it is trained: pixels -> augmentation (-> mixing) -> base -> dropout -> a linear head for each truth.
 
-    Raises DesignError where a stage crops faces for a base that reads one size only.
+    `config["truths"]` names these (truths.truths_of). Raises DesignError where a stage crops faces for a base that reads one
+    size only.
     """
     options = dict(config["augment"])
     mixing = {name: options.pop(name, 0.0) for name in ("mixup", "cutmix")}
@@ -36,7 +36,7 @@ def training_model(config: dict[str, Any]) -> tuple[keras.Model, keras.Model, Au
     if any(mixing.values()):
         faces, outputs["share"] = Mix(**mixing, seed=config["seed"])(faces)
     features = keras.layers.Dropout(config["loss"]["dropout"], dtype="float32")(base(faces))
-    for name in TRUTHS:
+    for name in config["truths"]:
         outputs[name] = keras.layers.Dense(len(EMOTIONS), dtype="float32", name=name)(features)
     return (MixedModel if any(mixing.values()) else keras.Model)(pixels, outputs), base, augment
 
@@ -54,9 +54,10 @@ def compile_model(model: keras.Model, config: dict[str, Any], steps: int) -> Non
         rate, chosen["momentum"], nesterov=True, weight_decay=chosen["weight_decay"], clipnorm=chosen["clipnorm"], **average
     )
     optimiser.exclude_from_weight_decay(var_names=["bias", "beta", "gamma"])
-    losses = {name: keras.losses.CategoricalCrossentropy(from_logits=True) for name in TRUTHS}
-    weights = {"fer2013": 1.0, "ferplus": config["loss"]["ferplus"]}
-    model.compile(optimiser, losses, loss_weights=weights, metrics={name: ["categorical_accuracy"] for name in TRUTHS})
+    truths = config["truths"]
+    losses = {name: keras.losses.CategoricalCrossentropy(from_logits=True) for name in truths}
+    weights = {name: config["loss"]["ferplus"] if name == VOTES else 1.0 for name in truths}
+    model.compile(optimiser, losses, loss_weights=weights, metrics={name: ["categorical_accuracy"] for name in truths})
 
 
 def refresh_norms(model: keras.Model, pixels: np.ndarray, batch: int, seed: int) -> None:

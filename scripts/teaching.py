@@ -15,8 +15,7 @@ import numpy as np
 from emotions.expressions import softmax
 
 from .datasets import DatasetError, Faces
-from .heads import hard_targets, vote_targets
-from .recipe import TRUTHS
+from .truths import VOTES, targets_of
 
 
 def fold_of(faces: Faces, folds: int) -> np.ndarray:
@@ -38,12 +37,13 @@ def learned_faces(data: dict[str, Any]) -> Faces:
 
 
 def targets(train: Faces, config: dict[str, Any]) -> dict[str, np.ndarray]:
-    """What each of TRUTHS is taught, (N, 7) float32: smoothed labels and shares of votes, mixed with teachers' answers.
+    """What each of `config["truths"]` teaches, (N, 7) float32: smoothed labels, shares of votes, mixed with teachers' answers.
 
     `config["data"]["soft"]` names the file of their answers for exactly these faces, `config["loss"]["soft"]` their share.
     Raises DatasetError where the file is of other faces.
     """
-    own = {"fer2013": hard_targets(train, config["loss"]["smoothing"]), "ferplus": vote_targets(train)}
+    truths = config["truths"]
+    own = {name: targets_of(name, train, config["loss"]["smoothing"]) for name in truths}
     if "soft" not in config["data"]:
         return own
     share = config["loss"]["soft"]
@@ -53,12 +53,12 @@ def targets(train: Faces, config: dict[str, Any]) -> dict[str, np.ndarray]:
             raise DatasetError(f"{config['data']['soft']}: several faces bear one name, so whose answers are whose is not known")
         try:
             rows = [places[mark] for mark in marks(train).tolist()]
+            answers = {name: stored[name][rows].astype(np.float32) for name in truths}
         except KeyError:
             raise DatasetError(f"{config['data']['soft']} has no answers for some of the faces to train on") from None
-        answers = {name: stored[name][rows].astype(np.float32) for name in TRUTHS}
     # Votes that no emotion got stay nobody's: a teacher's answer counts as much as the face's own votes do.
-    weight = {"fer2013": 1.0, "ferplus": own["ferplus"].sum(axis=1, keepdims=True)}
-    return {name: (1 - share) * own[name] + share * weight[name] * answers[name] for name in TRUTHS}
+    weight = {name: own[name].sum(axis=1, keepdims=True) if name == VOTES else 1.0 for name in truths}
+    return {name: (1 - share) * own[name] + share * weight[name] * answers[name] for name in truths}
 
 
 def marks(faces: Faces) -> np.ndarray:
@@ -78,11 +78,12 @@ def ten_views(pixels: np.ndarray, shift: int) -> Iterator[np.ndarray]:
 
 
 def soft_answers(model, faces: Faces, shift: int) -> dict[str, np.ndarray]:
-    """Mean probabilities over ten views, (N, 7) float16 for each of TRUTHS. `model`: pixels (N, S, S, 1) -> logits by name."""
-    sums = dict.fromkeys(TRUTHS, 0.0)
+    """Mean probabilities over ten views, (N, 7) float16 for each truth. `model`: pixels (N, S, S, 1) -> logits by truth."""
+    sums: dict[str, np.ndarray] = {}
     for view in ten_views(faces.pixels, shift):
         logits = model.predict(view[..., None], batch_size=512, verbose=0)
-        sums = {name: sums[name] + softmax(np.asarray(logits[name])) / 10 for name in TRUTHS}
+        logits.pop("share", None)  # what mixing.Mix adds
+        sums = {name: sums.get(name, 0.0) + softmax(np.asarray(values)) / 10 for name, values in logits.items()}
     return {name: value.astype(np.float16) for name, value in sums.items()}
 
 
@@ -92,19 +93,18 @@ def save_answers(path: Path, faces: Faces, answers: dict[str, np.ndarray]) -> No
 
 
 def mean_answers(paths: list[list[Path]]) -> dict[str, np.ndarray]:
-    """Answers of several teachers, `paths`[teacher][fold] -> {"marks", "fer2013", "ferplus"}: the mean over teachers."""
+    """Answers of several teachers, `paths`[teacher][fold] -> {"marks", and a mean over teachers for each truth}."""
     total: dict[str, np.ndarray] = {}
     for folds in paths:
         parts = []
         for path in folds:
             with np.load(path, allow_pickle=False) as stored:
                 parts.append(dict(stored))
-        rows = {name: np.concatenate([part[name] for part in parts]) for name in ("marks", *TRUTHS)}
+        rows = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
         order = np.argsort(rows["marks"], kind="stable")
         rows = {name: value[order] for name, value in rows.items()}
         if total and not np.array_equal(total["marks"], rows["marks"]):
             raise DatasetError("the teachers did not answer for the same faces: train them anew on one table")
-        for name in TRUTHS:
-            total[name] = total.get(name, 0) + rows[name].astype(np.float32) / len(paths)
-        total["marks"] = rows["marks"]
+        answers = {name: value.astype(np.float32) / len(paths) for name, value in rows.items() if name != "marks"}
+        total = {name: total.get(name, 0) + value for name, value in answers.items()} | {"marks": rows["marks"]}
     return total

@@ -4,7 +4,9 @@
     python -m scripts.train base --config scripts/configs/vgg16.toml --run runs/vgg16
     python -m scripts.train heads --run runs/vgg16
 
-Killed and started again, `base` goes on from its last finished epoch. The run's folder holds the resolved configuration
+Killed and started again, `base` goes on from its last finished epoch, whatever --start says; where that names another base than
+the run was begun from, or data or limit are others, it refuses. What is taught are the truths of the table: labels, and raters'
+votes if it has any. --faces takes another table than the configuration names. The run's folder holds the resolved configuration
 (config.json), a line an epoch (history.csv), the finished base (base.keras) and the heads (head-<name>.keras). The designs are
 in scripts/designs.py, a configuration each in scripts/configs/; one without stages (a frozen base) trains heads alone.
 """
@@ -22,9 +24,11 @@ import numpy as np
 from .augment import Augment
 from .datasets import DatasetError, Faces
 from .designs import DesignError, build_base, design_of
-from .heads import hard_targets, train_heads, vote_targets
-from .recipe import TRUTHS, compile_model, refresh_norms, training_model
+from .heads import train_heads
+from .recipe import compile_model, refresh_norms, training_model
+from .runs import record_drawn, resolved
 from .teaching import learned_faces, targets
+from .truths import targets_of
 from .warm_start import warm_start
 
 
@@ -41,13 +45,13 @@ def finished_epochs(run: Path) -> int:
 
 
 def begin_from(path: Path, model: keras.Model, base: keras.Model, faces: Faces, taught: dict, batch: int) -> None:
-    """Give `base` the weights of a published model and fit the two linear heads to it, so that the first steps spoil nothing."""
+    """Give `base` the weights of a published model and fit the linear heads to it, so that the first steps spoil nothing."""
     try:
         warm_start(base, path, faces.pixels)
     except ValueError as error:
         raise DesignError(str(error)) from error
     base.trainable = False
-    losses = {name: keras.losses.CategoricalCrossentropy(from_logits=True) for name in TRUTHS}
+    losses = {name: keras.losses.CategoricalCrossentropy(from_logits=True) for name in taught}
     model.compile(keras.optimizers.Adam(1e-2), losses)
     model.fit(faces.pixels[..., None], taught, batch_size=batch, epochs=2, verbose=2)
     base.trainable = True
@@ -56,8 +60,10 @@ def begin_from(path: Path, model: keras.Model, base: keras.Model, faces: Faces, 
 def train_base(config: dict, run: Path, limit: int | None = None) -> None:
     """Train base and heads together through all stages, with a checkpoint every epoch; write run/base.keras.
 
-    Without stages the base is written as it was built. Raises DesignError for a configuration that no network fits.
+    Without stages the base is written as it was built. Raises DesignError for a configuration that no network fits, and for a
+    run that was begun otherwise.
     """
+    config = resolved(config, run, limit)
     # A run that goes on must not repeat its first epochs' order and augmentation: seen three times, they were learnt by heart.
     seed = config["seed"] + finished_epochs(run)
     keras.utils.set_random_seed(seed)
@@ -65,7 +71,7 @@ def train_base(config: dict, run: Path, limit: int | None = None) -> None:
         keras.config.set_dtype_policy(config["precision"])
     model, base, augment = training_model(config | {"seed": seed}) if config["stages"] else (None, build_base(config), None)
     run.mkdir(parents=True, exist_ok=True)
-    (run / "config.json").write_text(json.dumps(config | {"limit": limit}, indent=1) + "\n")
+    (run / "config.json").write_text(json.dumps(config, indent=1) + "\n")
     if model:
         _train(config, run, limit, model, base, augment)
     base.save(run / "base.keras")
@@ -87,7 +93,7 @@ def _train(config: dict, run: Path, limit: int | None, model: keras.Model, base:
         keras.callbacks.TerminateOnNaN(),
         *([keras.callbacks.SwapEMAWeights()] if average else []),  # the average is what validation measures
     ]
-    held_out = {"fer2013": hard_targets(validation), "ferplus": vote_targets(validation)}
+    held_out = {name: targets_of(name, validation) for name in config["truths"]}
     first = 0
     for stage in config["stages"]:
         augment.crop = stage["crop"]
@@ -108,6 +114,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("what", choices=("base", "heads"))
     parser.add_argument("--config", type=Path, default=Path("scripts/configs/vgg16.toml"))
     parser.add_argument("--run", type=Path, default=Path("runs/vgg16"), help="folder of checkpoints and results")
+    parser.add_argument("--faces", type=Path, help="a table of scripts.prepare in the place of the configuration's")
     parser.add_argument("--start", type=Path, help="a published base (models/vgg16-*.tflite) to go on from")
     parser.add_argument("--precision", help="Keras dtype policy, such as mixed_bfloat16 (twice as fast with torch on new CPUs)")
     parser.add_argument("--drawn", type=Path, help="a table of drawn faces (scripts.drawn) to learn from as well")
@@ -118,6 +125,8 @@ def main(arguments: list[str] | None = None) -> None:
             config = tomllib.loads(options.config.read_text())
             if options.start and design_of(config) not in ("vgg16", "vgg19"):
                 raise DesignError(f"--start goes on from a published VGG; {design_of(config)} is none")
+            if options.faces:
+                config["data"]["faces"] = str(options.faces)
             if options.drawn:
                 config["data"]["drawn"] = str(options.drawn)
             config |= {"precision": options.precision, "start": str(options.start) if options.start else None}
@@ -128,8 +137,9 @@ def main(arguments: list[str] | None = None) -> None:
             if options.limit:
                 faces = sample(faces, options.limit, config["seed"])
             drawn = options.drawn or config["data"].get("drawn")
-            drawn = Faces.load(drawn) if drawn else None
-            train_heads(options.run, faces, config["loss"]["smoothing"], config["seed"], drawn)
+            table = Faces.load(drawn) if drawn else None
+            train_heads(options.run, faces, config["loss"]["smoothing"], config["seed"], table)
+            record_drawn(options.run, drawn)
     except (DatasetError, DesignError, FileNotFoundError) as error:
         parser.exit(1, f"{error}\n")
 

@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 def create_app(settings: Mapping[str, Any] | None = None, artefacts: Artefacts | None = None) -> APIFlask:
-    """The WSGI app; `settings` are parsed values that win over the environment's, `artefacts` the models beside the code.
+    """The WSGI app; `settings` are parsed values that win over the environment's, `artefacts` over MODELS.
 
     Raises SettingError for a bad variable and ArtefactError for a model file that is missing or damaged.
     """
@@ -35,7 +35,7 @@ def create_app(settings: Mapping[str, Any] | None = None, artefacts: Artefacts |
     )
     app.config.update(read_settings(os.environ) | dict(settings or {}))
     app.json.sort_keys = False  # emotions come in their own order
-    app.extensions["analyser"] = _analyser(artefacts or Artefacts(), app.config["EXPRESSION_HEAD"])
+    app.extensions["analyser"] = _analyser(artefacts or Artefacts(ROOT / app.config["MODELS"]), app.config["EXPRESSION_HEAD"])
     set_decode_budget(app.config["DECODE_MB"])
     for part in (logs, uploads, problems, security):
         part.register(app)

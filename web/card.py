@@ -10,6 +10,8 @@ TEST_SETS = {
     "fer2013_test": "FER2013 test faces, original labels",
     "fer2013_test_unseen": "The same without faces that an earlier split holds too",
     "ferplus_test": "The test faces on which more than half of the FER+ votes agree, labelled so",
+    "facial_expressions_test": "Test faces of muxspace/facial_expressions, of people whom its other splits do not show",
+    "dicebear_test": "Drawn faces of families of styles that nothing learnt",
 }
 SHORT = {"fer2013_test": "by FER2013's labels", "ferplus_test": "by FER+ majorities"}
 DOUBT_LIMITS = {
@@ -19,7 +21,7 @@ DOUBT_LIMITS = {
     "low_confidence": ("No emotion stands out", "the most likely one has less than {:.0%}"),
 }
 """Doubt -> what the page calls it, and its limit in words."""
-NUMBERS = {"accuracy": "Accuracy", "macro_f1": "Macro-F1", "ece": "Calibration error"}
+NUMBERS = {"accuracy": "Accuracy", "balanced_recall": "Balanced recall", "macro_f1": "Macro-F1", "ece": "Calibration error"}
 ENOUGH = 20
 """Faces a bin needs before its accuracy is quoted: below, the share's standard error exceeds 10 points."""
 
@@ -41,13 +43,13 @@ def confusion_shares(counts: list[list[int]]) -> list[dict[str, Any]]:
 
 
 def per_emotion(counts: list[list[int]]) -> list[dict[str, Any]]:
-    """Count of faces, recall and precision of each emotion; precision is None for one that was never answered."""
+    """Count of faces, recall and precision of each emotion; recall is None without faces, precision for one never answered."""
     answered = [sum(column) for column in zip(*counts, strict=True)]
     return [
         {
             "emotion": name,
             "count": sum(row),
-            "recall": row[index] / max(sum(row), 1),
+            "recall": row[index] / sum(row) if any(row) else None,
             "precision": row[index] / answered[index] if answered[index] else None,
         }
         for index, (name, row) in enumerate(zip(EMOTIONS, counts, strict=True))
@@ -64,7 +66,8 @@ def doubt_card(entry: dict[str, Any]) -> dict[str, Any]:
     """What `/about` shows of a head's doubts: `limits` in words, and `sets` with what the marks were worth on test faces."""
     thresholds, measured = entry.get("thresholds", {}), entry.get("doubts", {})
     limits = [(title, words.format(thresholds[name])) for name, (title, words) in DOUBT_LIMITS.items() if name in thresholds]
-    sets = [{**figures, "title": SHORT.get(name, name.replace("_", " "))} for name, figures in measured.items()]
+    titles = {name: SHORT.get(name, f"by the labels of {name.removesuffix('_test')}") for name in measured}
+    sets = [{**figures, "title": titles[name]} for name, figures in measured.items()]
     return {"limits": limits, "sets": sets}
 
 
@@ -74,6 +77,7 @@ def _evaluation(name: str, figures: dict[str, Any]) -> dict[str, Any]:
         "title": TEST_SETS.get(name, name.replace("_", " ")),
         "count": figures.get("count"),
         "numbers": [(label, f"{100 * figures[key]:.1f} %") for key, label in NUMBERS.items() if key in figures],
+        "groups": [(group, f"{100 * recall:.1f} %") for group, recall in figures.get("groups", {}).items()],
         "interval": [f"{100 * end:.1f}" for end in figures.get("interval", [])],
         "confusion": confusion and confusion_shares(confusion),
         "per_emotion": confusion and per_emotion(confusion),

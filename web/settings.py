@@ -56,7 +56,8 @@ class Setting:
 
 
 SETTINGS: tuple[Setting, ...] = (
-    Setting("EXPRESSION_HEAD", "mixed", "Which expression head of the manifest answers: `mixed`, `ferplus` or `fer2013`."),
+    Setting("EXPRESSION_HEAD", "mixed", "Which expression head answers; those that ship: `mixed`, `ferplus`, `fer2013`."),
+    Setting("MODELS", "models", "Folder of the model files and their manifest, as `scripts.export` writes it."),
     Setting("DECODE_MB", "120", "Megabytes that opening pictures may take at once; larger ones are refused.", _megabytes(16)),
     Setting("UPLOAD_MB", "64", "Megabytes of uploads held in memory at once; further uploads wait.", _megabytes(32)),
     Setting("FEEDBACK", "1", "1: answers to “was this right?” become a log line each; 0: they are refused.", _switch),

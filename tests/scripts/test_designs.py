@@ -23,6 +23,7 @@ from scripts.networks import dense_head, folded
 CONFIGS = sorted((Path(train.__file__).parent / "configs").glob("*.toml"))
 LESSONS = ("distil", "student-", "teacher-")  # the plan of a distillation and what it trains
 TINY = {"widths": [16, 32], "blocks": 1}  # fewer than 16 channels crash oneDNN's backward pass of a 1 x 1 stride-2 convolution
+TRUTHS = ("fer2013", "ferplus")
 OPTIONS = {"fer_cnn": {}, "vgg16_imagenet": {"weights": "random"}, "residual": TINY, "resnet50": {}}
 
 
@@ -104,13 +105,14 @@ def test_averaged_weights_stay_behind_the_last_ones():
     def trained(ema: float) -> np.ndarray:
         keras.utils.set_random_seed(1)
         inputs = keras.Input((4,))
-        model = keras.Model(inputs, {name: keras.layers.Dense(7, name=name)(inputs) for name in recipe.TRUTHS})
+        model = keras.Model(inputs, {name: keras.layers.Dense(7, name=name)(inputs) for name in TRUTHS})
         chosen = {"peak": 0.5, "momentum": 0.9, "weight_decay": 0.0, "clipnorm": 5.0, "warmup_epochs": 0, "ema": ema}
-        recipe.compile_model(model, {"optimiser": chosen, "stages": [{"epochs": 5}], "loss": {"ferplus": 1.0}}, steps=4)
+        config = {"optimiser": chosen, "stages": [{"epochs": 5}], "loss": {"ferplus": 1.0}, "truths": TRUTHS}
+        recipe.compile_model(model, config, steps=4)
         x = np.random.default_rng(0).normal(size=(32, 4)).astype(np.float32)
         target = np.eye(7, dtype=np.float32)[np.arange(32) % 7]
         start = model.get_layer("fer2013").get_weights()[0]
-        model.fit(x, dict.fromkeys(recipe.TRUTHS, target), batch_size=8, epochs=5, shuffle=False, verbose=0)
+        model.fit(x, dict.fromkeys(TRUTHS, target), batch_size=8, epochs=5, shuffle=False, verbose=0)
         return np.abs(model.get_layer("fer2013").get_weights()[0] - start).mean()
 
     assert 0 < trained(ema=0.95) < 0.8 * trained(ema=0.0)

@@ -14,9 +14,12 @@ from emotions.expressions import ExpressionModel, softmax
 from scripts import evaluate, export, train
 from scripts.augment import Augment
 from scripts.datasets import Faces
-from scripts.heads import HEADS, fit_temperature
+from scripts.heads import fit_temperature
 from scripts.networks import dense_head, folded, vgg_base
 from scripts.warm_start import convolutions, warm_start
+
+
+HEADS = ("fer2013", "ferplus", "mixed")
 
 
 @pytest.fixture(scope="module")

@@ -46,6 +46,7 @@ def test_recall_and_precision():
     assert rows[0]["precision"] == pytest.approx(30 / 35)
     assert rows[1]["precision"] == pytest.approx(15 / 25)
     assert rows[2]["precision"] is None
+    assert rows[2]["recall"] is None, "no face has this label"
 
 
 @pytest.fixture(scope="module")
