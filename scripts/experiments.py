@@ -127,11 +127,11 @@ def markdown(rows: list[Row]) -> str:
     lines = [
         "# Experiments", "",
         "Written by `python -m scripts.experiments`. Validation (PublicTest) chooses; test (PrivateTest) is only reported, single",
-        "view, from the int8 files through the library, for designs that were exported. Weights, bytes and time: base and",
+        "view, from the exported files through the library, for designs that were exported. Weights, bytes and time: base and",
         "`fer2013` head. Time: one face on one core, in brackets as a ratio to the shipped model in the same rounds. A validation",
         "figure with * is the network's own last epoch, before its heads were trained.", "",
         "<!-- summary -->",
-        "| variant | design | recipe | weights | bytes, int8 | ms a face | FER2013 validation | FER+ validation "
+        "| variant | design | recipe | weights | bytes | ms a face | FER2013 validation | FER+ validation "
         "| FER2013 test | macro-F1 | FER+ test | date, commit |",
         "| --- | --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | --- |",
         *map(_line, rows),
