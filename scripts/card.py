@@ -42,7 +42,7 @@ def write_card(folder: Path, config: dict[str, Any]) -> Path:
         "\n".join(facts(base, heads, config)),
         "## What it is not for", filled(LIMITS.format(labels=LABELS[_learnt(base, "fer2013")], drawn=_drawn(base, heads))),
         "## Data and licences", *data_section(base), "## Accuracy", accuracy_table(heads), *notes(heads), *by_group(heads),
-        "## Faces of each emotion", support_table(heads), "## What int8 changed, on validation", quantisation_table(heads),
+        "## Faces of each emotion", support_table(heads), "## What smaller weights changed, on validation", quantisation_table(heads),
         "## Emotion by emotion", *matrices(heads), "## Known failures", *failures(base, heads),
         "## How far to trust its confidence", *reliability(base, heads),
         "## Configuration", "```json\n" + json.dumps(config, indent=1) + "\n```",
@@ -71,7 +71,7 @@ def facts(base: dict[str, Any], heads: list[dict[str, Any]], config: dict[str, A
     listed = {
         "Network": f"{NETWORKS[config.get('design', config['name'])]}; {base['parameters']:,} weights, stored as int8 with a "
                    f"scale a channel ({base['bytes']:,} bytes); it gives {base['output']:,} bottleneck features, which dense "
-                   "heads read.",
+                   "heads with float16 weights read.",
         "Recipe": recipe(config),
         "Begun from": begun_from(base.get("begun")),
         "Heads": f"{chosen}.",

@@ -1,4 +1,4 @@
-"""The tables of a model card: accuracy by head and data set, confusion, what int8 changed, reliability."""
+"""The tables of a model card: accuracy by head and data set, confusion, what smaller weights changed, reliability."""
 
 from __future__ import annotations
 
@@ -62,11 +62,11 @@ def support_table(heads: list[Entry]) -> str:
 
 
 def quantisation_table(heads: list[Entry]) -> str:
-    """What the int8 files changed."""
-    lines = ["| head | answers changed by int8 | accuracy, float32 | int8 |", "| --- | ---: | ---: | ---: |"]
+    """What int8 and float16 weights changed."""
+    lines = ["| head | answers changed | accuracy, float32 | as stored |", "| --- | ---: | ---: | ---: |"]
     for entry in heads:
         row = entry["quantisation"]
-        lines.append(f"| {entry['name']} | {1 - row['same_answers']:.2%} | {row['float32']:.2%} | {row['int8']:.2%} |")
+        lines.append(f"| {entry['name']} | {1 - row['same_answers']:.2%} | {row['float32']:.2%} | {row['stored']:.2%} |")
     return "\n".join(lines)
 
 

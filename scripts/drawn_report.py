@@ -57,7 +57,7 @@ def report(
         f"# Drawn faces: base {base['name']} {base['version']}\n\n`{command}`\n",
         f"{len(seen.labels):,} pictures of {len(set(seen.groups))} families (X and X-neutral together) in {len(EMOTIONS)} "
         "expressions, of which a family has three to seven. Heads learn the base's features of "
-        f"{count:,} other pictures, none of the family that is measured; `shipped` is the manifest's first head as it is. "
+        f"{count:,} other pictures, none of the family that is measured; `shipped` is the head as it is served. "
         "What the base itself learnt is in its card: *kept out* marks the families that nothing published ever learns, "
         "*validation* those that only chose; of the others neither the base nor the shipped head is innocent.\n",
         "## One family left out: balanced recall of the drawing read as one face\n",

@@ -138,7 +138,7 @@ def left_out(design: str, drawn: Faces, features: np.ndarray, human: list[Lesson
 
 
 def shipped(model: ExpressionModel, seen: Views, glyphs: Views | None, features: np.ndarray, held: Faces) -> Measured:
-    """The manifest's first head as it is; `features` (N, 512) are those of the human faces `held`."""
+    """The model's head as it is; `features` (N, 512) are those of the human faces `held`."""
 
     def guess(rows: np.ndarray) -> np.ndarray:
         return model.logits(rows.reshape(-1, rows.shape[-1])).argmax(axis=1).reshape(rows.shape[:-1])
@@ -155,13 +155,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--drawn", type=Path, default=Path("data/drawn.npz"), help="made by scripts.drawn")
     parser.add_argument("--faces", type=Path, default=Path("data/fer2013.npz"), help="made by scripts.prepare")
     parser.add_argument("--models", type=Path, default=BUNDLED, help="folder of the manifest")
+    parser.add_argument("--head", default="mixed", help="the head that is measured as shipped")
     parser.add_argument("--each", type=int, default=8, help="pictures of every style and expression to read")
     parser.add_argument("--out", type=Path, default=Path("benchmarks/drawn.md"))
     options = parser.parse_args(arguments)
     try:
         artist = load_artist(options.styles, options.recipes)
         drawn, faces = Faces.load(options.drawn), Faces.load(options.faces)
-        analyser = Analyser(Artefacts(options.models))
+        analyser = Analyser(Artefacts(options.models), options.head)
         model = analyser.expressions
         model.artefacts.verify()
     except (DatasetError, ArtefactError) as error:

@@ -3,9 +3,9 @@
     python -m scripts.experiments                                # runs/*, models/ and build/models
     python -m scripts.experiments --models build/models /elsewhere/models
 
-A variant is a run's folder; an exported base that no run here made is a row of its own. Rows stay when their runs and files are
-gone: benchmarks/experiments.json keeps them, each part with the date and commit at which it was last found otherwise;
-benchmarks/experiments.md shows them. Test figures are those that scripts.evaluate wrote into the manifest. Needs no TensorFlow.
+A variant is a run's folder (teachers and students in its folders too) until it is exported, then a version. Rows stay when their
+runs and files are gone: benchmarks/experiments.json keeps them, each part with the date and commit at which it was last found
+otherwise; benchmarks/experiments.md shows them. Test figures are those that scripts.evaluate wrote into the manifest. Needs no TensorFlow.
 """
 
 from __future__ import annotations
@@ -27,11 +27,13 @@ TRUTH = "fer2013"
 """The head whose size and time stand in the table: of all three it is the largest, and FER2013 is what others quote."""
 TRUTHS = ("fer2013", "ferplus")
 """Against which validation is measured."""
+LEARNT = {"drawn": "drawn faces too", "soft": "teachers' answers too", "left_out": "one fold left out"}
+"""Entry of a configuration's data -> what it says of a recipe."""
 STAMP = ("date", "commit")
 Row = dict[str, Any]
 
 
-def read_run(run: Path) -> Row | None:
+def read_run(run: Path, variant: str) -> Row | None:
     """The row of a run's folder: its recipe and validation figures. None for a rehearsal or what is no run."""
     if not (run / "config.json").is_file():
         return None
@@ -50,7 +52,7 @@ def read_run(run: Path) -> Row | None:
     if (run / "heads.json").is_file():
         heads = json.loads((run / "heads.json").read_text())
         part["heads"] = {name: {truth: heads[name]["chosen"][truth] for truth in TRUTHS} for name in heads if name != "drawn"}
-    return {"variant": run.name, "design": config.get("design", config["name"]), "training": part}
+    return {"variant": variant, "design": config.get("design", config["name"]), "training": part}
 
 
 def recipe(config: dict[str, Any]) -> str:
@@ -64,11 +66,12 @@ def recipe(config: dict[str, Any]) -> str:
     parts += [f"ema {chosen['ema']:g}"] if chosen.get("ema") else []
     parts += [f"from {Path(config['start']).stem}"] if config.get("start") else []
     parts += [config["precision"]] if config.get("precision") else []
+    parts += [what for name, what in LEARNT.items() if config.get("data", {}).get(name)]
     return ", ".join(parts)
 
 
-def read_exported(folder: Path) -> list[tuple[Row, str]]:
-    """(row, name of its head for TRUTH) of every base in a folder of models."""
+def read_exported(folder: Path) -> list[tuple[Row, str, str | None]]:
+    """(row, name of its head for TRUTH, name of the run that it was exported from) of every base in a folder of models."""
     artefacts, rows = Artefacts(folder), []
     for base in artefacts.entries("expression-base"):
         own = [head for head in artefacts.entries("expression-head") if head["base"] == base["name"]]
@@ -80,18 +83,25 @@ def read_exported(folder: Path) -> list[tuple[Row, str]]:
             "bytes": base["bytes"] + head["bytes"],
             "test": {name: one["evaluation"] for name, one in heads.items() if "evaluation" in one},
         }
-        name = base.get("run") or f"{base['name']}-{base['version']}"
-        rows.append(({"variant": name, "design": base.get("design", base["name"]), "exported": part}, head["name"]))
+        row = {"variant": f"{base['name']}-{base['version']}", "design": base.get("design", base["name"]), "exported": part}
+        rows.append((row, head["name"], base.get("run")))
     return rows
 
 
 def collect(runs: Path, folders: list[Path]) -> list[Row]:
-    """Rows of all runs and exported bases that are here, the exported ones with their time beside the default's."""
-    rows = {row["variant"]: row for run in sorted(runs.glob("*/")) if (row := read_run(run))}
+    """Rows of all runs and exported bases that are here, the exported ones with their time beside the default's.
+
+    A run that was exported becomes the row of its version: the next version may be trained in the same folder. One that goes on
+    from the very version is that next one.
+    """
+    folders_of_runs = sorted(path.parent for path in runs.rglob("config.json"))
+    found = (read_run(run, run.relative_to(runs).as_posix()) for run in folders_of_runs)
+    rows = {row["variant"]: row for row in found if row}
     places = {}
     for folder in folders:
-        for row, head in read_exported(folder):
-            rows[row["variant"]] = {**rows.get(row["variant"], {}), **row}
+        for row, head, run in read_exported(folder):
+            own = run in rows and f"from {row['variant']}," not in rows[run]["training"]["recipe"] + ","
+            rows[row["variant"]] = {**(rows.pop(run) if own else {}), **row}
             places[row["variant"]] = (folder, head)
     for variant, speed in compare_speed(places, (BUNDLED, TRUTH)).items():
         rows[variant]["speed"] = speed
@@ -117,11 +127,11 @@ def markdown(rows: list[Row]) -> str:
     lines = [
         "# Experiments", "",
         "Written by `python -m scripts.experiments`. Validation (PublicTest) chooses; test (PrivateTest) is only reported, single",
-        "view, from the int8 files through the library, for designs that were exported. Weights, bytes and time: base and",
+        "view, from the exported files through the library, for designs that were exported. Weights, bytes and time: base and",
         "`fer2013` head. Time: one face on one core, in brackets as a ratio to the shipped model in the same rounds. A validation",
         "figure with * is the network's own last epoch, before its heads were trained.", "",
         "<!-- summary -->",
-        "| variant | design | recipe | weights | bytes, int8 | ms a face | FER2013 validation | FER+ validation "
+        "| variant | design | recipe | weights | bytes | ms a face | FER2013 validation | FER+ validation "
         "| FER2013 test | macro-F1 | FER+ test | date, commit |",
         "| --- | --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | --- |",
         *map(_line, rows),

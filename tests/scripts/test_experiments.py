@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 
-from scripts.experiments import markdown, merge, read_run
+from emotions.artefacts import BUNDLED, Artefacts
+from scripts import experiments
+from scripts.experiments import collect, markdown, merge, read_run
 
 CONFIG = {
     "name": "vgg16", "stages": [{"epochs": 2, "crop": 40}, {"epochs": 1, "crop": 48}], "augment": {},
@@ -25,17 +27,17 @@ def written(folder, **change):
 
 
 def test_an_unfinished_run_shows_its_last_epoch(tmp_path):
-    row = read_run(written(tmp_path / "going"))
+    row = read_run(written(tmp_path / "going", data={"drawn": "data/drawn.npz"}), "going")
     assert row["training"]["network"] == {"fer2013": 0.56, "ferplus": 0.67} and row["training"]["epochs"] == 2
     page = markdown(merge([], [row], {"date": "2026-01-01", "commit": "abc"}))
     assert "2 epochs at 40 px + 1 epochs at 48 px, peak 0.02, batch 64, from vgg16-1.0.0" in page
-    assert "mixed_bfloat16; 2 of 3 epochs done |" in page
+    assert "mixed_bfloat16, drawn faces too; 2 of 3 epochs done |" in page
     assert "| 56.0%* | 67.0%* |" in page and "| 2026-01-01, abc |" in page
 
 
 def test_rehearsals_and_other_folders_are_no_rows(tmp_path):
-    assert read_run(written(tmp_path / "small", limit=256)) is None
-    assert read_run(tmp_path) is None
+    assert read_run(written(tmp_path / "small", limit=256), "small") is None
+    assert read_run(tmp_path, "none") is None
 
 
 def test_a_part_keeps_its_date_until_it_changes():
@@ -45,3 +47,18 @@ def test_a_part_keeps_its_date_until_it_changes():
     assert [row["variant"] for row in two] == ["b", "a"]
     assert two[1]["training"] == {"epochs": 1, "date": "2026-01-01", "commit": "abc"}
     assert two[1]["speed"] == {"ms": 2.0, "date": "2026-02-02", "commit": "def"}
+
+
+def test_an_exported_run_becomes_its_version_and_the_next_in_its_folder_another_row(tmp_path, monkeypatch):
+    monkeypatch.setattr(experiments, "compare_speed", lambda places, default: {})
+    base = Artefacts(BUNDLED).entry("expression-base", "vgg16")
+    version = f"vgg16-{base['version']}"
+    written(tmp_path / base["run"])
+    teacher = tmp_path / "distil" / "teacher-0"
+    teacher.parent.mkdir()
+    written(teacher)
+    rows = {row["variant"]: row for row in collect(tmp_path, [BUNDLED])}
+    assert set(rows) == {version, "distil/teacher-0"} and {"training", "exported"} <= set(rows[version])
+    written(tmp_path / base["run"], start=f"models/{version}.tflite")
+    rows = {row["variant"]: row for row in collect(tmp_path, [BUNDLED])}
+    assert "training" not in rows[version] and "exported" not in rows[base["run"]]
