@@ -38,7 +38,8 @@ def measured(prepared, configured, tmp_path):
     shutil.copytree(BUNDLED, tmp_path / "models")
     faces = Faces.load(prepared)
     groups = np.where(np.arange(len(faces)) % 2, "ink", "oil")
-    drawn = replace(faces, sources=np.full(len(faces), "dicebear"), groups=groups, votes=0 * faces.votes, raters=0 * faces.raters)
+    drawn = replace(faces, sources=np.full(len(faces), "dicebear"), groups=groups)
+    drawn = replace(drawn, votes=0 * faces.votes, raters=0 * faces.raters)
     drawn.save(tmp_path / "drawn.npz")
     (tmp_path / "run").mkdir()
     config = tomllib.loads(configured(prepared, 1)) | {"commit": "0123abc"}
@@ -105,7 +106,7 @@ def test_a_new_version_takes_the_pictures_of_the_old_away(measured):
     options, run, folder = measured
     evaluate.main([*options, *run])
     pictures = Artefacts(folder / "models").entry("expression-base")["pictures"]
-    assert pictures and set(pictures) <= export._files(folder / "models"), "what an export removes when nothing names it any more"
+    assert pictures and set(pictures) <= export._files(folder / "models"), "an export removes what nothing names any more"
 
 
 @pytest.mark.parametrize("again", [0, 1])
@@ -155,5 +156,6 @@ def test_the_surest_mistake_of_each_kind_is_shown(prepared, tmp_path):
 
 def test_a_lineage_is_told_to_its_beginning():
     older = {"name": "b", "version": "1", "licence": "MIT"}
-    assert begun_from({"name": "a", "version": "2", "licence": "BSD", "begun": older}) == "a 2 (BSD), itself begun from b 1 (MIT)."
+    newer = {"name": "a", "version": "2", "licence": "BSD", "begun": older}
+    assert begun_from(newer) == "a 2 (BSD), itself begun from b 1 (MIT)."
     assert begun_from(None) == ""

@@ -31,7 +31,8 @@ def test_truths_are_called_by_what_they_are(faces):
     own = without_votes(faces)
     assert truths.truths_of(own) == ("mine",) == truths.heads_for(("mine",))
     assert truths.truths_of(Faces.joined([faces, own])) == ("labels", "ferplus")
-    assert truths.truths_of(without_votes(faces, faces.splits == "validation")) == ("labels",), "votes that nothing can be chosen by"
+    partly = without_votes(faces, faces.splits == "validation")
+    assert truths.truths_of(partly) == ("labels",), "votes that nothing can be chosen by"
     unlabelled = replace(faces, labels=np.full(len(faces), -1, np.int8))
     assert truths.truths_of(unlabelled) == ("ferplus",)
     with pytest.raises(DatasetError, match="validation has 0 faces"):
