@@ -47,6 +47,9 @@ TABLE ?= data/fer2013.npz
 ALSO ?=
 MODELS ?=
 
+%.npz:
+	@echo '$@ is not there: `$(TEST) -m scripts.prepare --help` tells how tables are made' >&2; exit 1
+
 data/fer2013.npz: | .venv-test/.installed
 	$(TEST) -m scripts.prepare --faces $(FACES) --votes $(VOTES) --out $@
 
