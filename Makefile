@@ -47,14 +47,14 @@ TABLE ?=
 ALSO ?=
 MODELS ?=
 
+%.npz:
+	@echo '$@ is not there: `$(TEST) -m scripts.prepare --help` tells how tables are made' >&2; exit 1
+
 data/fer2013.npz: | .venv-test/.installed
 	$(TEST) -m scripts.prepare --faces $(FACES) --votes $(VOTES) --out $@
 
-data/%.npz:
-	@echo '$@ is not there: make it with `python -m scripts.prepare`' >&2; exit 1
-
-train: $(or $(TABLE),data/fer2013.npz) .venv-train/.installed ## train base and heads (FACES=, VOTES=: the archives, or TABLE=: a table of your own; CONFIG=, RUN=; START=: a base to go on from; DRAWN=: drawn faces for the heads)
-	$(TRAIN) -m scripts.train base --config $(CONFIG) --run $(RUN) $(addprefix --faces ,$(TABLE)) $(addprefix --precision ,$(PRECISION)) $(addprefix --start ,$(START))
+train: $(or $(TABLE),data/fer2013.npz) .venv-train/.installed ## train base and heads (FACES=, VOTES=: the archives, or TABLE=: a table of your own; CONFIG=, RUN=; START=: a base to go on from; DRAWN=: drawn faces to learn as well)
+	$(TRAIN) -m scripts.train base --config $(CONFIG) --run $(RUN) $(addprefix --faces ,$(TABLE)) $(addprefix --precision ,$(PRECISION)) $(addprefix --start ,$(START)) $(addprefix --drawn ,$(DRAWN))
 	$(TRAIN) -m scripts.train heads --run $(RUN) $(addprefix --drawn ,$(DRAWN))
 
 export: $(or $(TABLE),data/fer2013.npz) .venv-train/.installed .venv-test/.installed ## put a finished run into models/ (MODELS=: elsewhere) as VERSION=, measure it (ALSO=: on further tables), write card and README
