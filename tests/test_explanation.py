@@ -54,7 +54,7 @@ def test_the_place_that_is_looked_at_is_the_hottest(top, left, third):
     assert found.heat.shape == (SIZE, SIZE) and found.heat.dtype == np.float32
     inside = found.heat[top : top + 8, left : left + 8]
     far = np.ones((SIZE, SIZE), bool)
-    far[max(0, top - 16) : top + 24, max(0, left - 16) : left + 24] = False
+    far[max(0, top - 24) : top + 32, max(0, left - 24) : left + 32] = False
     assert inside.mean() > 0.5 and (found.heat[far] == 0).all(), "no cover reaches from there"
     y, x = np.unravel_index(found.heat.argmax(), found.heat.shape)
     assert top - 4 <= y < top + 12 and left - 4 <= x < left + 12
@@ -101,16 +101,16 @@ def test_the_map_is_of_the_served_model(analyser, picture):
     (face,) = analyser.analyse(picture, explain=True).faces
     heat, crop = face.explanation.heat, face.explanation.crop
     np.testing.assert_allclose(analyser.expressions.probabilities(crop[None])[0], face.probabilities, atol=1e-5)
-    places = np.linspace(0, len(crop) - 16, GRID).round().astype(int)
+    places = np.linspace(0, len(crop) - 24, GRID).round().astype(int)
     falls = np.zeros((GRID, GRID))
     for row, top in enumerate(places):
         for column, left in enumerate(places):
             covered = crop.copy()
-            covered[top : top + 16, left : left + 16] = round(float(crop.mean()))
+            covered[top : top + 24, left : left + 24] = round(float(crop.mean()))
             falls[row, column] = face.confidence - analyser.expressions.probabilities(covered[None])[0, HAPPY]
     assert heat.max() <= falls.max() + 1e-4 and heat[0, 0] == pytest.approx(falls[0, 0], abs=1e-4)
     y, x = np.unravel_index(falls.argmax(), falls.shape)
-    assert heat[places[y] : places[y] + 16, places[x] : places[x] + 16].max() == pytest.approx(heat.max())
+    assert heat[places[y] : places[y] + 24, places[x] : places[x] + 24].max() == pytest.approx(heat.max())
 
 
 def test_only_who_asks_pays(analyser, picture, monkeypatch):
