@@ -58,6 +58,15 @@ export: data/fer2013.npz .venv-train/.installed .venv-test/.installed ## put a f
 	$(TEST) -m scripts.evaluate --run $(RUN) $(addprefix --models ,$(MODELS))
 	$(TEST) -m scripts.readme
 
+# Settings are environment variables, and make hands on those of its command line: make notebooks SAMPLE=500 FACES=...
+notebooks: .venv-train/.installed ## run the notebooks; copies with their results go into build/notebooks/ (SAMPLE=: so many faces)
+	$(TRAIN) -m scripts.notebooks
+
+# JupyterLab is put in here alone: running the notebooks does not need it.
+lab: .venv-train/.installed ## open the notebooks in JupyterLab
+	@$(TRAIN) -m pip install --quiet --disable-pip-version-check jupyterlab==4.6.6
+	$(TRAIN) -m jupyterlab scripts
+
 doubts: data/fer2013.npz .venv-train/.installed ## choose when an answer is unsure: after every export, which leaves that off
 	$(TRAIN) -m scripts.measure_doubts --write
 
@@ -90,4 +99,4 @@ vendor: .venv-test/.installed ## take the browser's third-party files from npm i
 	@$(@D)/bin/python -m pip install --quiet --disable-pip-version-check -r $<
 	@touch $@
 
-.PHONY: help run test rehearse bench train export doubts verify-model experiments readme detectors vendor
+.PHONY: help run test rehearse bench train export notebooks lab doubts verify-model experiments readme detectors vendor

@@ -29,6 +29,8 @@ ELSEWHERE = {
     "make verify-model": "tests/scripts/test_commands.py",
     "make train": "tests/scripts/test_commands.py",
     "make export": "tests/scripts/test_commands.py",
+    "make notebooks": "tests/scripts/test_notebooks.py",
+    "make lab": "it opens an editor and stays",
     ".venv-test/bin/python -m scripts.prepare": "tests/scripts/test_commands.py",
     "gcloud app deploy": "needs a project of Google's; tests/test_appengine.py reads app.yaml with Google's parser",
 }
