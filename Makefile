@@ -63,6 +63,15 @@ export: $(or $(TABLE),data/fer2013.npz) .venv-train/.installed .venv-test/.insta
 	$(TEST) -m scripts.evaluate --run $(RUN) $(addprefix --models ,$(MODELS)) $(if $(ALSO),--also $(ALSO))
 	$(TEST) -m scripts.readme
 
+# Settings are environment variables, and make hands on those of its command line: make notebooks SAMPLE=500 FACES=...
+notebooks: .venv-train/.installed ## run the notebooks; copies with their results go into build/notebooks/ (SAMPLE=: so many faces)
+	$(TRAIN) -m scripts.notebooks
+
+# JupyterLab is put in here alone: running the notebooks does not need it.
+lab: .venv-train/.installed ## open the notebooks in JupyterLab
+	@$(TRAIN) -m pip install --quiet --disable-pip-version-check jupyterlab==4.6.6
+	$(TRAIN) -m jupyterlab scripts
+
 doubts: $(or $(TABLE),data/fer2013.npz) .venv-train/.installed ## choose when an answer is unsure: after every export, which leaves that off
 	$(TRAIN) -m scripts.measure_doubts --write $(addprefix --faces ,$(TABLE)) $(if $(MODELS),--models $(MODELS) --out $(MODELS))
 
@@ -95,4 +104,4 @@ vendor: .venv-test/.installed ## take the browser's third-party files from npm i
 	@$(@D)/bin/python -m pip install --quiet --disable-pip-version-check -r $<
 	@touch $@
 
-.PHONY: help run test rehearse bench train export doubts verify-model experiments readme detectors vendor
+.PHONY: help run test rehearse bench train export notebooks lab doubts verify-model experiments readme detectors vendor

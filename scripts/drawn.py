@@ -78,6 +78,12 @@ def draw(artist: Artist, finder: FaceFinder, count: int, seed: int) -> Faces:
     return table(pixels, labels, [split_of(style) for style in styles], names, "dicebear", [family(style) for style in styles])
 
 
+def artists(artist: Artist) -> str:
+    """Markdown: who drew the styles, in the words that their licences ask for; it goes wherever the drawings go."""
+    names = sorted({family(style) for style in artist.styles})
+    return f"# Who drew the styles\n\n{attribution({name: artist.definitions[name] for name in names})}\n"
+
+
 def report(faces: Faces) -> Sequence[str]:
     """A line a split: its families and how many faces an expression."""
     for name in SPLITS:
@@ -103,9 +109,7 @@ def main(arguments: list[str] | None = None) -> None:
     except DatasetError as error:
         parser.exit(1, f"{error}\n")
     faces.save(options.out)
-    names = sorted({family(style) for style in artist.styles})
-    text = f"# Who drew the styles\n\n{attribution({name: artist.definitions[name] for name in names})}\n"
-    options.out.with_name(f"{options.out.stem}-ATTRIBUTION.md").write_text(text, encoding="utf-8")
+    options.out.with_name(f"{options.out.stem}-ATTRIBUTION.md").write_text(artists(artist), encoding="utf-8")
     print(*report(faces), f"written: {options.out}", sep="\n")
 
 

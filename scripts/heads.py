@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import keras
@@ -28,6 +29,8 @@ DRAWN_WEIGHTS = (0.3, 1.0)
 """Weights of a drawn face against a human one that are tried where drawn faces are given, besides learning without them."""
 BATCH = 1024
 """Faces a step: four times fewer steps than with 256, whose cost on a CPU is mostly that of starting them."""
+LEAST_STEPS, LEAST_BATCH = 8, 32
+"""A sample of a table is learnt in smaller batches, or its few steps would leave a head where it began."""
 ERRORS = ("human_called_drawn", "drawn_called_human")
 MOST_WRONG = 0.05
 """What the head that tells drawn faces may get wrong of either kind on validation: worse ones are reported and not kept."""
@@ -158,13 +161,17 @@ def keep_if_right(head: keras.Model, row: dict[str, object], path: Path) -> None
         head.save(path)
 
 
-def fit(head: keras.Model, inputs: np.ndarray, target: np.ndarray, weights: np.ndarray | None = None, epochs: int = 12) -> None:
+def fit(
+    head: keras.Model, inputs: np.ndarray, target: np.ndarray, weights: np.ndarray | None = None, epochs: int = 12,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+) -> None:  # fmt: skip
     """Train a head on features (N, F) against soft targets (N, 7), or (N, 1) for a single logit; `weights` (N,)."""
-    steps = epochs * -(-len(inputs) // BATCH)
+    batch = min(BATCH, max(-(-len(inputs) // LEAST_STEPS), LEAST_BATCH))
+    steps = epochs * -(-len(inputs) // batch)
     rate = keras.optimizers.schedules.CosineDecay(2e-3, steps)
     kind = keras.losses.BinaryCrossentropy if target.shape[1] == 1 else keras.losses.CategoricalCrossentropy
     head.compile(keras.optimizers.AdamW(rate, weight_decay=1e-3), kind(from_logits=True))
-    head.fit(inputs, target, sample_weight=weights, batch_size=BATCH, epochs=epochs, verbose=0)
+    head.fit(inputs, target, sample_weight=weights, batch_size=batch, epochs=epochs, callbacks=list(callbacks), verbose=0)
 
 
 def _guess(head: keras.Model, sample: Sample) -> np.ndarray:

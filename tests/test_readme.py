@@ -31,6 +31,8 @@ ELSEWHERE = {
     "make export": "tests/scripts/test_commands.py",
     "make doubts": "tests/scripts/test_commands.py",
     "make run MODELS=": "tests/scripts/test_commands.py",
+    "make notebooks": "tests/scripts/test_notebooks.py",
+    "make lab": "it opens an editor and stays",
     ".venv-test/bin/python -m scripts.prepare": "tests/scripts/test_commands.py",
     "gcloud app deploy": "needs a project of Google's; tests/test_appengine.py reads app.yaml with Google's parser",
 }

@@ -13,7 +13,7 @@ from emotions.labels import EMOTIONS
 
 from ..datasets import LABEL_NAMES, DatasetError
 from .files import Files, table_rows, text
-from .pictures import Cropper, Listed, Reading, read_pictures
+from .pictures import Cropper, Listed, Reading, read_pictures, some
 
 NOT_OURS = {"contempt"}
 """Emotions of the legend that this project does not tell apart: nine pictures."""
@@ -28,14 +28,15 @@ def person(file: str) -> str:
     return match[1] if match else stem
 
 
-def read_facial_expressions(path: Path, crop: Cropper | None = None, seed: int = 0) -> Reading:
+def read_facial_expressions(path: Path, crop: Cropper | None = None, seed: int = 0, most: int | None = None) -> Reading:
     """Read the repository as a folder or an archive; `groups` are the people, whom a hash of their name puts in one split.
 
-    Each picture counts once; one with two different words is left out, as are those labelled contempt. Raises DatasetError.
+    Each picture counts once; one with two different words is left out, as are those labelled contempt. `most`: read
+    only so many pictures, drawn at random. Raises DatasetError.
     """
     with Files(path) as files:
         listed, counts = list_pictures(files)
-        reading = read_pictures(files, listed, "facial_expressions", crop or Cropper(), seed)
+        reading = read_pictures(files, some(listed, most, seed), "facial_expressions", crop or Cropper(), seed)
     return Reading(reading.faces, counts | reading.counts)
 
 

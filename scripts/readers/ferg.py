@@ -13,20 +13,22 @@ from emotions.labels import EMOTIONS
 from ..datasets import LABEL_NAMES, DatasetError
 from ..splits import leave_out
 from .files import Files
-from .pictures import Cropper, Listed, Reading, read_pictures
+from .pictures import Cropper, Listed, Reading, read_pictures, some
 
 CHARACTERS = ("aia", "bonnie", "jules", "malcolm", "mery", "ray")
 
 
-def read_ferg(path: Path, crop: Cropper | None = None, test: str = "ray") -> Reading:
+def read_ferg(path: Path, crop: Cropper | None = None, test: str = "ray", most: int | None = None) -> Reading:
     """Read a folder or an archive; `groups` are the characters: `test` is left out, the next one is validation.
 
-    Heads fill these pictures, so those in which no face is found are taken whole. Raises DatasetError.
+    Heads fill these pictures, so those in which no face is found are taken whole. `most`: read only so many pictures, drawn at
+    random. Raises DatasetError.
     """
     with Files(path) as files:
         listed = [entry for name in files.pictures() if (entry := _listed(path, name))]
         if not listed:
             raise DatasetError(f"{path}: no picture under <character>/<character>_<expression>/: is this FERG_DB_256?")
+        listed = some(listed, most)
         reading = read_pictures(files, listed, "ferg", crop or Cropper(how="face-or-whole"))
     there = {entry.group for entry in listed}
     counts = {"pictures": len(listed), "characters": len(there)}

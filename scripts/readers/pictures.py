@@ -66,6 +66,12 @@ class Cropper:
         return FaceFinder(Artefacts())
 
 
+def some(listed: Sequence[Listed], most: int | None, seed: int = 0) -> list[Listed]:
+    """At most `most` of the listed pictures, drawn at random and in their order; all of them where it is None."""
+    chosen = np.random.default_rng(seed).permutation(len(listed))[:most]
+    return [listed[index] for index in np.sort(chosen)]
+
+
 def read_pictures(files: Files, listed: Sequence[Listed], source: str, crop: Cropper, seed: int = 0) -> Reading:
     """Open and crop the listed pictures; those that no decoder reads, or that show no face, are left out and counted.
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
+import shutil
+import subprocess
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+ROOT = Path(__file__).resolve().parents[2]
 FOLDERS = {"anger": "angry", "disgust": "disgust", "fear": "fear", "happy": "happy", "neutral": "neutral", "sad": "sad",
            "surprise": "surprise"}  # fmt: skip
 VOTES = ("neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear", "contempt", "unknown", "NF")
@@ -90,3 +93,18 @@ def prepared(published, tmp_path_factory) -> Path:
 def configured() -> Callable[[Path | str, int], str]:
     """(faces, last) -> a configuration of one epoch at 40 px and `last` epochs at 48 px."""
     return lambda faces, last: CONFIG.format(faces=faces, last=last)
+
+
+@pytest.fixture(scope="session")
+def committed() -> Callable[[Path], Path]:
+    """Copies the files that git would commit into a folder, and gives it back."""
+
+    def copy(folder: Path) -> Path:
+        command = ["git", "ls-files", "-co", "--exclude-standard"]
+        for name in subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines():
+            if (ROOT / name).is_file():
+                (folder / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy(ROOT / name, folder / name)
+        return folder
+
+    return copy

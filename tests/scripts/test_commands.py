@@ -28,14 +28,9 @@ OWN = {"Wut": "anger", "Ekel": "disgust", "Angst": "fear", "Freude": "happy", "n
 
 
 @pytest.fixture(scope="module")
-def tree(published, configured, tmp_path_factory) -> Path:
+def tree(published, configured, committed, tmp_path_factory) -> Path:
     """The files that git would commit, with the published data under the names that README uses."""
-    folder = tmp_path_factory.mktemp("tree")
-    listed = subprocess.run(["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True, check=True)
-    for name in listed.stdout.splitlines():
-        if (ROOT / name).is_file():
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(ROOT / name, folder / name)
+    folder = committed(tmp_path_factory.mktemp("tree"))
     shutil.copy(published[0], folder / "fer2013.zip")
     (folder / "fer2013new.csv.gz").write_bytes(gzip.compress(published[1].read_bytes()))
     (folder / "tiny.toml").write_text(configured("data/fer2013.npz", 1))
