@@ -34,7 +34,7 @@ Row = dict[str, Any]
 
 
 def read_run(run: Path, variant: str) -> Row | None:
-    """The row of a run's folder: its recipe and validation figures. None for a rehearsal or what is no run."""
+    """The row of a run's folder: its recipe and validation figures. None for a rehearsal, other truths or what is no run."""
     if not (run / "config.json").is_file():
         return None
     config = json.loads((run / "config.json").read_text())
@@ -48,6 +48,8 @@ def read_run(run: Path, variant: str) -> Row | None:
     part: Row = {"recipe": recipe(config), "epochs": done, "planned": sum(one["epochs"] for one in config["stages"])}
     if history:
         names = {truth: f"val_{truth}_categorical_accuracy" for truth in TRUTHS}
+        if not set(names.values()) <= set(history[-1]):
+            return None
         part["network"] = {truth: round(float(history[-1][name]), 4) for truth, name in names.items()}
     if (run / "heads.json").is_file():
         heads = json.loads((run / "heads.json").read_text())
@@ -71,12 +73,17 @@ def recipe(config: dict[str, Any]) -> str:
 
 
 def read_exported(folder: Path) -> list[tuple[Row, str, str | None]]:
-    """(row, name of its head for TRUTH, name of the run that it was exported from) of every base in a folder of models."""
+    """(row, name of its head for TRUTH, name of the run that it was exported from) of every base in a folder of models.
+
+    A base without such a head learnt other truths than the table compares: it has no row.
+    """
     artefacts, rows = Artefacts(folder), []
     for base in artefacts.entries("expression-base"):
         own = [head for head in artefacts.entries("expression-head") if head["base"] == base["name"]]
         heads = {head.get("truth", head["name"]): head for head in own}
-        head = heads[TRUTH]
+        head = heads.get(TRUTH)
+        if not head:
+            continue
         part = {
             "version": base["version"],
             "parameters": base["parameters"] + head["parameters"],

@@ -173,9 +173,9 @@ def test_the_table_keeps_what_is_gone(finished, prepared, tmp_path, monkeypatch)
     options = ["--runs", str(finished / "runs"), "--out", str(tmp_path)]
     experiments.main([*options, "--models", str(models)])
     rows = {row["variant"]: row for row in json.loads((tmp_path / "experiments.json").read_text())}
-    shipped = Artefacts().entry("expression-base", "vgg16")
-    shipped = shipped.get("run") or f"vgg16-{shipped['version']}"
-    row, default = rows["first"], rows[shipped]
+    shipped = f"vgg16-{Artefacts().entry('expression-base', 'vgg16')['version']}"
+    assert "first" not in rows, "a run that was exported is the row of its version"
+    row, default = rows["tiny-1.0.0"], rows[shipped]
     published = Artefacts(models).entry("expression-head", "tiny-fer2013")["evaluation"]
     assert row["design"] == "residual" and row["exported"]["test"]["fer2013"] == published
     base, head = (Artefacts(models).entry(role, name) for role, name in
@@ -189,6 +189,6 @@ def test_the_table_keeps_what_is_gone(finished, prepared, tmp_path, monkeypatch)
     finally:
         shutil.move(tmp_path / "gone", finished / "runs")
     again = {row["variant"]: row for row in json.loads((tmp_path / "experiments.json").read_text())}
-    assert again["first"] == row and again[shipped]["exported"] == default["exported"]
+    assert again["tiny-1.0.0"] == row and again[shipped]["exported"] == default["exported"]
     page = (tmp_path / "experiments.md").read_text()
-    assert page.count("| `first` | residual |") == 1 and f"| {published['fer2013_test']['accuracy']:.1%} |" in page
+    assert page.count("| `tiny-1.0.0` | residual |") == 1 and f"| {published['fer2013_test']['accuracy']:.1%} |" in page
