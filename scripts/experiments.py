@@ -46,6 +46,8 @@ def read_run(run: Path, variant: str) -> Row | None:
             history = list(csv.DictReader(stream))
     done = len({row["epoch"] for row in history})  # one that was cut short after its line was written stands there twice
     part: Row = {"recipe": recipe(config), "epochs": done, "planned": sum(one["epochs"] for one in config["stages"])}
+    if config.get("start"):
+        part["start"] = Path(config["start"]).stem
     if history:
         names = {truth: f"val_{truth}_categorical_accuracy" for truth in TRUTHS}
         if not set(names.values()) <= set(history[-1]):
@@ -107,7 +109,7 @@ def collect(runs: Path, folders: list[Path]) -> list[Row]:
     places = {}
     for folder in folders:
         for row, head, run in read_exported(folder):
-            own = run in rows and f"from {row['variant']}," not in rows[run]["training"]["recipe"] + ","
+            own = run in rows and rows[run]["training"].get("start") != row["variant"]
             rows[row["variant"]] = {**(rows.pop(run) if own else {}), **row}
             places[row["variant"]] = (folder, head)
     for variant, speed in compare_speed(places, (BUNDLED, TRUTH)).items():

@@ -1,13 +1,19 @@
-"""Write README's generated tables between their markers, so that no figure in it is typed by hand: `make readme`."""
+"""Write README's generated tables between their markers, so that no figure in it is typed by hand: `make readme`.
+
+models/designs.json, the table of designs as `/about` shows it, is written from the same rows.
+"""
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from typing import Any
 
 from emotions.artefacts import Artefacts
 from web.settings import markdown
+
+from . import design_table
 
 ROOT = Path(__file__).resolve().parent.parent
 CODE_LICENCES = (
@@ -50,11 +56,19 @@ def speed() -> str:
     return f"{found[1]}\n\nFrom [{reports[-1].name}](benchmarks/{reports[-1].name})." if found else ""
 
 
+def designs() -> list[dict[str, Any]]:
+    """Rows of the table of designs, from what scripts.experiments recorded."""
+    base = Artefacts().entry("expression-base")
+    rows = json.loads((ROOT / "benchmarks" / "experiments.json").read_text())
+    return design_table.designs(rows, f"{base['name']}-{base['version']}")
+
+
 def rendered(text: str) -> str:
     """README's text with every generated part made anew."""
     artefacts = Artefacts()
     parts = {
         "accuracy": accuracy(artefacts.entries("expression-head")),
+        "designs": design_table.markdown(designs()),
         "licences": licences(artefacts.entries()),
         "settings": markdown(),
         "speed": speed(),
@@ -70,6 +84,7 @@ def rendered(text: str) -> str:
 def main() -> None:
     path = ROOT / "README.md"
     path.write_text(rendered(path.read_text()))
+    (ROOT / "models" / "designs.json").write_text(json.dumps(designs()) + "\n")
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts.readme import rendered
+from scripts.readme import designs, rendered
 from web import create_app
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -123,6 +123,7 @@ def at(line: dict, path: str) -> object:
 
 def test_generated_tables_are_current():
     assert rendered(README) == README, "run `make readme`"
+    assert json.loads((ROOT / "models" / "designs.json").read_text()) == designs(), "run `make readme`"
 
 
 def test_links_lead_somewhere():

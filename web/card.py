@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 from emotions import EMOTIONS
@@ -69,6 +71,14 @@ def doubt_card(entry: dict[str, Any]) -> dict[str, Any]:
     titles = {name: SHORT.get(name, f"by the labels of {name.removesuffix('_test')}") for name in measured}
     sets = [{**figures, "title": titles[name]} for name, figures in measured.items()]
     return {"limits": limits, "sets": sets}
+
+
+def design_cards(folder: Path) -> list[dict[str, Any]]:
+    """Rows of the table of designs, which `make readme` leaves beside the shipped models; none for other folders."""
+    path = folder / "designs.json"
+    if not path.is_file():
+        return []
+    return [{**row, "confusion": confusion_shares(row["confusion"])} for row in json.loads(path.read_text())]
 
 
 def _evaluation(name: str, figures: dict[str, Any]) -> dict[str, Any]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from emotions import EMOTIONS, Artefacts
+from emotions.artefacts import BUNDLED
 from tests.markup import Page
 from web import create_app
-from web.card import confusion_shares, per_emotion, reliability_of
+from web.card import confusion_shares, design_cards, per_emotion, reliability_of
 
 BINS = [
     {"low": 0.6, "high": 0.8, "count": 50, "confidence": 0.7, "accuracy": 0.66},
@@ -107,7 +108,7 @@ def test_about_says_so_where_nothing_is_marked():
 
 
 def test_about_shows_the_confusion_matrix(about):
-    table, _ = about.find("table", "confusion")
+    table, *_ = about.find("table", "confusion")
     cells = [cell for cell in about.find("td") if table in cell.parents]
     assert [cell.text for cell in cells[:7]] == ["75", "25", "0", "0", "0", "0", "0"]
     assert [cell.attrs["class"] for cell in cells[:2]] == ["heat-8", "heat-2"]
@@ -117,3 +118,16 @@ def test_served_head_comes_first_and_is_marked(about):
     headings = [heading.text for heading in about.find("h3") if heading.inside("article")]
     assert headings[0].startswith("mixed") and headings[0].endswith("answers here")
     assert len(headings) == 3
+
+
+def test_about_shows_the_designs_with_a_confusion_matrix_each(about):
+    rows = design_cards(BUNDLED)
+    names = [row["title"] for row in rows]
+    assert any("VGG-16" in name for name in names) and sum(row["served"] for row in rows) == 1
+    summaries = [summary.text for summary in about.find("summary")]
+    assert all((f"Confusion matrix of {row['title']}" in summaries) != row["served"] for row in rows)
+    assert all(any(cell.text.startswith(name) for cell in about.find("th")) for name in names)
+
+
+def test_other_folders_have_no_designs(tmp_path):
+    assert design_cards(tmp_path) == []
