@@ -33,7 +33,7 @@ class Analyser:
 
     @cached_property
     def finder(self) -> FaceFinder:
-        return FaceFinder(self.artefacts)
+        return FaceFinder(self.artefacts, self.expressions.base_entry["name"], self.expressions.features)
 
     def analyse(
         self, picture: Picture, detector: str = "auto", landmarks: bool = False, explain: bool = False

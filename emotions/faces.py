@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
-import cv2
 import numpy as np
 
 from . import blazeface
 from .artefacts import Artefacts
 from .blazeface import MOSAIC, WHOLE, BlazeFace
+from .drawn_search import ROLE, DrawnSearch, flatness
 from .facemesh import FaceMesh, Region
 from .framing import align_crop
 from .haar import HaarCascade
@@ -25,10 +26,6 @@ MOST_PLACES = 8  # places that the second look examines, strongest first: each m
 LARGE_PICTURE = 1024  # pixels of its longer side; smaller ones lose little when they shrink to the network's 192
 PART = 768  # pixels: faces from 35 pixels up are found, in up to 12 looks at a picture of 2048 x 1536
 SMALL_FACE = 0.1  # height over the picture's longer side
-SMALLEST = 6  # pixels: less shows nothing of its surface
-READ = 128  # pixels a side
-SHADOW = 24  # grey level
-CONTRAST = 40  # grey levels between the darkest and the lightest twentieth
 
 
 @dataclass(frozen=True)
@@ -46,10 +43,18 @@ class Detection:
 
 
 class FaceFinder:
-    """Detectors and Face Mesh, each loaded on first use and shared by threads."""
+    """Detectors and Face Mesh, each loaded on first use and shared by threads.
 
-    def __init__(self, artefacts: Artefacts) -> None:
+    `features` are those of the expression base called `base`, crops (N, S, S) uint8 -> (N, F): with them and a check made for
+    that base drawn faces are searched for; without, only the detector's own boxes are looked at.
+    """
+
+    def __init__(
+        self, artefacts: Artefacts, base: str | None = None, features: Callable[[np.ndarray], np.ndarray] | None = None
+    ) -> None:
         self.artefacts = artefacts
+        checks = [entry for entry in artefacts.entries(ROLE) if features and entry["base"] == base]
+        self._drawn = DrawnSearch(checks[0], artefacts.model(checks[0]), features) if checks else None
 
     def find(self, pixels: np.ndarray, detector: str = "auto") -> tuple[str, list[Detection]]:
         """Faces of (H, W, 3) uint8 RGB, largest first, and the name of the detector that answered.
@@ -115,24 +120,31 @@ class FaceFinder:
     def _second_look(self, pixels: np.ndarray) -> list[Detection]:
         """Back-camera at five sizes: faces that fill the picture, and drawn ones.
 
-        At such low scores a place must show more: enough scores summed over the sizes (the evidence), and either a face to
-        Face Mesh or the flat colours of a drawing, on which Face Mesh often fails.
+        At such low scores a place must show more: a face to Face Mesh and enough scores summed over the sizes (the evidence),
+        or a drawn face to the check; where there is no check, the flat colours of a drawing and some evidence.
         """
         model = self.blazeface("blazeface-back-camera")
         least = model.entry["thresholds"]
         views = [view for shares in (WHOLE, MOSAIC) for view in model.candidates(pixels, least["score"], shares)]
         rows = np.concatenate(views)
         of_view = np.repeat(np.arange(len(views)), [len(view) for view in views])
-        found = []
+        found, places = [], []
         for group in blazeface.groups(rows, SAME_FACE)[:MOST_PLACES]:
             best = np.zeros(len(views))
             np.maximum.at(best, of_view[group], rows[group, -1])
             evidence, face = float(best.sum()), detection_of(blazeface.mean(rows[group]), model.entry["box"])
-            drawn = evidence >= least["drawn_evidence"] and flatness(pixels, face.box) >= least["drawn_flatness"]
+            places.append(face.box)
+            drawn = not self._drawn and evidence >= least["drawn_evidence"] and flatness(pixels, face.box) >= least["drawn_flatness"]
             if drawn or (evidence >= least["mesh_evidence"] and self._seen(pixels, face) >= least["mesh"]):
                 found.append((evidence, face))
         strongest = max((evidence for evidence, _ in found), default=0.0)
-        return [face for evidence, face in found if evidence >= least["of_strongest"] * strongest]
+        faces = [face for evidence, face in found if evidence >= least["of_strongest"] * strongest]
+        return faces or self._drawn_faces(pixels, places)
+
+    def _drawn_faces(self, pixels: np.ndarray, places: list[Box]) -> list[Detection]:
+        """Faces that the check knows for drawn ones; none without a check."""
+        boxes = self._drawn.faces(pixels, places) if self._drawn else []
+        return [Detection(box, score, _nowhere()) for box, score in boxes]
 
     def _seen(self, pixels: np.ndarray, face: Detection) -> float:
         return self._mesh.look(pixels, Region.of_box(face.box, face.keypoints))[1]
@@ -145,26 +157,6 @@ class FaceFinder:
     @cached_property
     def _haar(self) -> HaarCascade:
         return HaarCascade()
-
-
-def flatness(pixels: np.ndarray, box: Box) -> float:
-    """Share of a part of a picture that is one flat colour; 0 where it has next to no contrast, as sky and walls.
-
-    It tells drawings from photographs, whose noise seldom leaves nine neighbouring pixels within one grey level; shadows, flat
-    in photographs too, do not count. Large parts are read with a stride: blur is flat from pixel to pixel, not over a few.
-    """
-    height, width = pixels.shape[:2]
-    left, top = max(0, int(box.left)), max(0, int(box.top))
-    right, bottom = min(width, int(box.left + box.width)), min(height, int(box.top + box.height))
-    if right - left < SMALLEST or bottom - top < SMALLEST:
-        return 0.0
-    stride = -(-max(right - left, bottom - top) // READ)
-    grey = cv2.cvtColor(np.ascontiguousarray(pixels[top:bottom:stride, left:right:stride]), cv2.COLOR_RGB2GRAY)
-    low, high = np.percentile(grey, [5, 95])
-    if high - low < CONTRAST:
-        return 0.0
-    kernel = np.ones((3, 3), np.uint8)
-    return float(((cv2.dilate(grey, kernel) - cv2.erode(grey, kernel) <= 1) & (grey >= SHADOW)).mean())
 
 
 def detection_of(row: np.ndarray, calibration: dict[str, float]) -> Detection:

@@ -23,7 +23,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from emotions.artefacts import Artefacts
+from emotions.analysis import Analyser
 from emotions.faces import Detection, FaceFinder, detection_of
 
 from .detection_metrics import LOWEST, OVERLAP, Finder, best_threshold, hits, recall_precision, tally
@@ -222,7 +222,7 @@ def main(arguments: list[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})  # one core, as the figures say
     cv2.setNumThreads(1)
-    finder = FaceFinder(Artefacts())
+    finder = Analyser().finder
     scenes, empty = labelled(options.photos), without_faces(options.photos)
     sections = [("Photos", photo_table, (scenes, empty)), ("Small faces in 12-megapixel scenes", small_table, (scenes, empty))]
     if options.drawn:

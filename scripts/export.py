@@ -24,6 +24,7 @@ import keras
 import numpy as np
 
 from emotions.artefacts import BUNDLED, Artefacts
+from emotions.drawn_search import ROLE
 from emotions.expressions import ExpressionModel, softmax
 
 from .convert import to_litert
@@ -116,6 +117,10 @@ def export(run: Path, version: str, folder: Path) -> None:
         print(f"{entry['name']}: temperature {entry['temperature']}, {(folder / entry['file']).stat().st_size} bytes")
     drawn = "drawn" if base_name == SHIPPED else f"{base_name}-drawn"
     drop_entry(folder, drawn)  # one of another base's features would answer with noise
+    for entry in Artefacts(folder).entries(ROLE):
+        if entry["base"] == base_name:
+            drop_entry(folder, entry["name"])
+            print(f"{entry['name']} read the former base's features: train it again with python -m scripts.face_check")
     if (run / "head-drawn.keras").is_file():
         head = keras.saving.load_model(run / "head-drawn.keras", compile=False)
         put_entry(folder, {

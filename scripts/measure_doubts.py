@@ -24,6 +24,7 @@ from typing import Any
 import cv2
 import numpy as np
 
+from emotions.analysis import Analyser
 from emotions.artefacts import BUNDLED, ArtefactError, Artefacts
 from emotions.doubts import DOUBTS, doubt, quality_of
 from emotions.expressions import ExpressionModel, softmax
@@ -175,7 +176,7 @@ def figures(reads: Reads, probabilities: np.ndarray, marked: np.ndarray, truths:
 def measure(folder: Path, faces: Faces, degraded: int, seed: int) -> dict[str, dict[str, Any]]:
     """Of every expression head: `thresholds`, and the figures {split: {kind of pictures: {truth: figures}}}."""
     artefacts, cache, report = Artefacts(folder), {}, {}
-    finder, truths = FaceFinder(artefacts), truths_of(faces, ("validation", "test"))
+    finder, truths = Analyser(artefacts).finder, truths_of(faces, ("validation", "test"))
     for entry in artefacts.entries("expression-head"):
         model = ExpressionModel(artefacts, entry["name"])
         if entry["base"] not in cache:

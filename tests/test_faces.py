@@ -8,7 +8,8 @@ import pytest
 
 from emotions.artefacts import Artefacts
 from emotions.blazeface import overlap
-from emotions.faces import DETECTORS, Detection, FaceFinder, align_crop, flatness
+from emotions.drawn_search import flatness
+from emotions.faces import DETECTORS, Detection, FaceFinder, align_crop
 from emotions.images import open_image
 from emotions.results import Box
 from scripts.detection_metrics import recall_precision, tally
