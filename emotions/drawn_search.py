@@ -90,7 +90,7 @@ def windows(height: int, width: int) -> list[Square]:
     for side in (short, *(share * short for share in WINDOWS)):
         for x in _middles(width, side):
             squares += [(x, y, side) for y in _middles(height, side)]
-    return squares
+    return list(dict.fromkeys(squares))  # of a square picture the first two are one
 
 
 def flatness(pixels: np.ndarray, box: Box) -> float:
@@ -132,7 +132,8 @@ def _flat(grey: np.ndarray, squares: list[Square], least: float) -> list[Square]
     for square in squares:
         box = _around(square)
         left, top = (max(0, int(edge / stride)) for edge in (box.left, box.top))
-        right, bottom = min(sums.shape[1] - 1, int((box.left + box.width) / stride)), min(sums.shape[0] - 1, int((box.top + box.height) / stride))
+        right = min(sums.shape[1] - 1, int((box.left + box.width) / stride))
+        bottom = min(sums.shape[0] - 1, int((box.top + box.height) / stride))
         flat = sums[bottom, right] - sums[top, right] - sums[bottom, left] + sums[top, left]
         if flat >= least * (right - left) * (bottom - top) > 0:
             kept.append(square)

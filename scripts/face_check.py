@@ -95,6 +95,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     figures = {}
     for split in ("validation", "test"):
         mask = table.splits == split
+        if not table.faces[mask].any():
+            continue
         figures[split] = rates(head.predict(features[mask], batch_size=4096, verbose=0)[:, 0], table.faces[mask])
         print(split, figures[split])
     put(options.models, model, head, figures)

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from emotions.artefacts import Artefacts
+from emotions.analysis import Analyser
+from emotions.artefacts import BUNDLED, Artefacts
 from emotions.faces import FaceFinder
 from emotions.labels import EMOTIONS
-from scripts import drawn, drawn_framing, evaluate_drawn
+from scripts import drawn, drawn_framing, evaluate_drawn, face_check, face_windows
 from scripts.datasets import DatasetError, Faces
 from scripts.dicebear import Style, attribution, choose_colours, choose_parts, choose_places, load_styles, rasterise, to_svg
 from scripts.drawn_pictures import Artist, load_artist, shifted
@@ -256,6 +258,39 @@ def test_a_family_is_read_by_heads_that_never_saw_it(made, monkeypatch):
     seen.features = 5 * np.eye(512, dtype=np.float32)[[sad, happy]][:, None]
     guess = evaluate_drawn.left_out("linear", drawings, features, [], seen)
     assert guess[:, 0].tolist() == [sad, happy]  # as a head says that knows blobs alone
+
+
+def test_squares_of_drawings_are_labelled(artist, monkeypatch):
+    monkeypatch.setattr(drawn, "VALIDATION_FAMILIES", ("orb",))
+    table = face_windows.windows(artist, 2, 5, 48, 1)
+    drawings = len(artist.subjects) * 2
+    assert len(table.crops) == drawings * 8 + 40 and table.faces.sum() == drawings * 3
+    assert set(table.splits[table.faces]) == {"train", "validation"}
+    assert table.crops.shape[1:] == (48, 48) and table.crops[table.faces].std(axis=(1, 2)).min() > 3
+
+
+def test_a_square_of_a_face_holds_it_and_another_does_not():
+    random, area = np.random.default_rng(1), np.array([60.0, 80.0, 160.0, 150.0])
+    for _ in range(200):
+        x, y, side = face_windows.face_square(area, random)
+        assert x - side / 2 < 70 and x + side / 2 > 150 and y - side / 2 < 90 and y + side / 2 > 140 and side < 201
+        assert not face_windows._may_be_a_face(area, face_windows.other_square(area, (256, 256), random))
+
+
+def test_a_check_is_trained_and_goes_with_its_base(folder, tmp_path, monkeypatch):
+    """On two styles and a few charts; it must tell their faces from the rest."""
+    models = tmp_path / "models"
+    shutil.copytree(BUNDLED, models)
+    monkeypatch.setattr(face_check, "EPOCHS", 40)
+    styles = ["--styles", str(folder), "--recipes", str(folder / "recipes.csv"), "--models", str(models)]
+    face_check.main([*styles, "--pictures", "6", "--graphics", "20"])
+    before, (entry,) = Artefacts(BUNDLED).entries("face-check"), Artefacts(models).entries("face-check")
+    assert before[0]["file"] == entry["file"] and before[0]["sha256"] != entry["sha256"] and entry["base"] == "vgg16"
+    Artefacts(models).verify()
+    table = face_windows.windows(load_artist(folder, folder / "recipes.csv"), 3, 5, 48, 9)
+    model = Analyser(Artefacts(models)).expressions
+    logits = Artefacts(models).model(entry)(model.features(table.crops))[0][:, 0]
+    assert logits[table.faces].mean() > 1 > -1 > logits[~table.faces].mean()
 
 
 @pytest.mark.skipif(not SHARED.is_dir(), reason="the DiceBear styles are not beside the project")

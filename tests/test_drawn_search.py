@@ -1,0 +1,110 @@
+"""The search for drawn faces: its squares, what it finds in drawings, and what it leaves alone."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+
+from emotions import Analyser
+from emotions.drawn_search import box_of, flatness, windows
+from emotions.faces import FaceFinder
+from emotions.framing import align_crop, cut
+from emotions.results import Box
+from scripts.graphics import graphic
+
+SKIN, INK, RED = (250, 205, 150), (20, 20, 20), (190, 40, 50)
+
+
+@pytest.fixture(scope="module")
+def analyser():
+    return Analyser()
+
+
+def bare_face(picture: np.ndarray, x: int, y: int, side: int) -> Box:
+    """Two eyes, brows and a laughing mouth around (x, y), without an outline: detectors see two pupils. Gives their box."""
+    unit = side / 100
+
+    def at(right: float, down: float) -> tuple[int, int]:
+        return round(x + right * unit), round(y + down * unit)
+
+    for turn in (-1, 1):
+        cv2.circle(picture, at(22 * turn, -16), round(11 * unit), (255, 255, 255), -1, cv2.LINE_AA)
+        cv2.circle(picture, at(22 * turn, -16), round(5 * unit), INK, -1, cv2.LINE_AA)
+        cv2.ellipse(picture, at(22 * turn, -28), (round(12 * unit), round(5 * unit)), 0, 190, 350, INK, max(2, round(3 * unit)), cv2.LINE_AA)
+    cv2.ellipse(picture, at(0, 12), (round(24 * unit), round(20 * unit)), 0, 0, 180, RED, -1, cv2.LINE_AA)
+    cv2.ellipse(picture, at(0, 12), (round(24 * unit), round(20 * unit)), 0, 0, 180, INK, max(1, round(2 * unit)), cv2.LINE_AA)
+    left, top = at(-34, -34)
+    return Box(left, top, 68 * unit, 68 * unit)
+
+
+def holds(outer: Box, inner: Box) -> bool:
+    middle = inner.left + inner.width / 2, inner.top + inner.height / 2
+    return outer.left < middle[0] < outer.left + outer.width and outer.top < middle[1] < outer.top + outer.height
+
+
+def test_a_square_is_what_its_box_is_cropped_to():
+    random = np.random.default_rng(1)
+    picture = random.integers(0, 256, (200, 300), dtype=np.uint8)
+    for x, y, side in ((150, 100, 96), (40, 60, 48), (280, 20, 130)):
+        matrix = np.array([[side / 48, 0, x - side / 2], [0, side / 48, y - side / 2]])
+        assert np.array_equal(align_crop(picture, box_of((x, y, side)), None, 48), cut(picture, matrix, 48))
+
+
+@pytest.mark.parametrize(("height", "width"), [(256, 256), (480, 640), (1000, 200)])
+def test_squares_cover_the_picture(height, width):
+    squares = windows(height, width)
+    assert squares[0] == (width / 2, height / 2, max(height, width))
+    seen = np.zeros((height, width), bool)
+    for x, y, side in squares[1:]:
+        assert min(x, width - x, y, height - y) + 1e-6 >= min(side, width, height) / 2
+        seen[int(y - side / 2) : int(np.ceil(y + side / 2)), int(x - side / 2) : int(np.ceil(x + side / 2))] = True
+    assert seen.all() and len(set(squares)) == len(squares)
+
+
+@pytest.mark.parametrize("side", [160, 256, 400])
+def test_a_face_without_an_outline_is_found_and_its_pupils_are_none(analyser, side):
+    picture = np.full((side, side, 3), SKIN, np.uint8)
+    inner = bare_face(picture, side // 2, side // 2, side)
+    (face,) = analyser.finder.find(picture)[1]
+    assert holds(face.box, inner) and 0.6 < np.sqrt(face.box.area / inner.area) < 1.8 and 0.8 < face.score <= 1
+    assert np.isnan(face.keypoints).all()
+
+
+def test_each_of_several_drawn_faces_is_found(analyser):
+    picture = np.full((480, 640, 3), (120, 170, 210), np.uint8)
+    faces = []
+    for x, y in ((170, 150), (460, 300)):
+        cv2.circle(picture, (x, y), 110, SKIN, -1, cv2.LINE_AA)
+        faces.append(bare_face(picture, x, y, 190))
+    found = analyser.finder.find(picture)[1]
+    assert len(found) == 2 and all(sum(holds(face.box, inner) for face in found) == 1 for inner in faces)
+
+
+def test_few_charts_and_patterns_are_taken_for_a_face(analyser):
+    random = np.random.default_rng(5)
+    taken = sum(bool(analyser.finder.find(graphic(random))[1]) for _ in range(20))
+    assert taken <= 4
+
+
+def test_photographs_are_not_searched(analyser):
+    """Noise as every sensor has it: no square is flat, so the network is not asked."""
+    asked = []
+    random = np.random.default_rng(2)
+    picture = np.clip(random.normal(128, 40, (240, 320, 1)) + random.normal(0, 6, (240, 320, 3)), 0, 255).astype(np.uint8)
+    expressions = analyser.expressions
+    finder = FaceFinder(analyser.artefacts, "vgg16", lambda crops: asked.append(len(crops)) or expressions.features(crops))
+    assert finder.find(picture)[1] == [] and asked == []
+
+
+def test_without_a_check_for_its_base_the_finder_makes_do(analyser):
+    picture = np.full((256, 256, 3), SKIN, np.uint8)
+    bare_face(picture, 128, 128, 256)
+    other = FaceFinder(analyser.artefacts, "another", analyser.expressions.features)
+    assert [face.box for face in other.find(picture)[1]] == [face.box for face in FaceFinder(analyser.artefacts).find(picture)[1]]
+
+
+def test_flat_is_what_is_drawn():
+    picture = np.full((100, 100, 3), SKIN, np.uint8)
+    cv2.circle(picture, (50, 50), 20, INK, -1)
+    assert flatness(picture, Box(0, 0, 100, 100)) > 0.7 and flatness(picture, Box(90, 90, 4, 4)) == 0
