@@ -54,7 +54,8 @@ def _analyser(artefacts: Artefacts, head: str) -> Analyser:
 def _register_blueprints(app: APIFlask) -> None:
     from .api import api
     from .health import health
+    from .live import live
     from .pages import pages
 
-    for blueprint in (api, health, pages):
+    for blueprint in (api, health, live, pages):
         app.register_blueprint(blueprint)
