@@ -29,7 +29,7 @@ export class BandChart {
 
   /**
    * Draw `samples` ({time, probabilities}, in order) of the seconds `from` to `to`. Samples further apart than `gap` seconds are
-   * not joined. `marker`: a time to mark, whose bands are named; without it the last ones are.
+   * not joined. `marker`: a time to mark, with the names of its bands at the right; without it the newest bands are named where they end.
    */
   draw(samples, { from, to, gap, marker = null }) {
     const ratio = window.devicePixelRatio || 1;
@@ -57,7 +57,7 @@ export class BandChart {
     this.#times(context, from, to, x, height, look);
     const current = marker === null ? samples.at(-1) : nearest(samples, marker, gap);
     if (marker !== null) this.#mark(context, x(marker), height, look);
-    if (current && current.time >= from && (marker !== null || to - current.time < gap)) this.#names(context, current, width, height, look);
+    if (current && current.time >= from) this.#names(context, current, marker === null ? x(current.time) : width, height, look);
   }
 
   #bands(context, run, x, height, look) {
@@ -103,7 +103,7 @@ export class BandChart {
   }
 
   /** Names beside the bands, moved apart where they would overlap. */
-  #names(context, sample, width, height, look) {
+  #names(context, sample, left, height, look) {
     let bottom = 0;
     const places = [];
     for (const name of this.#stack) {
@@ -119,9 +119,9 @@ export class BandChart {
     context.textBaseline = "middle";
     for (const { name, y } of places) {
       context.fillStyle = this.#style.colours[name];
-      context.fillRect(width + 4, y - 5, 4, 10);
+      context.fillRect(left + 4, y - 5, 4, 10);
       context.fillStyle = look.ink;
-      context.fillText(title(name), width + 13, y);
+      context.fillText(title(name), left + 13, y);
     }
   }
 }

@@ -4,7 +4,7 @@ import { Grabber, Reader } from "./frames.js";
 import { clock, emotionsOf, loadStyle } from "./look.js";
 import { describe } from "./overlay.js";
 import { People } from "./people.js";
-import { Record, download } from "./record.js";
+import { Record, download, stamp } from "./record.js";
 import { Stage } from "./stage.js";
 import { FrameWatch, cameras, closeCamera, facesVisitor, openCamera, wordsOf } from "./webcam.js";
 
@@ -223,8 +223,6 @@ function pauseOrGo() {
 function snapshot() {
   at("picture").toBlob((blob) => download(blob, `emotions-${stamp()}.jpg`, "image/jpeg"), "image/jpeg", 0.92);
 }
-
-const stamp = () => new Date().toISOString().slice(0, 19).replaceAll(":", "-");
 
 at("start").addEventListener("click", () => start());
 at("again").addEventListener("click", () => start());

@@ -1,7 +1,7 @@
 // A block for each followed face: who, what is read now, and the chart of its probabilities.
 
 import { BandChart } from "./chart.js";
-import { percent, title } from "./look.js";
+import { clock, percent, title } from "./look.js";
 
 const DOUBTS = { turned: "turned far to the side", small: "few pixels", blurred: "blurred", low_confidence: "no emotion stands out" };
 
@@ -38,6 +38,17 @@ export class People {
       swatch.style.backgroundColor = face ? this.style.colours[face.emotion] ?? "" : "";
       now.textContent = face ? `${title(face.emotion)} ${percent(face.confidence)}` : "not in view";
       if (face?.unsure) now.textContent += ` · unsure: ${DOUBTS[face.unsure] ?? face.unsure}`;
+    }
+  }
+
+  /** Write from when to when each person of a summary was seen, and what they showed most. */
+  tellRange(summed) {
+    for (const { id, first, last, shares } of summed) {
+      const person = this.#people.get(id);
+      if (!person) continue;
+      const [name, share] = Object.entries(shares).reduce((best, next) => (next[1] > best[1] ? next : best));
+      person.swatch.style.backgroundColor = this.style.colours[name];
+      person.now.textContent = `${clock(first)} to ${clock(last)} · mostly ${title(name)}, ${percent(share)}`;
     }
   }
 

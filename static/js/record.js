@@ -57,20 +57,22 @@ export class Record {
     this.#rows = this.frames.reduce((sum, frame) => sum + Math.max(1, frame.faces.length), 0);
   }
 
-  /** As the last line of the server's answer to a video. `partial`: the film was left before its end. */
-  summary(partial = false) {
+  /** As in the last line of the server's answer to a video. `partial`: the film was left before its end; `duration`: its seconds. */
+  summary({ partial = false, duration = this.#span() } = {}) {
     const people = [...this.#people].sort(([a], [b]) => a - b).map(([id, person]) => {
       const mean = (sums) => Object.fromEntries(this.#emotions.map((name) => [name, round(sums[name] / person.frames, 4)]));
       const { first, last, frames } = person;
       return { id, first: round(first, 3), last: round(last, 3), frames, shares: mean(person.answers), mean: mean(person.sums) };
     });
-    const times = this.frames.map((frame) => frame.time);
-    const duration = times.length ? round(times.at(-1) - times[0], 3) : 0;
-    return { duration, frames: this.#seen, partial, people };
+    return { duration: round(duration, 3), frames: this.#seen, partial, people };
   }
 
-  json(partial) {
-    return JSON.stringify({ model: this.model, frames: this.frames, summary: this.summary(partial) });
+  #span() {
+    return this.frames.length ? this.frames.at(-1).time - this.frames[0].time : 0;
+  }
+
+  json(options) {
+    return JSON.stringify({ model: this.model, frames: this.frames, summary: this.summary(options) });
   }
 
   csv() {
@@ -92,3 +94,5 @@ export function download(content, name, type) {
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 10_000); // the download must have begun
 }
+
+export const stamp = () => new Date().toISOString().slice(0, 19).replaceAll(":", "-");
