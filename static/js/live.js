@@ -12,6 +12,7 @@ const WINDOW = 30; // seconds of the chart
 const GAP = 1.5; // seconds without an answer that are not joined
 const MOST_PEOPLE = 4; // charts at once
 const TELL_EVERY = 400; // milliseconds between changes of the numbers, which nobody could read faster
+const DRAW_EVERY = matchMedia("(prefers-reduced-motion: reduce)").matches ? 2000 : 100; // milliseconds between steps of the charts
 const SPEAK_EVERY = 6000; // milliseconds between sentences for screen readers
 const SLOW = 1500; // milliseconds without the first answer after which the server is said to wake
 const SMOOTHING = 0.1; // share of the newest in the shown rate and round trip
@@ -115,6 +116,7 @@ async function start(device = "") {
   video.srcObject = stream;
   video.classList.toggle("mirrored", session.mirrored);
   await video.play().catch(() => {}); // refused where the page was left meanwhile
+  if (video.videoWidth) at("stage").style.aspectRatio = `${video.videoWidth} / ${video.videoHeight}`;
   setState("running");
   listCameras(stream);
   run(session).catch((error) => { if (error.name !== "AbortError") refuse(error); });
@@ -186,17 +188,22 @@ root.addEventListener("reading", ({ detail }) => {
   people.add(time, faces, time - WINDOW);
 });
 
-/** Numbers, charts and words, at a pace of their own. */
-let told = 0, spoken = 0;
+/** Numbers, charts and words, each at a pace of its own. */
+const last = { told: -Infinity, drawn: -Infinity, spoken: -Infinity };
 function tick(moment) {
   requestAnimationFrame(tick);
-  if (!session || document.hidden || moment - told < TELL_EVERY) return;
-  told = moment;
-  tell();
-  if (session.paused || moment - spoken < SPEAK_EVERY) return;
-  spoken = moment;
-  stage.name(faces);
-  if (record.length) say(describe(faces));
+  if (!session || session.resting) return;
+  const due = (name, every) => moment - last[name] >= every && (last[name] = moment);
+  if (due("told", TELL_EVERY)) tell();
+  if (due("drawn", DRAW_EVERY)) draw();
+  if (record.length && due("spoken", SPEAK_EVERY)) {
+    stage.name(faces);
+    say(describe(faces));
+  }
+}
+
+function draw() {
+  people.draw({ from: Math.max(0, elapsed() - WINDOW), to: Math.max(WINDOW, elapsed()), gap: GAP });
 }
 
 function tell() {
@@ -208,7 +215,6 @@ function tell() {
   at("count").textContent = `${length} in ${clock(length ? record.frames.at(-1).time : 0)}`;
   if (record.every > 1) at("kept").textContent = `So long a record keeps one of ${record.every} readings. It is in this page alone, and gone with it unless you download it.`;
   people.tell();
-  people.draw({ from: Math.max(0, elapsed() - WINDOW), to: Math.max(WINDOW, elapsed()), gap: GAP });
 }
 
 function pauseOrGo() {

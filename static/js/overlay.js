@@ -30,7 +30,8 @@ export function drawFaces(context, faces, style, { scale = 1, mirrored = false, 
   for (const one of [...placed].reverse()) { // labels last and the largest face's on top, so that no frame hides a name
     label(context, one, line, longer, style, numbered && faces.length > 1);
   }
-  if (bars) for (const one of placed.slice(0, MOST_BARS)) barsBeside(context, one, placed, line, longer, style);
+  const taken = placed.map(({ box }) => box);
+  if (bars) for (const one of placed.slice(0, MOST_BARS)) taken.push(barsBeside(context, one, taken, line, longer, style));
 }
 
 /** Pillow paints borders inwards and counts the far pixel in; a canvas strokes along the middle. */
@@ -83,18 +84,18 @@ function label(context, { face, box, colour }, line, longer, style, numbered) {
   context.fillText(text, left + padding, top + height / 2);
 }
 
-/** Seven bars on a dark plate, right or left of the frame, where there is room that no other face takes. */
-function barsBeside(context, { face, box }, placed, line, longer, style) {
+/** Seven bars on a dark plate, right or left of the frame, where that hides nothing in `taken`; gives the plate's place. */
+function barsBeside(context, { face, box }, taken, line, longer, style) {
   const row = clamped(longer, style.bars);
   const padding = row * style.bars.padding;
   const [names, track] = [row * style.bars.names, row * style.bars.track];
   const [width, height] = [names + track + 3 * padding, 7 * row + 2 * padding];
   const gap = 2 * line + style.label.gap;
   const top = Math.min(Math.max(box.top, 0), context.canvas.height - height);
-  const free = (left) => left >= 0 && left + width <= context.canvas.width && placed.every(({ face: other, box: theirs }) =>
-    other === face || left + width < theirs.left || left > theirs.left + theirs.width || top + height < theirs.top || top > theirs.top + theirs.height);
-  const left = [box.left + box.width + gap, box.left - gap - width].find(free);
-  if (left === undefined) return;
+  const right = box.left + box.width + gap;
+  const left = [right, box.left - gap - width].find((place) => place >= 0 && place + width <= context.canvas.width
+    && !taken.some((other) => overlap({ left: place, top, width, height }, other)));
+  if (left === undefined) return { left: 0, top: 0, width: 0, height: 0 };
   plate(context, left, top, width, height, padding, style.bars.ground);
   context.font = `${Math.round(row * 0.72)}px ${FONT}`;
   context.textBaseline = "middle";
@@ -106,7 +107,10 @@ function barsBeside(context, { face, box }, placed, line, longer, style) {
     plate(context, left + names + 2 * padding, middle - row * 0.2, track, row * 0.4, row * 0.2, style.bars.trough);
     if (share >= 0.005) plate(context, left + names + 2 * padding, middle - row * 0.2, Math.max(track * share, row * 0.4), row * 0.4, row * 0.2, style.colours[name]);
   });
+  return { left, top, width, height };
 }
+
+const overlap = (a, b) => a.left < b.left + b.width && b.left < a.left + a.width && a.top < b.top + b.height && b.top < a.top + a.height;
 
 /** What a picture with `faces` on it shows, in words. */
 export function describe(faces) {

@@ -28,10 +28,11 @@ export class Replay {
         this.#draw();
       });
     }
-    const ratio = window.devicePixelRatio || 1;
-    [canvas.width, canvas.height] = [Math.round(canvas.clientWidth * ratio), Math.round(canvas.clientHeight * ratio)];
+    const { width, height } = this.size;
+    const scale = Math.min(canvas.clientWidth / width, canvas.clientHeight / height) * (window.devicePixelRatio || 1);
+    [canvas.width, canvas.height] = [Math.round(width * scale), Math.round(height * scale)];
     const frame = nearest(this.frames, video.currentTime - this.step * 0.5 + 0.001, this.step); // the last one, mostly
-    if (frame) drawFaces(this.context, frame.faces, this.style, { scale: canvas.width / this.size.width, bars: true, numbered: true });
+    if (frame) drawFaces(this.context, frame.faces, this.style, { scale, bars: true, numbered: true });
     this.onMoment(video.currentTime);
   }
 }

@@ -28,9 +28,10 @@ export class Stage {
 
   /** Give the canvas as many pixels as the screen shows, so that lines and texts are sharp. */
   #fit(frame) {
-    const shown = (this.canvas.clientWidth || frame.width) * (window.devicePixelRatio || 1);
+    const { clientWidth, clientHeight } = this.canvas;
+    const shown = Math.min(clientWidth / frame.width, clientHeight / frame.height) * (window.devicePixelRatio || 1);
     const most = MOST_PIXELS / Math.max(frame.width, frame.height);
-    const scale = Math.min(Math.max(shown / frame.width, 1), most);
+    const scale = Math.min(Math.max(shown, 1), most);
     const size = [Math.round(frame.width * scale), Math.round(frame.height * scale)];
     if (this.canvas.width !== size[0] || this.canvas.height !== size[1]) [this.canvas.width, this.canvas.height] = size;
     return size[0] / frame.width;
