@@ -230,6 +230,7 @@ function snapshot() {
   at("picture").toBlob((blob) => download(blob, `emotions-${stamp()}.jpg`, "image/jpeg"), "image/jpeg", 0.92);
 }
 
+at("without-script").remove();
 at("start").addEventListener("click", () => start());
 at("again").addEventListener("click", () => start());
 at("pause").addEventListener("click", pauseOrGo);

@@ -12,7 +12,6 @@ import { readOnServer } from "./upload.js";
 
 const TELL_EVERY = 400; // milliseconds between changes of charts and numbers
 const MOST_PEOPLE = 8; // charts; the table has everybody
-const MOST_BYTES = Number(document.getElementById("film").dataset.maxBytes);
 
 const at = (id) => document.getElementById(id);
 const root = at("film");
@@ -91,8 +90,9 @@ async function choose(chosen) {
 function offerServer(error) {
   if (!(error instanceof Unplayable)) throw error;
   const title = "This browser cannot play the file";
-  if (file.size > MOST_BYTES) {
-    return refuse(title, `The server could try, but takes at most ${megabytes(MOST_BYTES)}, and this file has ${megabytes(file.size)}. Save it as MP4 (H.264) or WebM, and choose that.`);
+  const most = Number(root.dataset.maxBytes);
+  if (file.size > most) {
+    return refuse(title, `The server could try, but takes at most ${megabytes(most)}, and this file has ${megabytes(file.size)}. Save it as MP4 (H.264) or WebM, and choose that.`);
   }
   refuse(title, `The server may be able to read it. The whole file (${megabytes(file.size)}) would then be uploaded, read in memory and forgotten.`, true);
 }
@@ -232,6 +232,7 @@ function another() {
 }
 
 const summed = () => ({ partial: film.partial, duration: film.duration });
+at("without-script").remove();
 at("movie").addEventListener("change", () => { if (at("movie").files[0]) choose(at("movie").files[0]); });
 at("read").addEventListener("click", read);
 at("send").addEventListener("click", send);

@@ -40,6 +40,7 @@ def write_film(path: Path, frames: Iterable[Image.Image], codec: str, rate: int 
     with av.open(str(path), "w") as film:
         stream = film.add_stream(codec, rate=rate)
         stream.width, stream.height, stream.pix_fmt = *SIZE, "yuv420p"
+        stream.bit_rate = 4_000_000  # a file that is much larger than one frame of it
         for index, image in enumerate(frames):
             frame = av.VideoFrame.from_image(image)
             frame.pts, frame.time_base = index, Fraction(1, rate)
