@@ -17,7 +17,7 @@ export function drawFaces(context, faces, style, { scale = 1, mirrored = false, 
   const { width, height } = context.canvas;
   const longer = Math.max(width, height);
   const line = clamped(longer, style.line);
-  const flip = (left, wide) => (mirrored ? width - left - wide : left);
+  const flip = (left, wide) => (mirrored ? width - left - wide - 1 : left); // the far pixel counts, see border()
   const placed = faces.map((face) => {
     const [wide, high] = [face.box.width * scale, face.box.height * scale];
     return { face, colour: style.colours[face.emotion] ?? style.colours.neutral,
@@ -55,7 +55,7 @@ function points(context, face, scale, flip, longer, style) {
   context.fillStyle = style.point.colour;
   for (const [x, y] of face.landmarks ?? []) {
     context.beginPath();
-    context.arc(flip(x * scale, 0), y * scale, radius, 0, 2 * Math.PI);
+    context.arc(flip(x * scale, 0) + 0.5, y * scale + 0.5, radius, 0, 2 * Math.PI);
     context.fill();
   }
 }

@@ -367,6 +367,8 @@ def pages(client, faceless: bytes) -> dict[str, Page]:
     return {
         "home": Page(client.get("/").text),
         "about": Page(client.get("/about").text),
+        "live": Page(client.get("/live").text),
+        "video": Page(client.get("/video").text),
         "result": Page(post(sample="collins")),
         "explained": Page(post(sample="friends", explain="1")),
         "pointed": Page(post(sample="friends", landmarks="1")),
