@@ -167,8 +167,8 @@ async function run(mine) {
     if (!mine.paused) note("");
     at("picture").hidden = false;
     stage.show(grabber.canvas, answer.faces, { mirrored: mine.mirrored, bars: at("bars").checked, numbered: true });
-    const { width, height, model } = answer;
-    root.dispatchEvent(new CustomEvent("reading", { detail: { time, faces: answer.faces, width, height, model, roundTrip } }));
+    const { width, height, model, timing_ms: timing } = answer;
+    root.dispatchEvent(new CustomEvent("reading", { detail: { time, faces: answer.faces, width, height, model, timing, roundTrip } }));
   }
 }
 

@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 from werkzeug.serving import WSGIRequestHandler, make_server
 
-from tests.browser.films import jpeg, moving_face
+from scripts.moving_face import camera_film
 from web import create_app
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -55,8 +55,7 @@ def launch() -> Iterator[Callable[..., Browser]]:
 
 @pytest.fixture(scope="session")
 def browser(launch, tmp_path_factory) -> Browser:
-    film = tmp_path_factory.mktemp("camera") / "face.mjpeg"
-    film.write_bytes(b"".join(jpeg(frame) for frame in moving_face()))
+    film = camera_film(tmp_path_factory.mktemp("camera") / "face.mjpeg")
     return launch(*CAMERA, f"--use-file-for-fake-video-capture={film}")
 
 

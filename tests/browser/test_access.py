@@ -8,8 +8,9 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
 
+from scripts.moving_face import moving_face
 from tests.browser.conftest import DESK, PHONE
-from tests.browser.films import moving_face, write_film
+from tests.browser.films import write_film
 
 # Every visible text against what lies behind it (WCAG 2.2, 1.4.3): the colours of all ancestors, blended.
 FAINT_TEXTS = """() => {

@@ -14,7 +14,7 @@ from emotions.drawing import STYLE, annotate, text_colour
 from emotions.images import Picture
 from emotions.labels import COLOURS, EMOTIONS
 from emotions.results import Box
-from tests.browser.films import PHOTO
+from scripts.moving_face import PHOTO
 
 MEAN_DIFFERENCE = 0.1
 """Of 255, over all pixels away from the texts, whose fonts differ: edges are smooth on a canvas and not in Pillow."""

@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
+from scripts.moving_face import SIZE, moving_face
 from tests.browser.conftest import PHONE
-from tests.browser.films import SIZE, moving_face, write_film
+from tests.browser.films import write_film
 
 RATE = 15
 FRAMES = 60  # four seconds, in which the face swings to both sides
