@@ -4,8 +4,8 @@ const ADDRESS = "/api/v1/image";
 const LONGER_SIDE = 640; // the detector itself looks at 192 pixels; the crop of a face gains nothing from more
 const QUALITY = 0.8;
 const PATIENCE = 30_000; // milliseconds for one answer: a sleeping server takes some seconds to wake
-const FIRST_WAIT = 500; // milliseconds before the second try; doubled after each, up to LONGEST_WAIT
-const LONGEST_WAIT = 15_000;
+const FIRST_WAIT = 0.5; // seconds after a failure; doubled after each further one, up to LONGEST_WAIT
+const LONGEST_WAIT = 30;
 
 /** Takes frames from a <video>; `canvas` holds the last one until the next is taken. */
 export class Grabber {
@@ -28,8 +28,10 @@ export class Grabber {
    * where this takes 2.
    */
   encode() {
-    const [, text] = this.canvas.toDataURL("image/jpeg", QUALITY).split(",");
-    return new Blob([Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0))], { type: "image/jpeg" });
+    const letters = atob(this.canvas.toDataURL("image/jpeg", QUALITY).split(",")[1]);
+    const bytes = new Uint8Array(letters.length);
+    for (let index = 0; index < bytes.length; index++) bytes[index] = letters.charCodeAt(index); // Uint8Array.from takes 2 ms more
+    return new Blob([bytes], { type: "image/jpeg" });
   }
 }
 
@@ -44,32 +46,38 @@ export class Trouble extends Error {
 /** Asks for one frame after the other, and carries what the server's tracker remembers from answer to answer. */
 export class Reader {
   #tracks = "";
+  #failures = 0;
 
-  /** `onTrouble(trouble, seconds)`: called before each further try. */
-  constructor(onTrouble = () => {}) {
+  /** `onTrouble(trouble, seconds)`: called before each wait. */
+  constructor(onTrouble) {
     this.onTrouble = onTrouble;
   }
 
-  /** The server's answer to a JPEG `frame` of `time` seconds, and the milliseconds it took; asked until it comes or `signal` aborts. */
+  /**
+   * The server's answer to a JPEG `frame` of `time` seconds, and the milliseconds it took; null where there is none, after a
+   * wait that grows from failure to failure: ask again, with this frame or a newer one. Throws when `signal` aborts.
+   */
   async read(frame, time, signal, landmarks = false) {
-    for (let tries = 0; ; tries++) {
-      const sent = performance.now();
-      try {
-        const answer = await this.#ask(frame, time, signal, landmarks);
-        this.#tracks = answer.tracks;
-        return { answer, roundTrip: performance.now() - sent };
-      } catch (trouble) {
-        signal.throwIfAborted();
-        if (!(trouble instanceof Trouble)) throw trouble;
-        if (trouble.status === 400 && this.#tracks) { // made by an older server, mostly: begin anew
-          this.#tracks = "";
-          continue;
-        }
-        const seconds = Math.max(trouble.waitSeconds, Math.min(FIRST_WAIT * 2 ** tries, LONGEST_WAIT) / 1000);
-        this.onTrouble(trouble, Math.min(seconds, 4 * LONGEST_WAIT / 1000));
-        await pause(seconds * 1000, signal);
-      }
+    const sent = performance.now();
+    try {
+      const answer = await this.#ask(frame, time, signal, landmarks);
+      this.#tracks = answer.tracks;
+      this.#failures = 0;
+      return { answer, roundTrip: performance.now() - sent };
+    } catch (trouble) {
+      signal.throwIfAborted();
+      if (!(trouble instanceof Trouble)) throw trouble;
+      const stale = trouble.status === 400 && this.#tracks; // made by another version of the server: begin anew
+      if (stale) this.#tracks = "";
+      else await this.#wait(trouble, signal);
+      return null;
     }
+  }
+
+  async #wait(trouble, signal) {
+    const seconds = Math.min(Math.max(trouble.waitSeconds, FIRST_WAIT * 2 ** this.#failures++), LONGEST_WAIT);
+    this.onTrouble(trouble, seconds);
+    await pause(1000 * seconds, signal);
   }
 
   async #ask(frame, time, signal, landmarks) {

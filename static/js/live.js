@@ -160,8 +160,9 @@ async function run(mine) {
     await frames.next();
     if (mine.resting || !grabber.take(video)) continue;
     const [time, asked] = [seconds(), reader];
-    const { answer, roundTrip } = await asked.read(grabber.encode(), time, signal, at("points").checked);
-    if (asked !== reader) continue; // the record was begun anew meanwhile
+    const read = await asked.read(grabber.encode(), time, signal, at("points").checked);
+    if (!read || asked !== reader) continue; // it failed, or the record was begun anew meanwhile
+    const { answer, roundTrip } = read;
     clearTimeout(waking);
     measure(roundTrip);
     if (!mine.paused) note("");

@@ -27,10 +27,10 @@ export function drawFaces(context, faces, style, { scale = 1, mirrored = false, 
     frame(context, box, colour, line, style);
     points(context, face, scale, flip, longer, style);
   }
-  for (const one of [...placed].reverse()) { // labels last and the largest face's on top, so that no frame hides a name
-    label(context, one, line, longer, style, numbered && faces.length > 1);
-  }
   const taken = placed.map(({ box }) => box);
+  for (const one of [...placed].reverse()) { // labels last and the largest face's on top, so that no frame hides a name
+    taken.push(label(context, one, line, longer, style, numbered && faces.length > 1));
+  }
   if (bars) for (const one of placed.slice(0, MOST_BARS)) taken.push(barsBeside(context, one, taken, line, longer, style));
 }
 
@@ -67,6 +67,7 @@ function plate(context, left, top, width, height, radius, colour) {
   context.fill();
 }
 
+/** Name and confidence on a plate above the frame, below it where there is no room, and always inside; gives the plate's place. */
 function label(context, { face, box, colour }, line, longer, style, numbered) {
   const size = clamped(longer, style.label);
   const padding = size * style.label.padding;
@@ -82,6 +83,7 @@ function label(context, { face, box, colour }, line, longer, style, numbered) {
   context.fillStyle = textColour(colour, style);
   context.textBaseline = "middle";
   context.fillText(text, left + padding, top + height / 2);
+  return { left, top, width, height };
 }
 
 /** Seven bars on a dark plate, right or left of the frame, where that hides nothing in `taken`; gives the plate's place. */

@@ -61,7 +61,7 @@ async function choose(chosen) {
   people?.clear();
   at("nobody").hidden = false;
   setState("opening");
-  note("Opening the film …");
+  note("Opening the video …");
   try {
     style ??= await loadStyle();
   } catch {
@@ -123,7 +123,10 @@ async function read() {
       const time = index * mine.step;
       const next = index + 1 < count ? showMoment(video, time + mine.step) : null;
       next?.catch(() => {}); // awaited below, after the answer
-      const { answer } = await reader.read(grabber.encode(), time, signal);
+      const frame = grabber.encode();
+      let read = null;
+      while (!read) read = await reader.read(frame, time, signal);
+      const { answer } = read;
       take(mine, time, answer.faces, answer.model, (index + 1) / count);
       mine.size = { width: answer.width, height: answer.height };
       stage.show(grabber.canvas, answer.faces, { bars: true, numbered: true });
@@ -131,8 +134,8 @@ async function read() {
     }
     mine.partial = false;
   } catch (error) {
-    if (!signal.aborted && !(error instanceof Unplayable)) throw error;
-    if (!signal.aborted) mine.ending = `The browser could not play on after ${clock(mine.record.frames.at(-1)?.time ?? 0)}.`;
+    const where = `after ${clock(mine.record.frames.at(-1)?.time ?? 0)}`;
+    if (!signal.aborted) mine.ending = error instanceof Unplayable ? `The browser could not play on ${where}.` : `It stopped ${where}: ${error.message}.`;
   }
   finish(mine);
 }
@@ -140,7 +143,7 @@ async function read() {
 /** Let the server read the film that this browser cannot play. */
 async function send() {
   const mine = begin(0, false);
-  note("Sending the film …");
+  note("Sending the video …");
   try {
     for await (const line of readOnServer(file, 1 / mine.step, mine.stop.signal)) {
       if (line.summary) {
@@ -196,7 +199,7 @@ function finish(mine) {
   fillShares(at("rows"), everybody, style);
   const ending = mine.partial ? ` ${mine.ending ?? "It was cancelled: this is what was read until then."}` : "";
   at("told").textContent = `${frames} frames read in ${clock((performance.now() - mine.began) / 1000)}. ${tellShares(everybody.slice(0, MOST_PEOPLE))}${ending}`;
-  note("");
+  note(mine.played ? "" : "Read by the server: this browser cannot show the video.");
   setState("done");
   if (mine.played) replay.show(mine.record.frames, mine.size, mine.step);
   else draw();

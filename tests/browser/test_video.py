@@ -34,13 +34,13 @@ def film(tmp_path_factory) -> Callable[[str, str], Path]:
 
 
 def open_film(page: Page, path: Path) -> None:
-    page.get_by_label("Choose a film").set_input_files(path)
-    expect(page.get_by_role("button", name="Read the film")).to_be_visible()
+    page.get_by_label("Choose a video").set_input_files(path)
+    expect(page.get_by_role("button", name="Read the video")).to_be_visible()
 
 
 def read(page: Page, fps: int = 2) -> None:
     page.get_by_label("Read", exact=True).select_option(str(fps))
-    page.get_by_role("button", name="Read the film").click()
+    page.get_by_role("button", name="Read the video").click()
 
 
 def downloaded(page: Page, button: str) -> str:
@@ -126,7 +126,7 @@ def test_cancel_keeps_what_was_read(visit, film):
     page.wait_for_timeout(500)
     assert len(answered) == count, "nothing is sent any more"
     page.get_by_role("button", name="Choose another").locator("visible=true").click()
-    expect(page.get_by_label("Choose a film")).to_be_focused()
+    expect(page.get_by_label("Choose a video")).to_be_focused()
 
 
 def test_a_recording_without_a_stated_length_is_read_too(visit):
@@ -147,7 +147,7 @@ def test_a_recording_without_a_stated_length_is_read_too(visit):
             return [...new Uint8Array(await new Blob(pieces).arrayBuffer())];
         }"""
     )
-    page.get_by_label("Choose a film").set_input_files({"name": "recorded.webm", "mimeType": "video/webm", "buffer": bytes(recorded)})
+    page.get_by_label("Choose a video").set_input_files({"name": "recorded.webm", "mimeType": "video/webm", "buffer": bytes(recorded)})
     read(page)
     expect(page.locator("#told")).to_contain_text("No face was found.")
     summary = json.loads(downloaded(page, "JSON"))["summary"]
@@ -158,7 +158,7 @@ def test_a_film_that_the_browser_cannot_play_is_sent_only_when_the_visitor_says_
     page = visit("/video", expected="Failed to load resource")
     posts = []
     page.on("request", lambda request: posts.append(request.url) if request.method == "POST" else None)
-    page.get_by_label("Choose a film").set_input_files(film("face.avi", "mpeg4"))
+    page.get_by_label("Choose a video").set_input_files(film("face.avi", "mpeg4"))
     expect(page.get_by_role("heading", name="This browser cannot play the file")).to_be_focused()
     expect(page.locator("#refusal p")).to_contain_text("would then be uploaded, read in memory and forgotten")
     assert posts == []
@@ -173,11 +173,11 @@ def test_a_film_that_the_browser_cannot_play_is_sent_only_when_the_visitor_says_
 def test_a_film_too_large_for_the_server_is_not_offered_to_it(visit, film):
     page = visit("/video")
     page.locator("#film").evaluate("element => { element.dataset.maxBytes = 1000; }")
-    page.get_by_label("Choose a film").set_input_files(film("face.avi", "mpeg4"))
+    page.get_by_label("Choose a video").set_input_files(film("face.avi", "mpeg4"))
     expect(page.locator("#refusal p")).to_contain_text("Save it as MP4 (H.264) or WebM")
     expect(page.get_by_role("button", name="Send it to the server")).to_be_hidden()
-    page.get_by_role("button", name="Choose another film").click()
-    expect(page.get_by_label("Choose a film")).to_be_focused()
+    page.get_by_role("button", name="Choose another video").click()
+    expect(page.get_by_label("Choose a video")).to_be_focused()
 
 
 def test_a_dropped_film_is_opened(visit, film):
@@ -190,13 +190,13 @@ def test_a_dropped_film_is_opened(visit, film):
         }""",
         list(film("face.webm", "libvpx").read_bytes()),
     )
-    expect(page.get_by_role("button", name="Read the film")).to_be_focused()
+    expect(page.get_by_role("button", name="Read the video")).to_be_focused()
 
 
 def test_without_javascript_it_says_what_to_do_instead(visit):
     page = visit("/video", java_script_enabled=False)
     expect(page.get_by_text("This page needs JavaScript")).to_be_visible()
-    expect(page.get_by_label("Choose a film")).to_be_hidden()
+    expect(page.get_by_label("Choose a video")).to_be_hidden()
 
 
 def test_a_phone_has_room_for_it(visit, film):
