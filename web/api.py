@@ -14,14 +14,15 @@ from emotions.drawing import STYLE
 
 from . import schemas
 from .feedback import record_feedback
-from .problems import Problem, invalid
+from .following import followed, follower_of
 from .photos import analyser, annotated_uri, read_photo
+from .problems import Problem, invalid
 from .uploads import uploaded_photo
 
 FEEDBACK_BYTES = 4096
 KEPT_A_WHILE = "public, max-age=300"
 PICTURE_PROBLEMS = (
-    "unknown_option", "invalid_option", "no_file", "wrong_field", "too_many_files", "file_too_large", "body_too_large",
+    "unknown_option", "invalid_option", "invalid_tracks", "no_file", "wrong_field", "too_many_files", "file_too_large", "body_too_large",
     "too_many_pixels", "too_much_memory", "unsupported_media_type", "unsupported_image", "empty_file", "not_an_image",
     "truncated_image", "busy",
 )  # fmt: skip
@@ -42,8 +43,13 @@ def image(query: dict) -> Response:
     Options count in the query and as form fields alike; the form's win where both have one.
     """
     options = image_options()
+    follower = follower_of(options["tracks"]) if "tracks" in options else None
     picture, result = read_photo(uploaded_photo(), options["detector"], options["landmarks"], options["explain"])
+    if follower:
+        result = followed(follower, picture, result, options.get("time"))
     body = result.to_json()
+    if follower:
+        body["tracks"] = follower.tracks
     if options["annotate"]:
         body["image"] = annotated_uri(picture, result)
     return jsonify(body)

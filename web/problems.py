@@ -16,6 +16,7 @@ CATALOGUE: dict[str, tuple[int, str, str]] = {
     "bad_request": (400, "Request not understood", "The request is not well-formed."),
     "unknown_option": (400, "Unknown option", "An option has a name that this address does not know."),
     "invalid_option": (400, "Option not understood", "An option has a value it does not take, or was given twice."),
+    "invalid_tracks": (400, "Tracks not understood", "The option 'tracks' holds something that no answer gave, or too much."),
     "no_file": (400, "No file", "The request carries no file."),
     "wrong_field": (400, "Wrong field name", "The picture was sent in a field that is not called 'file'."),
     "too_many_files": (400, "Too many files", "The request carries more than one file."),
