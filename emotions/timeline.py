@@ -15,6 +15,9 @@ CSV_COLUMNS = ("time", "id", "left", "top", "width", "height", "emotion", "confi
 BUCKETS = 240
 """Most parts into which the time is divided: when a film grows longer, two become one."""
 
+ROUNDED = 0.01
+"""Share of a part of time by which a frame may come before it: times are rounded."""
+
 
 @dataclass
 class Person:
@@ -57,11 +60,11 @@ class Person:
 
 
 class Timeline:
-    """The people of a film in order of appearance. `frames`: how many were read; `bucket`: seconds of a part of time."""
+    """The people of a film in order of appearance, read at `fps`. `frames`: how many were; `bucket`: seconds of a part of time."""
 
-    def __init__(self) -> None:
+    def __init__(self, fps: float) -> None:
         self.frames = 0
-        self.bucket = 1 / 30
+        self.bucket = 1 / fps
         self.people: dict[int, Person] = {}
 
     def add(self, time: float, faces: Iterable[Face]) -> None:
@@ -73,7 +76,7 @@ class Timeline:
                 person.halve()
         for face in faces:
             person = self.people.setdefault(face.id, Person(face.id, time))
-            person.add(time, face, int(time / self.bucket))
+            person.add(time, face, int(time / self.bucket + ROUNDED))
 
     def to_json(self) -> list[dict[str, Any]]:
         """For each person: seconds of the first and last frame, frames, and for each emotion two shares of them.

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import groupby
-
 import numpy as np
 
 from .labels import COLOURS, EMOTIONS, TITLES
@@ -14,6 +12,8 @@ HEAD, BAND, TITLE, GAP, FOOT = 44, 84, 22, 14, 30
 """Pixels from top to bottom: the legend; for each person a band, its title and a gap; the axis of time."""
 MOST_PEOPLE = 8
 TICKS = (0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 43200, 86400)
+PAUSE = 0.6
+"""Seconds without a face that a band bridges: a frame in which it was missed, or a film of few frames a second."""
 INK, PALE = "#222222", "#767676"
 
 
@@ -54,17 +54,26 @@ def _band(person: Person, bucket: float, duration: float, top: float) -> list[st
     """Stacked areas, one path an emotion for each stretch of time in which the person is seen."""
     right = _x(duration, duration)
     lines = [f'<rect x="{LEFT}" y="{top}" width="{right - LEFT}" height="{BAND}" fill="#f1f1f1"/>']
-    numbers = sorted(person.buckets)
-    for _, stretch in groupby(enumerate(numbers), lambda pair: pair[1] - pair[0]):
-        run = [number for _, number in stretch]
+    for run in _stretches(sorted(person.buckets), max(1, int(PAUSE / bucket))):
         sums = np.stack([person.buckets[number] for number in run])
         heights = np.cumsum(sums[:, 1:] / sums[:, :1], axis=1)  # (parts of time, 7)
         edges = np.clip(np.column_stack([np.zeros(len(run)), heights]), 0, 1)
-        starts, ends = [_x(number * bucket, duration) for number in run], [_x((number + 1) * bucket, duration) for number in run]
+        borders = [_x(number * bucket, duration) for number in (*run, run[-1] + 1)]
+        starts, ends = borders[:-1], borders[1:]
         for index, name in enumerate(EMOTIONS):
             path = [*_edge(starts, ends, top + BAND * edges[:, index + 1]), *_edge(ends, starts, top + BAND * edges[:, index], True)]
             lines.append(f'<path fill="{COLOURS[name]}" d="M{"L".join(path)}Z"/>')
     return lines
+
+
+def _stretches(numbers: list[int], longest: int) -> list[list[int]]:
+    """Parts of time in runs: each goes on as long as no step is larger than `longest`."""
+    runs: list[list[int]] = []
+    for number in numbers:
+        if not runs or number - runs[-1][-1] > longest:
+            runs.append([])
+        runs[-1].append(number)
+    return runs
 
 
 def _edge(begins: list[float], ends: list[float], levels: np.ndarray, backwards: bool = False) -> list[str]:

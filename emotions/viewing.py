@@ -65,7 +65,7 @@ class Viewing:
         analyser: Analyser | None = None,
     ) -> None:
         self.film = source if isinstance(source, Film) else Film(Path(source) if isinstance(source, str) else source, fps)
-        self.timeline = Timeline()
+        self.timeline = Timeline(self.film.fps)
         self._analyser = analyser or Analyser()
         self._detector, self._landmarks = detector, landmarks
         self._last: ImageResult | None = None
