@@ -15,8 +15,11 @@ class InputError(Exception):
     """A file that cannot be had; `code` is stable: `file_not_found`, `no_files` (an empty folder)."""
 
     def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
-        self.code = code
+        super().__init__(code, message)  # both, so that it can be sent to another process
+        self.code, self.message = code, message
+
+    def __str__(self) -> str:
+        return self.message
 
 
 @dataclass(frozen=True)
