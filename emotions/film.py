@@ -123,8 +123,8 @@ class Film:
             self.reason = "cut_off"
         file.seek(0)
         try:
-            # Only the file itself may be read, whatever it names.
-            options = {"max_pixels": str(MAX_PIXELS)}
+            # Only the file itself may be read, whatever it names; and some decoders have to run to tell the size.
+            options = {"max_pixels": str(4 * MAX_PIXELS)}
             self._container = av.open(file, format=kind, options=options, container_options={"protocol_whitelist": "file"})
         except (av.error.FFmpegError, ValueError) as error:
             raise self._unreadable() from error
@@ -133,6 +133,7 @@ class Film:
         context = self._stream.codec_context
         threads = context.thread_count = min(2, usable_cores())
         context.thread_type = "AUTO"
+        context.options = {"max_pixels": str(MAX_PIXELS)}  # frames may grow on the way
         self.stated = _stated(self._container, self._stream)
         try:
             self._stack.enter_context(reserve(_decoder_bytes(context, threads)))
@@ -143,7 +144,7 @@ class Film:
             raise FilmError(error.code, what) from None
 
     def _picture_track(self) -> Any:
-        from av.stream import Disposition
+        from av.stream import Discard, Disposition
 
         tracks = [one for one in self._container.streams.video if not one.disposition & Disposition.attached_pic]
         if not tracks:
@@ -151,7 +152,7 @@ class Film:
         chosen = tracks[0]
         for stream in self._container.streams:
             if stream is not chosen:
-                stream.discard = "all"
+                stream.discard = Discard.all
         context = chosen.codec_context
         if context is None or context.name not in CODECS:
             name = context.name if context else "unknown"
