@@ -11,7 +11,6 @@ import numpy as np
 from .labels import EMOTIONS
 from .results import Face
 
-CSV_COLUMNS = ("time", "id", "left", "top", "width", "height", "emotion", "confidence", *EMOTIONS, "unsure")
 BUCKETS = 240
 """Most parts into which the time is divided: when a film grows longer, two become one."""
 
@@ -84,15 +83,6 @@ class Timeline:
         `shares`: of the frames in which it was the answer. `mean`: of its probability.
         """
         return [person.to_json() for person in self.people.values()]
-
-
-def csv_rows(time: float, faces: Iterable[Face]) -> list[list[Any]]:
-    """A row of CSV_COLUMNS for each face."""
-    rows = []
-    for face in faces:
-        box, probabilities = face.box.to_json(), [round(value, 4) for value in face.probabilities]
-        rows.append([round(time, 3), face.id, *box.values(), face.emotion, round(face.confidence, 4), *probabilities, face.unsure])
-    return rows
 
 
 def _by_emotion(values: np.ndarray) -> dict[str, float]:

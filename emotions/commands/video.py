@@ -17,7 +17,6 @@ from ..analysis import Analyser
 from ..film import FPS, MOST_FPS, Film
 from ..film_writer import FilmWriter
 from ..labels import EMOTIONS
-from ..timeline import CSV_COLUMNS
 from ..timeline_chart import chart, clock
 from ..viewing import Viewing
 from .inputs import Input, expand
@@ -28,7 +27,9 @@ from .saving import Folder, whole
 
 NAME, HELP = "video", "read the faces of films"
 ENDINGS = frozenset((".mp4", ".m4v", ".mov", ".webm", ".mkv", ".avi", ".3gp"))
-COLUMNS = ("file", *CSV_COLUMNS, "error", "message")
+COLUMNS = (
+    "file", "time", "id", "left", "top", "width", "height", "emotion", "confidence", *EMOTIONS, "unsure", "error", "message",
+)  # fmt: skip
 TABLE = {"file": 28, "time": 9, "id": 4, "emotion": 9, "confidence": 10, "unsure": 14}
 PEOPLE = ("file", "id", "first", "last", "frames", "emotion", *(f"share_{name}" for name in EMOTIONS), *EMOTIONS, "partial", "error", "message")
 PEOPLE_TABLE = {"file": 28, "id": 4, "first": 9, "last": 9, "frames": 7, "emotion": 9, "partial": 10}
