@@ -19,10 +19,10 @@ from .containers import FRIENDS, HEAD, FilmError, is_cut, sniff
 from .images import ImageError, Picture, reserve
 from .litert import usable_cores
 
-__all__ = ["FPS", "MOST_FPS", "Film", "FilmError", "Moment"]
+__all__ = ["FPS", "LEAST_FPS", "MOST_FPS", "Film", "FilmError", "Moment"]
 
-FPS, MOST_FPS = 5.0, 30.0
-"""Pictures a second that are taken, unless asked otherwise, and at most."""
+FPS, LEAST_FPS, MOST_FPS = 5.0, 0.01, 30.0
+"""Pictures a second that are taken, unless asked otherwise, and the least and the most that may be asked for."""
 SIDE = 1024
 """Most pixels of a taken picture's longer side: in larger ones without large faces the detector looks a dozen times, part by
 part, which is for photos (see faces.LARGE_PICTURE)."""
@@ -59,8 +59,8 @@ class Film:
     """
 
     def __init__(self, source: bytes | Path | BinaryIO, fps: float = FPS, longest: float | None = None) -> None:
-        if not 0 < fps <= MOST_FPS:
-            raise ValueError(f"fps must be above 0 and at most {MOST_FPS:g}, not {fps}")
+        if not LEAST_FPS <= fps <= MOST_FPS:
+            raise ValueError(f"fps must be from {LEAST_FPS:g} to {MOST_FPS:g}, not {fps}")
         self.fps, self.longest = fps, longest
         self.duration = 0.0
         self.reason: str | None = None

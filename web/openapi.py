@@ -57,7 +57,7 @@ def mend(spec: dict[str, Any]) -> dict[str, Any]:
     image = spec["paths"]["/api/v1/image"]["post"]
     image["requestBody"] = file_body(image, "image/*", "JPEG, PNG, WebP, GIF, BMP, TIFF, HEIC, AVIF")
     video = spec["paths"]["/api/v1/video"]["post"]
-    video["requestBody"] = file_body(video, "video/*", "MP4, MOV, WebM, MKV, AVI", "video")
+    video["requestBody"] = file_body(video, "video/*", "MP4, MOV, WebM, MKV, AVI")
     video["responses"]["200"]["content"][VIDEO_TYPES[1]] = {"schema": {"type": "string", "format": "binary"}}
     return spec
 
@@ -72,9 +72,9 @@ def problem_responses(codes: Sequence[str]) -> dict[str, Any]:
     return responses | {"default": {"description": "Any other problem", "content": content}}
 
 
-def file_body(operation: dict[str, Any], kind: str, formats: str, form: str = "binary") -> dict[str, Any]:
-    """A form with the file and the options of `operation`, or the file's bytes alone. `form`: the schema's `format` of the bytes."""
-    raw = {"type": "string", "format": form}
+def file_body(operation: dict[str, Any], kind: str, formats: str) -> dict[str, Any]:
+    """A form with the file and the options of `operation`, or the file's bytes alone."""
+    raw = {"type": "string", "format": "binary"}
     options = {option["name"]: option["schema"] for option in operation["parameters"]}
     fields = {
         "type": "object",
@@ -82,7 +82,7 @@ def file_body(operation: dict[str, Any], kind: str, formats: str, form: str = "b
         "required": ["file"],
         "additionalProperties": False,
     }
-    return {"required": True, "content": {"multipart/form-data": {"schema": fields}, kind: {"schema": raw}}}
+    return {"required": True, "content": {"multipart/form-data": {"schema": fields, "encoding": {"file": {"contentType": kind}}}, kind: {"schema": raw}}}
 
 
 def _json_schema(schema: type[Schema]) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from contextlib import ExitStack, closing, contextmanager
 from functools import partial
 from itertools import chain
 from pathlib import Path
+from typing import BinaryIO
 
 from flask import Response, current_app
 
@@ -65,14 +66,14 @@ def video(query: dict) -> Response:
         seconds = checked_length(film)
         viewing = Viewing(film, detector=options["detector"], landmarks=options["landmarks"], analyser=analyser())
         if "annotated" in options:
-            response = annotated_film(viewing, seconds, stack)
-        else:
-            lines = stack.enter_context(closing(told(viewing, trace_fields())))
-            first = next(lines)  # so that an error of the file is a problem with its status
-            response = Response(chain([first], lines), mimetype=VIDEO_TYPES[0])
-        response.headers["X-Accel-Buffering"] = "no"  # asks proxies to send each line on at once
+            return annotated_film(viewing, seconds)
+        lines = stack.enter_context(closing(told(viewing, trace_fields())))
+        first = next(lines)  # so that an error of the file is a problem with its status
         stack.enter_context(keep_upload())
-        response.call_on_close(stack.pop_all().close)  # also where the client goes away before the end
+        kept = stack.pop_all()
+    response = Response(until_sent(chain([first], lines), kept), mimetype=VIDEO_TYPES[0])
+    response.headers["X-Accel-Buffering"] = "no"  # asks proxies to send each line on at once
+    response.call_on_close(kept.close)  # where the client goes away before anything is sent
     return response
 
 
@@ -115,15 +116,22 @@ def told(viewing: Viewing, fields: dict[str, str]) -> Iterator[str]:
     yield json.dumps({"summary": viewing.summary() | broken}) + "\n"
 
 
-def annotated_film(viewing: Viewing, seconds: float, stack: ExitStack) -> Response:
+def until_sent(pieces: Iterator, kept: ExitStack | BinaryIO) -> Iterator:
+    """The pieces of an answer; what was kept for them is given back after the last, or when the client goes away."""
+    with kept:
+        yield from pieces
+
+
+def annotated_film(viewing: Viewing, seconds: float) -> Response:
     """The film with faces framed and named: made in the temporary folder, and gone from it before the first byte is sent."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "annotated.mp4")
         with FilmWriter(path, MOST_BYTES, seconds) as writer:
             for seen in viewing.seen(every_frame=True):
                 writer.add(seen.time, seen.annotated())
-        size, file = path.stat().st_size, stack.enter_context(path.open("rb"))
-    response = Response(iter(partial(file.read, PIECE), b""), mimetype=VIDEO_TYPES[1])
+        size, file = path.stat().st_size, path.open("rb")
+    response = Response(until_sent(iter(partial(file.read, PIECE), b""), file), mimetype=VIDEO_TYPES[1])
+    response.call_on_close(file.close)
     response.content_length = size
     response.headers["Content-Disposition"] = 'inline; filename="annotated.mp4"'
     if viewing.film.reason:

@@ -9,7 +9,7 @@ from apiflask.fields import Boolean, Field, Float, Integer, List, Nested, String
 from apiflask.validators import OneOf
 
 from emotions.faces import DETECTORS
-from emotions.film import FPS, MOST_FPS
+from emotions.film import FPS, LEAST_FPS, MOST_FPS
 
 from .schemas import Face, Model, Open, Probabilities, Strict, Switch
 
@@ -17,10 +17,10 @@ from .schemas import Face, Model, Open, Probabilities, Strict, Switch
 class Rate(Field):
     """Pictures a second in a form or a query: float() takes "nan", "1_0" and other scripts' digits."""
 
-    default_error_messages = {"invalid": f"Must be a number above 0 and at most {MOST_FPS:g}."}
+    default_error_messages = {"invalid": f"Must be a number from {LEAST_FPS:g} to {MOST_FPS:g}."}
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **_: Any) -> float:
-        if not re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,9})?", value) or not 0 < float(value) <= MOST_FPS:
+        if not re.fullmatch(r"[0-9]{1,30}(\.[0-9]{1,30})?", value) or not LEAST_FPS <= float(value) <= MOST_FPS:
             raise self.make_error("invalid")
         return float(value)
 
@@ -30,7 +30,7 @@ class VideoOptions(Strict):
         load_default=FPS,
         metadata={
             "type": "number",
-            "exclusiveMinimum": 0,
+            "minimum": LEAST_FPS,
             "maximum": MOST_FPS,
             "default": FPS,
             "description": "Pictures a second that are read, where the video has as many.",

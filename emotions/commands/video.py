@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from ..analysis import Analyser
-from ..film import FPS, MOST_FPS, Film
+from ..film import FPS, LEAST_FPS, MOST_FPS, Film
 from ..film_writer import FilmWriter
 from ..labels import EMOTIONS
 from ..timeline_chart import chart, clock
@@ -36,7 +36,7 @@ PEOPLE_TABLE = {"file": 28, "id": 4, "first": 9, "last": 9, "frames": 7, "emotio
 
 
 def describe(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--fps", type=_fps, default=FPS, help=f"pictures a second to read (default {FPS:g}, at most {MOST_FPS:g})")
+    parser.add_argument("--fps", type=_fps, default=FPS, help=f"pictures a second to read ({LEAST_FPS:g} to {MOST_FPS:g}, default {FPS:g})")
     parser.add_argument("--summary", action="store_true", help="only the summary: a JSON line a film, else a row a person")
     parser.add_argument("--annotate", type=Path, metavar="DIR", help="write films with faces framed and named (MP4) into this folder")
     parser.add_argument("--chart", type=Path, metavar="DIR", help="write a timeline of each film (SVG) into this folder")
@@ -44,8 +44,8 @@ def describe(parser: argparse.ArgumentParser) -> None:
 
 def _fps(text: str) -> float:
     value = float(text)
-    if not 0 < value <= MOST_FPS:
-        raise argparse.ArgumentTypeError(f"above 0 and at most {MOST_FPS:g}")
+    if not LEAST_FPS <= value <= MOST_FPS:
+        raise argparse.ArgumentTypeError(f"must be from {LEAST_FPS:g} to {MOST_FPS:g}")
     return value
 
 
