@@ -99,9 +99,11 @@ def main() -> int:
     told = measure(options.minutes, options.fps, options.memory * MEGABYTE, options.annotate)
     summary = told["summary"]
     print(f"film      {options.minutes} minutes, {told['film_bytes'] / MEGABYTE:.0f} MB")
-    print(f"read      {told['rows']} pictures in {told['seconds']:.0f} s, exit code {told['exit']}, killed for memory: {told['kills']}")
-    print("resident  " + ", ".join(f"{size / MEGABYTE:.0f} MB at minute {minute:g}" for minute, size in told["resident"].items()))
-    print(f"peak      {told['peak_bytes'] / MEGABYTE:.0f} MB of {options.memory}, with the part of the file that the kernel kept")
+    ended = f"exit code {told['exit']}, killed for memory: {told['kills']}"
+    print(f"read      {told['rows']} pictures in {told['seconds']:.0f} s, {ended}")
+    sizes = [f"{size / MEGABYTE:.0f} MB at minute {minute:g}" for minute, size in told["resident"].items()]
+    print("resident  " + ", ".join(sizes))
+    print(f"peak      {told['peak_bytes'] / MEGABYTE:.0f} MB of {options.memory}, with what the kernel kept of the file")
     if summary:
         print(f"summary   {summary['duration']:.1f} s, {len(summary['people'])} people, partial: {summary['partial']}")
     if told["annotated_bytes"]:

@@ -16,8 +16,16 @@ CODE_LICENCES = (
 )
 
 WHEELS = (
-    ("PyAV, for video and sound", "wheel `av`", "BSD-3-Clause; the wheel also holds FFmpeg (LGPL-3.0) with x264 and x265 (GPL-2.0 or later)"),
-    ("pillow-heif, for HEIC", "wheel `pillow-heif`", "BSD-3-Clause; the wheel as a whole GPL-2.0: it holds x265, libheif and libde265"),
+    (
+        "PyAV, for video and sound",
+        "wheel `av`",
+        "BSD-3-Clause; the wheel also holds FFmpeg (LGPL-3.0) with x264 and x265 (GPL-2.0 or later)",
+    ),
+    (
+        "pillow-heif, for HEIC",
+        "wheel `pillow-heif`",
+        "BSD-3-Clause; the wheel as a whole GPL-2.0: it holds x265, libheif and libde265",
+    ),
 )
 """What requirements.txt installs that binds whoever passes it on, as the wheels' own files and libraries say."""
 

@@ -15,7 +15,7 @@ from .problems import CATALOGUE, MEDIA_TYPE
 
 VERSION = "1.0.0"
 DESCRIPTION = """\
-A photo in, every face framed and named with seven calibrated probabilities. Nothing is stored.
+A photo or a video in, every face framed and named with seven calibrated probabilities. Nothing is stored.
 
 Errors are `application/problem+json` (RFC 9457) with a stable `code`; this document lists all codes under
 `components/x-problems`. Every answer carries `X-Request-Id` (yours, if you send one) and, for pictures, `Server-Timing`.
@@ -82,7 +82,8 @@ def file_body(operation: dict[str, Any], kind: str, formats: str) -> dict[str, A
         "required": ["file"],
         "additionalProperties": False,
     }
-    return {"required": True, "content": {"multipart/form-data": {"schema": fields, "encoding": {"file": {"contentType": kind}}}, kind: {"schema": raw}}}
+    form = {"schema": fields, "encoding": {"file": {"contentType": kind}}}
+    return {"required": True, "content": {"multipart/form-data": form, kind: {"schema": raw}}}
 
 
 def _json_schema(schema: type[Schema]) -> dict[str, Any]:

@@ -55,8 +55,8 @@ def video(query: dict) -> Response:
     """MP4, MOV, WebM, MKV or AVI of at most ten minutes, 32 MB and 4K; `python -m emotions video` reads longer ones.
 
     The answer is NDJSON: a JSON object a line, each sent when its picture is read, and a last one with the `summary`. What is
-    wrong with the file before its first picture is a problem; what comes later is told in the summary. Options count in the query and as
-    form fields alike; the form's win where both have one.
+    wrong with the file before its first picture is a problem; what comes later is told in the summary. Options count in the
+    query and as form fields alike; the form's win where both have one.
     """
     options = given_options(OPTIONS)
     data = uploaded_video()
