@@ -5,6 +5,8 @@ Not a means to recognise anyone elsewhere: another shirt or lamp changes it. Exp
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 
@@ -20,12 +22,19 @@ MIDDLE = 0.9
 CELLS = ((1, 3), (1, 4), (2, 2), (2, 5), (2, 3), (2, 4), (3, 3), (3, 4), (4, 3), (4, 4), (6, 2), (6, 3), (6, 4), (6, 5), (7, 3), (7, 4))
 TAU = 1.0
 """Seconds in which known looks come near to new ones."""
-OUTSIDE = 0  # the lightness of a cell outside of the picture: it tells nothing
-LIGHT, COLOUR = 0.35, 1.0  # weights of a difference in lightness, which lamps and cameras change, and in colour
+UNSEEN = 0  # the lightness of a cell outside of the picture, or where somebody else may be: it tells nothing
+HEAD = 0.25, 0.4, 1.2  # another's head: beside the box in its widths, above it in heights, and its lower end below the upper edge
+BODY = 0.6, 2.7  # another's body, from the head down: beside the box, lower end
+FEWEST = 5
+"""Places that two must both show to be compared."""
+LIGHT, COLOUR = 0.6, 1.0  # weights of a difference in lightness, which lamps and cameras change, and in colour
 
 
-def appearance(pixels: np.ndarray, box: Box) -> bytes:
-    """Mean CIELAB colours (8 bits each) of 16 places around a face in (H, W, 3) uint8 RGB: 48 bytes. `box` in its pixels."""
+def appearance(pixels: np.ndarray, box: Box, others: Sequence[Box] = ()) -> bytes:
+    """Mean CIELAB colours (8 bits each) of 16 places around a face in (H, W, 3) uint8 RGB: 48 bytes.
+
+    `box` and those of the `others` in the picture, in its pixels: where one of them may be in front, nothing is told.
+    """
     side = max(float(np.sqrt(box.area)), 1.0)
     step = CELL * side
     corner = np.array([box.left + box.width / 2, box.top + MIDDLE * side]) - step * GRID / 2
@@ -33,25 +42,37 @@ def appearance(pixels: np.ndarray, box: Box) -> bytes:
     cells = cv2.cvtColor(cut(pixels, matrix, GRID), cv2.COLOR_RGB2LAB)
     rows, columns = np.transpose(CELLS)
     colours = cells[rows, columns]  # (16, 3)
-    colours[:, 0] = np.maximum(colours[:, 0], OUTSIDE + 1)
+    colours[:, 0] = np.maximum(colours[:, 0], UNSEEN + 1)
     places = np.column_stack([columns + 0.5, rows + 0.5]) * step + corner
-    outside = (places < 0).any(axis=1) | (places >= pixels.shape[1::-1]).any(axis=1)
-    colours[outside] = OUTSIDE
+    unseen = (places < 0).any(axis=1) | (places >= pixels.shape[1::-1]).any(axis=1)
+    if others:
+        unseen |= _covered(places, np.array([[one.left, one.top, one.width, one.height] for one in others]))
+    colours[unseen] = UNSEEN
     return colours.tobytes()
 
 
 def differences(seen: list[bytes], known: list[bytes]) -> np.ndarray:
-    """(N, M) float: how differently each of N and each of M look; the root mean square over the places that both show.
+    """(N, M) float: how differently each of N and each of M look, the root mean square over the places that both show; NaN
+    where these are too few.
 
     A difference in lightness that all places share is the lamp's or the camera's, and does not count.
     """
     one, other = _table(seen)[:, None], _table(known)[None]  # (N, 1, 16, 3), (1, M, 16, 3)
-    both = ((one[..., 0] > OUTSIDE) & (other[..., 0] > OUTSIDE)).astype(np.float64)
+    both = ((one[..., 0] > UNSEEN) & (other[..., 0] > UNSEEN)).astype(np.float64)
     count = np.maximum(both.sum(axis=-1), 1)
     gap = (one - other) * both[..., None]
     gap[..., 0] -= gap[..., 0].sum(axis=-1, keepdims=True) / count[..., None] * both
     squares = (gap**2 * np.array([LIGHT, COLOUR, COLOUR])).sum(axis=-1)
-    return np.sqrt(squares.sum(axis=-1) / count)
+    return np.where(both.sum(axis=-1) < FEWEST, np.nan, np.sqrt(squares.sum(axis=-1) / count))
+
+
+def _covered(places: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """(16,) bool: which places (16, 2) another's head or body may cover; `others` (N, 4): left, top, width, height."""
+    x = np.abs(places[:, :1] - others[:, 0] - others[:, 2] / 2) / others[:, 2] - 0.5  # (16, N), in widths from the box's side
+    y = (places[:, 1:] - others[:, 1]) / others[:, 3]
+    head = (x < HEAD[0]) & (y > -HEAD[1]) & (y < HEAD[2])
+    body = (x < BODY[0]) & (y >= HEAD[2]) & (y < BODY[1])
+    return (head | body).any(axis=1)
 
 
 def _table(appearances: list[bytes]) -> np.ndarray:
@@ -63,6 +84,6 @@ def blend(known: bytes, seen: bytes, seconds: float) -> bytes:
     old, new = _table([known])[0], _table([seen])[0]
     share = 1 - np.exp(-seconds / TAU)
     mixed = np.rint(old + share * (new - old))
-    inside_old, inside_new = old[:, :1] > OUTSIDE, new[:, :1] > OUTSIDE
-    mixed = np.where(inside_old & inside_new, mixed, np.where(inside_new, new, old))
+    had, has = old[:, :1] > UNSEEN, new[:, :1] > UNSEEN
+    mixed = np.where(had & has, mixed, np.where(has, new, old))
     return mixed.astype(np.uint8).tobytes()

@@ -19,7 +19,7 @@ import numpy as np
 from .appearance import appearance, blend
 from .doubts import doubt_of_smoothed
 from .images import Picture
-from .matching import boxes_overlap, match
+from .matching import match
 from .results import Box, Face, ImageResult
 from .tracks import FARTHEST, LATEST, MEMORY, MOST_TRACKS, SURE, UNIT, Track, Tracks, TracksError, parse
 
@@ -30,8 +30,6 @@ FRAME = 1 / 15
 TAU = 0.3
 """Seconds in which a smoothed probability covers 63 % of the way to a new one."""
 TAU_VELOCITY = 0.2
-COVERED = 0.2
-"""Overlap (intersection over union) of two faces from which neither teaches what its person looks like."""
 
 
 class Follower:
@@ -61,13 +59,14 @@ class Follower:
         begun = clock.perf_counter()
         now, passed = self._pass(time)
         unit = UNIT / max(result.width, result.height)
-        seen = [_Seen.of(picture, face, unit) for face in result.faces]
+        seen = [_Seen.of(picture, face, result.faces, unit) for face in result.faces]
         known = [replace(track, age=track.age + passed) for track in self._known.tracks if track.age + passed <= MEMORY]
-        pairs = match([one.box for one in seen], [one.appearance for one in seen], known)
+        gone = [track.age > passed for track in known]
+        pairs = match([one.box for one in seen], [one.appearance for one in seen], known, gone)
         next_id, faces, here = self._known.next_id, [], []
         for index, one in enumerate(seen):
             if index in pairs:
-                track, probabilities = one.continued(known[pairs[index]], _is_covered(one, seen))
+                track, probabilities = one.continued(known[pairs[index]])
             else:
                 track, probabilities = one.begun(next_id), one.face.probabilities
                 next_id += 1
@@ -101,16 +100,18 @@ class _Seen:
     appearance: bytes
 
     @classmethod
-    def of(cls, picture: Picture, face: Face, unit: float) -> _Seen:
+    def of(cls, picture: Picture, face: Face, faces: Iterable[Face], unit: float) -> _Seen:
         box = face.box
         places = box.left + box.width / 2, box.top + box.height / 2, box.width, box.height
         x, y, width, height = (_bounded(place * unit) for place in places)
-        return cls(face, (x, y, max(width, 1), max(height, 1)), appearance(picture.pixels, box.scaled(1 / picture.scale)))
+        others = [other.box.scaled(1 / picture.scale) for other in faces if other is not face]
+        looks = appearance(picture.pixels, box.scaled(1 / picture.scale), others)
+        return cls(face, (x, y, max(width, 1), max(height, 1)), looks)
 
     def begun(self, new_id: int) -> Track:
         return Track(new_id, self.box, (0, 0), 0, _parts(self.face.probabilities), self.appearance)
 
-    def continued(self, track: Track, covered: bool) -> tuple[Track, tuple[float, ...]]:
+    def continued(self, track: Track) -> tuple[Track, tuple[float, ...]]:
         """The person's track with this face in it, and their smoothed probabilities."""
         seconds = track.age / 1000
         share = 1 - np.exp(-seconds / TAU)
@@ -119,7 +120,7 @@ class _Seen:
         share = 1 - np.exp(-seconds / TAU_VELOCITY)
         moved = [(new - old) / seconds for new, old in zip(self.box[:2], track.box[:2], strict=True)]
         velocity = [_bounded(old + share * (new - old)) for new, old in zip(moved, track.velocity, strict=True)]
-        looks = track.appearance if covered else blend(track.appearance, self.appearance, seconds)
+        looks = blend(track.appearance, self.appearance, seconds)
         followed = Track(track.id, self.box, (velocity[0], velocity[1]), 0, _parts(smoothed), looks)
         return followed, tuple(map(float, smoothed))
 
@@ -132,10 +133,6 @@ def _followed(face: Face, new_id: int, probabilities: tuple[float, ...], result:
 def _remembered(here: list[Track], lost: list[Track]) -> list[Track]:
     """The largest faces of this frame, and of the lost ones those seen last, as many as there is room for."""
     return (here + sorted(lost, key=lambda track: (track.age, -track.id)))[:MOST_TRACKS]
-
-
-def _is_covered(one: _Seen, seen: list[_Seen]) -> bool:
-    return any(boxes_overlap(one.box, other.box) > COVERED for other in seen if other is not one)
 
 
 def _parts(probabilities: Iterable[float]) -> tuple[int, ...]:

@@ -114,10 +114,12 @@ def film(actors: Sequence[tuple[Person, Course]], times: Iterable[float], camera
         yield Frame(time, open_image(encode_jpeg(frame, camera.quality)), truth)
 
 
-def who(truth: dict[int, Box], box: Box, least: float = 0.35) -> int | None:
-    """The actor whose face a found box shows: of those it overlaps enough the one in front."""
-    found = [actor for actor, face in truth.items() if overlap(face, box) >= least]
-    return found[-1] if found else None
+def who(truth: dict[int, Box], box: Box, least: float = 0.35, clear: float = 0.15) -> int | None:
+    """The actor whose face a found box shows: it overlaps most, and none other about as much."""
+    shares = sorted(((overlap(face, box), actor) for actor, face in truth.items()), reverse=True)
+    if not shares or shares[0][0] < least or (len(shares) > 1 and shares[0][0] - shares[1][0] < clear):
+        return None
+    return shares[0][1]
 
 
 def overlap(one: Box, other: Box) -> float:
