@@ -36,34 +36,29 @@ TAU = 1.0
 """Seconds in which known looks come near to new ones."""
 
 
-def hidden(box: Box, others: Sequence[Box]) -> np.ndarray:
-    """(16,) bool: which places around a face the head or body of another one in the picture may cover."""
-    if not others:
-        return np.zeros(len(PLACES), bool)
-    rest = np.array([[one.left, one.top, one.width, one.height] for one in others])
-    places = _places(box)
-    x = np.abs(places[:, :1] - rest[:, 0] - rest[:, 2] / 2) / rest[:, 2] - 0.5  # (16, N): from the box's side, in widths
-    y = (places[:, 1:] - rest[:, 1]) / rest[:, 3]
-    return np.any([(x < beside) & (y >= top) & (y < bottom) for beside, top, bottom in (OTHER_HEAD, OTHER_BODY)], axis=(0, 2))
+def appearances(pixels: np.ndarray, boxes: Sequence[Box]) -> tuple[list[bytes], np.ndarray]:
+    """Mean CIELAB colours (8 bits each) of 16 places around each of N faces in (H, W, 3) uint8 RGB: 48 bytes a face.
 
-
-def appearance(pixels: np.ndarray, box: Box, covered: np.ndarray) -> bytes:
-    """Mean CIELAB colours (8 bits each) of 16 places around a face in (H, W, 3) uint8 RGB: 48 bytes.
-
-    `box` in its pixels; `covered` (16,) as `hidden` gives it: there nothing is told, but for the face itself, which was found
-    because it is seen.
+    `boxes` in its pixels. Where another face's head or body may be in front nothing is told, but for the face itself, which was
+    found because it is seen. The second result, (N,) bool: whether another one may cover some of the head.
     """
-    step = CELL * _side(box)
-    corner = _corner(box)
-    matrix = np.array([[step, 0, corner[0]], [0, step, corner[1]]])
-    colours = cv2.cvtColor(cut(pixels, matrix, GRID), cv2.COLOR_RGB2LAB)[ROWS, COLUMNS]  # (16, 3)
-    colours[:, 0] = np.maximum(colours[:, 0], UNSEEN + 1)
-    unseen = covered.copy()
-    unseen[FACE] = False
-    places = _places(box)
-    unseen |= (places < 0).any(axis=1) | (places >= pixels.shape[1::-1]).any(axis=1)
+    if not boxes:
+        return [], np.zeros(0, bool)
+    table = np.array([[box.left, box.top, max(box.width, 1), max(box.height, 1)] for box in boxes])
+    sides = np.sqrt(table[:, 2] * table[:, 3])
+    middles = np.column_stack([table[:, 0] + table[:, 2] / 2, table[:, 1] + MIDDLE * sides])
+    corners = middles - CELL * GRID / 2 * sides[:, None]
+    grids = [_grid(pixels, corner, CELL * side) for corner, side in zip(corners, sides, strict=True)]
+    cells = cv2.cvtColor(np.concatenate(grids), cv2.COLOR_RGB2LAB).reshape(len(boxes), GRID, GRID, 3)
+    colours = cells[:, ROWS, COLUMNS]  # (N, 16, 3)
+    colours[..., 0] = np.maximum(colours[..., 0], UNSEEN + 1)
+    places = np.column_stack([COLUMNS + 0.5, ROWS + 0.5]) * (CELL * sides)[:, None, None] + corners[:, None]  # (N, 16, 2)
+    unseen = _covered(places, table)
+    crowded = unseen[:, HEAD].any(axis=1)
+    unseen[:, FACE] = False
+    unseen |= (places < 0).any(axis=-1) | (places >= pixels.shape[1::-1]).any(axis=-1)
     colours[unseen] = UNSEEN
-    return colours.tobytes()
+    return [one.tobytes() for one in colours], crowded
 
 
 def differences(seen: Sequence[bytes], known: Sequence[bytes]) -> np.ndarray:
@@ -90,19 +85,20 @@ def blend(known: bytes, seen: bytes, seconds: float) -> bytes:
     return np.where(had & has, mixed, np.where(has, new, old)).astype(np.uint8).tobytes()
 
 
-def _side(box: Box) -> float:
-    return max(float(np.sqrt(box.area)), 1.0)
+def _grid(pixels: np.ndarray, corner: np.ndarray, step: float) -> np.ndarray:
+    """Means of GRID x GRID squares of `step` pixels from `corner` on, from some 36 pixels of each: more tell nothing new."""
+    stride = max(1, int(step / 6))
+    matrix = np.column_stack([np.eye(2) * step, corner]) / stride
+    return cut(pixels[::stride, ::stride], matrix, GRID)
 
 
-def _corner(box: Box) -> np.ndarray:
-    """The grid's upper left corner."""
-    side = _side(box)
-    return np.array([box.left + box.width / 2, box.top + MIDDLE * side]) - CELL * side * GRID / 2
-
-
-def _places(box: Box) -> np.ndarray:
-    """(16, 2): the middles of the places."""
-    return np.column_stack([COLUMNS + 0.5, ROWS + 0.5]) * (CELL * _side(box)) + _corner(box)
+def _covered(places: np.ndarray, boxes: np.ndarray) -> np.ndarray:
+    """(N, 16) bool: which places (N, 16, 2) of each face another's head or body may cover; `boxes` (N, 4) from left to height."""
+    x, y = places[..., :1], places[..., 1:]
+    beside = np.abs(x - boxes[:, 0] - boxes[:, 2] / 2) / boxes[:, 2] - 0.5  # (N, 16, N): from the box's side, in widths
+    below = (y - boxes[:, 1]) / boxes[:, 3]
+    covers = [(beside < aside) & (below >= top) & (below < bottom) for aside, top, bottom in (OTHER_HEAD, OTHER_BODY)]
+    return ((covers[0] | covers[1]) & ~np.eye(len(boxes), dtype=bool)[:, None]).any(axis=-1)
 
 
 def _table(appearances: Sequence[bytes]) -> np.ndarray:

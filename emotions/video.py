@@ -16,11 +16,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from .appearance import HEAD, appearance, blend, hidden
+from .appearance import appearances, blend
 from .doubts import doubt_of_smoothed
 from .images import Picture
 from .matching import Sight, match
-from .results import ImageResult
+from .results import Box, ImageResult
 from .tracks import FARTHEST, LATEST, MEMORY, MOST_TRACKS, SURE, UNIT, Track, Tracks, TracksError, parse
 
 __all__ = ["FRAME", "TAU", "Follower", "TracksError"]
@@ -92,15 +92,14 @@ class Follower:
 
 
 def _sights(picture: Picture, result: ImageResult) -> list[Sight]:
-    unit, boxes = UNIT / max(result.width, result.height), [face.box.scaled(1 / picture.scale) for face in result.faces]
-    sights = []
-    for face, small in zip(result.faces, boxes, strict=True):
-        box = face.box
-        x, y = _bounded((box.left + box.width / 2) * unit), _bounded((box.top + box.height / 2) * unit)
-        width, height = max(_bounded(box.width * unit), 1), max(_bounded(box.height * unit), 1)
-        covered = hidden(small, [other for other in boxes if other is not small])
-        sights.append(Sight((x, y, width, height), appearance(picture.pixels, small, covered), bool(covered[HEAD].any())))
-    return sights
+    boxes, unit = [face.box for face in result.faces], UNIT / max(result.width, result.height)
+    looks, crowded = appearances(picture.pixels, [box.scaled(1 / picture.scale) for box in boxes])
+    return [Sight(_place(box.scaled(unit)), *rest) for box, *rest in zip(boxes, looks, crowded, strict=True)]
+
+
+def _place(box: Box) -> tuple[int, int, int, int]:
+    width, height = max(_bounded(box.width), 1), max(_bounded(box.height), 1)
+    return _bounded(box.left + box.width / 2), _bounded(box.top + box.height / 2), width, height
 
 
 def _begun(new_id: int, sight: Sight, probabilities: tuple[float, ...]) -> Track:
