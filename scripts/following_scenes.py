@@ -1,161 +1,133 @@
-"""Films made from still photos, with the truth of who is where: people cut out and moved on known paths over a background."""
+"""What happens in films that are made of still photos: crossings, gaps, successors, and faces that stay or change."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
-import cv2
 import numpy as np
 
-from emotions import Analyser, open_image
-from emotions.images import Picture, encode_jpeg
-from emotions.results import Box
+from .following_films import HEIGHT, WIDTH, Camera, Course, Person, Place
 
-WIDTH, HEIGHT = 640, 480
-SMALLEST = 60  # pixels: smaller faces give blurred actors
-# What is cut out around a face, in its width and height: half the width, what is above it, what is below its upper edge.
-ASIDE, ABOVE, BELOW = 1.1, 0.55, 1.95
+RATES = 5, 10, 15  # frames a second
+CAMERA = Camera(shake=2.0, noise=4.0, lamp=0.08, quality=80)
 
 
 @dataclass(frozen=True)
-class Person:
-    """`looks`: cut-outs (H, W, 4) uint8, RGB and opacity, of one person, several where there are several photos. `faces`: the
-    face's box in each."""
+class Scene:
+    """Who moves how, and the times of the frames in seconds."""
 
-    name: str
-    looks: tuple[np.ndarray, ...]
-    faces: tuple[Box, ...]
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where an actor's face is in a frame: its middle in pixels, its height, and which look of the person is shown."""
-
-    x: float
-    y: float
-    height: float
-    look: int = 0
+    actors: tuple[tuple[Person, Course], ...]
+    times: tuple[float, ...]
+    seed: int
 
 
-Course = Callable[[float], Place | None]
-"""Seconds -> where the actor is; None: out of the picture."""
+def crossing(cast: Sequence[Person], random: np.random.Generator, seed: int) -> Scene:
+    """Two people, or three, walk through the picture, each to the other side."""
+    count = 2 if random.random() < 0.7 else 3
+    seconds = random.uniform(2.0, 4.0)
+    actors = []
+    for number, person in enumerate(_cast(cast, count, random)):
+        start, end = random.uniform(0.12, 0.3), random.uniform(0.7, 0.88)
+        if number % 2:
+            start, end = end, start
+        y, rise = random.uniform(0.35, 0.5), random.uniform(-0.06, 0.06)
+        size = random.uniform(75, 130) * np.array([1, random.uniform(0.8, 1.25)])
+        actors.append((person, _walk((start, y), (end, y + rise), size, seconds, _changes(person, random))))
+    return Scene(tuple(actors), _times(seconds, random), seed)
 
 
-@dataclass(frozen=True)
-class Frame:
-    """`truth`: the box of each actor that is in the picture, by actor, those in front last."""
+def gap(cast: Sequence[Person], random: np.random.Generator, seed: int) -> Scene:
+    """Two people sit and sway; one is out of sight for 0.3 to 2.5 seconds and comes back up to a face's width away."""
+    first, second = _cast(cast, 2, random)
+    left, right = _sway(0.28, first, random), _sway(0.72, second, random)
+    away, back = 1.0, 1.0 + random.uniform(0.3, 2.5)
+    moved = random.uniform(-1, 1) * 80
 
-    time: float
-    picture: Picture
-    truth: dict[int, Box]
+    def course(time: float) -> Place | None:
+        place = right(time)
+        if time < away:
+            return place
+        return None if time < back else Place(place.x + moved, place.y, place.height, place.look)
 
-
-@dataclass(frozen=True)
-class Camera:
-    """What a camera adds: `shake` in pixels, `noise` in grey levels, `lamp`: how much brightness wanders, `quality` of its JPEGs."""
-
-    shake: float = 0.0
-    noise: float = 0.0
-    lamp: float = 0.0
-    quality: int = 90
+    return Scene(((first, left), (second, course)), _times(back + 1, random), seed)
 
 
-def cut_out(pixels: np.ndarray, face: Box) -> tuple[np.ndarray, Box]:
-    """A face's head and shoulders (H, W, 4) uint8, with soft edges; also the face's box in it."""
-    middle = face.left + face.width / 2
-    left, right = middle - ASIDE * face.width, middle + ASIDE * face.width
-    top, bottom = face.top - ABOVE * face.height, face.top + BELOW * face.height
-    left, top = max(0, round(left)), max(0, round(top))
-    right, bottom = min(pixels.shape[1], round(right)), min(pixels.shape[0], round(bottom))
-    opacity = np.zeros((bottom - top, right - left), np.float32)
-    box = Box(face.left - left, face.top - top, face.width, face.height)
-    x, y = round(box.left + box.width / 2), round(box.top + box.height * 0.42)
-    cv2.ellipse(opacity, (x, y), (round(0.68 * box.width), round(0.85 * box.height)), 0, 0, 360, 1, -1)
-    shoulders = round(box.top + 1.1 * box.height)
-    cv2.rectangle(opacity, (round(x - 0.9 * box.width), shoulders), (round(x + 0.9 * box.width), bottom - top), 1, -1)
-    opacity = cv2.GaussianBlur(opacity, (0, 0), max(1.0, 0.03 * box.height))
-    colours = pixels[top:bottom, left:right]
-    return np.dstack([colours, (opacity * 255).astype(np.uint8)]), box
-
-
-def people(analyser: Analyser, photos: Iterable[Path], name_of: Callable[[Path, int], str] | None = None) -> list[Person]:
-    """The persons of photos that can be cut out: sharp enough, not turned, with room around them. `name_of`: photo and number
-    of the face -> name; cut-outs of the same name are looks of one person."""
-    found: dict[str, list[tuple[np.ndarray, Box]]] = {}
-    for photo in photos:
-        picture = open_image(photo)
-        faces = analyser.analyse(picture, "blazeface").faces
-        boxes = [face.box.scaled(1 / picture.scale) for face in faces]
-        for number, (face, box) in enumerate(zip(faces, boxes, strict=True)):
-            alone = not any(_near(box, other) for other in boxes if other is not box)
-            if box.height >= SMALLEST and alone and face.unsure not in ("turned", "small") and _has_room(box, picture.pixels.shape):
-                name = name_of(photo, number) if name_of else f"{photo.stem} {number}"
-                found.setdefault(name, []).append(cut_out(picture.pixels, box))
-    return [Person(name, *map(tuple, zip(*looks, strict=True))) for name, looks in found.items()]
-
-
-def film(actors: Sequence[tuple[Person, Course]], times: Iterable[float], camera: Camera, seed: int) -> Iterator[Frame]:
-    """Frames of the actors, the later ones in front of the earlier, at `times` in seconds."""
-    random = np.random.default_rng(seed)
-    background = cv2.resize(random.uniform(40, 200, (9, 12, 3)).astype(np.float32), (WIDTH, HEIGHT), interpolation=cv2.INTER_CUBIC)
-    drift = random.uniform(0, 2 * np.pi)
-    for time in times:
-        canvas, truth = background.copy(), {}
-        shift = random.normal(0, camera.shake, 2) if camera.shake else np.zeros(2)
-        for number, (person, path) in enumerate(actors):
-            place = path(time)
-            if place is not None:
-                truth[number] = _paste(canvas, person, place, shift)
-        canvas *= 1 + camera.lamp * np.sin(drift + 2 * time)
-        canvas += random.normal(0, camera.noise, canvas.shape) if camera.noise else 0
-        frame = np.clip(canvas, 0, 255).astype(np.uint8)
-        yield Frame(time, open_image(encode_jpeg(frame, camera.quality)), truth)
-
-
-def who(truth: dict[int, Box], box: Box, least: float = 0.35) -> int | None:
-    """The actor whose face a found box shows: of those it overlaps enough the one in front."""
-    found = [actor for actor, face in truth.items() if overlap(face, box) >= least]
-    return found[-1] if found else None
-
-
-def overlap(one: Box, other: Box) -> float:
-    """Intersection over union."""
-    width = min(one.left + one.width, other.left + other.width) - max(one.left, other.left)
-    height = min(one.top + one.height, other.top + other.height) - max(one.top, other.top)
-    shared = max(width, 0) * max(height, 0)
-    return shared / (one.area + other.area - shared)
-
-
-def _paste(canvas: np.ndarray, person: Person, place: Place, shift: np.ndarray) -> Box:
-    look, face = person.looks[place.look % len(person.looks)], person.faces[place.look % len(person.looks)]
-    scale = place.height / face.height
-    x, y = place.x + shift[0] - scale * (face.left + face.width / 2), place.y + shift[1] - scale * (face.top + face.height / 2)
-    matrix = np.array([[scale, 0, x], [0, scale, y]])
-    flags = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-    if scale < 1:  # warping alone would alias
-        small = cv2.resize(look, None, fx=scale, fy=scale, interpolation=flags)
-        matrix[:, :2] = np.diag([scale * look.shape[1] / small.shape[1], scale * look.shape[0] / small.shape[0]])
-        look = small
-    layer = cv2.warpAffine(look, matrix, (WIDTH, HEIGHT), flags=cv2.INTER_LINEAR).astype(np.float32)
-    opacity = layer[..., 3:] / 255
-    canvas *= 1 - opacity
-    canvas += layer[..., :3] * opacity
-    return Box(x + scale * face.left, y + scale * face.top, scale * face.width, scale * face.height)
-
-
-def _near(one: Box, other: Box) -> bool:
-    """Whether the other face is in what would be cut out around the first."""
-    left, right = one.left - 0.6 * one.width, one.left + 1.6 * one.width
-    top, bottom = one.top - ABOVE * one.height, one.top + 1.6 * one.height
-    return other.left < right and other.left + other.width > left and other.top < bottom and other.top + other.height > top
-
-
-def _has_room(face: Box, shape: tuple[int, ...]) -> bool:
-    return (
-        face.left - 0.4 * face.width >= 0
-        and face.left + 1.4 * face.width <= shape[1]
-        and face.top - 0.3 * face.height >= 0
-        and face.top + 1.4 * face.height <= shape[0]
+def successor(cast: Sequence[Person], random: np.random.Generator, seed: int) -> Scene:
+    """One person leaves the picture, and 0.3 to 1.5 seconds later another one is in that place."""
+    first, second, third = _cast(cast, 3, random)
+    beside, before, after = _sway(0.28, first, random), _sway(0.72, second, random), _sway(0.72, third, random)
+    away, come = 1.0, 1.0 + random.uniform(0.3, 1.5)
+    actors = (
+        (first, beside),
+        (second, lambda time: before(time) if time < away else None),
+        (third, lambda time: after(time) if time >= come else None),
     )
+    return Scene(actors, _times(come + 1, random), seed)
+
+
+Make = Callable[[Sequence[Person], np.random.Generator, int], Scene]
+SCENES: tuple[Make, ...] = (crossing, gap, successor)
+
+
+def scenes(make: Make, cast: Sequence[Person], films: int, seed: int) -> Iterator[Scene]:
+    for number in range(films):
+        yield make(cast, np.random.default_rng([seed, number]), seed + number)
+
+
+def still(person: Person, seed: int) -> Scene:
+    """Somebody sits and sways for 3 seconds."""
+    random = np.random.default_rng(seed)
+    course = _sway(0.5, person, random)
+    return Scene(((person, lambda time: replace(course(time), look=0)),), tuple(number / 15 for number in range(46)), seed)
+
+
+def change(person: Person, before: int, after: int, seed: int) -> Scene:
+    """As `still`, with another look from the middle on."""
+    course = still(person, seed).actors[0][1]
+    times = tuple(number / 15 for number in range(60))
+    return Scene(((person, lambda time: replace(course(time), look=before if time < times[30] else after)),), times, seed)
+
+
+def _cast(cast: Sequence[Person], count: int, random: np.random.Generator) -> list[Person]:
+    """So many people, every other time of one photo: who was photographed together dresses alike."""
+    first = cast[random.integers(len(cast))]
+    photo = first.name.rsplit(" ", 1)[0]
+    alike = [person for person in cast if person.name.rsplit(" ", 1)[0] == photo and person is not first]
+    others = [person for person in cast if person is not first]
+    if random.random() < 0.5 and len(alike) >= count - 1:
+        others = alike
+    return [first, *(others[number] for number in random.permutation(len(others))[: count - 1])]
+
+
+def _walk(
+    start: tuple[float, float], end: tuple[float, float], size: np.ndarray, seconds: float, look: Callable[[float], int]
+) -> Course:
+    def course(time: float) -> Place:
+        share = min(time / seconds, 1)
+        x, y = np.array(start) + share * (np.array(end) - start)
+        return Place(x * WIDTH, y * HEIGHT, size[0] + share * (size[1] - size[0]), look(time))
+
+    return course
+
+
+def _sway(x: float, person: Person, random: np.random.Generator) -> Course:
+    height, phase, look = random.uniform(75, 130), random.uniform(0, 6), _changes(person, random)
+    y, width = random.uniform(0.35, 0.5), random.uniform(0.02, 0.05)
+
+    def course(time: float) -> Place:
+        share = np.sin(phase + 3 * time)
+        return Place((x + width * share) * WIDTH, (y + 0.3 * width * share) * HEIGHT, height * (1 + 0.05 * share), look(time))
+
+    return course
+
+
+def _changes(person: Person, random: np.random.Generator) -> Callable[[float], int]:
+    """Another look of the person about every second."""
+    order, start = random.permutation(len(person.looks)), random.uniform(0, 1)
+    return lambda time: int(order[int(time + start) % len(order)])
+
+
+def _times(seconds: float, random: np.random.Generator) -> tuple[float, ...]:
+    rate = random.choice(RATES)
+    return tuple(float(number / rate) for number in range(int(seconds * rate) + 1))
