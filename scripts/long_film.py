@@ -68,25 +68,25 @@ def make(path: Path, minutes: int) -> None:
 
 def measure(minutes: int, fps: float, memory: int, annotate: bool) -> dict[str, Any]:
     """Read such a film in a group of `memory` bytes; gives what it took."""
-    with tempfile.TemporaryDirectory(dir="/var/tmp") as name, ControlGroup(memory, 64.0) as group:
+    with tempfile.TemporaryDirectory(dir="/var/tmp") as name:
         path, out = Path(name, "film.mp4"), Path(name, "out")
         make(path, minutes)
         command = [sys.executable, "-m", "emotions", "video", str(path), "--fps", str(fps), "--format", "jsonl"]
         command += ["--annotate", str(out)] if annotate else []
         begun, resident, rows, last = time.perf_counter(), {}, 0, None
-        with subprocess.Popen(
-            command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, preexec_fn=group.enter
-        ) as process:
-            for line in process.stdout:
-                last = json.loads(line)
-                rows += "faces" in last
-                if rows and last.get("time", 1) % (minutes * MINUTE // 4) < 1e-3:
-                    resident[round(last["time"] / MINUTE, 1)] = resident_bytes(process.pid)
-        return {
-            "exit": process.returncode, "rows": rows, "seconds": time.perf_counter() - begun, "resident": resident,
-            "film_bytes": path.stat().st_size, "peak_bytes": group.peak_bytes, "kills": group.kills,
-            "summary": last and last.get("summary"), "annotated_bytes": sum(one.stat().st_size for one in out.glob("*.mp4")),
-        }  # fmt: skip
+        pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL, "text": True}
+        with ControlGroup(memory, 64.0) as group:
+            with subprocess.Popen(command, cwd=ROOT, preexec_fn=group.enter, **pipes) as process:
+                for line in process.stdout:
+                    last = json.loads(line)
+                    rows += "faces" in last
+                    if rows and last.get("time", 1) % (minutes * MINUTE // 4) < 1e-3:
+                        resident[round(last["time"] / MINUTE, 1)] = resident_bytes(process.pid)
+            return {
+                "exit": process.returncode, "rows": rows, "seconds": time.perf_counter() - begun, "resident": resident,
+                "film_bytes": path.stat().st_size, "peak_bytes": group.peak_bytes, "kills": group.kills,
+                "summary": last and last.get("summary"), "annotated_bytes": sum(one.stat().st_size for one in out.glob("*.mp4")),
+            }  # fmt: skip
 
 
 def main() -> int:
