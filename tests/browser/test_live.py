@@ -294,3 +294,48 @@ def test_a_phone_has_room_for_it(visit):
     readings(page, 3)
     assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
     assert page.locator("#picture").evaluate("canvas => canvas.clientWidth") > 300
+
+
+def test_a_sleeping_server_is_said_to_wake(visit):
+    page = visit("/live")
+    held = []
+    page.route("**/api/v1/image", lambda route: held.append(route))
+    page.get_by_role("button", name="Start the camera").click()
+    expect(page.locator("#note")).to_have_text("Waking the server …")
+    expect(page.locator("#source")).to_be_visible()  # the camera is seen meanwhile
+    page.unroute("**/api/v1/image")
+    held[0].continue_()
+    expect(page.locator("#picture")).to_be_visible()
+    expect(page.locator("#note")).to_be_hidden()
+
+
+def test_another_camera_can_be_chosen(visit, launch):
+    page = visit("/live", by=launch("--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream=device-count=2"))
+    start(page)
+    choice = page.locator("#device")
+    expect(choice.locator("option")).to_have_count(2)
+    before = page.locator("#source").evaluate("video => video.srcObject.getVideoTracks()[0].getSettings().deviceId")
+    other = next(value for value in choice.locator("option").evaluate_all("all => all.map((one) => one.value)") if value != before)
+    choice.select_option(other)
+    start_again = "video => video.srcObject?.getVideoTracks()[0].getSettings().deviceId ?? ''"
+    expect(page.locator("#picture")).to_be_visible()
+    assert page.locator("#source").evaluate(start_again) == other
+    expect(choice).to_have_value(other)
+
+
+def test_a_long_record_is_thinned_and_its_summary_counts_everything(visit):
+    page = visit("/live")
+    kept = page.evaluate(
+        """async () => {
+            const {Record} = await import("/static/js/record.js");
+            const record = new Record(["happy", "sad"]);
+            const face = (happy) => ({id: 0, box: {left: 0, top: 0, width: 9, height: 9}, emotion: happy > 0.5 ? "happy" : "sad", confidence: 0.7,
+                                      probabilities: {happy, sad: 1 - happy}, unsure: null});
+            for (let i = 0; i < 250000; i++) record.add(i / 15, [face(i % 4 ? 0.7 : 0.3)]);
+            return {frames: record.frames.length, every: record.every, steps: record.frames.slice(0, 3).map((frame) => frame.time), summary: record.summary()};
+        }"""
+    )
+    assert kept["every"] == 4 and kept["frames"] <= 100_000 and kept["steps"] == [0, 0.267, 0.533]
+    [person] = kept["summary"]["people"]
+    assert kept["summary"]["frames"] == person["frames"] == 250_000
+    assert person["shares"] == {"happy": 0.75, "sad": 0.25} and math.isclose(person["mean"]["happy"], 0.6, abs_tol=1e-3)
