@@ -299,11 +299,10 @@ def test_a_phone_has_room_for_it(visit):
 def test_a_sleeping_server_is_said_to_wake(visit):
     page = visit("/live")
     held = []
-    page.route("**/api/v1/image", lambda route: held.append(route))
+    page.route("**/api/v1/image", lambda route: held.append(route), times=1)
     page.get_by_role("button", name="Start the camera").click()
     expect(page.locator("#note")).to_have_text("Waking the server …")
     expect(page.locator("#source")).to_be_visible()  # the camera is seen meanwhile
-    page.unroute("**/api/v1/image")
     held[0].continue_()
     expect(page.locator("#picture")).to_be_visible()
     expect(page.locator("#note")).to_be_hidden()
