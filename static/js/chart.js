@@ -39,7 +39,8 @@ export class BandChart {
     if (this.#canvas.width !== size[0] || this.#canvas.height !== size[1]) [this.#canvas.width, this.#canvas.height] = size;
     const context = this.#canvas.getContext("2d");
     const colours = getComputedStyle(this.#canvas);
-    const look = { ink: colours.color, ground: colours.getPropertyValue("--track"), edge: colours.getPropertyValue("--card"), faint: colours.getPropertyValue("--muted") };
+    const [ground, edge, faint] = ["--track", "--card", "--muted"].map((name) => colours.getPropertyValue(name));
+    const look = { ink: colours.color, ground, edge, faint };
     context.setTransform(ratio, 0, 0, ratio, 0, 0);
     context.clearRect(0, 0, wide, high);
     const [width, height] = [wide - GUTTER, high - AXIS];

@@ -5,8 +5,9 @@ import { clock, emotionsOf, loadStyle } from "./look.js";
 import { describe } from "./overlay.js";
 import { People } from "./people.js";
 import { Record, download, stamp } from "./record.js";
+import { Session, Speed } from "./session.js";
 import { Stage } from "./stage.js";
-import { FrameWatch, cameras, closeCamera, facesVisitor, openCamera, wordsOf } from "./webcam.js";
+import { FrameWatch, cameras, closeCamera, openCamera, wordsOf } from "./webcam.js";
 
 const WINDOW = 30; // seconds of the chart
 const GAP = 1.5; // seconds without an answer that are not joined
@@ -15,46 +16,15 @@ const TELL_EVERY = 400; // milliseconds between changes of the numbers, which no
 const DRAW_EVERY = matchMedia("(prefers-reduced-motion: reduce)").matches ? 2000 : 100; // milliseconds between steps of the charts
 const SPEAK_EVERY = 6000; // milliseconds between sentences for screen readers
 const SLOW = 1500; // milliseconds without the first answer after which the server is said to wake
-const SMOOTHING = 0.1; // share of the newest in the shown rate and round trip
 
 const at = (id) => document.getElementById(id);
 const root = at("live");
 const video = at("source");
 
-class Session {
-  stop = new AbortController();
-  paused = false;
-  #wake = null;
-
-  constructor(stream) {
-    this.stream = stream;
-    this.mirrored = facesVisitor(stream.getVideoTracks()[0]);
-  }
-
-  get resting() {
-    return this.paused || document.hidden;
-  }
-
-  /** Resolves at once, or when the page is neither paused nor hidden any more. */
-  ready() {
-    return this.resting && !this.stop.signal.aborted ? new Promise((done) => { this.#wake = done; }) : null;
-  }
-
-  changed() {
-    if (!this.resting || this.stop.signal.aborted) this.#wake?.();
-  }
-
-  end() {
-    this.stop.abort();
-    closeCamera(this.stream);
-    this.changed();
-  }
-}
-
 let style, stage, people, record, reader, session = null;
 let began = null; // when the record's first frame was taken, in seconds of the page's clock
 let faces = [];
-const speed = { trip: 0, gap: 0, last: 0 };
+let speed = new Speed();
 
 const seconds = () => performance.now() / 1000;
 const elapsed = () => seconds() - (began ?? seconds());
@@ -137,7 +107,7 @@ function forget() {
   began = null;
   faces = [];
   people.clear();
-  Object.assign(speed, { trip: 0, gap: 0, last: 0 });
+  speed = new Speed();
   tell();
 }
 
@@ -164,21 +134,13 @@ async function run(mine) {
     if (!read || asked !== reader) continue; // it failed, or the record was begun anew meanwhile
     const { answer, roundTrip } = read;
     clearTimeout(waking);
-    measure(roundTrip);
+    speed.add(roundTrip);
     if (!mine.paused) note("");
     at("picture").hidden = false;
     stage.show(grabber.canvas, answer.faces, { mirrored: mine.mirrored, bars: at("bars").checked, numbered: true });
     const { width, height, model, timing_ms: timing } = answer;
     root.dispatchEvent(new CustomEvent("reading", { detail: { time, faces: answer.faces, width, height, model, timing, roundTrip } }));
   }
-}
-
-function measure(roundTrip) {
-  const moment = performance.now();
-  const mix = (old, value) => (old ? old + SMOOTHING * (value - old) : value);
-  speed.trip = mix(speed.trip, roundTrip);
-  if (speed.last) speed.gap = mix(speed.gap, moment - speed.last);
-  speed.last = moment;
 }
 
 root.addEventListener("reading", ({ detail }) => {
@@ -211,10 +173,10 @@ function tell() {
   const length = record.length;
   for (const id of ["meters", "keep"]) at(id).hidden = !length;
   at("nobody").hidden = people.size > 0;
-  at("rate").textContent = speed.gap ? (1000 / speed.gap).toFixed(speed.gap > 200 ? 1 : 0) : "–";
+  at("rate").textContent = speed.rate ? speed.rate.toFixed(speed.rate < 5 ? 1 : 0) : "–";
   at("trip").textContent = speed.trip ? Math.round(speed.trip) : "–";
   at("count").textContent = `${length} in ${clock(length ? record.frames.at(-1).time : 0)}`;
-  if (record.every > 1) at("kept").textContent = `So long a record keeps one of ${record.every} readings. It is in this page alone, and gone with it unless you download it.`;
+  if (record.every > 1) at("kept").textContent = `So long a record keeps one of ${record.every} readings, in this page alone: it is gone with it unless you download it.`;
   people.tell();
 }
 
@@ -223,7 +185,7 @@ function pauseOrGo() {
   setState(session.paused ? "paused" : "running");
   note(session.paused ? "Paused: nothing is sent." : "");
   say(session.paused ? "Paused" : "Going on");
-  speed.last = 0; // the pause is no slow answer
+  speed.rest();
   session.changed();
 }
 
@@ -243,7 +205,7 @@ at("csv").addEventListener("click", () => download(record.csv(), `emotions-${sta
 at("json").addEventListener("click", () => download(record.json(), `emotions-${stamp()}.json`, "application/json"));
 document.addEventListener("visibilitychange", () => {
   if (!session) return;
-  speed.last = 0;
+  speed.rest();
   if (!session.paused) setState(document.hidden ? "hidden" : "running");
   session.changed();
 });

@@ -1,9 +1,10 @@
 // The page /video: a film opened in the browser, its frames read one after the other, a timeline at the end.
 
-import { Unplayable, closeFilm, openFilm, showMoment } from "./film.js";
-import { Grabber, Reader, Trouble } from "./frames.js";
+import { Unplayable, closeFilm, openFilm } from "./film.js";
+import { Reader, Trouble } from "./frames.js";
 import { clock, emotionsOf, loadStyle } from "./look.js";
 import { People } from "./people.js";
+import { readings } from "./reading.js";
 import { Record, download, stamp } from "./record.js";
 import { Replay } from "./replay.js";
 import { fillShares, tellShares } from "./shares.js";
@@ -92,7 +93,8 @@ function offerServer(error) {
   const title = "This browser cannot play the file";
   const most = Number(root.dataset.maxBytes);
   if (file.size > most) {
-    return refuse(title, `The server could try, but takes at most ${megabytes(most)}, and this file has ${megabytes(file.size)}. Save it as MP4 (H.264) or WebM, and choose that.`);
+    const sizes = `takes at most ${megabytes(most)}, and this file has ${megabytes(file.size)}`;
+    return refuse(title, `The server could try, but ${sizes}. Save it as MP4 (H.264) or WebM, and choose that.`);
   }
   refuse(title, `The server may be able to read it. The whole file (${megabytes(file.size)}) would then be uploaded, read in memory and forgotten.`, true);
 }
@@ -108,29 +110,16 @@ function begin(duration, played) {
   return film;
 }
 
-/** Read the film frame by frame; the browser looks for the next frame while the server reads this one. */
+/** Read the film here, frame by frame. */
 async function read() {
   const mine = begin(Number(at("read").dataset.duration), true);
   const { signal } = mine.stop;
-  const grabber = new Grabber();
   const reader = new Reader((trouble, wait) => note(`${trouble.title}: ${trouble.detail} Trying again in ${Math.ceil(wait)} s.`));
-  const count = Math.max(1, Math.ceil(mine.duration / mine.step - 1e-6));
   try {
-    await showMoment(video, 0);
-    for (let index = 0; index < count; index++) {
-      signal.throwIfAborted();
-      if (!grabber.take(video)) throw new Unplayable("it shows nothing any more");
-      const time = index * mine.step;
-      const next = index + 1 < count ? showMoment(video, time + mine.step) : null;
-      next?.catch(() => {}); // awaited below, after the answer
-      const frame = grabber.encode();
-      let read = null;
-      while (!read) read = await reader.read(frame, time, signal);
-      const { answer } = read;
-      take(mine, time, answer.faces, answer.model, (index + 1) / count);
+    for await (const { time, answer, canvas, share } of readings(video, { ...mine, reader, signal })) {
       mine.size = { width: answer.width, height: answer.height };
-      stage.show(grabber.canvas, answer.faces, { bars: true, numbered: true });
-      await next;
+      take(mine, time, answer.faces, answer.model, share);
+      stage.show(canvas, answer.faces, { bars: true, numbered: true });
     }
     mine.partial = false;
   } catch (error) {

@@ -3,8 +3,11 @@
 const WANTED = { width: { ideal: 640 }, height: { ideal: 480 }, frameRate: { ideal: 30 } }; // what is sent; more would be scaled down
 
 const PROBLEMS = {
-  insecure: ["The camera needs a safe address", "Browsers lend the camera only to pages over https, or on this very computer (localhost). Open this page by its https address."],
-  NotAllowedError: ["The camera was not allowed", "Press the camera or lock symbol beside the address, allow the camera for this page, and try again. Some systems ask for a permission of the browser too, in their own settings."],
+  insecure: ["The camera needs a safe address",
+    "Browsers lend the camera only to pages over https, or on this very computer (localhost). Open this page by its https address."],
+  NotAllowedError: ["The camera was not allowed",
+    "Press the camera or lock symbol beside the address, allow the camera for this page, and try again. "
+    + "Some systems ask for a permission of the browser too, in their own settings."],
   NotFoundError: ["No camera was found", "Connect one and try again, or read a video file or a photo instead."],
   NotReadableError: ["The camera is in use", "Another program or tab seems to hold it. Close that one and try again."],
   ended: ["The camera stopped", "It was taken out, turned off, or taken by another program."],
