@@ -22,6 +22,8 @@ STYLE = {
     "text": {"dark": "#111111", "light": "#ffffff"},
     "halo": "#00000099",  # a thin dark edge keeps yellow visible on skin and sky
     "point": {"share": 0.0012, "min": 1, "colour": "#ffffffcc"},
+    # Seven bars beside a face of a moving picture, which the browser alone draws: height of a row; all else in rows.
+    "bars": {"share": 0.025, "min": 13, "max": 30, "padding": 0.5, "names": 3.5, "track": 4, "ground": "#0d1116b3", "trough": "#ffffff33"},
 }
 
 

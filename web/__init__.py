@@ -52,9 +52,11 @@ def _analyser(artefacts: Artefacts, head: str) -> Analyser:
 
 
 def _register_blueprints(app: APIFlask) -> None:
+    from . import video  # noqa: F401 - adds its address to api
     from .api import api
     from .health import health
+    from .live import live
     from .pages import pages
 
-    for blueprint in (api, health, pages):
+    for blueprint in (api, health, live, pages):
         app.register_blueprint(blueprint)

@@ -1,4 +1,4 @@
-"""A real server and a real browser: Debian's Chromium, driven by playwright."""
+"""A real server and a real browser: Debian's Chromium, driven by playwright, with a film of a face for a camera."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 from werkzeug.serving import WSGIRequestHandler, make_server
 
+from scripts.moving_face import camera_film
 from web import create_app
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-CAMERA = ["--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream"]
+CAMERA = ("--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream")
 PHONE = {"width": 390, "height": 844}
 DESK = {"width": 1280, "height": 800}
 
@@ -36,34 +37,49 @@ def site() -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
+def launch() -> Iterator[Callable[..., Browser]]:
+    """Start a Chromium with further switches; all are closed at the end."""
     if CHROMIUM is None:
         pytest.skip("no Chromium on this machine")
     with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=CAMERA)
-        yield chromium
-        chromium.close()
+        started = []
+
+        def start(*switches: str) -> Browser:
+            started.append(playwright.chromium.launch(executable_path=CHROMIUM, args=switches))
+            return started[-1]
+
+        yield start
+        for chromium in started:
+            chromium.close()
+
+
+@pytest.fixture(scope="session")
+def browser(launch, tmp_path_factory) -> Browser:
+    film = camera_film(tmp_path_factory.mktemp("camera") / "face.mjpeg")
+    return launch(*CAMERA, f"--use-file-for-fake-video-capture={film}")
 
 
 @pytest.fixture
 def visit(browser, site) -> Iterator[Callable[..., Page]]:
     """Open a path in a browser of its own: `visit("/", viewport=PHONE, java_script_enabled=False)`.
 
-    Afterwards no page may have logged an error (a refused policy is one), thrown one, or asked another host for anything.
+    `by`: another browser than the usual one; `expected`: what the browser may complain of, since the test brings it about. Afterwards no page may have logged an error (a refused policy is one), thrown one, or asked another host for anything.
     Answers of 4xx that a test brings about itself are no error of the page.
     """
     contexts, complaints = [], []
-
-    def on_console(message) -> None:
-        if message.type in ("error", "warning") and "the server responded with a status of 4" not in message.text:
-            complaints.append(message.text)
 
     def on_request(request) -> None:
         if not request.url.startswith((site, "data:", "blob:")):
             complaints.append(f"asked {request.url}")
 
-    def open_page(path: str = "/", **options) -> Page:
-        context = browser.new_context(**{"viewport": DESK} | options)
+    def open_page(path: str = "/", by: Browser | None = None, expected: str = "", **options) -> Page:
+        brought_about = ["the server responded with a status of 4", *filter(None, [expected])]
+
+        def on_console(message) -> None:
+            if message.type in ("error", "warning") and not any(text in message.text for text in brought_about):
+                complaints.append(message.text)
+
+        context = (by or browser).new_context(**{"viewport": DESK} | options)
         contexts.append(context)
         page = context.new_page()
         page.set_default_timeout(15_000)

@@ -8,7 +8,9 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
 
+from scripts.moving_face import moving_face
 from tests.browser.conftest import DESK, PHONE
+from tests.browser.films import write_film
 
 # Every visible text against what lies behind it (WCAG 2.2, 1.4.3): the colours of all ancestors, blended.
 FAINT_TEXTS = """() => {
@@ -35,8 +37,26 @@ FAINT_TEXTS = """() => {
 }"""
 
 
-def to(page: Page, name: str) -> None:
+@pytest.fixture(scope="module")
+def film(tmp_path_factory):
+    return write_film(tmp_path_factory.mktemp("films") / "face.mp4", moving_face(15), "h264")
+
+
+def to(page: Page, name: str, film=None) -> None:
     """Bring the page to one of its states."""
+    if name == "camera":
+        page.get_by_role("button", name="Start the camera").click()
+        expect(page.locator(".person")).to_be_visible()
+        page.get_by_role("button", name="Pause").click()
+    if name == "refused":
+        page.locator("#movie").set_input_files({"name": "a.mp4", "mimeType": "video/mp4", "buffer": b"words"})
+        expect(page.locator("#refusal")).to_be_visible()
+    if name in ("film", "timeline"):
+        page.locator("#movie").set_input_files(film)
+        expect(page.locator("#ready")).to_be_visible()
+    if name == "timeline":
+        page.locator("#read").click()
+        expect(page.locator("#shares")).to_be_visible()
     if name in ("result", "several"):
         page.locator(f"button[value={'collins' if name == 'result' else 'friends'}]").click()
         page.wait_for_selector("#answer")
@@ -56,14 +76,14 @@ def to(page: Page, name: str) -> None:
         page.wait_for_selector(".problem")
 
 
-STATES = ("home", "result", "explained", "several", "faceless", "problem", "about", "missing")
-PATHS = {"about": "/about", "missing": "/nothing-here"}
+STATES = ("home", "result", "explained", "several", "faceless", "problem", "about", "missing", "live", "camera", "video", "refused", "film", "timeline")
+PATHS = {"about": "/about", "missing": "/nothing-here", "live": "/live", "camera": "/live"} | dict.fromkeys(("video", "refused", "film", "timeline"), "/video")
 
 
 @pytest.mark.parametrize("state", STATES)
-def test_texts_stand_out_and_nothing_is_too_wide(visit, state):
+def test_texts_stand_out_and_nothing_is_too_wide(visit, film, state):
     page = visit(PATHS.get(state, "/"))
-    to(page, state)
+    to(page, state, film)
     for viewport in (DESK, PHONE):
         page.set_viewport_size(viewport)
         assert page.evaluate("document.documentElement.scrollWidth") <= viewport["width"]
@@ -143,3 +163,21 @@ def test_a_screen_reader_hears_what_the_page_shows(visit):
         "all => all.map((e) => e.labels?.[0]?.innerText || e.innerText || e.getAttribute('aria-label') || '')"
     ):
         assert label.strip()
+
+
+def test_a_keyboard_is_enough_for_the_camera_and_for_films(visit, film):
+    page = visit("/live")
+    press_until(page, "focused.id === 'start'")
+    page.keyboard.press("Enter")
+    expect(page.locator(".person")).to_be_visible()
+    for wanted in ("pause", "snapshot", "stop", "bars", "points", "csv", "json", "forget"):
+        press_until(page, f"focused.id === '{wanted}'")
+    page.keyboard.press("Enter")
+    page = visit("/video")
+    press_until(page, "focused.id === 'movie'")
+    to(page, "film", film)
+    expect(page.locator("#read")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.locator("#people-title")).to_be_focused()
+    for wanted in ("focused.matches('.scroll')", "focused.matches('.limits a')"):
+        press_until(page, wanted)

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-PATHS = ["/", "/about", "/docs", "/openapi.json", "/health", "/nowhere", "/api/v1/style", "/static/js/docs.js", "/static/none"]
+PATHS = ["/", "/about", "/live", "/video", "/docs", "/openapi.json", "/health", "/nowhere", "/api/v1/style", "/static/js/docs.js", "/static/none"]
 
 
 @pytest.mark.parametrize("path", PATHS)
@@ -27,7 +27,7 @@ def test_hsts_behind_tls_only(client):
     assert "Strict-Transport-Security" not in client.get("/health", headers={"X-Forwarded-Proto": "http"}).headers
 
 
-@pytest.mark.parametrize("path", ["/", "/about", "/docs"])
+@pytest.mark.parametrize("path", ["/", "/about", "/live", "/video", "/docs"])
 def test_pages_keep_to_their_own_policy(client, path):
     page = client.get(path).text
     assert not re.search(r"<style|\sstyle=|\son[a-z]+=|<script(?![^>]*\ssrc=)", page)

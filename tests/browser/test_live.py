@@ -1,0 +1,340 @@
+"""/live with a film of a moving face for a camera: what is read there is seen, drawn, charted and kept."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+import statistics
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from emotions import EMOTIONS
+from tests.browser.conftest import CAMERA, PHONE
+
+READINGS = """([root, count]) => new Promise((done) => {
+    const found = [];
+    root.addEventListener("reading", function listen({detail}) {
+        found.push(detail);
+        if (found.length < count) return;
+        root.removeEventListener("reading", listen);
+        done(found);
+    });
+})"""
+"""The next readings, as the page announces them to whoever listens."""
+
+SHOWN = """([root, canvas, count]) => new Promise((done) => {
+    const found = [];
+    root.addEventListener("reading", function listen({detail}) {
+        const {width, height} = canvas;
+        const copy = new OffscreenCanvas(width, height).getContext("2d", {willReadFrequently: true});
+        copy.drawImage(canvas, 0, 0);
+        const pixels = copy.getImageData(0, 0, width, height).data;
+        const at = (x, y) => [...pixels.slice(4 * (Math.round(y) * width + Math.round(x)), 4 * (Math.round(y) * width + Math.round(x)) + 3)];
+        let [sum, marks] = [0, 0];
+        for (let i = 0; i < pixels.length; i += 4) {
+            if (pixels[i] > 200 && pixels[i + 1] < 80 && pixels[i + 2] > 200) { sum += (i / 4) % width; marks++; }
+        }
+        const {faces: [face]} = detail, scale = width / detail.width;
+        const middle = width - (face.box.left + face.box.width / 2) * scale; // as in a mirror
+        found.push({face, middle: middle / scale, mark: sum / marks / scale, edge: at(middle, face.box.top * scale + 1)});
+        if (found.length < count) return;
+        root.removeEventListener("reading", listen);
+        done(found);
+    });
+})"""
+"""At each of the next readings: the face, where its frame and the mark glued to it lie on the canvas, and the frame's colour."""
+
+
+def start(page: Page) -> None:
+    page.get_by_role("button", name="Start the camera").click()
+    expect(page.locator("#live")).to_have_attribute("data-state", "running")
+    expect(page.locator("#picture")).to_be_visible()
+
+
+def readings(page: Page, count: int) -> list[dict]:
+    return page.locator("#live").evaluate_handle("root => root").evaluate(f"root => ({READINGS})([root, {count}])")
+
+
+def downloaded(page: Page, button: str) -> str:
+    with page.expect_download() as download:
+        page.get_by_role("button", name=button, exact=True).click()
+    return download.value.path().read_text()
+
+
+def test_the_overlay_lies_on_the_frame_it_was_read_in(visit):
+    page = visit("/live")
+    start(page)
+    colours = page.evaluate("fetch('/api/v1/style').then((answer) => answer.json())")["colours"]
+    shown = page.evaluate(f"({SHOWN})([document.getElementById('live'), document.getElementById('picture'), 40])")
+    places = [one["middle"] for one in shown]
+    assert max(places) - min(places) > 60, "the face moved"
+    distances = [one["middle"] - one["mark"] for one in shown]
+    assert statistics.pstdev(distances) < 6, "and the frame around it moved along in the very same picture"
+    for one in shown:
+        wanted = bytes.fromhex(colours[one["face"]["emotion"]][1:])
+        assert max(abs(a - b) for a, b in zip(wanted, one["edge"], strict=True)) < 30
+    assert {one["face"]["id"] for one in shown} == {0}, "one person, one id"
+
+
+def test_numbers_and_chart_are_shown(visit):
+    page = visit("/live")
+    start(page)
+    readings(page, 12)
+    expect(page.locator("#rate")).not_to_have_text("–")
+    assert float(page.locator("#rate").inner_text()) > 0 and float(page.locator("#trip").inner_text()) > 0
+    expect(page.get_by_role("heading", name="Person 1")).to_be_visible()
+    expect(page.locator(".person")).to_have_count(1)
+    expect(page.locator(".person p")).to_contain_text("Happy")
+    chart = page.get_by_role("img", name="Person 1: chart of the seven probabilities over time")
+    yellow = """canvas => {
+        const copy = new OffscreenCanvas(canvas.width, canvas.height).getContext("2d", {willReadFrequently: true});
+        copy.drawImage(canvas, 0, 0);
+        const {data} = copy.getImageData(0, 0, canvas.width, canvas.height);
+        let count = 0;
+        for (let i = 0; i < data.length; i += 4) count += data[i] === 0xf0 && data[i + 1] === 0xe4 && data[i + 2] === 0x42;
+        return count;
+    }"""
+    first = chart.evaluate(yellow)
+    assert first > 0
+    readings(page, 12)
+    page.wait_for_timeout(300)  # charts are drawn at a pace of their own
+    assert chart.evaluate(yellow) > first, "it grows"
+
+
+def test_it_is_told_to_who_cannot_see_it(visit):
+    page = visit("/live")
+    start(page)
+    expect(page.get_by_role("status")).to_contain_text("Person 1: Happy")
+    expect(page.get_by_role("img", name="Camera picture. Person 1: Happy")).to_be_visible()
+
+
+def requests_of(page: Page) -> list:
+    sent = []
+    page.on("request", lambda request: sent.append(request) if "/api/v1/image" in request.url else None)
+    return sent
+
+
+def in_quiet(page: Page, sent: list) -> int:
+    """How many requests go out in a while, beginning after those on the way were answered."""
+    page.wait_for_timeout(700)
+    before = len(sent)
+    page.wait_for_timeout(700)
+    return len(sent) - before
+
+
+def test_one_frame_is_on_its_way_at_a_time(visit):
+    page = visit("/live")
+    on_the_way, most = set(), [0]
+
+    def begun(request):
+        if "/api/v1/image" in request.url:
+            on_the_way.add(request)
+            most[0] = max(most[0], len(on_the_way))
+
+    page.on("request", begun)
+    page.on("requestfinished", lambda request: on_the_way.discard(request))
+    start(page)
+    readings(page, 15)
+    assert most[0] == 1
+
+
+def test_a_paused_page_sends_nothing_and_goes_on(visit):
+    page = visit("/live")
+    sent = requests_of(page)
+    start(page)
+    readings(page, 3)
+    page.get_by_role("button", name="Pause").click()
+    expect(page.locator("#note")).to_have_text("Paused: nothing is sent.")
+    assert in_quiet(page, sent) == 0
+    page.get_by_role("button", name="Go on").click()
+    again = readings(page, 3)
+    assert again[-1]["faces"][0]["id"] == 0, "the pause was shorter than the tracker's memory"
+
+
+def test_a_hidden_tab_sends_nothing_and_goes_on(visit):
+    page = visit("/live")
+    sent = requests_of(page)
+    start(page)
+    readings(page, 3)
+    # No headless browser hides its tabs, so the page is told what a browser would tell it.
+    turn = """hidden => {
+        Object.defineProperty(document, "hidden", {value: hidden, configurable: true});
+        document.dispatchEvent(new Event("visibilitychange"));
+    }"""
+    page.evaluate(turn, True)
+    assert in_quiet(page, sent) == 0
+    page.evaluate(turn, False)
+    readings(page, 3)
+
+
+def test_stop_and_leaving_give_the_camera_back(visit):
+    page = visit("/live")
+    for leave in ("button", "page"):
+        start(page)
+        stream = page.locator("#source").evaluate_handle("video => video.srcObject")
+        if leave == "button":
+            page.get_by_role("button", name="Stop").click()
+            expect(page.get_by_role("button", name="Start the camera")).to_be_focused()
+        else:
+            page.evaluate("window.dispatchEvent(new PageTransitionEvent('pagehide'))")
+        assert stream.evaluate("stream => stream.getTracks().map((track) => track.readyState)") == ["ended"]
+
+
+def test_the_record_is_kept_as_csv_and_json(visit):
+    page = visit("/live")
+    start(page)
+    readings(page, 8)
+    page.get_by_role("button", name="Pause").click()
+    page.wait_for_timeout(700)  # the frame on its way
+    rows = list(csv.DictReader(io.StringIO(downloaded(page, "CSV"))))
+    record = json.loads(downloaded(page, "JSON"))
+    columns = ["time", "id", "left", "top", "width", "height", "emotion", "confidence", *EMOTIONS, "unsure"]
+    assert list(rows[0]) == columns
+    faces = [(frame["time"], face) for frame in record["frames"] for face in frame["faces"]]
+    assert len(rows) == len(faces) >= 8
+    for row, (time, face) in zip(rows, faces, strict=True):
+        assert float(row["time"]) == time and int(row["id"]) == face["id"] and row["emotion"] == face["emotion"]
+        assert math.isclose(sum(float(row[name]) for name in EMOTIONS), 1, abs_tol=0.01)
+        assert {float(row[name]) for name in EMOTIONS} == set(face["probabilities"].values())
+        assert "raw" in face and "landmarks" not in face
+    assert record["frames"][0]["time"] == 0 and rows[0]["unsure"] == ""
+    assert set(record["model"]) == {"name", "version"}
+    [person] = record["summary"]["people"]
+    assert person["frames"] == record["summary"]["frames"] == len(faces)
+    assert set(person) == {"id", "first", "last", "frames", "shares", "mean"}
+    assert math.isclose(sum(person["shares"].values()), 1, abs_tol=0.001)
+    mean = statistics.mean(face["probabilities"]["happy"] for _, face in faces)
+    assert math.isclose(person["mean"]["happy"], mean, abs_tol=0.001)
+    page.get_by_role("button", name="Begin anew").click()
+    expect(page.locator("#meters")).to_be_hidden()
+    expect(page.locator(".person")).to_have_count(0)
+
+
+def test_a_snapshot_is_the_picture_with_its_overlay(visit):
+    page = visit("/live")
+    start(page)
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Snapshot").click()
+    assert download.value.path().read_bytes().startswith(b"\xff\xd8")
+
+
+def test_points_are_asked_for_and_drawn_on_demand(visit):
+    page = visit("/live")
+    start(page)
+    assert "landmarks" not in readings(page, 1)[0]["faces"][0]
+    page.get_by_label("Points").check()
+    assert len(readings(page, 3)[-1]["faces"][0]["landmarks"]) == 468
+
+
+@pytest.mark.parametrize("trouble", [{"status": 503, "headers": {"Retry-After": "1"}}, {"status": 429}, {"status": 413}, {"abort": True}])
+def test_trouble_is_told_and_passes(visit, trouble):
+    page = visit("/live", expected="Failed to load resource")
+    start(page)
+    handler = (lambda route: route.abort()) if "abort" in trouble else (lambda route: route.fulfill(**trouble, body="no JSON"))
+    page.route("**/api/v1/image", handler, times=1)
+    expect(page.locator("#note")).to_contain_text("Trying again in")
+    readings(page, 3)
+    expect(page.locator("#note")).to_be_hidden()
+
+
+def test_tracks_that_the_server_refuses_are_begun_anew(visit):
+    page = visit("/live")
+    bodies = []
+
+    def spoil(route):
+        body = route.request.post_data_buffer
+        if b'"version":1' in body and not bodies:
+            bodies.append(body)
+            return route.continue_(post_data=body.replace(b'"version":1', b'"version":0'))
+        return route.continue_()
+
+    page.route("**/api/v1/image", spoil)
+    start(page)
+    assert readings(page, 5)[-1]["faces"][0]["id"] == 0 and bodies
+
+
+def test_a_refused_camera_is_explained(visit, launch):
+    page = visit("/live", by=launch("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream=deny"))
+    page.get_by_role("button", name="Start the camera").click()
+    heading = page.get_by_role("heading", name="The camera was not allowed")
+    expect(heading).to_be_focused()
+    expect(page.get_by_role("button", name="Try again")).to_be_visible()
+    expect(page.get_by_role("link", name="Read a photo")).to_be_visible()
+    page.get_by_role("button", name="Try again").click()
+    expect(heading).to_be_focused()
+
+
+def test_no_camera_is_explained(visit, launch):
+    page = visit("/live", by=launch("--use-fake-device-for-media-stream=device-count=0", "--use-fake-ui-for-media-stream"))
+    page.get_by_role("button", name="Start the camera").click()
+    expect(page.get_by_role("heading", name="No camera was found")).to_be_focused()
+
+
+def test_an_unsafe_address_is_explained(launch, site):
+    chromium = launch(*CAMERA, "--host-resolver-rules=MAP unsafe.test 127.0.0.1")
+    page = chromium.new_page()
+    page.goto(site.replace("127.0.0.1", "unsafe.test") + "/live")
+    page.get_by_role("button", name="Start the camera").click()
+    expect(page.get_by_role("heading", name="The camera needs a safe address")).to_be_focused()
+    page.close()
+
+
+def test_without_javascript_it_says_so(visit):
+    page = visit("/live", java_script_enabled=False)
+    expect(page.get_by_text("This page needs JavaScript")).to_be_visible()
+    expect(page.get_by_role("button", name="Start the camera")).to_be_hidden()
+
+
+def test_a_phone_has_room_for_it(visit):
+    page = visit("/live", viewport=PHONE)
+    start(page)
+    readings(page, 3)
+    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+    assert page.locator("#picture").evaluate("canvas => canvas.clientWidth") > 300
+
+
+def test_a_sleeping_server_is_said_to_wake(visit):
+    page = visit("/live")
+    held = []
+    page.route("**/api/v1/image", lambda route: held.append(route), times=1)
+    page.get_by_role("button", name="Start the camera").click()
+    expect(page.locator("#note")).to_have_text("Waking the server …")
+    expect(page.locator("#source")).to_be_visible()  # the camera is seen meanwhile
+    held[0].continue_()
+    expect(page.locator("#picture")).to_be_visible()
+    expect(page.locator("#note")).to_be_hidden()
+
+
+def test_another_camera_can_be_chosen(visit, launch):
+    page = visit("/live", by=launch("--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream=device-count=2"))
+    start(page)
+    choice = page.locator("#device")
+    expect(choice.locator("option")).to_have_count(2)
+    before = page.locator("#source").evaluate("video => video.srcObject.getVideoTracks()[0].getSettings().deviceId")
+    other = next(value for value in choice.locator("option").evaluate_all("all => all.map((one) => one.value)") if value != before)
+    choice.select_option(other)
+    start_again = "video => video.srcObject?.getVideoTracks()[0].getSettings().deviceId ?? ''"
+    expect(page.locator("#picture")).to_be_visible()
+    assert page.locator("#source").evaluate(start_again) == other
+    expect(choice).to_have_value(other)
+
+
+def test_a_long_record_is_thinned_and_its_summary_counts_everything(visit):
+    page = visit("/live")
+    kept = page.evaluate(
+        """async () => {
+            const {Record} = await import("/static/js/record.js");
+            const record = new Record(["happy", "sad"]);
+            const face = (happy) => ({id: 0, box: {left: 0, top: 0, width: 9, height: 9}, emotion: happy > 0.5 ? "happy" : "sad", confidence: 0.7,
+                                      probabilities: {happy, sad: 1 - happy}, unsure: null});
+            for (let i = 0; i < 250000; i++) record.add(i / 15, [face(i % 4 ? 0.7 : 0.3)]);
+            return {frames: record.frames.length, every: record.every, steps: record.frames.slice(0, 3).map((frame) => frame.time), summary: record.summary()};
+        }"""
+    )
+    assert kept["every"] == 4 and kept["frames"] <= 100_000 and kept["steps"] == [0, 0.267, 0.533]
+    [person] = kept["summary"]["people"]
+    assert kept["summary"]["frames"] == person["frames"] == 250_000
+    assert person["shares"] == {"happy": 0.75, "sad": 0.25} and math.isclose(person["mean"]["happy"], 0.6, abs_tol=1e-3)

@@ -1,0 +1,208 @@
+"""/video: films opened in the browser, with an eye on the network: frames go up, the file does not."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from scripts.moving_face import SIZE, moving_face
+from tests.browser.conftest import PHONE
+from tests.browser.films import write_film
+
+RATE = 15
+FRAMES = 60  # four seconds, in which the face swings to both sides
+FRAME_BYTES = 60_000
+
+
+@pytest.fixture(scope="module")
+def film(tmp_path_factory) -> Callable[[str, str], Path]:
+    """The film of a moving face in a codec, made once each."""
+    folder = tmp_path_factory.mktemp("films")
+
+    def make(name: str, codec: str) -> Path:
+        path = folder / name
+        return path if path.exists() else write_film(path, moving_face(FRAMES), codec, RATE)
+
+    return make
+
+
+def open_film(page: Page, path: Path) -> None:
+    page.get_by_label("Choose a video").set_input_files(path)
+    expect(page.get_by_role("button", name="Read the video")).to_be_visible()
+
+
+def read(page: Page, fps: int = 2) -> None:
+    page.get_by_label("Read", exact=True).select_option(str(fps))
+    page.get_by_role("button", name="Read the video").click()
+
+
+def downloaded(page: Page, button: str) -> str:
+    with page.expect_download() as download:
+        page.get_by_role("button", name=button, exact=True).click()
+    return download.value.path().read_text()
+
+
+def middle_at(time: float) -> float:
+    """Where the mark under the face is at `time` seconds of the film, in pixels from the left."""
+    return SIZE[0] / 2 - 4 + 130 * math.sin(2 * math.pi * (math.floor(time * RATE + 0.001) % FRAMES) / FRAMES)
+
+
+@pytest.mark.parametrize(("name", "codec"), [("face.mp4", "h264"), ("face.webm", "libvpx")])
+def test_a_film_becomes_a_timeline_and_stays_on_the_device(visit, film, name, codec):
+    path = film(name, codec)
+    page = visit("/video")
+    sent = []
+    page.on("request", lambda request: sent.append(request))
+    open_film(page, path)
+    assert [request.url for request in sent if request.method == "POST"] == [], "nothing goes up before the button"
+    read(page)
+    expect(page.get_by_role("heading", name="Share of each emotion")).to_be_visible(timeout=30_000)
+    posts = [request for request in sent if request.method == "POST"]
+    assert len(posts) == 8 and all(request.url.endswith("/api/v1/image") for request in posts)
+    assert max(request.sizes()["requestBodySize"] for request in posts) < FRAME_BYTES < path.stat().st_size
+    record = json.loads(downloaded(page, "JSON"))
+    assert [frame["time"] for frame in record["frames"]] == [0, 0.5, 1, 1.5, 2, 2.5, 3, 3.5]
+    middles = []
+    for frame in record["frames"]:
+        [face] = frame["faces"]
+        middles.append(face["box"]["left"] + face["box"]["width"] / 2 - middle_at(frame["time"]))
+    assert max(middles) - min(middles) < 6, "each frame is the one of its time"
+    assert record["summary"]["partial"] is False and record["summary"]["frames"] == 8
+    assert abs(record["summary"]["duration"] - FRAMES / RATE) < 0.2
+    [person] = record["summary"]["people"]
+    assert (person["id"], person["frames"], person["first"], person["last"]) == (0, 8, 0, 3.5)
+    assert len(list(csv.DictReader(io.StringIO(downloaded(page, "CSV"))))) == 8
+    row = page.get_by_role("row", name="Person 1")
+    expect(row).to_contain_text("0:00 to 0:03")
+    expect(row.get_by_role("cell", name="100 %")).to_be_visible()
+    expect(page.get_by_role("status")).to_contain_text("Person 1: Happy in 100 % of 8 frames")
+
+
+def test_a_click_on_the_timeline_shows_that_moment_with_what_was_read(visit, film):
+    page = visit("/video")
+    open_film(page, film("face.mp4", "h264"))
+    read(page)
+    chart = page.get_by_role("img", name="Person 1: chart of the seven probabilities over time")
+    expect(page.locator("#overlay")).to_be_visible(timeout=30_000)
+    width = chart.evaluate("canvas => canvas.clientWidth") - 78  # the names have the rest
+    chart.click(position={"x": width / 4, "y": 20})
+    video = page.locator("#source")
+    expect(video).to_have_js_property("seeking", False)
+    assert abs(video.evaluate("video => video.currentTime") - 1) < 0.1
+    page.wait_for_timeout(300)  # `seeked` comes, and the overlay with it
+    drawn = """canvas => {
+        const copy = new OffscreenCanvas(canvas.width, canvas.height).getContext("2d", {willReadFrequently: true});
+        copy.drawImage(canvas, 0, 0);
+        const {data} = copy.getImageData(0, 0, canvas.width, canvas.height);
+        const columns = [];
+        for (let i = 0; i < data.length; i += 4) if (data[i] === 0xf0 && data[i + 1] === 0xe4 && data[i + 2] === 0x42) columns.push((i / 4) % canvas.width);
+        return columns.length && [Math.min(...columns) / canvas.width, Math.max(...columns) / canvas.width];
+    }"""
+    left, right = page.locator("#overlay").evaluate(drawn)
+    assert left * SIZE[0] < middle_at(1) < right * SIZE[0]
+
+
+def test_cancel_keeps_what_was_read(visit, film):
+    page = visit("/video")
+    open_film(page, film("face.mp4", "h264"))
+    answered = []
+    page.on("response", lambda response: answered.append(response.url) if response.url.endswith("/image") else None)
+    with page.expect_response("**/api/v1/image"):
+        read(page, 10)
+    expect(page.get_by_role("progressbar")).to_be_visible()
+    expect(page.locator("#left")).to_contain_text("left")
+    page.get_by_role("button", name="Cancel").click()
+    expect(page.locator("#told")).to_contain_text("It was cancelled: this is what was read until then.")
+    record = json.loads(downloaded(page, "JSON"))
+    assert 1 <= len(record["frames"]) < 40 and record["summary"]["partial"] is True
+    count = len(answered)
+    page.wait_for_timeout(500)
+    assert len(answered) == count, "nothing is sent any more"
+    page.get_by_role("button", name="Choose another").locator("visible=true").click()
+    expect(page.get_by_label("Choose a video")).to_be_focused()
+
+
+def test_a_recording_without_a_stated_length_is_read_too(visit):
+    page = visit("/video")
+    recorded = page.evaluate(
+        """async () => {
+            const canvas = document.createElement("canvas"), context = canvas.getContext("2d");
+            const recorder = new MediaRecorder(canvas.captureStream(10), {mimeType: "video/webm"}), pieces = [];
+            recorder.ondataavailable = (event) => pieces.push(event.data);
+            recorder.start();
+            for (let i = 0; i < 12; i++) {
+                context.fillRect(i, i, 10, 10);
+                await new Promise((go) => setTimeout(go, 100));
+            }
+            const ended = new Promise((done) => { recorder.onstop = done; });
+            recorder.stop();
+            await ended;
+            return [...new Uint8Array(await new Blob(pieces).arrayBuffer())];
+        }"""
+    )
+    page.get_by_label("Choose a video").set_input_files({"name": "recorded.webm", "mimeType": "video/webm", "buffer": bytes(recorded)})
+    read(page)
+    expect(page.locator("#told")).to_contain_text("No face was found.")
+    summary = json.loads(downloaded(page, "JSON"))["summary"]
+    assert 0.5 < summary["duration"] < 30 and summary["frames"] == math.ceil(summary["duration"] * 2) and summary["people"] == []
+
+
+def test_a_film_that_the_browser_cannot_play_is_sent_only_when_the_visitor_says_so(visit, film):
+    page = visit("/video", expected="Failed to load resource")
+    posts = []
+    page.on("request", lambda request: posts.append(request.url) if request.method == "POST" else None)
+    page.get_by_label("Choose a video").set_input_files(film("face.avi", "mpeg4"))
+    expect(page.get_by_role("heading", name="This browser cannot play the file")).to_be_focused()
+    expect(page.locator("#refusal p")).to_contain_text("would then be uploaded, read in memory and forgotten")
+    assert posts == []
+    page.get_by_role("button", name="Send it to the server").click()
+    expect(page.locator("#film")).to_have_attribute("data-state", "done", timeout=30_000)
+    assert len(posts) == 1 and posts[0].endswith("/api/v1/video")
+    record = json.loads(downloaded(page, "JSON"))
+    assert record["summary"]["frames"] == len(record["frames"]) == 20
+    expect(page.get_by_role("row", name="Person 1")).to_contain_text("20")
+
+
+def test_a_film_too_large_for_the_server_is_not_offered_to_it(visit, film):
+    page = visit("/video")
+    page.locator("#film").evaluate("element => { element.dataset.maxBytes = 1000; }")
+    page.get_by_label("Choose a video").set_input_files(film("face.avi", "mpeg4"))
+    expect(page.locator("#refusal p")).to_contain_text("Save it as MP4 (H.264) or WebM")
+    expect(page.get_by_role("button", name="Send it to the server")).to_be_hidden()
+    page.get_by_role("button", name="Choose another video").click()
+    expect(page.get_by_label("Choose a video")).to_be_focused()
+
+
+def test_a_dropped_film_is_opened(visit, film):
+    page = visit("/video")
+    page.evaluate(
+        """bytes => {
+            const data = new DataTransfer();
+            data.items.add(new File([new Uint8Array(bytes)], "face.webm", {type: "video/webm"}));
+            document.querySelector("#stage").dispatchEvent(new DragEvent("drop", {bubbles: true, cancelable: true, dataTransfer: data}));
+        }""",
+        list(film("face.webm", "libvpx").read_bytes()),
+    )
+    expect(page.get_by_role("button", name="Read the video")).to_be_focused()
+
+
+def test_without_javascript_it_says_what_to_do_instead(visit):
+    page = visit("/video", java_script_enabled=False)
+    expect(page.get_by_text("This page needs JavaScript")).to_be_visible()
+    expect(page.get_by_label("Choose a video")).to_be_hidden()
+
+
+def test_a_phone_has_room_for_it(visit, film):
+    page = visit("/video", viewport=PHONE)
+    open_film(page, film("face.mp4", "h264"))
+    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+    read(page, 1)
+    expect(page.get_by_role("heading", name="Share of each emotion")).to_be_visible(timeout=30_000)
+    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
