@@ -7,15 +7,36 @@ look at and `zipfile` finds.
 from __future__ import annotations
 
 import io
+import json
 import tempfile
 import zipfile
+from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
+from emotions.artefacts import Artefacts
+from emotions.labels import EMOTIONS
+from emotions.text import TextModel
 from emotions.text_files import ENGLISH, VOCABULARY
+from emotions.tokens import Vocabulary
+
+from ..manifest import put_entry
+from .batches import logits
+from .corpora import Corpus
+from .english import english_words
+from .measure import answers
+from .network import build
+from .pretrained import PACKAGE, PACKAGE_VERSION
+from .scores import best_thresholds, f1_scores, sigmoid
+
+LICENCE = "weights after all-MiniLM-L6-v2 (Apache-2.0), trained on GoEmotions (CC BY 4.0)"
+ORIGIN = (
+    f"begun from sentence-transformers' all-MiniLM-L6-v2, as carried by the Python package {PACKAGE} {PACKAGE_VERSION}; GoEmotions by "
+    "D. Demszky et al., ACL 2020"
+)
 
 
 class Quantised(keras.layers.Layer):
@@ -34,8 +55,19 @@ class Quantised(keras.layers.Layer):
         return tf.cast(tf.gather(self._values, rows), tf.float32) * tf.gather(self._scale, rows)
 
 
+def served_network(trained: keras.Model, config: dict[str, Any]) -> keras.Model:
+    """The trained network as it is served: float32, without dropout and the fine labels, its table of pieces as int8."""
+    table = trained.get_layer("pieces_table").get_weights()[0]
+    model = build(config | {"dropout": 0.0}, len(table), trained.output["fine"].shape[-1], Quantised(table))
+    sources = {layer.name: layer for layer in trained.layers}
+    for layer in model.layers:
+        if layer.weights:
+            layer.set_weights(sources[layer.name].get_weights())
+    return keras.Model(model.input, model.output["seven"])
+
+
 def to_lite(model: keras.Model) -> bytes:
-    """Convert a float32 network; dynamic-range int8 weights."""
+    """Convert a float32 network; dynamic-range int8 weights, a scale a channel."""
     with tempfile.TemporaryDirectory() as folder:
         model.export(folder, verbose=False)
         converter = tf.lite.TFLiteConverter.from_saved_model(folder)
@@ -51,3 +83,43 @@ def pack(model: bytes, vocabulary: list[str], english: list[str]) -> bytes:
         for name, lines in ((VOCABULARY, vocabulary), (ENGLISH, english)):
             archive.writestr(zipfile.ZipInfo(name, (2026, 1, 1, 0, 0, 0)), "\n".join(lines) + "\n", zipfile.ZIP_DEFLATED)
     return whole.getvalue()
+
+
+def export(run: Path, corpora: dict[str, Corpus], models: Path, version: str) -> dict[str, Any]:
+    """Publish the run's network in `models` with thresholds chosen on the dev split by the served file; gives its entry.
+
+    Raises ValueError where that version is published already with other bytes.
+    """
+    config = json.loads((run / "config.json").read_text())
+    pieces = (run / "vocabulary.txt").read_text(encoding="utf-8").removesuffix("\n").split("\n")
+    keras.config.set_dtype_policy("float32")
+    trained = keras.models.load_model(run / "model.keras", compile=False)
+    data = pack(to_lite(served_network(trained, config)), pieces, english_words(corpora["train"].texts))
+    entry = {
+        "name": config["name"],
+        "role": "text",
+        "version": version,
+        "file": f"{config['name']}-{version}.tflite",
+        "licence": LICENCE,
+        "origin": ORIGIN,
+        "input": {"longest": config["longest"], "pieces": len(pieces)},
+        "output": len(EMOTIONS),
+        "parameters": int(sum(np.prod(weight.shape) for weight in trained.weights)),
+        "thresholds": dict.fromkeys(EMOTIONS, 0.5),
+        "card": f"{config['name']}-{version}.md",
+        "config": config,
+    }
+    put_entry(models, entry, data)
+    dev = corpora["dev"]
+    served = TextModel(Artefacts(models))
+    probabilities = answers(served, dev.texts)[0]
+    thresholds = best_thresholds(dev.seven, probabilities)
+    exact = sigmoid(logits(trained, dev.texts, Vocabulary(pieces), config["longest"])["seven"])
+    entry["thresholds"] = {name: round(float(value), 2) for name, value in zip(EMOTIONS, thresholds, strict=True)}
+    entry["quantisation"] = {
+        "split": "dev",
+        "trained": round(float(f1_scores(dev.seven, exact >= thresholds).mean()), 4),
+        "stored": round(float(f1_scores(dev.seven, probabilities >= thresholds).mean()), 4),
+        "same_answers": round(float(((exact >= thresholds) == (probabilities >= thresholds)).all(axis=1).mean()), 4),
+    }
+    return put_entry(models, entry, data)

@@ -81,14 +81,15 @@ def block(vectors: Any, present: Any, config: dict[str, Any], name: str) -> Any:
     return layers.LayerNormalization(epsilon=EPSILON, name=f"{name}_norm")(vectors + inner)
 
 
-def build(config: dict[str, Any], rows: int, fine: int) -> keras.Model:
+def build(config: dict[str, Any], rows: int, fine: int, table: layers.Layer | None = None) -> keras.Model:
     """Rows of the vocabulary (B, T), 0 where a text has ended -> `seven` (B, 7) and `fine` (B, fine) logits.
 
-    A text is its first place's vector beside the mean of all places.
+    A text is its first place's vector beside the mean of all places. `table`: a layer from rows to vectors of `rank` numbers to
+    use instead of one that learns.
     """
     ids = keras.Input((None,), dtype="float32", name="pieces")
     present = ops.cast(ids > 0.5, "float32")
-    vectors = layers.Embedding(rows, config["rank"], name="pieces_table")(ops.cast(ids, "int32"))
+    vectors = (table or layers.Embedding(rows, config["rank"], name="pieces_table"))(ops.cast(ids, "int32"))
     vectors = layers.Dense(config["width"], use_bias=False, name="widen")(vectors)
     vectors = Positions(config["longest"], name="positions")(vectors)
     vectors = layers.Dropout(config["dropout"])(layers.LayerNormalization(epsilon=EPSILON, name="norm")(vectors))
