@@ -15,7 +15,7 @@ from .problems import CATALOGUE, MEDIA_TYPE
 
 VERSION = "1.0.0"
 DESCRIPTION = """\
-A photo in, every face framed and named with seven calibrated probabilities. Nothing is stored.
+A photo or film in, every face framed and named with seven calibrated probabilities; a text in, the emotions it expresses. Nothing is stored.
 
 Errors are `application/problem+json` (RFC 9457) with a stable `code`; this document lists all codes under
 `components/x-problems`. Every answer carries `X-Request-Id` (yours, if you send one) and, for pictures, `Server-Timing`.

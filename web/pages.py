@@ -14,7 +14,7 @@ from emotions.images import MAX_FILE
 from emotions.labels import COLOURS, TITLES
 
 from . import schemas
-from .card import doubt_card, head_card, reliability_of
+from .card import doubt_card, head_card, reliability_of, text_card
 from .feedback import record_feedback
 from .photos import analyser
 from .problems import Problem, invalid
@@ -65,7 +65,9 @@ def about() -> str:
     heads = [head_card(entry) for entry in artefacts.entries("expression-head")]
     served = analyser().expressions.head_entry["name"]
     heads.sort(key=lambda head: head["name"] != served)
-    return render_template("about.html", heads=heads, served=served, doubts=doubt_card(heads[0]), models=artefacts.entries())
+    texts = [text_card(entry) for entry in artefacts.entries("text")]
+    doubts, models = doubt_card(heads[0]), artefacts.entries()
+    return render_template("about.html", heads=heads, served=served, doubts=doubts, models=models, texts=texts)
 
 
 @pages.app_context_processor

@@ -24,9 +24,9 @@ NETWORK = """Four Transformer blocks of width 384 with 12 heads over {pieces:,} 
 ({bytes:,} bytes with the word lists). It reads up to {longest} pieces at once; longer texts are read by the sentence, and the whole is the mean
 of their probabilities weighted by length."""
 BEGUN = """layers {layers} of all-MiniLM-L6-v2 (sentence-transformers, Apache-2.0; after MiniLM, Wang et al., 2020, MIT), whose makers trained it on a
-billion pairs of sentences from the web, Reddit among them, without emotion labels; its table of pieces cut to those that GoEmotions' training texts
-use and to {rank} numbers each."""
-RECIPE = """{epochs} epochs on GoEmotions' training split, AdamW, peak rate {peak:g}, batch {batch}, dropout {dropout:g}; binary cross-entropy of the seven
+billion pairs of sentences from the web, Reddit among them, without emotion labels; its table of pieces cut to the {stored:,} that GoEmotions' training texts
+use most and to {rank} numbers each."""
+RECIPE = """epochs on GoEmotions' training split: {epochs} of the {schedule} that the cosine was laid out for; AdamW, peak rate {peak:g}, batch {batch}, dropout {dropout:g}; binary cross-entropy of the seven
 classes and, at weight {fine:g}, of the 28 fine labels; {names:.0%} of masked names replaced by real ones."""
 DATA = """GoEmotions: D. Demszky, D. Movshovitz-Attias, J. Ko, A. Cowen, G. Nemade and S. Ravi, “GoEmotions: A Dataset of Fine-Grained
 Emotions”, ACL 2020, licensed under CC BY 4.0 (https://creativecommons.org/licenses/by/4.0/); 43,410 Reddit comments were learnt from, with the
@@ -46,7 +46,7 @@ def write_card(folder: Path, entry: dict[str, Any]) -> Path:
     config, evaluation = entry["config"], entry["evaluation"]
     told = {
         "Network": NETWORK.format(**entry["input"], parameters=entry["parameters"], bytes=entry["bytes"]),
-        "Begun from": BEGUN.format(layers=", ".join(map(str, config["layers"])), rank=config["rank"]),
+        "Begun from": BEGUN.format(layers=", ".join(map(str, config["layers"])), rank=config["rank"], stored=config["stored"]),
         "Recipe": RECIPE.format(**config["optimiser"], **config["loss"]),
         "Licence": f"{entry['licence']}.",
         "Chosen on": "the dev split: number of epochs, thresholds. Test was only reported.",

@@ -21,7 +21,7 @@ from emotions.artefacts import Artefacts
 from emotions.labels import EMOTIONS
 from emotions.text import TextModel
 from emotions.text_files import ENGLISH, VOCABULARY
-from emotions.tokens import Vocabulary
+from emotions.tokens import SPECIAL, Vocabulary
 
 from ..manifest import put_entry
 from .batches import logits
@@ -55,15 +55,29 @@ class Quantised(keras.layers.Layer):
         return tf.cast(tf.gather(self._values, rows), tf.float32) * tf.gather(self._scale, rows)
 
 
-def served_network(trained: keras.Model, config: dict[str, Any]) -> keras.Model:
-    """The trained network as it is served: float32, without dropout and the fine labels, its table of pieces as int8."""
-    table = trained.get_layer("pieces_table").get_weights()[0]
-    model = build(config | {"dropout": 0.0}, len(table), trained.output["fine"].shape[-1], Quantised(table))
+def in_float32(trained: keras.Model, config: dict[str, Any], table: keras.layers.Layer | None = None) -> keras.Model:
+    """The trained network in float32 and without dropout; `table` takes the place of its table of pieces."""
+    rows, fine = trained.get_layer("pieces_table").input_dim, trained.output["fine"].shape[-1]
+    keras.config.set_dtype_policy("float32")
+    model = build(config | {"dropout": 0.0}, rows, fine, table)
     sources = {layer.name: layer for layer in trained.layers}
     for layer in model.layers:
         if layer.weights:
             layer.set_weights(sources[layer.name].get_weights())
+    return model
+
+
+def served_network(trained: keras.Model, config: dict[str, Any], kept: list[int]) -> keras.Model:
+    """The trained network as it is served: the seven logits alone, the rows `kept` of its table of pieces as int8."""
+    model = in_float32(trained, config, Quantised(trained.get_layer("pieces_table").get_weights()[0][kept]))
     return keras.Model(model.input, model.output["seven"])
+
+
+def rows_kept(pieces: list[str], size: int) -> list[int]:
+    """The rows of `size` pieces: the special ones and those that spell any word, then the most used, which come first."""
+    needed = [row for row, piece in enumerate(pieces) if row < len(SPECIAL) or len(piece.removeprefix("##")) == 1]
+    others = [row for row in range(len(pieces)) if row not in set(needed)]
+    return sorted(needed + others[: size - len(needed)])
 
 
 def to_lite(model: keras.Model) -> bytes:
@@ -92,9 +106,11 @@ def export(run: Path, corpora: dict[str, Corpus], models: Path, version: str) ->
     """
     config = json.loads((run / "config.json").read_text())
     pieces = (run / "vocabulary.txt").read_text(encoding="utf-8").removesuffix("\n").split("\n")
-    keras.config.set_dtype_policy("float32")
+    keras.config.set_dtype_policy(config["precision"])  # layers inside of layers are made anew, and take it
     trained = keras.models.load_model(run / "model.keras", compile=False)
-    data = pack(to_lite(served_network(trained, config)), pieces, english_words(corpora["train"].texts))
+    kept = rows_kept(pieces, config["stored"])
+    stored = [pieces[row] for row in kept]
+    data = pack(to_lite(served_network(trained, config, kept)), stored, english_words(corpora["train"].texts))
     entry = {
         "name": config["name"],
         "role": "text",
@@ -102,9 +118,9 @@ def export(run: Path, corpora: dict[str, Corpus], models: Path, version: str) ->
         "file": f"{config['name']}-{version}.tflite",
         "licence": LICENCE,
         "origin": ORIGIN,
-        "input": {"longest": config["longest"], "pieces": len(pieces)},
+        "input": {"longest": config["longest"], "pieces": len(stored)},
         "output": len(EMOTIONS),
-        "parameters": int(sum(np.prod(weight.shape) for weight in trained.weights)),
+        "parameters": trained.count_params() - (len(pieces) - len(stored)) * config["rank"],
         "thresholds": dict.fromkeys(EMOTIONS, 0.5),
         "card": f"{config['name']}-{version}.md",
         "config": config,
@@ -114,7 +130,7 @@ def export(run: Path, corpora: dict[str, Corpus], models: Path, version: str) ->
     served = TextModel(Artefacts(models))
     probabilities = answers(served, dev.texts)[0]
     thresholds = best_thresholds(dev.seven, probabilities)
-    exact = sigmoid(logits(trained, dev.texts, Vocabulary(pieces), config["longest"])["seven"])
+    exact = sigmoid(logits(in_float32(trained, config), dev.texts, Vocabulary(pieces), config["longest"])["seven"])
     entry["thresholds"] = {name: round(float(value), 2) for name, value in zip(EMOTIONS, thresholds, strict=True)}
     entry["quantisation"] = {
         "split": "dev",

@@ -32,7 +32,7 @@ class Progress(keras.callbacks.Callback):
 
 def compile_model(model: keras.Model, config: dict, steps: int) -> None:
     chosen = config["optimiser"]
-    total = max(chosen["epochs"] * steps, 2)
+    total = max(chosen["schedule"] * steps, 2)
     warmup = max(round(chosen["warmup"] * total), 1)
     rate = keras.optimizers.schedules.CosineDecay(0.0, total - warmup, warmup_target=chosen["peak"], warmup_steps=warmup)
     optimiser = keras.optimizers.AdamW(rate, weight_decay=chosen["weight_decay"], clipnorm=1.0)

@@ -85,9 +85,9 @@ def small(tmp_path_factory) -> Path:
     pretrained.save(folder / "minilm.npz", weights, pieces)
     recipe = RECIPE.read_text()
     for was, now in [
-        ("vocabulary = 12500", "vocabulary = 120"), ("layers = [0, 1, 3, 5]", "layers = [0, 1]"), ("rank = 192", "rank = 24"),
+        ("vocabulary = 12500", "vocabulary = 100"), ("stored = 11400", "stored = 80"), ("layers = [0, 1, 3, 5]", "layers = [0, 1]"), ("rank = 192", "rank = 24"),
         ("width = 384", f"width = {WIDTH}"), ("inner = 1536", f"inner = {2 * WIDTH}"), ("heads = 12", "heads = 4"),
-        ("longest = 128", "longest = 32"), ("peak = 1.2e-4", "peak = 5e-3"), ("batch = 48", "batch = 16"), ("epochs = 3", "epochs = 8"),
+        ("longest = 128", "longest = 32"), ("peak = 1.2e-4", "peak = 5e-3"), ("batch = 48", "batch = 16"), ("schedule = 3", "schedule = 8"), ("epochs = 1", "epochs = 8"),
         ('precision = "mixed_bfloat16"', 'precision = "float32"'),
     ]:  # fmt: skip
         assert was in recipe
@@ -119,6 +119,7 @@ def test_the_published_model_answers(published):
     assert model.read("I love this so much").emotion == "happy" and model.read("I am so scared of this").emotion == "fear"
     assert entry["evaluation"]["goemotions_test"]["macro_f1"] == pytest.approx(1, abs=0.05)
     assert entry["quantisation"]["same_answers"] > 0.9
+    assert len(model.vocabulary) == entry["input"]["pieces"] == 80 and all(letter in model.vocabulary for letter in "abcxyz")
 
 
 def test_the_card_tells_what_was_measured(published):
