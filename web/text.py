@@ -42,12 +42,12 @@ def read_texts(texts: Sequence[str], explain: bool, sentences: bool) -> list[Tex
     """Each text read, the time noted for the answer's headers and the log. Raises Problem and TextError."""
     if len(texts) > MOST_TEXTS:
         raise Problem("too_many_texts", f"The request carries {len(texts):,} texts; send at most {MOST_TEXTS:,} at once.")
-    if explain and len(texts) > MOST_EXPLAINED_TEXTS:
-        raise Problem("too_many_texts", f"With explain, send at most {MOST_EXPLAINED_TEXTS} texts at once; there are {len(texts):,}.")
-    if (total := sum(map(len, texts))) > max(MOST_CHARACTERS, MAX_TEXT):
+    if (total := sum(map(len, texts))) > MOST_CHARACTERS:
         raise Problem("text_too_long", f"The texts have {total:,} characters together; at most {MOST_CHARACTERS:,} are read at once.")
     model: TextModel = current_app.extensions["text"]
     begun = time.perf_counter()
-    results = [model.read(text, words=explain, parts=sentences) for text in texts]
+    results = [
+        model.read(text, words=explain and number < MOST_EXPLAINED_TEXTS, parts=sentences) for number, text in enumerate(texts)
+    ]
     g.timing_ms = {"read": round((time.perf_counter() - begun) * 1e3, 2)}
     return results

@@ -23,14 +23,16 @@ REASON = (
 
 
 class OneOrMany(Field):
-    """A string, or a list of 1 to MOST_TEXTS strings."""
+    """A string, or a list of at least one."""
 
     default_error_messages = {"invalid": "Must be a string, or a list of at least one string."}
 
     def __init__(self, **options: Any) -> None:
-        one = {"type": "string", "maxLength": MAX_TEXT}
-        many = {"type": "array", "items": one, "minItems": 1, "maxItems": MOST_TEXTS}
-        super().__init__(metadata={"oneOf": [one, many], "example": "I can't believe you did that for me, thank you!"}, **options)
+        one = {"type": "string"}
+        many = {"type": "array", "items": one, "minItems": 1}
+        told = f"One text of at most {MAX_TEXT:,} characters, or up to {MOST_TEXTS:,} of them."  # more is 413, as for files
+        example = "I can't believe you did that for me, thank you!"
+        super().__init__(metadata={"oneOf": [one, many], "description": told, "example": example}, **options)
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **_: Any) -> str | list[str]:
         if isinstance(value, str) or (isinstance(value, list) and value and all(isinstance(one, str) for one in value)):
@@ -52,8 +54,8 @@ class TextRequest(Strict):
     explain = JsonSwitch(
         load_default=False,
         metadata={
-            "description": "Also give `words`: how much each carried the answer, found by reading the text without it. For at most "
-            f"{MOST_EXPLAINED_TEXTS} texts, and the {MOST_EXPLAINED} words of the strongest sentences of each."
+            "description": "Also give `words`: how much each carried the answer, found by reading the text without it. For the first "
+            f"{MOST_EXPLAINED_TEXTS} texts, and at most {MOST_EXPLAINED} words of each, of its strongest sentences."
         },
     )
     sentences = JsonSwitch(load_default=False, metadata={"description": "Also give the answer for each sentence."})
@@ -87,7 +89,7 @@ class Sentence(Told):
 
 
 class TextReading(Told):
-    words = List(Nested(Carrier), metadata={"description": "with explain: in the order of the text"})
+    words = List(Nested(Carrier), metadata={"description": f"with explain, for the first {MOST_EXPLAINED_TEXTS} texts: in the order of the text"})
     sentences = List(Nested(Sentence), metadata={"description": "with sentences: in the order of the text"})
 
 
