@@ -62,8 +62,8 @@ def video(query: dict) -> Response:
     data = uploaded_video()
     with ExitStack() as stack:
         stack.enter_context(turn())
+        seconds = checked_length(data)
         film = stack.enter_context(Film(data, options["fps"], LONGEST))
-        seconds = checked_length(film)
         viewing = Viewing(film, detector=options["detector"], landmarks=options["landmarks"], analyser=analyser())
         if "annotated" in options:
             return annotated_film(viewing, seconds)
@@ -89,9 +89,10 @@ def turn() -> Iterator[None]:
         places.release()
 
 
-def checked_length(film: Film) -> float:
-    """The seconds that a film really has. Raises FilmError where that is too much."""
-    seconds, frames = film.extent()
+def checked_length(data: bytes) -> float:
+    """The seconds that a film really has. Raises FilmError where that is too much, and for what is no film."""
+    with Film(data) as film:
+        seconds, frames = film.extent()
     if seconds > LONGEST or frames > MOST_FRAMES:
         limit = f"the limit is {LONGEST / 60:.0f} minutes and {MOST_FRAMES:,} frames"
         there = "python -m emotions video reads films of any length"
