@@ -54,7 +54,8 @@ api.record_once(lambda state: state.app.extensions.setdefault("films", threading
 def video(query: dict) -> Response:
     """MP4, MOV, WebM, MKV or AVI of at most ten minutes, 32 MB and 4K; `python -m emotions video` reads longer ones.
 
-    The answer is NDJSON: a JSON object a line, each sent when its picture is read, and a last one with the `summary`. What is
+    The answer is NDJSON: a JSON object a line, each sent when its picture is read, and a last one with the `summary`. (App
+    Engine's standard environment holds every answer back until it is complete, and takes at most 32 MB of it.) What is
     wrong with the file before its first picture is a problem; what comes later is told in the summary. Options count in the
     query and as form fields alike; the form's win where both have one.
     """
