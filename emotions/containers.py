@@ -35,7 +35,7 @@ class FilmError(ValueError):
 
 
 def sniff(head: bytes) -> str:
-    """The container by the first bytes, by FFmpeg's name: "mov" (MP4 too), "matroska" (WebM too), "avi". FilmError for all else."""
+    """The container by the first bytes, in FFmpeg's words: "mov" (also MP4), "matroska" (also WebM), "avi". Else FilmError."""
     if not head:
         raise FilmError("empty_file", "This file is empty.")
     if head[4:8] == b"ftyp" and head[8:12] in STILL_BRANDS:

@@ -20,7 +20,8 @@ ROUNDED = 0.01
 
 @dataclass
 class Person:
-    """One followed face. `first`, `last`: seconds; `answers`, `sums` (7,): how often each emotion was the answer, and its probabilities summed.
+    """One followed face. `first`, `last`: seconds. `answers`, `sums` (7,): how often each emotion was the answer, and the
+    sum of its probabilities.
 
     `buckets`: number of the part of time -> [frames, sum of each probability] (8,), for the chart.
     """
@@ -59,7 +60,7 @@ class Person:
 
 
 class Timeline:
-    """The people of a film in order of appearance, read at `fps`. `frames`: how many were; `bucket`: seconds of a part of time."""
+    """The people of a film in order of appearance, read at `fps`. `frames`: how many; `bucket`: seconds of a part of time."""
 
     def __init__(self, fps: float) -> None:
         self.frames = 0

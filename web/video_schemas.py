@@ -41,9 +41,9 @@ class VideoOptions(Strict):
     annotated = String(
         validate=OneOf(["mp4"]),
         metadata={
-            "description": "`mp4`: the answer is the film with every face framed and named instead (H.264, at most 1,024 px and 30 "
-            "frames a second, boxes held between the pictures that are read, no sound, at most about 30 MB: what is longer gets "
-            "coarser). It comes when all is read; a header `X-Partial` says why it is not the whole video, where it is not."
+            "description": "`mp4`: the answer is the film with every face framed and named instead (H.264, at most 1,024 px and "
+            "30 frames a second, boxes held between the pictures that are read, no sound, at most about 30 MB: what is longer "
+            "gets coarser). It comes when all is read; a header `X-Partial` says why it is not the whole video, where it is not."
         },
     )
 
@@ -53,7 +53,7 @@ class Person(Open):
     first = Float(required=True, metadata={"description": "seconds"})
     last = Float(required=True, metadata={"description": "seconds"})
     frames = Integer(required=True, metadata={"description": "pictures in which this person was seen"})
-    shares = Nested(Probabilities, required=True, metadata={"description": "of these pictures: where each emotion was the answer"})
+    shares = Nested(Probabilities, required=True, metadata={"description": "share of them where each emotion was the answer"})
     mean = Nested(Probabilities, required=True, metadata={"description": "mean probabilities over these pictures"})
 
 
@@ -80,5 +80,5 @@ class VideoLine(Open):
     """A line of the answer: `time` and `faces` for each picture that was read, and `summary` alone in the last one."""
 
     time = Float(metadata={"description": "seconds since the beginning of the video"})
-    faces = List(Nested(Face), metadata={"description": "followed: a person keeps the id, probabilities are smoothed, `raw` ones beside"})
+    faces = List(Nested(Face), metadata={"description": "followed: ids stay, probabilities are smoothed, `raw` ones beside"})
     summary = Nested(Summary)

@@ -56,7 +56,9 @@ def parser() -> argparse.ArgumentParser:
     whole = argparse.ArgumentParser(prog="emotions", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = whole.add_subparsers(title="commands", required=True, metavar="COMMAND")
     for module in COMMANDS:
-        command = commands.add_parser(module.NAME, help=module.HELP, description=module.__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+        command = commands.add_parser(
+            module.NAME, help=module.HELP, description=module.__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        )
         command.add_argument("files", nargs="+", metavar="FILE", help="file, folder, pattern, or - for standard input")
         command.add_argument("--format", choices=FORMATS, help="default: table on a terminal, jsonl otherwise")
         if getattr(module, "FACES", True):
@@ -70,4 +72,5 @@ def _describe_faces(command: argparse.ArgumentParser) -> None:
     command.add_argument("--head", default=HEAD, help=f"expression head of models/manifest.json (default {HEAD})")
     command.add_argument("--detector", choices=DETECTORS, default="auto", help="how faces are found (default auto)")
     command.add_argument("--landmarks", action="store_true", help="with jsonl: also the 468 points of each face")
-    command.add_argument("--decode-mb", type=int, default=DECODE_MB, help=f"megabytes that opening a file may take (default {DECODE_MB})")
+    memory = f"megabytes that opening a file may take (default {DECODE_MB})"
+    command.add_argument("--decode-mb", type=int, default=DECODE_MB, metavar="MB", help=memory)

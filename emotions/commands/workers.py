@@ -61,7 +61,9 @@ def in_order(
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _one_by_one(work: Callable[[Any], Any], jobs: list[Any], start: Callable[..., None], arguments: tuple) -> Iterator[tuple[Any, Any]]:
+def _one_by_one(
+    work: Callable[[Any], Any], jobs: list[Any], start: Callable[..., None], arguments: tuple
+) -> Iterator[tuple[Any, Any]]:
     pool = _pool(1, start, arguments)
     try:
         for job in jobs:
