@@ -1,6 +1,6 @@
 """Run the notebooks of this folder from top to bottom, each into a copy with its results; the notebooks themselves stay empty.
 
-    python -m scripts.notebooks                                     # all four, into build/notebooks/
+    python -m scripts.notebooks                                     # all five, into build/notebooks/
     SAMPLE=500 FACES=fer2013.zip python -m scripts.notebooks Human_Face_Data_Cleanup
     python -m scripts.notebooks --clear                             # empty notebooks that an editor filled
 
@@ -21,11 +21,12 @@ from emotions.artefacts import ArtefactError
 from emotions.images import ImageError
 
 from .datasets import DatasetError
+from .text.corpora import CorpusError
 
-NAMES = ("Human_Face_Data_Cleanup", "Animated_Face_Cleanup", "Emotion_Detection", "Emotion_Prediction")
-"""In this order each finds what the one before it wrote."""
+NAMES = ("Human_Face_Data_Cleanup", "Animated_Face_Cleanup", "Emotion_Detection", "Emotion_Prediction", "Text_Emotion")
+"""In this order each finds what the one before it wrote; the last is about texts and needs none of them."""
 HERE = Path(__file__).resolve().parent
-SHORT = (ArtefactError, DatasetError, ImageError)
+SHORT = (ArtefactError, CorpusError, DatasetError, ImageError)
 """Errors whose message says all that a reader needs."""
 METADATA = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},

@@ -52,11 +52,12 @@ def _analyser(artefacts: Artefacts, head: str) -> Analyser:
 
 
 def _register_blueprints(app: APIFlask) -> None:
-    from . import video  # noqa: F401 - adds its address to api
+    from . import text, video  # noqa: F401 - add their addresses to api
     from .api import api
     from .health import health
     from .live import live
     from .pages import pages
+    from .text_page import text_pages
 
-    for blueprint in (api, health, live, pages):
+    for blueprint in (api, health, live, pages, text_pages):
         app.register_blueprint(blueprint)

@@ -54,25 +54,28 @@ def image(query: dict) -> Response:
     return jsonify(body)
 
 
-def json_body(view: Callable) -> Callable:
+def json_body(most_bytes: int) -> Callable[[Callable], Callable]:
     """Refuse a body that is long, not said to be JSON, or not JSON, each with its own code."""
 
-    @wraps(view)
-    def checked(*args, **kwargs):
-        request.max_content_length = FEEDBACK_BYTES
-        if not request.is_json:
-            raise Problem("unsupported_media_type", "Send JSON with a Content-Type of application/json.")
-        try:
-            json.loads(request.get_data())
-        except (ValueError, RecursionError):
-            raise Problem("invalid_json") from None
-        return view(*args, **kwargs)
+    def decorate(view: Callable) -> Callable:
+        @wraps(view)
+        def checked(*args, **kwargs):
+            request.max_content_length = most_bytes
+            if not request.is_json:
+                raise Problem("unsupported_media_type", "Send JSON with a Content-Type of application/json.")
+            try:
+                json.loads(request.get_data())
+            except (ValueError, RecursionError):
+                raise Problem("invalid_json") from None
+            return view(*args, **kwargs)
 
-    return checked
+        return checked
+
+    return decorate
 
 
 @api.post("/feedback")
-@json_body
+@json_body(FEEDBACK_BYTES)
 @api.input(schemas.Feedback, arg_name="feedback")
 @api.output(EmptySchema, status_code=204, description="Written down as one log line")
 @api.doc(summary="Say whether an answer was right", operation_id="sendFeedback", extensions={"x-problems": FEEDBACK_PROBLEMS})

@@ -14,7 +14,7 @@ from emotions.images import MAX_FILE
 from emotions.labels import COLOURS, TITLES
 
 from . import schemas
-from .card import design_cards, doubt_card, head_card, reliability_of
+from .card import design_cards, doubt_card, head_card, reliability_of, text_card
 from .feedback import record_feedback
 from .photos import analyser
 from .problems import Problem, invalid
@@ -68,7 +68,7 @@ def about() -> str:
     heads.sort(key=lambda head: head["name"] != served)
     return render_template(
         "about.html", heads=heads, served=served, doubts=doubt_card(heads[0]), designs=design_cards(artefacts.folder),
-        models=artefacts.entries(),
+        models=artefacts.entries(), texts=[text_card(entry) for entry in artefacts.entries("text")],
     )  # fmt: skip
 
 

@@ -12,6 +12,7 @@ from werkzeug.exceptions import HTTPException
 
 from emotions import ImageError
 from emotions.containers import FilmError
+from emotions.text import TextError
 
 CATALOGUE: dict[str, tuple[int, str, str]] = {
     "bad_request": (400, "Request not understood", "The request is not well-formed."),
@@ -28,6 +29,8 @@ CATALOGUE: dict[str, tuple[int, str, str]] = {
     "method_not_allowed": (405, "Method not allowed", "The method is not allowed here; see the header Allow."),
     "file_too_large": (413, "File too large", "The upload is larger than 32 MB."),
     "body_too_large": (413, "Request too large", "A text field or the body is too long, or has too many fields."),
+    "text_too_long": (413, "Text too long", "A text, or all of them together, has more characters than are read at once."),
+    "too_many_texts": (413, "Too many texts", "The request carries more texts than are read at once."),
     "too_many_pixels": (413, "Too many pixels", "The picture has more pixels than this server opens."),
     "too_much_memory": (413, "Picture needs too much memory", "Opening it would take more memory than one picture gets."),
     "video_too_long": (413, "Video too long", "The video is longer than this server reads; the command line reads it."),
@@ -84,6 +87,7 @@ def register(app: APIFlask) -> None:
     """Turn every error of the app, expected or not, into a problem."""
     app.register_error_handler(Problem, respond)
     app.register_error_handler(ImageError, lambda error: respond(from_image_error(error)))
+    app.register_error_handler(TextError, lambda error: respond(Problem(error.code, str(error))))
     app.register_error_handler(FilmError, lambda error: respond(from_image_error(error)))
     app.register_error_handler(HTTPError, lambda error: respond(from_api_error(error)))
     app.register_error_handler(HTTPException, lambda error: respond(from_http_error(error)))

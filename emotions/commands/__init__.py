@@ -1,4 +1,4 @@
-"""Read files from the command line: python -m emotions photo|video FILE...
+"""Read files from the command line: python -m emotions photo|video|text FILE...
 
 A FILE is a file, a folder (read with all below it), a pattern such as '*.jpg', or - for standard input. What cannot be read
 is a row with its error, and the next one follows.
@@ -20,11 +20,11 @@ from collections.abc import Sequence
 from ..artefacts import ArtefactError
 from ..faces import DETECTORS
 from ..images import set_decode_budget
-from . import photo, video
+from . import photo, text, video
 from .output import FORMATS
 
-COMMANDS = (photo, video)
-"""Modules with NAME, HELP, `describe(parser)`, which adds options, and `run(options)`, which gives the exit code."""
+COMMANDS = (photo, video, text)
+"""Modules with NAME, HELP, `describe(parser)`, which adds options, and `run(options)`, which gives the exit code; `FACES` is False where faces play no part."""
 HEAD = "mixed"
 """The head that answers unless asked otherwise: as on the server (EXPRESSION_HEAD)."""
 DECODE_MB = 512
@@ -35,7 +35,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line (`arguments` default to the process's own); gives the exit code."""
     options = parser().parse_args(arguments)
     options.format = options.format or ("table" if sys.stdout.isatty() else "jsonl")
-    set_decode_budget(options.decode_mb)
+    if "decode_mb" in options:
+        set_decode_budget(options.decode_mb)
     try:
         code = options.run(options)
         sys.stdout.flush()
@@ -60,11 +61,16 @@ def parser() -> argparse.ArgumentParser:
         )
         command.add_argument("files", nargs="+", metavar="FILE", help="file, folder, pattern, or - for standard input")
         command.add_argument("--format", choices=FORMATS, help="default: table on a terminal, jsonl otherwise")
-        command.add_argument("--head", default=HEAD, help=f"expression head of models/manifest.json (default {HEAD})")
-        command.add_argument("--detector", choices=DETECTORS, default="auto", help="how faces are found (default auto)")
-        command.add_argument("--landmarks", action="store_true", help="with jsonl: also the 468 points of each face")
-        memory = f"megabytes that opening a file may take (default {DECODE_MB})"
-        command.add_argument("--decode-mb", type=int, default=DECODE_MB, metavar="MB", help=memory)
+        if getattr(module, "FACES", True):
+            _describe_faces(command)
         module.describe(command)
         command.set_defaults(run=module.run)
     return whole
+
+
+def _describe_faces(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--head", default=HEAD, help=f"expression head of models/manifest.json (default {HEAD})")
+    command.add_argument("--detector", choices=DETECTORS, default="auto", help="how faces are found (default auto)")
+    command.add_argument("--landmarks", action="store_true", help="with jsonl: also the 468 points of each face")
+    memory = f"megabytes that opening a file may take (default {DECODE_MB})"
+    command.add_argument("--decode-mb", type=int, default=DECODE_MB, metavar="MB", help=memory)

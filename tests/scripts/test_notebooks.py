@@ -1,4 +1,4 @@
-"""The four notebooks, run from top to bottom by README's command on tiny data, and what they say where there is none."""
+"""The notebooks, run from top to bottom by README's command on tiny data, and what they say where there is none."""
 
 from __future__ import annotations
 
@@ -32,6 +32,12 @@ README = (ROOT / "README.md").read_text()
 USAGES = {"train": "Training", "validation": "PublicTest", "test": "PrivateTest"}
 STYLES = ("adventurer", "dylan", "notionists")  # one for each split
 FACES = 84
+COMMENTS = [
+    ("anger", "anger", "I hate you, this makes me furious"), ("disgust", "disgust", "That is disgusting, so gross"),
+    ("fear", "fear", "I am so scared, this is terrifying"), ("love", "joy", "I love this so much, thank you!"),
+    ("neutral", "neutral", "The meeting is on Tuesday."), ("sadness", "sadness", "I am so sad, my dog died"),
+    ("surprise", "surprise", "Wow, what a surprise, I did not expect that"),
+]  # fmt: skip
 
 
 def committed_notebooks() -> dict[str, dict]:
@@ -112,6 +118,15 @@ def as_expressions(folder: Path) -> None:
         packed.writestr("data/legend.csv", "user.id,image,emotion\n1,Eileen_Collins_0001.jpg,HAPPINESS\n")
 
 
+def as_comments(folder: Path) -> None:
+    with gzip.open(folder / "goemotions.csv.gz", "wt", encoding="utf-8", newline="") as lines:
+        table = csv.writer(lines)
+        table.writerow(["split", "text", "labels", "ekman"])
+        for split in ("train", "dev", "test"):
+            for label, ekman, text in COMMENTS * 3:
+                table.writerow([split, text, label, ekman])
+
+
 @pytest.fixture(scope="module")
 def bare(committed, tmp_path_factory) -> tuple[Path, subprocess.CompletedProcess]:
     """A fresh clone without data, and the notebooks' run there."""
@@ -128,8 +143,9 @@ def told(bare, published) -> Path:
     as_styles(folder)
     as_ferg(folder)
     as_expressions(folder)
+    as_comments(folder)
     line = re.search(r"^make notebooks.*$", README, re.MULTILINE)[0].split()
-    data = [f"SAMPLE={FACES}", "STYLES=styles", "RECIPES=recipes.csv", "FERG=FERG_DB_256.zip", "EXPRESSIONS=expressions.zip"]
+    data = [f"SAMPLE={FACES}", "STYLES=styles", "RECIPES=recipes.csv", "FERG=FERG_DB_256.zip", "EXPRESSIONS=expressions.zip", "TEXTS=goemotions.csv.gz"]
     options = [f"TRAIN={sys.executable}", "-o", ".venv-train/.installed"]
     done = subprocess.run([*line, *data, *options], cwd=folder, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -207,6 +223,13 @@ def test_a_photo_is_read_as_the_library_reads_it(told):
     assert f"face 0: {result.faces[0].emotion} {result.faces[0].confidence:.1%}" in printed
 
 
+def test_texts_are_measured_and_explained(told):
+    printed, figures = results(told, "Text_Emotion")
+    assert drawn_on(figures, 2) and "test: 21 texts" in printed and "python -m scripts.text fetch" in printed
+    assert float(re.search(r"test: macro-F1 (0\.\d+|1\.0+)", printed)[1]) > 0.9
+    assert "'Ich freue mich so sehr darauf!': other_language" in printed and "love +" in printed
+
+
 def test_without_data_one_sentence_says_where_it_is_from(bare):
     folder, done = bare
     assert done.returncode == 1
@@ -214,7 +237,8 @@ def test_without_data_one_sentence_says_where_it_is_from(bare):
     assert said["Human_Face_Data_Cleanup"].startswith("fer2013.zip is not there. `python -m scripts.fetch fer2013` gets")
     assert said["Animated_Face_Cleanup"].startswith("data/sources/dicebear is not there. `python -m scripts.fetch dicebear`")
     assert said["Emotion_Detection"].startswith("data/notebooks/human.npz is not there. Run the notebook Human_Face")
-    assert re.fullmatch(r"build/notebooks/Emotion_Prediction\.ipynb, \d+ s", said["Emotion_Prediction"]) and len(said) == 4
+    assert re.fullmatch(r"build/notebooks/Emotion_Prediction\.ipynb, \d+ s", said["Emotion_Prediction"]) and len(said) == 5
+    assert said["Text_Emotion"].startswith("data/goemotions.csv.gz is not there. GoEmotions")
 
 
 def shown_in_editor(path: Path) -> list[str]:

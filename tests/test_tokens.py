@@ -1,0 +1,79 @@
+"""The one reading of texts that training and serving share, held by a golden list."""
+
+from __future__ import annotations
+
+import pytest
+
+from emotions.artefacts import Artefacts
+from emotions.text import TextModel
+from emotions.tokens import END, NAME, SPECIAL, START, UNKNOWN, Vocabulary
+
+PIECES = [*SPECIAL, *"abcdefghijklmnopqrstuvwxyz!?'.", *(f"##{letter}" for letter in "abcdefghijklmnopqrstuvwxyz"),
+          "so", "good", "##ness", "i", "love", "face", "with", "tears", "of", "joy", "http", "cool", "cafe", "don"]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def vocabulary() -> Vocabulary:
+    return Vocabulary(list(dict.fromkeys(PIECES)))
+
+
+def read(vocabulary: Vocabulary, text: str) -> list[str]:
+    return [vocabulary.pieces[row] for word in vocabulary.words(text) for row in word.pieces]
+
+
+@pytest.mark.parametrize(
+    ("text", "pieces"),
+    [
+        ("So GOOD", ["so", "good"]),
+        ("goodness", ["good", "##ness"]),
+        ("sooooo cooooool", ["so", "cool"]),
+        ("Don't", ["don", "'", "t"]),
+        ("don\u2019t", ["don", "'", "t"]),
+        ("Café", ["cafe"]),
+        ("love 😂😂😂", ["love", *["face", "with", "tears", "of", "joy"]]),
+        ("I❤️", ["i", *"h", *(f"##{letter}" for letter in "eavy"), *"b", *(f"##{letter}" for letter in "lack"), *"h", *(f"##{letter}" for letter in "eart")]),
+        ("good!!!!!!!", ["good", "!", "!", "!"]),
+        ("[NAME] so", ["[NAME]", "so"]),
+        ("https://example.org/a?b=c so", ["http", "so"]),
+        ("你好", ["[UNK]"]),
+        ("\u200b\ufe0f  \n", []),
+    ],
+)
+def test_reading(vocabulary, text, pieces):
+    assert read(vocabulary, text) == pieces
+
+
+def test_words_keep_their_places(vocabulary):
+    text = "  So… don't!!\n😂 [NAME]"
+    assert [text[word.start : word.end] for word in vocabulary.words(text)] == ["So", "…", "don't", "!!", "😂", "[NAME]"]
+
+
+def test_rows_begin_and_end_and_are_cut(vocabulary):
+    words = vocabulary.words("[NAME] so good")
+    rows = vocabulary.rows(words, 128)
+    assert rows[0] == START and rows[1] == NAME and rows[-1] == END and len(rows) == 5
+    assert len(vocabulary.rows(words * 99, 10)) == 11 - 1 + 1 - 1
+
+
+def test_no_text_breaks_it(vocabulary):
+    for text in ("\ud800", "\0\x01", "𝔍𝔬𝔶", "a" * 10_000, "_" * 500, "'''", "[NAME", "1234567890" * 50, "ﬁ", "İ", "ß"):
+        assert all(0 <= row < len(vocabulary) for word in vocabulary.words(text) for row in word.pieces)
+
+
+def test_a_vocabulary_begins_with_the_special_rows():
+    with pytest.raises(ValueError, match="begins with"):
+        Vocabulary(["the", "a"])
+
+
+GOLDEN = {
+    "I loooove this, thank you 😍!!": "[CLS] i love this , thank you smiling face with heart shaped eyes ! ! [SEP]",
+    "[NAME] can't be serious?? That's disgusting.": "[CLS] [NAME] can ' t be serious ? ? that ' s disgusting . [SEP]",
+}
+
+
+def test_the_served_model_reads_as_it_learnt_to():
+    """What training saw for these texts: a change of reading wants a new model."""
+    vocabulary = TextModel(Artefacts()).vocabulary
+    for text, pieces in GOLDEN.items():
+        rows = vocabulary.rows(vocabulary.words(text), 128)
+        assert " ".join(vocabulary.pieces[row] for row in rows) == pieces and UNKNOWN not in rows

@@ -1,0 +1,132 @@
+"""POST /api/v1/text and the page /text."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from emotions.labels import EMOTIONS
+from emotions.text import MAX_TEXT
+from web.text_page import SAMPLES
+
+
+def ask(client, **body):
+    return client.post("/api/v1/text", json=body)
+
+
+def test_one_text(client):
+    answer = ask(client, text="I love this, thank you!")
+    assert answer.status_code == 200
+    (result,) = answer.json["results"]
+    assert result["emotion"] == "happy" and "happy" in result["emotions"] and result["reason"] is None
+    assert list(result["probabilities"]) == list(EMOTIONS) and "words" not in result and "sentences" not in result
+    assert answer.json["model"]["name"] and answer.json["timing_ms"]["read"] >= 0
+    assert "read" in answer.headers["Server-Timing"]
+
+
+def test_a_thousand_texts_in_their_order(client):
+    texts = ["so sad", "I love it"] * 500
+    results = ask(client, text=texts).json["results"]
+    assert [result["emotion"] for result in results] == ["sad", "happy"] * 500
+
+
+def test_words_and_sentences(client):
+    text = "I love it! But I am so sad that it is over."
+    (result,) = ask(client, text=text, explain=True, sentences=True).json["results"]
+    assert all(text[word["start"] : word["end"]] == word["word"] for word in result["words"])
+    assert [part["text"] for part in result["sentences"]] == ["I love it!", "But I am so sad that it is over."]
+    assert result["sentences"][0]["emotion"] == "happy" and "sad" in result["sentences"][1]["emotions"]
+
+
+def test_only_the_first_texts_are_explained(client):
+    results = ask(client, text=["I love it"] * 22, explain=True).json["results"]
+    assert ["words" in result for result in results] == [True] * 20 + [False] * 2
+
+
+@pytest.mark.parametrize(("text", "reason"), [("", "empty"), ("Das ist nicht gut, ich bin sehr traurig.", "other_language")])
+def test_where_it_cannot_tell(client, text, reason):
+    (result,) = ask(client, text=text).json["results"]
+    assert result["emotion"] is None and result["emotions"] == [] and result["reason"] == reason and len(result["probabilities"]) == 7
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "code"),
+    [
+        ({}, 400, "invalid_body"),
+        ({"text": 5}, 400, "invalid_body"),
+        ({"text": []}, 400, "invalid_body"),
+        ({"text": ["a", None]}, 400, "invalid_body"),
+        ({"text": {"a": 1}}, 400, "invalid_body"),
+        ({"text": "a", "explain": "yes"}, 400, "invalid_body"),
+        ({"text": "a", "explain": 1}, 400, "invalid_body"),
+        ({"text": "a", "lang": "en"}, 400, "invalid_body"),
+        ([], 400, "invalid_body"),
+        ({"text": ["a"] * 1001}, 413, "too_many_texts"),
+        ({"text": "a" * (MAX_TEXT + 1)}, 413, "text_too_long"),
+        ({"text": ["a" * MAX_TEXT] * 4}, 413, "text_too_long"),
+        ({"text": "a" * 2**22}, 413, "body_too_large"),
+    ],
+)
+def test_bad_requests(client, body, status, code):
+    answer = client.post("/api/v1/text", json=body)
+    assert (answer.status_code, answer.json["code"]) == (status, code) and answer.mimetype == "application/problem+json"
+
+
+@pytest.mark.parametrize(("data", "kind", "code"), [(b"{", "application/json", "invalid_json"), (b"text=a", "text/plain", "unsupported_media_type")])
+def test_bad_bodies(client, data, kind, code):
+    assert client.post("/api/v1/text", data=data, content_type=kind).json["code"] == code
+
+
+@pytest.mark.parametrize("text", ["\ud800 broken", "\0", "💥" * 100, "<script>alert(1)</script>", "def f(x):\n    return x + 1"])
+def test_odd_texts_are_read(client, text):
+    assert client.post("/api/v1/text", data=json.dumps({"text": text, "explain": True}), content_type="application/json").status_code == 200
+
+
+def test_texts_are_not_logged(client, capsys):
+    ask(client, text="a very private sentence about someone")
+    client.post("/text", data={"text": "a very private sentence about someone"})
+    assert "private" not in "".join(capsys.readouterr())
+
+
+def test_the_page_without_an_answer(client):
+    page = client.get("/text")
+    assert page.status_code == 200 and all(sample[:20] in page.get_data(as_text=True).replace("&#39;", "'") for sample in SAMPLES.values())
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_samples_are_read(client, name):
+    assert client.post("/text", data={"sample": name}).status_code == 200
+
+
+def test_the_page_marks_the_carrying_words(client):
+    page = client.post("/text", data={"text": "Honestly, I love this film! <b>It</b> is & was great."}).get_data(as_text=True)
+    assert 'class="carry carry-3"' in page and "&lt;b&gt;" in page and "<b>It" not in page
+    assert "Sentence by sentence" in page and "Happy" in page
+
+
+def test_the_page_where_it_cannot_tell(client):
+    page = client.post("/text", data={"text": "Ich bin heute sehr traurig und weiß nicht warum."}).get_data(as_text=True)
+    assert "Cannot tell" in page and "English" in page
+    assert "Cannot tell" in client.post("/text", data={"text": " "}).get_data(as_text=True)
+
+
+def test_a_long_text_on_the_page(client):
+    text = ("I am so happy today. " * 6000)[:MAX_TEXT]
+    page = client.post("/text", data={"text": text})
+    assert page.status_code == 200 and "The first 200 of" in page.get_data(as_text=True)
+    assert client.post("/text", data={"text": text + "x"}, headers={"Accept": "text/html"}).status_code == 413
+
+
+def test_an_unknown_sample(client):
+    assert client.post("/text", data={"sample": "../secret"}).status_code == 400
+
+
+def test_nothing_of_it_is_loaded_for_photos(app):
+    from emotions.artefacts import Artefacts
+    from web import create_app
+
+    fresh = create_app(artefacts=Artefacts())
+    fresh.test_client().get("/_ah/warmup")
+    model = fresh.extensions["text"]
+    assert not {"vocabulary", "_network", "_english"} & set(vars(model))
