@@ -71,13 +71,17 @@ def doubt_card(entry: dict[str, Any]) -> dict[str, Any]:
     return {"limits": limits, "sets": sets}
 
 
-TEXT_SETS = {"goemotions_test": "GoEmotions test", "meld_test": "MELD test (lines of a television series, nothing learnt from it)"}
+TEXT_SETS = {
+    "goemotions_test": "GoEmotions test",
+    "meld_test": "MELD test (lines of a television series, nothing learnt from it)",
+}
 
 
 def text_card(entry: dict[str, Any]) -> dict[str, Any]:
     """What `/about` shows of a text model."""
     measured = entry.get("evaluation", {})
-    return {**entry, "evaluations": [{**measured[name], "title": title} for name, title in TEXT_SETS.items() if name in measured]}
+    sets = [{**measured[name], "title": title} for name, title in TEXT_SETS.items() if name in measured]
+    return {**entry, "evaluations": sets}
 
 
 def _evaluation(name: str, figures: dict[str, Any]) -> dict[str, Any]:
