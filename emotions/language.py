@@ -1,8 +1,8 @@
 """Whether a text is in English, the one language the text model knows: by its script and its words.
 
-No language is named: what matters is only whether the model's training says anything about the text. A text is refused where most
-letters are of another script; where other languages' commonest words outnumber English ones; or where too few of its words are
-English. Slang, names and misspellings are common in comments, so short texts get the benefit of the doubt.
+No language is named: what matters is only whether the model's training says anything about the text. A text is refused where
+most letters are of another script; where other languages' commonest words outnumber English ones; or where too few of its words
+are English. Slang, names and misspellings are common in comments, so short texts get the benefit of the doubt.
 """
 
 from __future__ import annotations
@@ -17,12 +17,15 @@ from .tokens import DRAWN_OUT, EMOJI, plain
 ASIDE = re.compile(r"\[(?:NAME|RELIGION)\]|(?:https?://|www\.)\S+|[@#]\w+|\b[ur]/\w+")
 """GoEmotions' masks, links, handles and tags: of no language."""
 WRITTEN = re.compile(r"[^\W\d_]+(?:['\u2019][^\W\d_]+)*")
-EMOTICON = re.compile(r"[:;=8xX][-o*'\u2019]?[()\[\]DPpOoSs/\\|3<>*]|[()\[\]D][-o*']?[:;=]|<3|\^[_.]*\^|[>-][_.]+[<-]|T_+T|\\o/|\u00af\\")
+EMOTICON = re.compile(
+    r"[:;=8xX][-o*'\u2019]?[()\[\]DPpOoSs/\\|3<>*]|[()\[\]D][-o*']?[:;=]|<3|\^[_.]*\^|[>-][_.]+[<-]|T_+T|\\o/|\u00af\\"
+)
 
 FUNCTION_WORDS = frozenset(
-    "the a an and or but if of to in on at by for from with as is are was were be been am i you he she it we they me him her us them my "
-    "your his its our their this that these those not no do does did have has had will would can could should so what who how why when "
-    "where which there here all any some just like don't i'm it's that's you're can't didn't doesn't isn't won't i've i'll".split()
+    "the a an and or but if of to in on at by for from with as is are was were be been am i you he she it we they me him "
+    "her us them my your his its our their this that these those not no do does did have has had will would can could "
+    "should so what who how why when where which there here all any some just like don't i'm it's that's you're can't "
+    "didn't doesn't isn't won't i've i'll".split()
 )
 LEAST_ENGLISH = 0.5
 """Share of a text's words that must be English, from MANY words on."""
@@ -42,7 +45,8 @@ def says_nothing(text: str) -> bool:
 def is_english(words: list[str], english: Collection[str]) -> bool:
     """Whether a text of these words (as written, letters only inside) is English, or too short to be told otherwise.
 
-    `english` holds known words as `tokens.plain` gives them; a word in it is English, whatever else it is. No words at all (an emoji, a number) is fine.
+    `english` holds known words as `tokens.plain` gives them; a word in it is English, whatever else it is. No words at all (an
+    emoji, a number) is fine.
     """
     letters = [letter for word in words for letter in word if letter.isalpha()]
     if not letters:
@@ -57,7 +61,9 @@ def is_english(words: list[str], english: Collection[str]) -> bool:
         telling = sum(there and not ours for there, ours in zip(foreign, known, strict=True))
         return sum(known) > telling or not telling and (len(read) < MANY - 1 or any(known))
     accented = sum(not word.isascii() for word in words)
-    elsewhere = accented + sum(word in FOREIGN and not ours and written.isascii() for word, ours, written in zip(read, known, words, strict=True))
+    elsewhere = accented + sum(
+        word in FOREIGN and not ours and written.isascii() for word, ours, written in zip(read, known, words, strict=True)
+    )
     ours = sum(word in FUNCTION_WORDS and written.isascii() for word, written in zip(read, words, strict=True))
     return elsewhere <= ours and sum(known) >= LEAST_ENGLISH * len(read)
 
@@ -67,4 +73,6 @@ def _known(word: str, english: Collection[str]) -> bool:
 
 
 def _latin(letter: str) -> bool:
-    return letter.isascii() or unicodedata.name(letter, "").startswith("LATIN") or "MATHEMATICAL" in unicodedata.name(letter, "")
+    return (
+        letter.isascii() or unicodedata.name(letter, "").startswith("LATIN") or "MATHEMATICAL" in unicodedata.name(letter, "")
+    )

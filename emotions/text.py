@@ -1,4 +1,5 @@
-"""A text in, the emotions it expresses out: one multi-label network for English, the words that carried the answer, and sentences.
+"""A text in, the emotions it expresses out: one multi-label network for English, the words that carried the answer, and
+sentences.
 
     >>> from emotions.text import TextModel
     >>> TextModel().read("I can't believe you did that for me, thank you!").emotions
@@ -81,9 +82,9 @@ class TextModel:
     def read(self, text: str, words: bool = False, parts: bool = False) -> TextResult:
         """What `text` (at most MAX_TEXT characters) expresses.
 
-        A text that the network can take at once is read whole, a longer one sentence by sentence: its probabilities are then the
-        means over its sentences, weighted by their word pieces. `words` adds how much each word carried the answer, `parts` the
-        answer for each sentence. Raises TextError.
+        A text that the network can take at once is read whole, a longer one sentence by sentence: its probabilities are then
+        the means over its sentences, weighted by their word pieces. `words` adds how much each word carried the answer, `parts`
+        the answer for each sentence. Raises TextError.
         """
         if len(text) > MAX_TEXT:
             raise TextError("text_too_long", f"The text has {len(text):,} characters; at most {MAX_TEXT:,} are read.")
@@ -136,7 +137,16 @@ class TextModel:
         probabilities = self.probabilities([words for _, words in spans])
         above = probabilities >= self._thresholds
         return [
-            _Run(words, Part(start, end, tuple(map(float, probabilities[row])), tuple(map(bool, above[row])), self._reason(text[start:end])))
+            _Run(
+                words,
+                Part(
+                    start,
+                    end,
+                    tuple(map(float, probabilities[row])),
+                    tuple(map(bool, above[row])),
+                    self._reason(text[start:end]),
+                ),
+            )
             for row, ((start, end), words) in enumerate(spans)
         ]
 

@@ -1,9 +1,9 @@
 """Text to word pieces: the one function that training, evaluation and serving share.
 
-Text is read word by word, each word keeping its place in the text, so that an answer can point at the words it came from. A word's
-pieces are BERT's uncased WordPiece (Wu et al., 2016; Devlin et al., 2019) over the model's own, smaller vocabulary, after three changes:
-drawn-out letters are shortened ("soooo" to "so"), an emoji becomes its Unicode name ("loudly crying face"), and a run of one
-punctuation mark counts as three at most.
+Text is read word by word, each word keeping its place in the text, so that an answer can point at the words it came from. A
+word's pieces are BERT's uncased WordPiece (Wu et al., 2016; Devlin et al., 2019) over the model's own, smaller vocabulary,
+after three changes: drawn-out letters are shortened ("soooo" to "so"), an emoji becomes its Unicode name ("loudly crying
+face"), and a run of one punctuation mark counts as three at most.
 """
 
 from __future__ import annotations
@@ -33,7 +33,8 @@ DRAWN_OUT = re.compile(r"([^\W\d_])\1{2,}")
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """A word, emoji or run of punctuation: `text[start:end]`, and its pieces as rows of the vocabulary (none where it says nothing)."""
+    """A word, emoji or run of punctuation: `text[start:end]`, and its pieces as rows of the vocabulary (none where it says
+    nothing)."""
 
     start: int
     end: int

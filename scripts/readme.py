@@ -54,13 +54,17 @@ def accuracy(entries: list[dict[str, Any]]) -> str:
 
 def texts(entries: list[dict[str, Any]]) -> str:
     """A row a corpus, from the figures that `scripts.text evaluate` put into the manifest."""
-    lines = ["| text model | GoEmotions test, macro-F1 of seven classes | refused | MELD test, never learnt from |", "| --- | ---: | ---: | ---: |"]
+    lines = [
+        "| text model | GoEmotions test, macro-F1 of seven classes | refused | MELD test, never learnt from |",
+        "| --- | ---: | ---: | ---: |",
+    ]
     for entry in entries:
         test, other = entry["evaluation"]["goemotions_test"], entry["evaluation"]["meld_test"]
         low, high = test["interval"]
         lines.append(
-            f"| `{entry['name']}` {entry['version']}, {entry['bytes'] / 1e6:.1f} MB | **{test['macro_f1']:.3f}** ({low:.3f} to {high:.3f}) | "
-            f"{test['refused']:.2%} | {other['macro_f1']:.3f}; one emotion a line: {other['single']['accuracy']:.1%} right |"
+            f"| `{entry['name']}` {entry['version']}, {entry['bytes'] / 1e6:.1f} MB | **{test['macro_f1']:.3f}** "
+            f"({low:.3f} to {high:.3f}) | {test['refused']:.2%} | {other['macro_f1']:.3f}; one emotion a line: "
+            f"{other['single']['accuracy']:.1%} right |"
         )
     return "\n".join(lines)
 

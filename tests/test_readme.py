@@ -37,7 +37,6 @@ ELSEWHERE = {
     "make notebooks": "tests/scripts/test_notebooks.py",
     "make lab": "it opens an editor and stays",
     ".venv-test/bin/python -m scripts.prepare": "tests/scripts/test_commands.py",
-    "python -m emotions text": "tests/test_text_command.py",
     ".venv-train/bin/python -m scripts.text": "tests/scripts/test_text_model.py",
     "gcloud app deploy": "needs a project of Google's; tests/test_appengine.py reads app.yaml with Google's parser",
 }
@@ -77,6 +76,7 @@ def folder(tmp_path_factory):
     (place / "clip.mp4").write_bytes(clips.clip(clips.steady(20)))
     (place / "holiday").mkdir()
     (place / "holiday" / "beach.jpg").write_bytes((ROOT / "static" / "samples" / "collins.jpg").read_bytes())
+    (place / "comments.txt").write_text("I love it, thank you so much!\nso sad\n")
     (place / "static").symlink_to(ROOT / "static")
     return place
 

@@ -45,11 +45,16 @@ def test_plain_sentences(model, text, emotion):
 def test_above_is_what_the_manifest_s_thresholds_say(model):
     result = model.read("I'm so happy for you, but I will miss you a lot.")
     thresholds = [model.entry["thresholds"][name] for name in EMOTIONS]
-    above = {name for name, value, least in zip(EMOTIONS, result.whole.probabilities, thresholds, strict=True) if value >= least}
+    above = {
+        name for name, value, least in zip(EMOTIONS, result.whole.probabilities, thresholds, strict=True) if value >= least
+    }
     assert set(result.emotions) == above and all(0 < value < 1 for value in result.whole.probabilities)
 
 
-@pytest.mark.parametrize("text", ["ok", "lol", "yes", "Melancholy", "hangry", "😀", "❤️", ":)", "<3", "haha", "idk tbh", "yesss", "noooo", "café", "42"])
+@pytest.mark.parametrize(
+    "text",
+    ["ok", "lol", "yes", "Melancholy", "hangry", "😀", "❤️", ":)", "<3", "haha", "idk tbh", "yesss", "noooo", "café", "42"],
+)
 def test_short_english_is_told(model, text):
     assert model.read(text).emotion is not None
 
@@ -84,7 +89,9 @@ def test_a_long_text_is_the_mean_of_its_sentences(model):
     result = model.read(text, parts=True)
     assert len(result.sentences) == 41 and result.emotion == "happy"
     assert result.sentences[-1].emotion == "anger" and text[result.sentences[-1].start :] == "I hate it."
-    sizes = [sum(len(word.pieces) for word in model.vocabulary.words(text[part.start : part.end])) + 1 for part in result.sentences]
+    sizes = [
+        sum(len(word.pieces) for word in model.vocabulary.words(text[part.start : part.end])) + 1 for part in result.sentences
+    ]
     mean = np.average([part.probabilities for part in result.sentences], axis=0, weights=sizes)
     assert result.whole.probabilities == pytest.approx(tuple(mean))
 
@@ -123,7 +130,13 @@ def test_threads_get_their_own_answers(model):
 
 def test_sentences():
     text = 'Mr. Smith left. "Why?" she said… No idea!\nNext line  '
-    assert [text[start:end] for start, end in sentences(text)] == ["Mr. Smith left.", '"Why?"', "she said…", "No idea!", "Next line"]
+    assert [text[start:end] for start, end in sentences(text)] == [
+        "Mr. Smith left.",
+        '"Why?"',
+        "she said…",
+        "No idea!",
+        "Next line",
+    ]
     assert list(sentences(" \n ")) == []
 
 

@@ -41,7 +41,13 @@ def test_a_table_and_refusals(tmp_path, capsys):
 
 
 def test_standard_input():
-    done = subprocess.run([sys.executable, "-m", "emotions", "text", "-"], cwd=ROOT, input=b"What a lovely day, I am happy", capture_output=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-m", "emotions", "text", "-"],
+        cwd=ROOT,
+        input=b"What a lovely day, I am happy",
+        capture_output=True,
+        check=True,
+    )
     assert json.loads(done.stdout)["emotion"] == "happy"
 
 

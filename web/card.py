@@ -81,13 +81,17 @@ def design_cards(folder: Path) -> list[dict[str, Any]]:
     return [{**row, "confusion": confusion_shares(row["confusion"])} for row in json.loads(path.read_text())]
 
 
-TEXT_SETS = {"goemotions_test": "GoEmotions test", "meld_test": "MELD test (lines of a television series, nothing learnt from it)"}
+TEXT_SETS = {
+    "goemotions_test": "GoEmotions test",
+    "meld_test": "MELD test (lines of a television series, nothing learnt from it)",
+}
 
 
 def text_card(entry: dict[str, Any]) -> dict[str, Any]:
     """What `/about` shows of a text model."""
     measured = entry.get("evaluation", {})
-    return {**entry, "evaluations": [{**measured[name], "title": title} for name, title in TEXT_SETS.items() if name in measured]}
+    sets = [{**measured[name], "title": title} for name, title in TEXT_SETS.items() if name in measured]
+    return {**entry, "evaluations": sets}
 
 
 def _evaluation(name: str, figures: dict[str, Any]) -> dict[str, Any]:

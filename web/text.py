@@ -43,7 +43,9 @@ def read_texts(texts: Sequence[str], explain: bool, sentences: bool) -> list[Tex
     if len(texts) > MOST_TEXTS:
         raise Problem("too_many_texts", f"The request carries {len(texts):,} texts; send at most {MOST_TEXTS:,} at once.")
     if (total := sum(map(len, texts))) > MOST_CHARACTERS:
-        raise Problem("text_too_long", f"The texts have {total:,} characters together; at most {MOST_CHARACTERS:,} are read at once.")
+        raise Problem(
+            "text_too_long", f"The texts have {total:,} characters together; at most {MOST_CHARACTERS:,} are read at once."
+        )
     model: TextModel = current_app.extensions["text"]
     begun = time.perf_counter()
     results = [

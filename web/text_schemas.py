@@ -17,8 +17,8 @@ MOST_TEXTS = 1000
 MOST_EXPLAINED_TEXTS = 20
 """Texts of a request whose words are looked at: each word costs a reading."""
 REASON = (
-    "Why no emotion is told, or null: `empty` (neither letters nor digits, emoji or emoticons), `other_language` (not in English "
-    "as far as its script and words tell)."
+    "Why no emotion is told, or null: `empty` (neither letters nor digits, emoji or emoticons), `other_language` (not in "
+    "English as far as its script and words tell)."
 )
 
 
@@ -54,8 +54,8 @@ class TextRequest(Strict):
     explain = JsonSwitch(
         load_default=False,
         metadata={
-            "description": "Also give `words`: how much each carried the answer, found by reading the text without it. For the first "
-            f"{MOST_EXPLAINED_TEXTS} texts, and at most {MOST_EXPLAINED} words of each, of its strongest sentences."
+            "description": "Also give `words`: how much each carried the answer, found by reading the text without it. For the "
+            f"first {MOST_EXPLAINED_TEXTS} texts, and at most {MOST_EXPLAINED} words of each, of its strongest sentences."
         },
     )
     sentences = JsonSwitch(load_default=False, metadata={"description": "Also give the answer for each sentence."})
@@ -89,7 +89,10 @@ class Sentence(Told):
 
 
 class TextReading(Told):
-    words = List(Nested(Carrier), metadata={"description": f"with explain, for the first {MOST_EXPLAINED_TEXTS} texts: in the order of the text"})
+    words = List(
+        Nested(Carrier),
+        metadata={"description": f"with explain, for the first {MOST_EXPLAINED_TEXTS} texts: in the order of the text"},
+    )
     sentences = List(Nested(Sentence), metadata={"description": "with sentences: in the order of the text"})
 
 

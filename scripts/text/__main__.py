@@ -5,8 +5,9 @@
     python -m scripts.text export --data goemotions.csv.gz --run runs/text --version 2.0.0
     python -m scripts.text evaluate --data goemotions.csv.gz --meld meld.csv.gz
 
-`train` reads the train split and reports the dev split after each epoch; `export` chooses thresholds on the dev split; `evaluate`
-measures the published file on the test splits and writes manifest and card, or with --verify compares with what is published.
+`train` reads the train split and reports the dev split after each epoch; `export` chooses thresholds on the dev split;
+`evaluate` measures the published file on the test splits and writes manifest and card, or with --verify compares with what is
+published.
 """
 
 from __future__ import annotations
@@ -65,19 +66,28 @@ def evaluate(options: argparse.Namespace) -> int:
     if options.meld:
         measured["meld_test"] = figures(model, read_meld(options.meld))
     for name, report in measured.items():
-        print(f"{name}: macro-F1 {report['macro_f1']} {report['interval']} of {report['count']:,} texts, {report['refused']:.2%} refused")
+        print(
+            f"{name}: macro-F1 {report['macro_f1']} {report['interval']} of {report['count']:,} texts, "
+            f"{report['refused']:.2%} refused"
+        )
     if options.verify:
         published = entry.get("evaluation", {})
-        differing = [name for name, report in measured.items() if abs(report["macro_f1"] - published[name]["macro_f1"]) > TOLERANCE]
+        differing = [
+            name for name, report in measured.items() if abs(report["macro_f1"] - published[name]["macro_f1"]) > TOLERANCE
+        ]
         print(f"differs from what is published: {', '.join(differing)}" if differing else "as published")
         return 1 if differing else 0
-    entry = put_entry(options.models, {**entry, "evaluation": entry.get("evaluation", {}) | measured}, options.models / entry["file"])
+    entry = put_entry(
+        options.models, {**entry, "evaluation": entry.get("evaluation", {}) | measured}, options.models / entry["file"]
+    )
     print(f"written: {write_card(options.models, entry)}")
     return 0
 
 
 def main(arguments: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(prog="scripts.text", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        prog="scripts.text", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for work in (fetch, train, export, evaluate):
         command = commands.add_parser(work.__name__)

@@ -10,8 +10,9 @@ import numpy as np
 from emotions.tokens import PAD, Vocabulary
 
 NAMES = (
-    "James Mary John Anna Michael Sarah David Emma Robert Laura Daniel Julia Thomas Emily Chris Kate Mark Lisa Paul Amy Peter Jess "
-    "Kevin Rachel Brian Megan Jason Nicole Eric Ashley Steve Karen Adam Sam Alex Max Ben Tom Joe Dan Mike Nick Matt Ryan Jack Smith"
+    "James Mary John Anna Michael Sarah David Emma Robert Laura Daniel Julia Thomas Emily Chris Kate Mark Lisa Paul Amy "
+    "Peter Jess Kevin Rachel Brian Megan Jason Nicole Eric Ashley Steve Karen Adam Sam Alex Max Ben Tom Joe Dan Mike Nick "
+    "Matt Ryan Jack Smith"
 ).split()
 RELIGIONS = "Christian Muslim Jewish Catholic Hindu Buddhist Christianity Islam Protestant Mormon".split()
 
@@ -35,7 +36,9 @@ def padded(rows: Sequence[Sequence[int]]) -> np.ndarray:
 class Batches(keras.utils.PyDataset):
     """Texts in an order that changes every epoch, texts of like length together so that little is padding."""
 
-    def __init__(self, texts: list[str], targets: dict[str, np.ndarray], vocabulary: Vocabulary, config: dict, names: float) -> None:
+    def __init__(
+        self, texts: list[str], targets: dict[str, np.ndarray], vocabulary: Vocabulary, config: dict, names: float
+    ) -> None:
         super().__init__()
         self._texts, self._targets, self._vocabulary, self._names = texts, targets, vocabulary, names
         self._size, self._longest = config["optimiser"]["batch"], config["longest"]
@@ -57,7 +60,9 @@ class Batches(keras.utils.PyDataset):
         return padded([self._rows[row] for row in chosen]), {name: values[chosen] for name, values in self._targets.items()}
 
 
-def logits(model: keras.Model, texts: list[str], vocabulary: Vocabulary, longest: int, batch: int = 64) -> dict[str, np.ndarray]:
+def logits(
+    model: keras.Model, texts: list[str], vocabulary: Vocabulary, longest: int, batch: int = 64
+) -> dict[str, np.ndarray]:
     """The model's outputs for texts, in their order."""
     rows = [vocabulary.rows(vocabulary.words(text), longest) for text in texts]
     order = np.argsort([len(row) for row in rows], kind="stable")

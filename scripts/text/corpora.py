@@ -11,7 +11,15 @@ import numpy as np
 
 from emotions.labels import EMOTIONS
 
-EKMAN = {"anger": "anger", "disgust": "disgust", "fear": "fear", "joy": "happy", "neutral": "neutral", "sadness": "sad", "surprise": "surprise"}
+EKMAN = {
+    "anger": "anger",
+    "disgust": "disgust",
+    "fear": "fear",
+    "joy": "happy",
+    "neutral": "neutral",
+    "sadness": "sad",
+    "surprise": "surprise",
+}
 """The corpora's names of the seven classes, and this project's."""
 
 

