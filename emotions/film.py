@@ -76,7 +76,8 @@ class Film:
         self._stack.close()
 
     def extent(self) -> tuple[float, int]:
-        """Seconds and frames of the film as its packets tell, without decoding any; winds back to the beginning."""
+        """Seconds and frames of the film as its packets tell, without decoding any. Afterwards the film is at its end: not all
+        can be wound back, so open it again to read it."""
         from av.error import FFmpegError
 
         last, count, first = 0.0, 0, None
@@ -88,7 +89,6 @@ class Film:
                     last, count = max(last, moment), count + 1
         except FFmpegError:
             pass  # reading will come to the same place, and say so
-        self._container.seek(0)
         return last - (first or 0.0), count
 
     def moments(self, every_frame: bool = False) -> Iterator[Moment]:
@@ -119,7 +119,8 @@ class Film:
         try:
             # Only the file itself may be read, whatever it names; and some decoders have to run to tell the size.
             options = {"max_pixels": str(4 * MAX_PIXELS)}
-            self._container = av.open(file, format=kind, options=options, container_options={"protocol_whitelist": "file"})
+            limits = {"protocol_whitelist": "file"}
+            self._container = av.open(file, "r", kind, options, limits, metadata_errors="ignore")
         except (av.error.FFmpegError, ValueError) as error:
             raise unreadable(self.reason) from error
         self._stack.callback(self._container.close)

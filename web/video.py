@@ -54,7 +54,8 @@ api.record_once(lambda state: state.app.extensions.setdefault("films", threading
 def video(query: dict) -> Response:
     """MP4, MOV, WebM, MKV or AVI of at most ten minutes, 32 MB and 4K; `python -m emotions video` reads longer ones.
 
-    The answer is NDJSON: a JSON object a line, each sent when its picture is read, and a last one with the `summary`. What is
+    The answer is NDJSON: a JSON object a line, each sent when its picture is read, and a last one with the `summary`. (App
+    Engine's standard environment holds every answer back until it is complete, and takes at most 32 MB of it.) What is
     wrong with the file before its first picture is a problem; what comes later is told in the summary. Options count in the
     query and as form fields alike; the form's win where both have one.
     """
@@ -62,8 +63,8 @@ def video(query: dict) -> Response:
     data = uploaded_video()
     with ExitStack() as stack:
         stack.enter_context(turn())
+        seconds = checked_length(data)
         film = stack.enter_context(Film(data, options["fps"], LONGEST))
-        seconds = checked_length(film)
         viewing = Viewing(film, detector=options["detector"], landmarks=options["landmarks"], analyser=analyser())
         if "annotated" in options:
             return annotated_film(viewing, seconds)
@@ -89,9 +90,10 @@ def turn() -> Iterator[None]:
         places.release()
 
 
-def checked_length(film: Film) -> float:
-    """The seconds that a film really has. Raises FilmError where that is too much."""
-    seconds, frames = film.extent()
+def checked_length(data: bytes) -> float:
+    """The seconds that a film really has. Raises FilmError where that is too much, and for what is no film."""
+    with Film(data) as film:
+        seconds, frames = film.extent()
     if seconds > LONGEST or frames > MOST_FRAMES:
         limit = f"the limit is {LONGEST / 60:.0f} minutes and {MOST_FRAMES:,} frames"
         there = "python -m emotions video reads films of any length"
