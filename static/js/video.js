@@ -53,6 +53,12 @@ function refuse(title, detail, sendable = false) {
   say(`${title}. ${detail}`);
 }
 
+/** The time since `began`, in words. */
+function lasted(began) {
+  const seconds = (performance.now() - began) / 1000;
+  return seconds < 60 ? `${seconds.toFixed(1)} seconds` : `${clock(seconds)} minutes`;
+}
+
 const megabytes = (bytes) => `${(bytes / 2 ** 20).toFixed(bytes < 10 * 2 ** 20 ? 1 : 0)} MB`;
 
 /** A film was chosen or dropped. */
@@ -187,7 +193,7 @@ function finish(mine) {
   showLongest(mine, everybody);
   fillShares(at("rows"), everybody, style);
   const ending = mine.partial ? ` ${mine.ending ?? "It was cancelled: this is what was read until then."}` : "";
-  at("told").textContent = `${frames} frames read in ${clock((performance.now() - mine.began) / 1000)}. ${tellShares(everybody.slice(0, MOST_PEOPLE))}${ending}`;
+  at("told").textContent = `${frames} frames read in ${lasted(mine.began)}. ${tellShares(everybody.slice(0, MOST_PEOPLE))}${ending}`;
   note(mine.played ? "" : "Read by the server: this browser cannot show the video.");
   setState("done");
   if (mine.played) replay.show(mine.record.frames, mine.size, mine.step);
@@ -229,7 +235,12 @@ at("movie").addEventListener("change", () => { if (at("movie").files[0]) choose(
 at("read").addEventListener("click", read);
 at("send").addEventListener("click", send);
 at("cancel").addEventListener("click", () => film.stop.abort());
-at("more").addEventListener("click", () => { film = null; setState(video.src ? "ready" : "idle"); });
+at("more").addEventListener("click", () => {
+  const { played } = film;
+  film = null;
+  if (played) setState("ready");
+  else offerServer(new Unplayable());
+});
 at("csv").addEventListener("click", () => download(film.record.csv(), `film-${stamp()}.csv`, "text/csv"));
 at("json").addEventListener("click", () => download(film.record.json(summed()), `film-${stamp()}.json`, "application/json"));
 for (const button of root.querySelectorAll("[data-another]")) button.addEventListener("click", another);

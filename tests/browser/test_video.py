@@ -168,6 +168,9 @@ def test_a_film_that_the_browser_cannot_play_is_sent_only_when_the_visitor_says_
     record = json.loads(downloaded(page, "JSON"))
     assert record["summary"]["frames"] == len(record["frames"]) == 20
     expect(page.get_by_role("row", name="Person 1")).to_contain_text("20")
+    page.get_by_role("button", name="Read again").click()
+    expect(page.get_by_role("heading", name="This browser cannot play the file")).to_be_focused()
+    assert len(posts) == 1, "asked again before it is sent again"
 
 
 def test_a_film_too_large_for_the_server_is_not_offered_to_it(visit, film):
