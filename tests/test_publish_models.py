@@ -10,7 +10,8 @@ import pytest
 from emotions.artefacts import BUNDLED
 from emotions.bucket import fetch_models
 from scripts.publish_models import PublishError, files_to_publish, main, publish
-from tests.storage import BUCKET, Storage, make_set, real_server
+from scripts.storage_server import BUCKET, storage_server
+from tests.storage import Storage, make_set
 
 SIZES = {"base-1.0.0.tflite": 50_000, "head-1.0.0.tflite": 4_000}
 ADDRESS = f"gs://{BUCKET}/emotions"
@@ -122,10 +123,10 @@ def test_a_real_storage_server(models, tmp_path, monkeypatch):
     from google.api_core.exceptions import PreconditionFailed
     from google.cloud import storage
 
-    with real_server() as (address, _):
+    with storage_server() as (address, _):
         monkeypatch.setenv("STORAGE_EMULATOR_HOST", address)
         with storage.Client() as client:
-            bucket = client.create_bucket(BUCKET)
+            bucket = client.bucket(BUCKET)
             command = [sys.executable, "-m", "scripts.publish_models", "--bucket", ADDRESS, "--models", str(models)]
             first, second = (subprocess.run(command, cwd=BUNDLED.parent, capture_output=True, text=True) for _ in range(2))
             assert (first.returncode, second.returncode) == (0, 0), first.stderr + second.stderr

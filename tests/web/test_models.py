@@ -19,7 +19,9 @@ import pytest
 from emotions import ArtefactError
 from emotions.artefacts import BUNDLED, Artefacts
 from scripts.publish_models import publish
-from tests.storage import BUCKET, Relay, Storage, free_port, real_server
+from scripts.rehearse import free_port
+from scripts.storage_server import BUCKET, storage_server
+from tests.storage import Relay, Storage
 from web import create_app
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -132,13 +134,9 @@ def ask(port: int, path: str, body: bytes | None = None) -> tuple[int, dict]:
 @pytest.mark.parametrize("fallback", ["1", "0"])
 def test_the_storage_is_killed_while_a_server_starts(tmp_path, monkeypatch, photo, fallback):
     """A real server starts from a real storage server, which dies in the middle of the largest file."""
-    from google.cloud import storage
-
     (scratch := tmp_path / "tmp").mkdir()
-    with real_server() as (address, process):
+    with storage_server() as (address, process):
         monkeypatch.setenv("STORAGE_EMULATOR_HOST", address)
-        with storage.Client() as client:
-            client.create_bucket(BUCKET)
         publish(BUNDLED, f"gs://{BUCKET}/emotions", "shipped")
         relay = Relay(int(address.rpartition(":")[2]), 9_000_000, process.kill)
         relay.start()
