@@ -40,7 +40,7 @@ class Objects:
         try:
             self._client = storage.Client()
         except self._failures as error:
-            raise ArtefactError(f"{self.address}: no credentials of Google Cloud are to be had ({_first_line(error)})") from None
+            raise ArtefactError(f"{self.address}: there are no credentials of Google Cloud ({_first_line(error)})") from None
         self._bucket = self._client.bucket(bucket)
 
     def __enter__(self) -> Objects:
@@ -82,7 +82,7 @@ class Objects:
 
 
 class _Sink:
-    """Hashes and writes what comes; refuses more than `most` bytes, and whatever comes after `until`, by the monotonic clock."""
+    """Hashes and writes what comes; refuses more than `most` bytes, and what comes after `until` by the monotonic clock."""
 
     def __init__(self, file: BinaryIO, most: int, until: float) -> None:
         self.bytes, self.digest = 0, hashlib.sha256()

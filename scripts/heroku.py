@@ -3,9 +3,9 @@
     python -m scripts.heroku                        some minutes, most of them for the environment
     python -m scripts.heroku --json report.json     what was measured, for a program too
 
-The committed files less `.slugignore`, an environment from requirements.txt with the Python of `.python-version` (where there is
-one), PORT set, 512 MB, one core. What the machine lacks the rights for is said and left out. Ends with 1 where an answer is wrong
-or takes longer than Heroku waits (30 s), memory runs out, or the slug is too large.
+The committed files less `.slugignore`, an environment from requirements.txt with the Python of `.python-version` (where there
+is one), PORT set, 512 MB, one core. What the machine lacks the rights for is said and left out. Ends with 1 where an answer is
+wrong or takes longer than Heroku waits (30 s), memory runs out, or the slug is too large.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ def use(rehearsal: Rehearsal, requests: Requests) -> dict[str, Any]:
 
 
 def rehearse(count: int) -> dict[str, Any]:
-    """The whole rehearsal with `count` mixed requests; gives what was measured, and under `wrong` what is not as it should be."""
+    """The whole rehearsal with `count` mixed requests; gives what was measured, and under `wrong` what should not be so."""
     missing = sandbox.missing()
     requests = Requests.of(ROOT / "static" / "samples" / "obama.jpg", count)
     with tempfile.TemporaryDirectory(prefix="rehearsal-", dir="/var/tmp") as name:  # not in /tmp, which the sandbox hides

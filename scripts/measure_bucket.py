@@ -35,8 +35,9 @@ def start_and_use(variables: dict[str, str], requests: Requests, tmp: Path) -> d
     config, port, log = read_config(ROOT), free_port(), tmp.parent / f"{tmp.name}.log"
     entrypoint = config["entrypoint"].replace(" :$PORT", " 127.0.0.1:$PORT")
     variables = environment(config, port) | {"PATH": f"{SERVER}:/usr/bin:/bin", "TMPDIR": str(tmp)} | variables
+    command = ["sh", "-c", f"exec {entrypoint}"]
     with ControlGroup(*CLASSES[config["instance_class"]]) as group:
-        process = sandbox.start_plain(["sh", "-c", f"exec {entrypoint}"], group=group, log=log, folder=ROOT, environment=variables)
+        process = sandbox.start_plain(command, group=group, log=log, folder=ROOT, environment=variables)
         try:
             report = Rehearsal(process, port, log, group).run(requests)
         finally:
@@ -51,7 +52,8 @@ def measure(rounds: int, count: int) -> dict[str, list[dict[str, Any]]]:
     reports: dict[str, list[dict[str, Any]]] = {"tree": [], "bucket": []}
     with storage_server() as (address, _), tempfile.TemporaryDirectory(dir=IN_MEMORY) as folder:
         os.environ["STORAGE_EMULATOR_HOST"] = address
-        where = {"tree": {}, "bucket": {"MODELS": publish(BUNDLED, f"gs://{BUCKET}/emotions")[0], "STORAGE_EMULATOR_HOST": address}}
+        models, _ = publish(BUNDLED, f"gs://{BUCKET}/emotions")
+        where = {"tree": {}, "bucket": {"MODELS": models, "STORAGE_EMULATOR_HOST": address}}
         for index in range(rounds):
             for name, variables in where.items():
                 (tmp := Path(folder) / f"{name}-{index}").mkdir()
@@ -61,16 +63,17 @@ def measure(rounds: int, count: int) -> dict[str, list[dict[str, Any]]]:
 
 def table(reports: dict[str, list[dict[str, Any]]]) -> str:
     """The best of the rounds for times, the worst for memory: other work on the machine makes both larger, never smaller."""
-    lines = ["| models | first scored photo | processor time until then | worker's memory at the end | in /tmp | killed for memory |",
-             "| --- | ---: | ---: | ---: | ---: | ---: |"]  # fmt: skip
+    lines = [
+        "| models | first scored photo | processor time until then | worker's memory at the end | in /tmp | killed for memory |",
+        "| --- | ---: | ---: | ---: | ---: | ---: |",
+    ]
     for name, rounds in reports.items():
-        start = [report["start"] for report in rounds]
-        resident, tmp = (max(values) / MEGABYTE for values in
-                         ([report["resident_bytes"]["end"] for report in rounds], [report["tmp_bytes"] for report in rounds]))  # fmt: skip
-        lines.append(
-            f"| {name} | {min(one['first_photo_s'] for one in start):.1f} s | {min(one['processor_s'] for one in start):.2f} s | "
-            f"{resident:.0f} MB | {tmp:.0f} MB | {sum(report['group']['kills'] for report in rounds)} |"
-        )
+        first = min(report["start"]["first_photo_s"] for report in rounds)
+        processor = min(report["start"]["processor_s"] for report in rounds)
+        resident = max(report["resident_bytes"]["end"] for report in rounds) / MEGABYTE
+        tmp = max(report["tmp_bytes"] for report in rounds) / MEGABYTE
+        kills = sum(report["group"]["kills"] for report in rounds)
+        lines.append(f"| {name} | {first:.1f} s | {processor:.2f} s | {resident:.0f} MB | {tmp:.0f} MB | {kills} |")
     return "\n".join(lines)
 
 

