@@ -67,16 +67,16 @@ def _store(into: Path) -> Iterator[Path]:
     try:
         store.mkdir(mode=0o700, exist_ok=True)
         handle = os.open(store, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+        try:
+            status = os.fstat(handle)
+            if status.st_uid != os.getuid() or stat.S_IMODE(status.st_mode) & 0o022:
+                raise ArtefactError(f"{store.name} in the folder for temporary files can be written by others: remove it")
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            yield store
+        finally:
+            os.close(handle)
     except OSError as error:
-        raise ArtefactError(f"{store.name} cannot be made in the folder for temporary files ({error.strerror})") from None
-    try:
-        status = os.fstat(handle)
-        if status.st_uid != os.getuid() or stat.S_IMODE(status.st_mode) & 0o022:
-            raise ArtefactError(f"{store.name} in the folder for temporary files can be written by others: remove it")
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield store
-    finally:
-        os.close(handle)
+        raise ArtefactError(f"{store.name} cannot be kept in the folder for temporary files ({error.strerror})") from None
 
 
 def _complete(folder: Path) -> bool:

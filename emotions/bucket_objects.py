@@ -7,7 +7,7 @@ import os
 import time
 from http.client import HTTPException
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO
 
 from .artefacts import ArtefactError
 
@@ -67,24 +67,24 @@ class Objects:
     def _attempt(self, name: str, path: Path, most: int, sha256: str | None) -> tuple[str | None, bool]:
         """Try once; gives what went wrong, in words (None: nothing did), and whether that is final."""
         blob = self._bucket.blob("/".join(filter(None, (self._prefix, name))))
-        try:
-            with path.open("wb") as file:
-                sink = _Sink(file, most, self._until)
+        with path.open("wb", buffering=0) as file:
+            sink = _Sink(file, most, self._until)
+            try:
                 # The client's own retries know not all failures and last two minutes: `take` tries again instead.
                 blob.download_to_file(sink, retry=None, timeout=(CONNECT, READ))
-            if sha256 and (sink.bytes, sink.digest.hexdigest()) != (most, sha256):
-                raise Unmatched(f"damaged: {sink.bytes} bytes came, {most} were expected; sha256 differs")
-        except ArtefactError as error:
-            return str(error), True
-        except self._failures as error:
-            return _explained(error)
+                if sha256 and (sink.bytes, sink.digest.hexdigest()) != (most, sha256):
+                    raise Unmatched(f"damaged: {sink.bytes} bytes came, {most} were expected; sha256 differs")
+            except ArtefactError as error:
+                return str(error), True
+            except self._failures as error:
+                return _explained(error)
         return None, False
 
 
 class _Sink:
     """Hashes and writes what comes; refuses more than `most` bytes, and what comes after `until` by the monotonic clock."""
 
-    def __init__(self, file: BinaryIO, most: int, until: float) -> None:
+    def __init__(self, file: IO[bytes], most: int, until: float) -> None:
         self.bytes, self.digest = 0, hashlib.sha256()
         self._file, self._most, self._until = file, most, until
 
@@ -96,9 +96,12 @@ class _Sink:
             raise ArtefactError("too slow: the time for all files of the set is over")
         self.digest.update(data)
         try:
-            return self._file.write(data)
-        except OSError as error:
+            written = self._file.write(data)
+        except OSError as error:  # told apart from the client's, some of which are OSErrors too
             raise ArtefactError(f"cannot be kept in the folder for temporary files ({error.strerror})") from None
+        if written < len(data):
+            raise ArtefactError("cannot be kept in the folder for temporary files, which is full")
+        return written
 
 
 def _failures() -> tuple[type[Exception], ...]:

@@ -147,6 +147,18 @@ def test_a_full_disk(storage, into, monkeypatch):
     assert left(into) == []
 
 
+@pytest.mark.skipif(os.geteuid() == 0, reason="root writes wherever it likes")
+def test_a_folder_that_cannot_be_written(storage, into):
+    into.chmod(0o500)
+    with pytest.raises(ArtefactError, match="cannot be kept in the folder for temporary files .Permission denied"):
+        fetch_models(ADDRESS, into)
+
+
+def test_no_folder_for_temporary_files(storage, into):
+    with pytest.raises(ArtefactError, match="cannot be kept in the folder for temporary files .No such file"):
+        fetch_models(ADDRESS, into / "nowhere")
+
+
 def entry(**changes) -> dict:
     return {"file": "a-1.tflite", "bytes": 5, "sha256": "0" * 64} | changes
 
@@ -230,7 +242,7 @@ def test_a_folder_that_others_can_write_is_not_trusted(storage, into):
     store.rmdir()
     (into / "theirs").mkdir()
     store.symlink_to(into / "theirs")
-    with pytest.raises(ArtefactError, match="cannot be made in the folder for temporary files"):
+    with pytest.raises(ArtefactError, match="cannot be kept in the folder for temporary files .Not a directory"):
         fetch_models(ADDRESS, into)
     assert storage.asked == []
 
