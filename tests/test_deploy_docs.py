@@ -15,7 +15,9 @@ from pathlib import Path
 import pytest
 from google.appengine.api import appinfo
 
+from emotions.artefacts import BUNDLED
 from scripts import heroku
+from scripts.publish_models import name_of
 from scripts.rehearse import free_port
 from scripts.storage_server import BUCKET
 
@@ -71,7 +73,7 @@ def test_a_bucket_without_an_account(tmp_path):
     export, publish, run = block.splitlines()
     storage_port, port = free_port(), free_port()
     address = export.partition("=")[2].replace("9199", str(storage_port))
-    models = run.partition("MODELS=")[2]
+    models = f"{run.partition('MODELS=')[2].rpartition('/')[0]}/{name_of(BUNDLED)}"  # the document's version may be an older one
     environment = os.environ | {"STORAGE_EMULATOR_HOST": address, "TMPDIR": str(tmp_path), "MODELS": models}
     serve = [sys.executable, "-m", "scripts.storage_server", "--port", str(storage_port)]
     storage = subprocess.Popen(serve, cwd=ROOT, stdout=subprocess.PIPE, text=True)

@@ -25,6 +25,8 @@ from tests.storage import Relay, Storage
 from web import create_app
 
 ROOT = Path(__file__).resolve().parents[2]
+ADDRESS = f"gs://{BUCKET}/emotions/shipped"
+BASE = Artefacts().entry("expression-base")["file"]
 COMMAND = [sys.executable, "-m", "gunicorn", "--no-control-socket", "--workers", "1", "--threads", "4", "main:app"]
 
 
@@ -38,9 +40,6 @@ def storage(monkeypatch, tmp_path) -> Iterator[Storage]:
         publish(BUNDLED, f"gs://{BUCKET}/emotions", "shipped")
         server.asked.clear()
         yield server
-
-
-ADDRESS = f"gs://{BUCKET}/emotions/shipped"
 
 
 def test_models_from_the_bucket_answer(storage, photo, capsys):
@@ -59,8 +58,8 @@ def test_models_from_the_bucket_answer(storage, photo, capsys):
 
 
 def test_no_start_without_them(storage, capsys):
-    storage.faults["emotions/shipped/vgg16-1.2.0.tflite"] = [403]
-    with pytest.raises(ArtefactError, match="vgg16-1.2.0.tflite: may not be read"):
+    storage.faults[f"emotions/shipped/{BASE}"] = [403]
+    with pytest.raises(ArtefactError, match=f"{BASE}: may not be read"):
         create_app({"MODELS": ADDRESS})
     (line,) = map(json.loads, capsys.readouterr().out.splitlines())
     assert line["severity"] == "ERROR" and "no start" in line["message"]
@@ -69,14 +68,14 @@ def test_no_start_without_them(storage, capsys):
 
 @pytest.mark.parametrize("fault", [404, "wrong"])
 def test_the_tree_s_models_where_that_is_allowed(storage, photo, capsys, fault):
-    storage.faults["emotions/shipped/vgg16-1.2.0.tflite"] = [fault] * 3
+    storage.faults[f"emotions/shipped/{BASE}"] = [fault] * 3
     client = create_app({"MODELS": ADDRESS, "MODELS_FALLBACK": True}).test_client()
     answer = client.post("/api/v1/image", data={"file": (BytesIO(photo), "photo.jpg")}).json
     assert [face["emotion"] for face in answer["faces"]] == ["happy"]
     assert client.get("/api/v1/models").json["source"] == "fallback"
     line = json.loads(capsys.readouterr().out.splitlines()[0])
     assert line["severity"] == "ERROR" and line["message"] == "models of the bucket cannot be had: those in the tree answer"
-    assert line["models"]["error"].startswith(f"{ADDRESS}/vgg16-1.2.0.tflite: ")
+    assert line["models"]["error"].startswith(f"{ADDRESS}/{BASE}: ")
 
 
 def test_a_set_without_the_head_is_no_set(storage):
@@ -131,6 +130,13 @@ def ask(port: int, path: str, body: bytes | None = None) -> tuple[int, dict]:
         connection.close()
 
 
+def middle_of(file: str) -> int:
+    """Bytes that a fetch has taken when it is in the middle of the file."""
+    entries = Artefacts().entries()
+    place = [entry["file"] for entry in entries].index(file)
+    return sum(entry["bytes"] for entry in entries[:place]) + entries[place]["bytes"] // 2
+
+
 @pytest.mark.parametrize("fallback", ["1", "0"])
 def test_the_storage_is_killed_while_a_server_starts(tmp_path, monkeypatch, photo, fallback):
     """A real server starts from a real storage server, which dies in the middle of the largest file."""
@@ -138,7 +144,7 @@ def test_the_storage_is_killed_while_a_server_starts(tmp_path, monkeypatch, phot
     with storage_server() as (address, process):
         monkeypatch.setenv("STORAGE_EMULATOR_HOST", address)
         publish(BUNDLED, f"gs://{BUCKET}/emotions", "shipped")
-        relay = Relay(int(address.rpartition(":")[2]), 9_000_000, process.kill)
+        relay = Relay(int(address.rpartition(":")[2]), middle_of(BASE), process.kill)
         relay.start()
         with server(scratch, STORAGE_EMULATOR_HOST=relay.address, MODELS_FALLBACK=fallback) as (started, port, log):
             if fallback == "1":
@@ -150,5 +156,5 @@ def test_the_storage_is_killed_while_a_server_starts(tmp_path, monkeypatch, phot
         relay.close()
         assert process.wait(10) == -9
     lines = [json.loads(line) for line in log.read_text().splitlines() if line.startswith("{")]
-    assert f"{ADDRESS}/vgg16-1.2.0.tflite: the connection failed or broke off" in lines[0]["models"]["error"]
+    assert f"{ADDRESS}/{BASE}: the connection failed or broke off" in lines[0]["models"]["error"]
     assert [path for path in scratch.rglob("*") if path.is_file() or path.suffix == ".part"] == [], "nothing half fetched stays"
