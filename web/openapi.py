@@ -22,6 +22,9 @@ Errors are `application/problem+json` (RFC 9457) with a stable `code`; this docu
 
 A shown expression is not a felt emotion."""
 
+VIDEO_TYPES = ("application/x-ndjson", "video/mp4")
+"""What POST /api/v1/video answers: lines, or a film."""
+
 docs = Blueprint("docs", __name__)
 
 
@@ -52,7 +55,10 @@ def mend(spec: dict[str, Any]) -> dict[str, Any]:
                 operation["requestBody"]["required"] = True
             operation["responses"] |= problem_responses(operation.pop("x-problems", ()))
     image = spec["paths"]["/api/v1/image"]["post"]
-    image["requestBody"] = picture_body({option["name"]: option["schema"] for option in image["parameters"]})
+    image["requestBody"] = file_body(image, "image/*", "JPEG, PNG, WebP, GIF, BMP, TIFF, HEIC, AVIF")
+    video = spec["paths"]["/api/v1/video"]["post"]
+    video["requestBody"] = file_body(video, "video/*", "MP4, MOV, WebM, MKV, AVI", "video")
+    video["responses"]["200"]["content"][VIDEO_TYPES[1]] = {"schema": {"type": "string", "format": "binary"}}
     return spec
 
 
@@ -66,16 +72,17 @@ def problem_responses(codes: Sequence[str]) -> dict[str, Any]:
     return responses | {"default": {"description": "Any other problem", "content": content}}
 
 
-def picture_body(options: dict[str, Any]) -> dict[str, Any]:
-    """A form with the picture and its options, or the picture's bytes alone."""
-    raw = {"type": "string", "format": "binary"}
-    form = {
+def file_body(operation: dict[str, Any], kind: str, formats: str, form: str = "binary") -> dict[str, Any]:
+    """A form with the file and the options of `operation`, or the file's bytes alone. `form`: the schema's `format` of the bytes."""
+    raw = {"type": "string", "format": form}
+    options = {option["name"]: option["schema"] for option in operation["parameters"]}
+    fields = {
         "type": "object",
-        "properties": {"file": raw | {"description": "JPEG, PNG, WebP, GIF, BMP, TIFF, HEIC, AVIF"}} | options,
+        "properties": {"file": raw | {"description": formats}} | options,
         "required": ["file"],
         "additionalProperties": False,
     }
-    return {"required": True, "content": {"multipart/form-data": {"schema": form}, "image/*": {"schema": raw}}}
+    return {"required": True, "content": {"multipart/form-data": {"schema": fields}, kind: {"schema": raw}}}
 
 
 def _json_schema(schema: type[Schema]) -> dict[str, Any]:
