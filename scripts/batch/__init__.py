@@ -2,3 +2,8 @@
 
     python -m scripts.batch --input 'photos/**/*.jpg' --output out --workers 2
 """
+
+import logging
+
+# Beam says so at every import, in every process; only gs:// needs them, and says so itself.
+logging.getLogger().addFilter(lambda record: not record.getMessage().startswith("apitools not found"))

@@ -11,6 +11,8 @@ says which and why; with 1 if the pipeline failed; with 2 if an option is wrong 
 from __future__ import annotations
 
 import argparse
+import logging
+import shlex
 import sys
 import threading
 from collections.abc import Iterator
@@ -21,13 +23,15 @@ from apache_beam.io.filesystem import BeamIOError
 from apache_beam.io.filesystems import FileSystems
 from apache_beam.metrics import MetricsFilter
 from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions, StandardOptions
-from apache_beam.runners.portability.fn_api_runner import FnApiRunner
+from apache_beam.runners.portability.fn_api_runner import FnApiRunner, fn_runner
+from apache_beam.transforms.environments import SubprocessSDKEnvironment
 
 from emotions.analysis import Analyser
 from emotions.artefacts import ArtefactError
+from emotions.commands import HEAD
 from emotions.faces import DETECTORS
 
-from .parts import FORMATS, OtherBatch, Results
+from .parts import FORMATS, Results
 from .pipeline import COUNTS, build
 
 TELL_SECONDS = 15.0
@@ -41,7 +45,7 @@ def parse(argv: list[str] | None) -> tuple[argparse.Namespace, PipelineOptions]:
     parser.add_argument("--output", required=True, help="folder of the results, local or gs://")
     parser.add_argument("--format", choices=FORMATS, default="jsonl", help="a line a photo, as the command line writes them, or a Parquet row a face")
     parser.add_argument("--detector", choices=DETECTORS, default="auto", help="how faces are found (default auto)")
-    parser.add_argument("--head", help="expression head of models/manifest.json (default: the first)")
+    parser.add_argument("--head", default=HEAD, help=f"expression head of models/manifest.json (default {HEAD})")
     parser.add_argument("--shards", type=int, default=256, help="parts of the results, and of the work (default 256; a few hundred photos each is good)")
     parser.add_argument("--workers", type=int, default=1, help="processes on this machine (default 1); elsewhere the runner's own options count")
     options, rest = parser.parse_known_args(argv)
@@ -51,16 +55,22 @@ def parse(argv: list[str] | None) -> tuple[argparse.Namespace, PipelineOptions]:
     local = (beams.view_as(StandardOptions).runner or LOCAL[0]) in LOCAL
     if local and (unknown := beams.get_all_options(retain_unknown_options=True).keys() - beams.get_all_options().keys()):
         parser.error(f"no such option here: {', '.join(sorted(unknown))}")
-    if local and options.workers > 1:
-        direct = beams.view_as(DirectOptions)
-        direct.direct_num_workers, direct.direct_running_mode = options.workers, "multi_processing"
+    if local:
+        beams.view_as(DirectOptions).direct_num_workers = options.workers
     return options, beams
 
 
 def runner(beams: PipelineOptions) -> beam.runners.PipelineRunner | str:
-    """Beam's runner in this machine's processes for DirectRunner, whose own choice would download a program first."""
+    """For DirectRunner Beam's runner in this process and its workers: DirectRunner's own choice would download a program first."""
     name = beams.view_as(StandardOptions).runner or LOCAL[0]
-    return FnApiRunner() if name in LOCAL else name
+    if name not in LOCAL:
+        return name
+    if beams.view_as(DirectOptions).direct_num_workers == 1:
+        return FnApiRunner()
+    # As its option direct_running_mode=multi_processing does, which it misses; the workers are quieter.
+    logging.getLogger(fn_runner.__name__).setLevel(logging.ERROR)
+    command = shlex.join([sys.executable, "-m", f"{__package__}.worker"])
+    return FnApiRunner(default_environment=SubprocessSDKEnvironment.from_command_string(command))
 
 
 def patterns(given: list[str]) -> list[str]:
@@ -95,18 +105,22 @@ def main(argv: list[str] | None = None) -> int:
     results = Results(options.output.rstrip("/"), options.format, options.shards)
     found = patterns(options.input)
     try:
+        pipeline = beam.Pipeline(runner(beams), beams)
         if not any(map(matches, found)):
             raise FileNotFoundError(f"no file matches {' or '.join(options.input)}")
         model = Analyser(head=options.head).expressions.description
         asked = {"input": sorted(options.input), "format": options.format, "detector": options.detector}
         results.begin(asked | {"shards": options.shards, "model": model})
-    except (BeamIOError, OSError, ValueError, OtherBatch, ArtefactError) as error:
+    except (BeamIOError, ImportError, OSError, ValueError, ArtefactError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    pipeline = beam.Pipeline(runner(beams), beams)
     build(pipeline, found, results, options.detector, options.head)
     with telling(results):
-        done = pipeline.run()
+        try:
+            done = pipeline.run()
+        except ImportError as error:  # a runner that wants more than is installed
+            print(f"error: {error}", file=sys.stderr)
+            return 2
         done.wait_until_finish()
     results.end()
     query = done.metrics().query(MetricsFilter().with_namespace(COUNTS))["counters"]

@@ -14,6 +14,8 @@ from apache_beam.utils.shared import Shared
 
 from emotions.analysis import Analyser
 from emotions.artefacts import Artefacts
+from emotions.commands import DECODE_MB, HEAD
+from emotions.images import set_decode_budget
 from emotions.litert import LiteModel
 
 from .parts import File, Results
@@ -30,8 +32,9 @@ class OneThread(Artefacts):
         return self._models.setdefault(entry["name"], LiteModel(lambda: self.read(entry)))
 
 
-def load(head: str | None) -> Analyser:
+def load(head: str) -> Analyser:
     """All models, loaded and run once."""
+    set_decode_budget(DECODE_MB)
     analyser = Analyser(OneThread(), head)
     analyser.warm_up()
     logging.getLogger(__name__).info("models loaded in process %d", os.getpid())
@@ -41,7 +44,7 @@ def load(head: str | None) -> Analyser:
 class ReadShard(beam.DoFn):
     """(shard, its files) -> the name of its part, which is then in the folder of the results."""
 
-    def __init__(self, results: Results, detector: str, head: str | None) -> None:
+    def __init__(self, results: Results, detector: str, head: str) -> None:
         self.results, self.detector, self.head = results, detector, head
         self.models = Shared()
 
@@ -73,7 +76,7 @@ class ReadShard(beam.DoFn):
         return row
 
 
-def build(pipeline: beam.Pipeline, patterns: list[str], results: Results, detector: str = "auto", head: str | None = None) -> beam.PCollection:
+def build(pipeline: beam.Pipeline, patterns: list[str], results: Results, detector: str = "auto", head: str = HEAD) -> beam.PCollection:
     """Add everything to `pipeline`; gives the names of the parts that are complete."""
     # Every shard is visited: one whose files are gone has a part to put away.
     shards = pipeline | "Number shards" >> beam.Create([(shard, None) for shard in range(results.shards)])

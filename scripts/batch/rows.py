@@ -11,6 +11,8 @@ from apache_beam.io.filesystem import CompressionTypes
 from apache_beam.io.filesystems import FileSystems
 
 from emotions.analysis import Analyser
+from emotions.artefacts import ArtefactError
+from emotions.commands.output import error_record
 from emotions.images import MAX_FILE, MB, ImageError, open_image
 from emotions.labels import EMOTIONS
 
@@ -21,14 +23,14 @@ PATIENCE = 10
 def row_of(file: str, analyser: Analyser, detector: str = "auto") -> dict[str, Any]:
     """The row of a photo, or that of its failure: {"file", "error": {"code", "message"}}.
 
-    Times are left out: they differ from run to run, and all else does not.
+    Times are left out: they differ from run to run, and all else does not. Raises ArtefactError alone: no file can be read then.
     """
     try:
         body = _read(file, analyser, detector)
-    except ImageError as error:
-        return {"file": file, "error": {"code": error.code, "message": str(error)}}
-    except OSError as error:  # Beam's own errors of reading are OSErrors too
-        return {"file": file, "error": {"code": "unreadable", "message": error.strerror or str(error)}}
+    except ArtefactError:
+        raise
+    except Exception as error:  # a bad file is a row, never the end of the run
+        return dict(error_record(file, error))
     del body["timing_ms"]
     return {"file": file, **body}
 
@@ -63,7 +65,8 @@ COLUMNS: dict[str, str] = {
 def _read(file: str, analyser: Analyser, detector: str) -> dict[str, Any]:
     for left in reversed(range(PATIENCE)):
         try:
-            return analyser.analyse(open_image(_source(file)), detector).to_json()
+            picture = open_image(_source(file))
+            return analyser.analyse(picture, detector).to_json()
         except ImageError as error:
             if error.code != "busy" or not left:
                 raise
