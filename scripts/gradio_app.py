@@ -10,8 +10,12 @@ kept: Gradio's copies of what is uploaded go after ten minutes, and all of them 
 from __future__ import annotations
 
 import argparse
+import importlib
 import importlib.util
 import os
+import shutil
+import signal
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -20,9 +24,9 @@ from typing import Any
 
 import numpy as np
 
+UPLOADS = Path(tempfile.gettempdir()) / f"gradio-{os.getpid()}"
 # Read by Gradio when it is imported.
-os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
-os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ |= {"GRADIO_ANALYTICS_ENABLED": "False", "GRADIO_TEMP_DIR": str(UPLOADS), "HF_HUB_OFFLINE": "1"}
 
 import gradio as gr
 
@@ -57,8 +61,9 @@ def photo_tab(analyser: Analyser) -> None:
 
     with gr.Row():
         with gr.Column():
-            # image_mode None and a path: the library reads the very file, its turn by EXIF too.
-            source = gr.Image(type="filepath", image_mode=None, sources=["upload", "clipboard"], label="Picture")
+            source = gr.Image(type="filepath", sources=["upload", "clipboard"], label="Picture")
+            # The library reads the very file: Gradio would open it first, which knows fewer formats and refuses none for its size.
+            source.preprocess = lambda upload: upload and upload.path
             detector = gr.Radio(list(DETECTORS), value="auto", label="Detector")
             annotated = gr.Checkbox(True, label="Annotate")
             landmarks = gr.Checkbox(False, label="Landmarks")
@@ -66,7 +71,7 @@ def photo_tab(analyser: Analyser) -> None:
         with gr.Column():
             shown = gr.Image(label="Annotated picture", format="jpeg", interactive=False, buttons=["download", "fullscreen"])
             label = gr.Label(num_top_classes=len(TITLES), label="Largest face")
-            body = gr.JSON(label="All faces", open=False)
+            body = answer_as_json()
     inputs, outputs = [source, detector, annotated, landmarks], [shown, label, body]
     button.click(read, inputs, outputs, api_name="photo")
     gr.Examples([[str(path)] for path in sorted(SAMPLES.glob("*.*g"))], [source], label="Examples")
@@ -89,7 +94,7 @@ def webcam_tab(analyser: Analyser) -> None:
         shown = gr.Image(label="Annotated frame", format="jpeg", interactive=False, buttons=["download", "fullscreen"])
     label = gr.Label(num_top_classes=len(TITLES), label="Largest face")
     tracks = gr.State("")
-    camera.stream(follow, [camera, tracks], [shown, label, tracks], stream_every=FRAME_SECONDS, show_progress="hidden", api_name="frame")
+    camera.stream(follow, [camera, tracks], [shown, label, tracks], stream_every=FRAME_SECONDS, show_progress="hidden", api_visibility="private")
 
 
 def text_tab(read: Callable[[str], Any]) -> None:
@@ -104,7 +109,7 @@ def text_tab(read: Callable[[str], Any]) -> None:
 
     text = gr.Textbox(lines=4, label="Text in English")
     button = gr.Button("Read", variant="primary")
-    label, body = gr.Label(num_top_classes=len(TITLES), label="Probabilities, each of its own"), gr.JSON(label="Answer", open=False)
+    label, body = gr.Label(num_top_classes=len(TITLES), label="Probabilities, each of its own"), answer_as_json()
     button.click(answer, [text], [label, body], api_name="text")
     gr.Examples([["I can't believe you did that for me, thank you!"], ["Leave me alone."]], [text], label="Examples")
 
@@ -123,8 +128,13 @@ def speech_tab(read: Callable[[Path], Any]) -> None:
 
     sound = gr.Audio(type="filepath", sources=["upload", "microphone"], label="Voice")
     button = gr.Button("Read", variant="primary")
-    label, body = gr.Label(num_top_classes=len(TITLES), label="Voice"), gr.JSON(label="Answer", open=False)
+    label, body = gr.Label(num_top_classes=len(TITLES), label="Voice"), answer_as_json()
     button.click(answer, [sound], [label, body], api_name="speech")
+
+
+def answer_as_json() -> gr.JSON:
+    with gr.Accordion("The whole answer as JSON", open=False):
+        return gr.JSON(show_label=False, label="Answer")
 
 
 def labels(probabilities: dict[str, float]) -> dict[str, float]:
@@ -165,12 +175,18 @@ def main() -> None:
     options = parser.parse_args()
     analyser = Analyser(head=HEAD)
     analyser.warm_up()
-    with tempfile.TemporaryDirectory(prefix="gradio-") as folder:
-        os.environ["GRADIO_TEMP_DIR"] = folder
-        build(analyser).launch(
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the folder goes
+    try:
+        app = build(analyser)
+        app.launch(
             server_name=options.host, server_port=options.port, share=False, inbrowser=False, ssr_mode=False, pwa=False, mcp_server=False,
             run_history=False, enable_monitoring=False, footer_links=[], theme=gr.themes.Default(**THEME), max_file_size="32mb",
+            quiet=True, prevent_thread_lock=True,
         )  # fmt: skip
+        print(f"http://{options.host}:{options.port}", flush=True)
+        app.block_thread()
+    finally:
+        shutil.rmtree(UPLOADS, ignore_errors=True)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Measure the pipeline on this machine and write benchmarks/batch.md.
 
-    python -m scripts.batch.measure                          20,000 photos: a quarter of an hour on two cores
-    python -m scripts.batch.measure --photos 2000 --out /tmp/batch.md
+    python -m scripts.batch.measure                          up to 20,000 photos: a quarter of an hour on two cores
+    python -m scripts.batch.measure --photos 500 2000
 
 Every figure is of the documented command, started anew. Processor time counts the command's processes all together.
 """
@@ -79,7 +79,7 @@ def report(rates: dict[tuple[str, int], Run], start: Run, memory: list[Run], rou
 the load average was {os.getloadavg()[2]:.1f}: other work shared the cores, so processor time says more than the clock.
 
 ```bash
-python -m scripts.batch.measure
+python -m scripts.batch.measure --photos {" ".join(str(run.photos) for run in memory)} --rounds {rounds}
 ```
 
 ## Photos a second
@@ -111,7 +111,7 @@ def _processor() -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--photos", type=int, default=20_000, help="most photos for the memory (default 20000)")
+    parser.add_argument("--photos", type=int, nargs="+", default=[1000, 5000, 20_000], help="how many for the memory (default 1000 5000 20000)")
     parser.add_argument("--rounds", type=int, default=2, help="rounds of each rate (default 2)")
     parser.add_argument("--out", type=Path, default=ROOT / "benchmarks" / "batch.md")
     options = parser.parse_args()
@@ -133,7 +133,7 @@ def main() -> None:
             if len(rates) == 1:
                 rates[size, 2] = best((size, 2), folder / size, count)
         memory = []
-        for count in (options.photos // 20, options.photos // 4, options.photos):
+        for count in options.photos:
             photos(folder / f"memory-{count}", count)
             memory.append(run(folder / f"memory-{count}", count, 2, set(cores[:2])))
             print(f"{count} photos: {memory[-1].peak / MEGABYTE:.0f} MB, {memory[-1].rate:.1f} a second", flush=True)
