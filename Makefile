@@ -11,6 +11,7 @@ SERVE := .venv/bin/python
 # As in app.yaml, which has the reasons.
 MALLOC := MALLOC_ARENA_MAX=1 MALLOC_MMAP_THRESHOLD_=1048576 MALLOC_TRIM_THRESHOLD_=8388608
 TEST := .venv-test/bin/python
+MODELS ?=
 TRAIN := .venv-train/bin/python
 BENCH := .venv-bench/bin/python
 
@@ -30,6 +31,13 @@ test: .venv-test/.installed .venv-train/.installed ## install what the tests nee
 rehearse: .venv-test/.installed ## start app.yaml's server inside App Engine's limits and send it real photos (as root)
 	$(TEST) -m scripts.rehearse
 
+rehearse-heroku: .venv-test/.installed ## start Procfile's web command as a small dyno of Heroku's would, and send it real photos (as root)
+	$(TEST) -m scripts.heroku
+
+publish: .venv-test/.installed ## upload a set of models to BUCKET=gs://bucket/prefix, never over another (MODELS=: its folder; NAME=: its name)
+	@test -n "$(BUCKET)" || { echo 'Name the bucket: make publish BUCKET=gs://my-models/emotions' >&2; exit 1; }
+	$(TEST) -m scripts.publish_models --bucket $(BUCKET) $(addprefix --models ,$(MODELS)) $(addprefix --name ,$(NAME))
+
 # fer is put in without what it asks for: requirements-bench.txt says why.
 bench: .venv/.installed .venv-bench/.installed ## measure speed and memory beside the usual stack; writes benchmarks/
 	@$(BENCH) -m pip install --quiet --disable-pip-version-check --no-deps fer==25.10.3
@@ -45,7 +53,6 @@ START ?=
 DRAWN ?=
 TABLE ?=
 ALSO ?=
-MODELS ?=
 
 %.npz:
 	@echo '$@ is not there: `$(TEST) -m scripts.prepare --help` tells how tables are made' >&2; exit 1
@@ -104,4 +111,4 @@ vendor: .venv-test/.installed ## take the browser's third-party files from npm i
 	@$(@D)/bin/python -m pip install --quiet --disable-pip-version-check -r $<
 	@touch $@
 
-.PHONY: help run test rehearse bench train export notebooks lab doubts verify-model experiments readme detectors vendor
+.PHONY: help run test rehearse rehearse-heroku publish bench train export notebooks lab doubts verify-model experiments readme detectors vendor

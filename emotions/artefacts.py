@@ -22,10 +22,11 @@ class ArtefactError(RuntimeError):
 
 
 class Artefacts:
-    """The models of one folder, described by its `manifest.json`."""
+    """The models of one folder, described by its `manifest.json`; `source` says in a word where they come from, for who asks."""
 
-    def __init__(self, folder: Path = BUNDLED) -> None:
+    def __init__(self, folder: Path = BUNDLED, source: str | None = None) -> None:
         self.folder = Path(folder)
+        self.source = source or ("tree" if self.folder == BUNDLED else "folder")
         self._models: dict[str, LiteModel] = {}
 
     @cached_property
@@ -40,6 +41,11 @@ class Artefacts:
         if manifest.get("schema") != SCHEMA:
             raise ArtefactError(f"{path.name} has schema {manifest.get('schema')!r}; this version reads schema {SCHEMA}")
         return manifest
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """First 12 hexadecimal digits of the manifest's sha256: another manifest, another set of models."""
+        return hashlib.sha256((self.folder / "manifest.json").read_bytes()).hexdigest()[:12]
 
     def entries(self, role: str | None = None) -> list[dict[str, Any]]:
         """Entries of the manifest, all or those of a role, in its order (the first of a role is the default)."""

@@ -69,21 +69,36 @@ def free_port() -> int:
 @contextmanager
 def instance(config: dict[str, Any], folder: Path, home: Path, missing: dict[str, str]) -> Iterator[Rehearsal]:
     """Start the entrypoint of `config` on the files in `folder`/app as an instance of its class; stop it afterwards."""
-    memory, cpus = CLASSES[config["instance_class"]]
-    port, log = free_port(), folder / "server.log"
-    variables = environment(config, port) | {"PATH": f"{folder}/venv/bin:/usr/bin:/bin"}
+    port = free_port()
+    variables = environment(config, port)
+    with limited(config["entrypoint"], port, variables, CLASSES[config["instance_class"]], folder, home, missing) as rehearsal:
+        yield rehearsal
+
+
+@contextmanager
+def limited(
+    entrypoint: str, port: int, variables: dict[str, str], limits: tuple[int, float], folder: Path, home: Path,
+    missing: dict[str, str],
+) -> Iterator[Rehearsal]:
+    """Start `entrypoint` on the files in `folder`/app, with `folder`/venv, within `limits` (memory in bytes, cores); stop it afterwards.
+
+    `home`: where that environment's Python lives. `missing`: what the machine does not give, left out.
+    """  # fmt: skip
+    memory, cpus = limits
+    log = folder / "server.log"
+    variables = variables | {"PATH": f"{folder}/venv/bin:/usr/bin:/bin"}
     options: dict[str, Any] = {"log": log, "folder": folder / "app", "environment": variables}
     with ExitStack() as stack:
         group = options["group"] = None if "caps" in missing else stack.enter_context(ControlGroup(memory, cpus))
         if "files" in missing:
             # Without a network of its own the server must not answer strangers.
-            entrypoint = config["entrypoint"].replace(" :$PORT", " 127.0.0.1:$PORT")
+            entrypoint = entrypoint.replace(" :$PORT", " 127.0.0.1:$PORT")
             process = sandbox.start_plain(["sh", "-c", f"exec {entrypoint}"], **options)
             stack.callback(sandbox.stop, process)
             yield Rehearsal(process, port, log, group)
         else:
             readable = [folder / "venv", *([] if home.is_relative_to("/usr") else [home])]
-            command = ["sh", "-c", f"exec {config['entrypoint']}"]
+            command = ["sh", "-c", f"exec {entrypoint}"]
             process, child = sandbox.start(command, readable=readable, tmp_bytes=TMP_BYTES, **options)
             stack.callback(sandbox.stop, process)
             stack.enter_context(sandbox.network_of(child))

@@ -128,13 +128,13 @@ def descendants(pid: int) -> list[int]:
     return found
 
 
-def resident_bytes(pid: int) -> int:
-    """Resident memory of a process, shared libraries included; 0 if it has ended."""
+def resident_bytes(pid: int, field: str = "VmRSS") -> int:
+    """Resident memory of a process, shared libraries included (VmHWM: the most it ever was); 0 if it has ended."""
     try:
         status = Path(f"/proc/{pid}/status").read_text()
     except OSError:
         return 0
-    return next((int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith("VmRSS")), 0)
+    return next((int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith(field)), 0)
 
 
 def processor_seconds(pid: int) -> float:

@@ -9,10 +9,10 @@ from typing import Any
 
 from apiflask import APIFlask
 
-from emotions import Analyser, Artefacts
+from emotions import Artefacts
 from emotions.images import set_decode_budget
 
-from . import logs, openapi, problems, security, uploads
+from . import logs, models, openapi, problems, security, uploads
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parent.parent
 def create_app(settings: Mapping[str, Any] | None = None, artefacts: Artefacts | None = None) -> APIFlask:
     """The WSGI app; `settings` are parsed values that win over the environment's, `artefacts` over MODELS.
 
-    Raises SettingError for a bad variable and ArtefactError for a model file that is missing or damaged.
+    Raises SettingError for a bad variable and ArtefactError for models that are missing or damaged, or cannot be fetched.
     """
     from .settings import read_settings  # here, so that `python -m web.settings` does not find it imported already
 
@@ -35,20 +35,14 @@ def create_app(settings: Mapping[str, Any] | None = None, artefacts: Artefacts |
     )
     app.config.update(read_settings(os.environ) | dict(settings or {}))
     app.json.sort_keys = False  # emotions come in their own order
-    app.extensions["analyser"] = _analyser(artefacts or Artefacts(ROOT / app.config["MODELS"]), app.config["EXPRESSION_HEAD"])
+    logs.register(app)  # first: fetching models has something to say
+    app.extensions["analyser"] = models.analyser(app.config, artefacts)
     set_decode_budget(app.config["DECODE_MB"])
-    for part in (logs, uploads, problems, security):
+    for part in (uploads, problems, security):
         part.register(app)
     openapi.configure(app)
     _register_blueprints(app)
     return app
-
-
-def _analyser(artefacts: Artefacts, head: str) -> Analyser:
-    """The models, every file of them checked: a damaged one must stop the start, not a visitor's request."""
-    artefacts.verify()
-    artefacts.entry("expression-head", head)  # raises where EXPRESSION_HEAD names none of the manifest
-    return Analyser(artefacts, head)
 
 
 def _register_blueprints(app: APIFlask) -> None:

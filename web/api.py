@@ -90,7 +90,8 @@ def models() -> Response:
     expressions = analyser().expressions
     idle = [entry["name"] for entry in analyser().artefacts.entries("expression-head") if entry != expressions.head_entry]
     entries = [entry | {"served": entry["name"] not in idle} for entry in analyser().artefacts.entries()]
-    return _kept_a_while({"models": entries})
+    artefacts = analyser().artefacts
+    return _kept_a_while({"models": entries, "source": artefacts.source, "set": artefacts.fingerprint})
 
 
 @api.get("/style")

@@ -206,6 +206,11 @@ class Models(Open):
     """Entries of the manifest, whole: fields beyond those listed depend on the role."""
 
     models = List(Nested(ModelEntry), required=True)
+    source = String(
+        required=True, validate=OneOf(("tree", "folder", "bucket", "fallback")),
+        metadata={"description": "where they come from; fallback: from the tree, as the bucket's could not be had"},
+    )  # fmt: skip
+    set = String(required=True, metadata={"description": "changes with the manifest: start of its sha256"})
 
 
 class Style(Open):

@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from emotions.bucket import split_address
+
 ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?")
 LEVELS = ("debug", "info", "warning", "error")
 
@@ -39,6 +41,12 @@ def _origins(text: str) -> frozenset[str]:
     return frozenset(origins)
 
 
+def _models(text: str) -> str:
+    if text.startswith("gs:"):
+        split_address(text)
+    return text
+
+
 def _level(text: str) -> int:
     if text not in LEVELS:
         raise ValueError(f"one of {', '.join(LEVELS)} is needed")
@@ -57,7 +65,14 @@ class Setting:
 
 SETTINGS: tuple[Setting, ...] = (
     Setting("EXPRESSION_HEAD", "mixed", "Which expression head answers; those that ship: `mixed`, `ferplus`, `fer2013`."),
-    Setting("MODELS", "models", "Folder of the model files and their manifest, as `scripts.export` writes it."),
+    Setting(
+        "MODELS",
+        "models",
+        "Folder of the model files and their manifest, as `scripts.export` writes it; or `gs://bucket/prefix`, as "
+        "`scripts.publish_models` uploads it.",
+        _models,
+    ),
+    Setting("MODELS_FALLBACK", "0", "1: if the models of a bucket cannot be had, those in the tree answer; 0: no start.", _switch),
     Setting("DECODE_MB", "120", "Megabytes that opening pictures may take at once; larger ones are refused.", _megabytes(16)),
     Setting("UPLOAD_MB", "64", "Megabytes of uploads held in memory at once; further uploads wait.", _megabytes(32)),
     Setting("FEEDBACK", "1", "1: answers to “was this right?” become a log line each; 0: they are refused.", _switch),

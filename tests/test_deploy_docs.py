@@ -1,0 +1,117 @@
+"""docs/deploy.md is run as far as a machine without accounts can: the canary's files, the way through a bucket, the links."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import pytest
+from google.appengine.api import appinfo
+
+from scripts import heroku
+from scripts.rehearse import free_port
+from scripts.storage_server import BUCKET
+
+ROOT = Path(__file__).resolve().parent.parent
+TEXT = (ROOT / "docs" / "deploy.md").read_text()
+BLOCKS = re.findall(r"^```bash\n(.*?)^```", TEXT, re.DOTALL | re.MULTILINE)
+LINES = [line for block in BLOCKS for line in block.splitlines()]
+KNOWN = {
+    "make publish": "test_a_bucket_without_an_account, tests/test_publish_models.py",
+    "make run MODELS=gs://": "test_a_bucket_without_an_account, tests/web/test_models.py",
+    "make rehearse-heroku": "tests/test_heroku.py",
+    ".venv-test/bin/python -m scripts.storage_server": "test_a_bucket_without_an_account",
+    "export STORAGE_EMULATOR_HOST=": "test_a_bucket_without_an_account",
+    "awk ": "test_the_canary_s_files",
+    "gcloud ": "needs an account",
+    "heroku ": "needs an account",
+    "git push heroku ": "needs an account",
+}
+"""Beginnings of the commands, and who runs them."""
+
+
+@pytest.mark.parametrize("line", LINES)
+def test_every_command_is_known(line):
+    assert any(line.startswith(known) for known in KNOWN), f"nothing runs the command: {line}"
+    if line.startswith("make "):
+        subprocess.run(["make", "--dry-run", *line.split()[1:]], cwd=ROOT, check=True, capture_output=True, timeout=60)
+
+
+def test_the_canary_s_files(tmp_path):
+    """Google's own parser reads what the recipe writes: app.yaml and nothing but MODELS beside it."""
+    (tmp_path / "app.yaml").write_text((ROOT / "app.yaml").read_text())
+    read = {"app.yaml": None}
+    for line in LINES:
+        if line.startswith("awk "):
+            subprocess.run(["bash", "-c", line], cwd=tmp_path, check=True, timeout=60)
+            read[line.rpartition("> ")[2]] = re.search(r"gs://[\w./-]+", line)[0]
+    assert len(read) == 3 and all(f"gcloud app deploy {name} " in TEXT for name in list(read)[1:])
+    configs = {name: appinfo.LoadSingleAppInfo((tmp_path / name).read_text()) for name in read}
+    for name, models in read.items():
+        variables = dict(configs[name].env_variables)
+        assert variables.pop("MODELS", None) == models and variables == dict(configs["app.yaml"].env_variables)
+
+
+def last_line(target: str, *variables: str) -> str:
+    """The command behind a make target, with this interpreter in place of the environments that make would bring up to date."""
+    done = subprocess.run(["make", "--dry-run", target, *variables], cwd=ROOT, check=True, capture_output=True, text=True)
+    return re.sub(r"\.venv(-test)?/bin/python", sys.executable, done.stdout.splitlines()[-1])
+
+
+def test_a_bucket_without_an_account(tmp_path):
+    """The section "Try it without an account", on free ports."""
+    (block,) = [block for block in BLOCKS if "export STORAGE_EMULATOR_HOST" in block]
+    export, publish, run = block.splitlines()
+    storage_port, port = free_port(), free_port()
+    address = export.partition("=")[2].replace("9199", str(storage_port))
+    models = run.partition("MODELS=")[2]
+    environment = os.environ | {"STORAGE_EMULATOR_HOST": address, "TMPDIR": str(tmp_path), "MODELS": models}
+    serve = [sys.executable, "-m", "scripts.storage_server", "--port", str(storage_port)]
+    storage = subprocess.Popen(serve, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    try:
+        assert f"STORAGE_EMULATOR_HOST={address} leads" in storage.stdout.readline() and f"gs://{BUCKET}/" in publish
+        command = last_line("publish", *publish.split()[2:])
+        done = subprocess.run(["bash", "-c", command], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120)
+        assert done.returncode == 0 and done.stdout.endswith(f"MODELS={models}\n"), done.stdout + done.stderr
+        command = ["bash", "-c", last_line("run", f"PORT={port}")]
+        server = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            assert served_models(port, server)["source"] == "bucket"
+        finally:
+            server.terminate()
+            server.wait(30)
+    finally:
+        storage.send_signal(signal.SIGINT)
+        storage.communicate(timeout=30)
+    assert storage.returncode == 0
+
+
+def served_models(port: int, server: subprocess.Popen) -> dict:
+    for _ in range(300):
+        assert server.poll() is None, "the server stopped while starting"
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/api/v1/models", timeout=60) as answer:
+                return json.load(answer)
+        except OSError:
+            time.sleep(0.1)
+    raise AssertionError("the server does not answer")
+
+
+def test_links_lead_somewhere():
+    titles = re.findall(r"^#+ (.*)$", TEXT, re.MULTILINE)
+    headings = {re.sub(r"[^a-z0-9 -]", "", title.lower()).replace(" ", "-") for title in titles}
+    for target in re.findall(r"\]\((?!https?:)([^)]+)\)", TEXT):
+        path, _, heading = target.partition("#")
+        assert (ROOT / "docs" / path).exists() if path else heading in headings, target
+
+
+def test_limits_are_those_of_the_rehearsals():
+    assert f"| [Heroku](#heroku) | `git push heroku HEAD:main` | {heroku.LIMITS[0] // 2**20} MB |" in TEXT
+    assert f"the {heroku.PATIENCE:.0f} seconds that Heroku waits" in " ".join(TEXT.split())

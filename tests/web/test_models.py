@@ -1,0 +1,154 @@
+"""A server whose models lie in a bucket: what it starts with, what it says, and what it does when they cannot be had."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+
+from emotions import ArtefactError
+from emotions.artefacts import BUNDLED, Artefacts
+from scripts.publish_models import publish
+from scripts.rehearse import free_port
+from scripts.storage_server import BUCKET, storage_server
+from tests.storage import Relay, Storage
+from web import create_app
+
+ROOT = Path(__file__).resolve().parents[2]
+COMMAND = [sys.executable, "-m", "gunicorn", "--no-control-socket", "--workers", "1", "--threads", "4", "main:app"]
+
+
+@pytest.fixture
+def storage(monkeypatch, tmp_path) -> Iterator[Storage]:
+    """The shipped models in a bucket, and an empty folder for temporary files."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setattr("emotions.bucket_objects.PAUSE", 0.01)
+    with Storage() as server:
+        monkeypatch.setenv("STORAGE_EMULATOR_HOST", server.address)
+        publish(BUNDLED, f"gs://{BUCKET}/emotions", "shipped")
+        server.asked.clear()
+        yield server
+
+
+ADDRESS = f"gs://{BUCKET}/emotions/shipped"
+
+
+def test_models_from_the_bucket_answer(storage, photo, capsys):
+    client = create_app({"MODELS": ADDRESS}).test_client()
+    answer = client.post("/api/v1/image", data={"file": (BytesIO(photo), "photo.jpg")}).json
+    assert [face["emotion"] for face in answer["faces"]] == ["happy"]
+    told = client.get("/api/v1/models").json
+    assert told["source"] == "bucket" and told["set"] == Artefacts().fingerprint
+    assert client.get("/about").status_code == 200
+    line = json.loads(capsys.readouterr().out.splitlines()[0])
+    assert line["severity"] == "INFO" and line["message"] == "models of the bucket are here"
+    assert line["models"]["address"] == ADDRESS and line["models"]["set"] == told["set"]
+    asked = len(storage.asked)
+    create_app({"MODELS": ADDRESS})
+    assert len(storage.asked) == asked == len({entry["file"] for entry in Artefacts().entries()}) + 1
+
+
+def test_no_start_without_them(storage, capsys):
+    storage.faults["emotions/shipped/vgg16-1.2.0.tflite"] = [403]
+    with pytest.raises(ArtefactError, match="vgg16-1.2.0.tflite: may not be read"):
+        create_app({"MODELS": ADDRESS})
+    (line,) = map(json.loads, capsys.readouterr().out.splitlines())
+    assert line["severity"] == "ERROR" and "no start" in line["message"]
+    assert line["models"]["address"] == ADDRESS and "may not be read" in line["models"]["error"]
+
+
+@pytest.mark.parametrize("fault", [404, "wrong"])
+def test_the_tree_s_models_where_that_is_allowed(storage, photo, capsys, fault):
+    storage.faults["emotions/shipped/vgg16-1.2.0.tflite"] = [fault] * 3
+    client = create_app({"MODELS": ADDRESS, "MODELS_FALLBACK": True}).test_client()
+    answer = client.post("/api/v1/image", data={"file": (BytesIO(photo), "photo.jpg")}).json
+    assert [face["emotion"] for face in answer["faces"]] == ["happy"]
+    assert client.get("/api/v1/models").json["source"] == "fallback"
+    line = json.loads(capsys.readouterr().out.splitlines()[0])
+    assert line["severity"] == "ERROR" and line["message"] == "models of the bucket cannot be had: those in the tree answer"
+    assert line["models"]["error"].startswith(f"{ADDRESS}/vgg16-1.2.0.tflite: ")
+
+
+def test_a_set_without_the_head_is_no_set(storage):
+    settings = {"MODELS": ADDRESS, "EXPRESSION_HEAD": "vgg99"}
+    for fallback in (False, True):
+        with pytest.raises(ArtefactError, match="no expression-head called 'vgg99'"):
+            create_app(settings | {"MODELS_FALLBACK": fallback})
+
+
+def test_a_folder_is_none_of_a_bucket_s_business(tmp_path):
+    for file in BUNDLED.iterdir():
+        (tmp_path / file.name).symlink_to(file)
+    settings = {"MODELS": str(tmp_path), "MODELS_FALLBACK": True}
+    assert create_app(settings).test_client().get("/api/v1/models").json["source"] == "folder"
+    assert create_app().test_client().get("/api/v1/models").json["source"] == "tree"
+    (tmp_path / "manifest.json").unlink()
+    with pytest.raises(ArtefactError, match="manifest.json is missing"):
+        create_app(settings)
+
+
+@contextmanager
+def server(folder: Path, **variables: str) -> Iterator[tuple[subprocess.Popen, int, Path]]:
+    """gunicorn as it is started, with `folder` for temporary files; gives its process, its port and its log."""
+    port, log = free_port(), folder.parent / "log"
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [*COMMAND, "--bind", f"127.0.0.1:{port}"], cwd=ROOT, stdout=output, stderr=subprocess.STDOUT,
+            env=os.environ | {"TMPDIR": str(folder), "MODELS": ADDRESS} | variables,
+        )  # fmt: skip
+    try:
+        for _ in range(600):
+            if process.poll() is not None:
+                break
+            try:
+                socket.create_connection(("127.0.0.1", port)).close()
+                break
+            except OSError:
+                time.sleep(0.1)
+        yield process, port, log
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def ask(port: int, path: str, body: bytes | None = None) -> tuple[int, dict]:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+    try:
+        connection.request("POST" if body else "GET", path, body, {"Content-Type": "image/jpeg"} if body else {})
+        response = connection.getresponse()
+        return response.status, json.loads(response.read())
+    finally:
+        connection.close()
+
+
+@pytest.mark.parametrize("fallback", ["1", "0"])
+def test_the_storage_is_killed_while_a_server_starts(tmp_path, monkeypatch, photo, fallback):
+    """A real server starts from a real storage server, which dies in the middle of the largest file."""
+    (scratch := tmp_path / "tmp").mkdir()
+    with storage_server() as (address, process):
+        monkeypatch.setenv("STORAGE_EMULATOR_HOST", address)
+        publish(BUNDLED, f"gs://{BUCKET}/emotions", "shipped")
+        relay = Relay(int(address.rpartition(":")[2]), 9_000_000, process.kill)
+        relay.start()
+        with server(scratch, STORAGE_EMULATOR_HOST=relay.address, MODELS_FALLBACK=fallback) as (started, port, log):
+            if fallback == "1":
+                status, answer = ask(port, "/api/v1/image", photo)
+                assert status == 200 and [face["emotion"] for face in answer["faces"]] == ["happy"]
+                assert ask(port, "/api/v1/models")[1]["source"] == "fallback"
+            else:
+                assert started.wait(30) == 3, "what gunicorn ends with where the app does not load"
+        relay.close()
+        assert process.wait(10) == -9
+    lines = [json.loads(line) for line in log.read_text().splitlines() if line.startswith("{")]
+    assert f"{ADDRESS}/vgg16-1.2.0.tflite: the connection failed or broke off" in lines[0]["models"]["error"]
+    assert [path for path in scratch.rglob("*") if path.is_file() or path.suffix == ".part"] == [], "nothing half fetched stays"
