@@ -21,7 +21,7 @@ from .scheduler import PATIENCE, Outcome, Scaling, simulate
 ROOT = Path(__file__).resolve().parents[2]
 TIMES = ROOT / "benchmarks" / "service_times.json"
 OUT = ROOT / "docs" / "autoscaling.md"
-LEVELS = {0.1: 1.0, 1.0: 1.0, 10.0: 1 / 6, 100.0: 1 / 24}
+LEVELS = {0.1: 1.0, 1.0: 1.0, 10.0: 1.0, 100.0: 1 / 12}
 """Mean requests a second -> the part of a day that is simulated."""
 LARGE = 0.1
 """Share of photos straight from a phone (4000 x 3000); the others are 640 x 480, as the page sends them: assumed."""

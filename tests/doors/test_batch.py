@@ -73,6 +73,13 @@ def test_failures_are_apart_with_their_reason(folder, finished):
     assert not any("error" in json.loads(line) for part in (finished / "parts").iterdir() for line in part.read_text().splitlines())
 
 
+def test_the_documented_command(folder, finished, tmp_path):
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
+    command = ["make", "batch", f"INPUT={folder}/**", f"OUTPUT={tmp_path / 'made'}", "WORKERS=2"]
+    subprocess.run(command, cwd=ROOT, env=environment, check=True, timeout=600)
+    assert rows(tmp_path / "made") == rows(finished)
+
+
 def test_two_workers_write_the_same_bytes(folder, finished, tmp_path):
     batch("--input", f"{folder}/**", "--output", tmp_path / "two", "--shards", 8, "--workers", 2)
     assert parts(tmp_path / "two") == parts(finished)

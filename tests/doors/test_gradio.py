@@ -8,7 +8,6 @@ import shutil
 import signal
 import socket
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -33,14 +32,13 @@ CHROMIUM = shutil.which("chromium")
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory) -> Iterator[tuple[str, Path]]:
-    """Its address, and the folder that it puts uploads into; stopped as a service would be, after which that folder is empty."""
+    """`make gradio`: its address, and the folder that it puts uploads into; after it was stopped that folder is empty."""
     with socket.socket() as place:
         place.bind(("127.0.0.1", 0))
         port = place.getsockname()[1]
     temporary = tmp_path_factory.mktemp("server")
-    process = subprocess.Popen(
-        [sys.executable, "-m", "scripts.gradio_app", "--port", str(port)], cwd=ROOT, env=os.environ | {"TMPDIR": str(temporary)}
-    )
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")} | {"TMPDIR": str(temporary)}
+    process = subprocess.Popen(["make", "gradio", f"GRADIO_PORT={port}"], cwd=ROOT, env=environment, start_new_session=True)
     for _ in range(1200):
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", port)) == 0:
@@ -48,8 +46,12 @@ def server(tmp_path_factory) -> Iterator[tuple[str, Path]]:
         assert process.poll() is None
         time.sleep(0.1)
     yield f"http://127.0.0.1:{port}", temporary
-    process.send_signal(signal.SIGTERM)
+    os.killpg(process.pid, signal.SIGTERM)
     process.wait(30)
+    for _ in range(100):  # make does not wait for what it started
+        if not list(temporary.iterdir()):
+            break
+        time.sleep(0.1)
     assert list(temporary.iterdir()) == []
 
 
@@ -158,7 +160,7 @@ def test_the_page_loads_nothing_from_outside(server, tmp_path):
         page.get_by_text("Anger", exact=True).first.wait_for()
         page.get_by_role("tab", name="Webcam").click()
         page.get_by_text("Click to Access Webcam").click()
-        page.get_by_role("button", name="Record").click()
+        page.get_by_text("Record", exact=True).click()
         page.get_by_text("Happy", exact=True).first.wait_for()
         browser.close()
     assert len(asked) > 20 and not errors
