@@ -3,8 +3,8 @@
     make gradio                                    http://127.0.0.1:7860
     .venv-gradio/bin/python -m scripts.gradio_app --port 7870
 
-A second face for trying things out; the application itself is web/. Nothing is loaded from elsewhere, sent elsewhere, flagged or
-kept: Gradio's copies of what is uploaded go after ten minutes, and all of them when the program ends.
+A second face for trying things out; the application itself is web/. Nothing is loaded from elsewhere, sent elsewhere, flagged
+or kept: Gradio's copies of what is uploaded go after ten minutes, and all of them when the program ends.
 """
 
 from __future__ import annotations
@@ -42,7 +42,10 @@ KEPT = 600
 FRAME_SECONDS = 0.2
 THEME = {"font": ["system-ui", "sans-serif"], "font_mono": ["ui-monospace", "monospace"]}
 """Fonts of the system: Gradio's own would come from Google."""
-NOTICE = "An expression is not a feeling: it is read as a few raters of web pictures would name it. Do not decide anything about a person by it."
+NOTICE = (
+    "An expression is not a feeling: it is read as a few raters of web pictures would name it. "
+    "Do not decide anything about a person by it."
+)
 
 
 def photo_tab(analyser: Analyser) -> None:
@@ -62,7 +65,7 @@ def photo_tab(analyser: Analyser) -> None:
     with gr.Row():
         with gr.Column():
             source = gr.Image(type="filepath", sources=["upload", "clipboard"], label="Picture")
-            # The library reads the very file: Gradio would open it first, which knows fewer formats and refuses none for its size.
+            # The library reads the very file: Gradio would open it first, knows fewer formats and refuses none for its size.
             source.preprocess = lambda upload: upload and upload.path
             detector = gr.Radio(list(DETECTORS), value="auto", label="Detector")
             annotated = gr.Checkbox(True, label="Annotate")
@@ -94,7 +97,14 @@ def webcam_tab(analyser: Analyser) -> None:
         shown = gr.Image(label="Annotated frame", format="jpeg", interactive=False, buttons=["download", "fullscreen"])
     label = gr.Label(num_top_classes=len(TITLES), label="Largest face")
     tracks = gr.State("")
-    camera.stream(follow, [camera, tracks], [shown, label, tracks], stream_every=FRAME_SECONDS, show_progress="hidden", api_visibility="private")
+    camera.stream(
+        follow,
+        [camera, tracks],
+        [shown, label, tracks],
+        stream_every=FRAME_SECONDS,
+        show_progress="hidden",
+        api_visibility="private",
+    )
 
 
 def text_tab(read: Callable[[str], Any]) -> None:
@@ -176,8 +186,8 @@ def main() -> None:
     analyser = Analyser(head=HEAD)
     analyser.warm_up()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the folder goes
+    app = build(analyser)
     try:
-        app = build(analyser)
         app.launch(
             server_name=options.host, server_port=options.port, share=False, inbrowser=False, ssr_mode=False, pwa=False, mcp_server=False,
             run_history=False, enable_monitoring=False, footer_links=[], theme=gr.themes.Default(**THEME), max_file_size="32mb",
@@ -186,6 +196,7 @@ def main() -> None:
         print(f"http://{options.host}:{options.port}", flush=True)
         app.block_thread()
     finally:
+        app.close(verbose=False)  # or a frame under way would write after the folder went
         shutil.rmtree(UPLOADS, ignore_errors=True)
 
 

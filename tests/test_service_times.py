@@ -17,4 +17,6 @@ def test_the_published_ones_are_whole():
     published = json.loads(OUT.read_text())
     assert set(published["classes"]) == {"F1", "F2"} and {"date", "command", "load_average"} <= published["measured"].keys()
     for figures in published["classes"].values():
-        assert figures["start_s"] > 0 and all(len(figures["service_s"][size]) >= 10 and min(figures["service_s"][size]) > 0 for size in SIZES.values())
+        assert figures["start_s"] > 0 and all(
+            len(figures["service_s"][size]) >= 10 and min(figures["service_s"][size]) > 0 for size in SIZES.values()
+        )

@@ -1,6 +1,6 @@
 """Simulate a day of visitors under several scaling keys, and write docs/autoscaling.md with its plot.
 
-    make autoscaling
+make autoscaling
 """
 
 from __future__ import annotations
@@ -80,7 +80,11 @@ def summed_up(level: float, setting: str, outcome: Outcome, share: float, weight
 
 def recommended(rows: Sequence[Row]) -> Row:
     """The cheapest that keeps to P95 and REFUSED; where none does, the one that refuses least."""
-    return min((one for one in rows if one.good), key=lambda one: one.f1_hours, default=min(rows, key=lambda one: (one.refused, one.p95)))
+    return min(
+        (one for one in rows if one.good),
+        key=lambda one: one.f1_hours,
+        default=min(rows, key=lambda one: (one.refused, one.p95)),
+    )
 
 
 def keys(setting: str) -> str:
@@ -100,7 +104,13 @@ def table(rows: Sequence[Row]) -> str:
         f"{one.refused:.2%} | {one.cold:,.0f} | {one.f1_hours:,.0f} |"
         for one in rows
     ]
-    return "\n".join(["| requests a second | keys | p50 s | p95 s | p99 s | refused | starts a day | F1-hours a day |", "| ---: | --- | ---: | ---: | ---: | ---: | ---: | ---: |", *lines])
+    return "\n".join(
+        [
+            "| requests a second | keys | p50 s | p95 s | p99 s | refused | starts a day | F1-hours a day |",
+            "| ---: | --- | ---: | ---: | ---: | ---: | ---: | ---: |",
+            *lines,
+        ]
+    )
 
 
 def report(rows: Sequence[Row], measured: dict[str, Any]) -> str:
@@ -113,8 +123,14 @@ def report(rows: Sequence[Row], measured: dict[str, Any]) -> str:
     for level in LEVELS:
         best = recommended([one for one in rows if one.level == level])
         free = "within the free 28" if best.f1_hours <= FREE else f"{best.f1_hours - FREE:,.0f} above the free 28"
-        kept = "" if best.good else f" No setting keeps p95 within {P95:g} s and refusals within {REFUSED:.1%}; this one refuses least."
-        choices.append(f"**{level:g} requests a second: {best.setting}**, {best.f1_hours:,.0f} F1-hours a day, {free}.{kept}\n\n```yaml\n{keys(best.setting)}\n```")
+        kept = (
+            ""
+            if best.good
+            else f" No setting keeps p95 within {P95:g} s and refusals within {REFUSED:.1%}; this one refuses least."
+        )
+        choices.append(
+            f"**{level:g} requests a second: {best.setting}**, {best.f1_hours:,.0f} F1-hours a day, {free}.{kept}\n\n```yaml\n{keys(best.setting)}\n```"
+        )
     parts = ", ".join(f"{share:.3g} of it at {level:g}" for level, share in LEVELS.items() if share < 1)
     return f"""# Scaling keys, by simulation
 

@@ -25,7 +25,15 @@ def plot(rows: Sequence[dict[str, Any]], path: Path) -> None:
             for row in rows:
                 if row["level"] == level and row["setting"] == setting:
                     face = COLOURS[index] if row["refused"] <= 0.001 else "none"
-                    panel.scatter(row["f1_hours"], row["p95"], 48, marker=MARKERS[index], edgecolor=COLOURS[index], facecolor=face, label=setting)
+                    panel.scatter(
+                        row["f1_hours"],
+                        row["p95"],
+                        48,
+                        marker=MARKERS[index],
+                        edgecolor=COLOURS[index],
+                        facecolor=face,
+                        label=setting,
+                    )
         panel.axhline(1.0, color="#8a8a8a", linewidth=0.8, linestyle=":")
         panel.set(title=f"{level:g} requests a second", xlabel="F1-hours a day", yscale="log", xlim=(0, None))
         panel.spines[["top", "right"]].set_visible(False)

@@ -89,7 +89,9 @@ class Scheduler:
         self.alive: list[Instance] = []
         self.outcome = Outcome(seconds=day.seconds)
         self.work = 0.0  # seconds of work given since the last look
-        self.samples: deque[tuple[float, float]] = deque(maxlen=max(1, round(WINDOW / LOOK)))  # work, requests in instances each look
+        self.samples: deque[tuple[float, float]] = deque(
+            maxlen=max(1, round(WINDOW / LOOK))
+        )  # work, requests in instances each look
 
     def run(self) -> Outcome:
         for _ in range(max(self.scaling.min_instances, self.scaling.min_idle_instances)):

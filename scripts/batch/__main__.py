@@ -40,14 +40,30 @@ LOCAL = ("DirectRunner", "direct")
 
 def parse(argv: list[str] | None) -> tuple[argparse.Namespace, PipelineOptions]:
     """This program's options and Beam's."""
-    parser = argparse.ArgumentParser("python -m scripts.batch", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False)
-    parser.add_argument("--input", required=True, action="append", help="files to read: a path or pattern, local or gs://; may be given again")
+    parser = argparse.ArgumentParser(
+        "python -m scripts.batch", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
+    )
+    parser.add_argument(
+        "--input", required=True, action="append", help="files to read: a path or pattern, local or gs://; may be given again"
+    )
     parser.add_argument("--output", required=True, help="folder of the results, local or gs://")
-    parser.add_argument("--format", choices=FORMATS, default="jsonl", help="a line a photo, as the command line writes them, or a Parquet row a face")
+    parser.add_argument(
+        "--format",
+        choices=FORMATS,
+        default="jsonl",
+        help="a line a photo, as the command line writes them, or a Parquet row a face",
+    )
     parser.add_argument("--detector", choices=DETECTORS, default="auto", help="how faces are found (default auto)")
     parser.add_argument("--head", default=HEAD, help=f"expression head of models/manifest.json (default {HEAD})")
-    parser.add_argument("--shards", type=int, default=256, help="parts of the results, and of the work (default 256; a few hundred photos each is good)")
-    parser.add_argument("--workers", type=int, default=1, help="processes on this machine (default 1); elsewhere the runner's own options count")
+    parser.add_argument(
+        "--shards",
+        type=int,
+        default=256,
+        help="parts of the results, and of the work (default 256; a few hundred photos each is good)",
+    )
+    parser.add_argument(
+        "--workers", type=int, default=1, help="processes on this machine (default 1); elsewhere the runner's own options count"
+    )
     options, rest = parser.parse_known_args(argv)
     if options.shards < 1 or options.workers < 1:
         parser.error("--shards and --workers must be at least 1")

@@ -44,7 +44,9 @@ def estimate(seconds_each: dict[str, float], prices: Prices = Prices()) -> str:
         for worth in (1.0, 0.5):
             needed = hours(seconds, worth)
             taken = needed / WORKERS + START_MINUTES / 60
-            rows.append(f"| {size} | {seconds * 1000:.1f} | {worth:g} | {needed:,.0f} | {taken:.1f} | {cost(needed, prices):,.0f} |")
+            rows.append(
+                f"| {size} | {seconds * 1000:.1f} | {worth:g} | {needed:,.0f} | {taken:.1f} | {cost(needed, prices):,.0f} |"
+            )
     return f"""Nothing here was run on Dataflow. Hours are photos x processor seconds a photo (as measured above, without the start) / what a
 virtual CPU does of one core here, which is not known, hence two rows; the time is that over {WORKERS} virtual CPUs and {START_MINUTES:g} minutes of start. A
 virtual CPU with {MEMORY_GIGABYTES} GB of memory and {DISK_GIGABYTES:g} GB of disk costs ${prices.cpu_hour} + {MEMORY_GIGABYTES} x ${prices.gigabyte_hour} + {DISK_GIGABYTES:g} x ${prices.disk_gigabyte_hour:.6f} an hour (prices of Iowa, as the

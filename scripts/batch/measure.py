@@ -53,7 +53,11 @@ def run(folder: Path, count: int, workers: int, cores: set[int]) -> Run:
         before, begun = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
         peak = 0
         with subprocess.Popen(
-            command, cwd=ROOT, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL, preexec_fn=lambda: os.sched_setaffinity(0, cores)
+            command,
+            cwd=ROOT,
+            stderr=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            preexec_fn=lambda: os.sched_setaffinity(0, cores),
         ) as process:
             while process.poll() is None:
                 peak = max(peak, sum(map(resident_bytes, (process.pid, *descendants(process.pid)))))
@@ -67,7 +71,11 @@ def run(folder: Path, count: int, workers: int, cores: set[int]) -> Run:
 
 def report(rates: dict[tuple[str, int], Run], start: Run, memory: list[Run], rounds: int) -> str:
     """The report in Markdown."""
-    each = {size: (run.processor - start.processor) / (run.photos - start.photos) for (size, workers), run in rates.items() if workers == 1}
+    each = {
+        size: (run.processor - start.processor) / (run.photos - start.photos)
+        for (size, workers), run in rates.items()
+        if workers == 1
+    }
     speed = [
         f"| {size} | {workers} | {run.photos:,} | {run.rate:.1f} | {run.processor / run.photos * 1000:.1f} |"
         for (size, workers), run in rates.items()
@@ -105,13 +113,19 @@ a hundred of them not a photo. Every file was in the results once.
 
 
 def _processor() -> str:
-    names = [line.partition(":")[2].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")]
+    names = [
+        line.partition(":")[2].strip()
+        for line in Path("/proc/cpuinfo").read_text().splitlines()
+        if line.startswith("model name")
+    ]
     return names[0] if names else platform.machine()
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--photos", type=int, nargs="+", default=[1000, 5000, 20_000], help="how many for the memory (default 1000 5000 20000)")
+    parser.add_argument(
+        "--photos", type=int, nargs="+", default=[1000, 5000, 20_000], help="how many for the memory (default 1000 5000 20000)"
+    )
     parser.add_argument("--rounds", type=int, default=2, help="rounds of each rate (default 2)")
     parser.add_argument("--out", type=Path, default=ROOT / "benchmarks" / "batch.md")
     options = parser.parse_args()

@@ -76,7 +76,9 @@ class ReadShard(beam.DoFn):
         return row
 
 
-def build(pipeline: beam.Pipeline, patterns: list[str], results: Results, detector: str = "auto", head: str = HEAD) -> beam.PCollection:
+def build(
+    pipeline: beam.Pipeline, patterns: list[str], results: Results, detector: str = "auto", head: str = HEAD
+) -> beam.PCollection:
     """Add everything to `pipeline`; gives the names of the parts that are complete."""
     # Every shard is visited: one whose files are gone has a part to put away.
     shards = pipeline | "Number shards" >> beam.Create([(shard, None) for shard in range(results.shards)])
@@ -86,7 +88,9 @@ def build(pipeline: beam.Pipeline, patterns: list[str], results: Results, detect
         | "Match files" >> fileio.MatchAll(fileio.EmptyMatchTreatment.ALLOW)
         | "Deal out" >> beam.Map(lambda file: (results.shard_of(file.path), _file(file)))
     )
-    return (shards, files) | beam.Flatten() | beam.GroupByKey() | "Read photos" >> beam.ParDo(ReadShard(results, detector, head))
+    return (
+        (shards, files) | beam.Flatten() | beam.GroupByKey() | "Read photos" >> beam.ParDo(ReadShard(results, detector, head))
+    )
 
 
 def _file(metadata: Any) -> File:

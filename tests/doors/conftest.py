@@ -5,5 +5,7 @@ from __future__ import annotations
 import importlib.util
 
 collect_ignore_glob = [
-    f"test_{door}*.py" for door, package in (("batch", "apache_beam"), ("gradio", "gradio")) if not importlib.util.find_spec(package)
+    f"test_{door}*.py"
+    for door, package in (("batch", "apache_beam"), ("gradio", "gradio"))
+    if not importlib.util.find_spec(package)
 ]

@@ -23,7 +23,9 @@ COUNT, BAD = 40, 4
 
 
 def batch(*options: object, code: int = 0) -> subprocess.CompletedProcess:
-    done = subprocess.run([sys.executable, "-m", "scripts.batch", *map(str, options)], cwd=ROOT, capture_output=True, text=True, timeout=300)
+    done = subprocess.run(
+        [sys.executable, "-m", "scripts.batch", *map(str, options)], cwd=ROOT, capture_output=True, text=True, timeout=300
+    )
     assert done.returncode == code, done.stdout + done.stderr
     return done
 
@@ -56,7 +58,15 @@ def finished(folder, tmp_path_factory) -> Path:
 
 
 def test_rows_are_those_of_the_command_line(folder, finished):
-    command = [sys.executable, "-m", "emotions", "photo", "--format", "jsonl", *map(str, sorted(path for path in folder.rglob("*") if path.is_file()))]
+    command = [
+        sys.executable,
+        "-m",
+        "emotions",
+        "photo",
+        "--format",
+        "jsonl",
+        *map(str, sorted(path for path in folder.rglob("*") if path.is_file())),
+    ]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
     theirs = [json.loads(line) for line in done.stdout.splitlines()]
     for row in theirs:
@@ -70,7 +80,9 @@ def test_failures_are_apart_with_their_reason(folder, finished):
     failed = [json.loads(line) for part in (finished / "failed").iterdir() for line in part.read_text().splitlines()]
     assert {row["error"]["code"] for row in failed} >= {"empty_file", "not_an_image"} and len(failed) == BAD
     assert all(row["error"]["message"] and row["file"].startswith(str(folder)) for row in failed)
-    assert not any("error" in json.loads(line) for part in (finished / "parts").iterdir() for line in part.read_text().splitlines())
+    assert not any(
+        "error" in json.loads(line) for part in (finished / "parts").iterdir() for line in part.read_text().splitlines()
+    )
 
 
 def test_the_documented_command(folder, finished, tmp_path):
@@ -97,7 +109,11 @@ def test_parquet_has_a_row_a_face(folder, finished, tmp_path):
             assert empty["faces"] == 0 and empty["emotion"] is None and empty["anger"] is None
         for face in row["faces"]:
             flat = faces[row["file"], face["id"]]
-            assert (flat["emotion"], flat["left"], flat["box_height"]) == (face["emotion"], face["box"]["left"], face["box"]["height"])
+            assert (flat["emotion"], flat["left"], flat["box_height"]) == (
+                face["emotion"],
+                face["box"]["left"],
+                face["box"]["height"],
+            )
             assert [flat[name] for name in EMOTIONS] == pytest.approx(list(face["probabilities"].values()), abs=1e-6)
     assert len(list((tmp_path / "table" / "failed").glob("*.jsonl"))) > 0
 
@@ -106,7 +122,9 @@ def test_a_killed_run_goes_on_with_nothing_lost_and_nothing_twice(tmp_path):
     folder, out = tmp_path / "photos", tmp_path / "out"
     bad = photos(folder, 600)
     command = ["--input", f"{folder}/**", "--output", str(out), "--shards", "60", "--workers", "2"]
-    process = subprocess.Popen([sys.executable, "-m", "scripts.batch", *command], cwd=ROOT, start_new_session=True, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "scripts.batch", *command], cwd=ROOT, start_new_session=True, stderr=subprocess.DEVNULL
+    )
     deadline = time.monotonic() + 240
     while len(list(out.glob("parts/*"))) < 10 and time.monotonic() < deadline:
         assert process.poll() is None
@@ -138,7 +156,9 @@ def test_files_that_come_change_and_go(folder, tmp_path):
     shutil.copy(SAMPLES / "obama.jpg", new)
     batch(*command)
     found = {row["file"]: row for row in rows(tmp_path / "out")}
-    assert set(found) == {str(path) for path in (tmp_path / "photos").rglob("*") if path.is_file()} and len(found) == len(rows(tmp_path / "out"))
+    assert set(found) == {str(path) for path in (tmp_path / "photos").rglob("*") if path.is_file()} and len(found) == len(
+        rows(tmp_path / "out")
+    )
     assert str(new) in found and found[str(changed)]["width"] == 640
     after = parts(tmp_path / "out")
     assert 1 <= len(before.keys() - after.keys()) <= 6 and len(before.keys() & after.keys()) >= 10
@@ -150,7 +170,11 @@ def test_files_that_come_change_and_go(folder, tmp_path):
 def test_a_folder_is_one_batch_s(folder, finished):
     before = parts(finished)
     done = batch("--input", f"{folder}/**", "--output", finished, "--shards", 8, "--detector", "haar", code=2)
-    assert done.stderr.splitlines()[-1].startswith("error: ") and "detector 'auto'" in done.stderr and "Traceback" not in done.stderr
+    assert (
+        done.stderr.splitlines()[-1].startswith("error: ")
+        and "detector 'auto'" in done.stderr
+        and "Traceback" not in done.stderr
+    )
     batch("--input", f"{folder}/0000/*", "--output", finished, "--shards", 8, code=2)
     assert parts(finished) == before
 

@@ -45,7 +45,9 @@ def test_objects_in_a_bucket(bucket, form, capsys):
     assert {path.split("/")[4] for path in bucket if path.startswith("mem://bucket/out/")} == {"batch.json", "parts", "failed"}
     if form == "jsonl":
         lines = [line for path, (data, _) in bucket.items() if "/parts/" in path for line in data.splitlines()]
-        assert sorted(json.loads(line)["file"] for line in lines) == sorted(path for path in bucket if path.endswith((".jpg", ".png")))
+        assert sorted(json.loads(line)["file"] for line in lines) == sorted(
+            path for path in bucket if path.endswith((".jpg", ".png"))
+        )
     assert main(command) == 0
     assert "0 photos read" in capsys.readouterr().out
 
@@ -85,13 +87,18 @@ def test_over_the_job_protocol(tmp_path):
         command = ["--input", f"{SAMPLES}/*.jpg", "--shards", "2", "--output"]
         there = ["--runner", "PortableRunner", "--job_endpoint", f"127.0.0.1:{port}", "--environment_type", "LOOPBACK"]
         for out, options in ((tmp_path / "there", there), (tmp_path / "here", [])):
-            subprocess.run([sys.executable, "-m", "scripts.batch", *command, str(out), *options], cwd=ROOT, check=True, timeout=200)
+            subprocess.run(
+                [sys.executable, "-m", "scripts.batch", *command, str(out), *options], cwd=ROOT, check=True, timeout=200
+            )
     finally:
         server.terminate()
         server.wait(20)
     names = sorted(path.name for path in (tmp_path / "here" / "parts").iterdir())
     assert names == sorted(path.name for path in (tmp_path / "there" / "parts").iterdir())
-    assert all((tmp_path / "there" / "parts" / name).read_bytes() == (tmp_path / "here" / "parts" / name).read_bytes() for name in names)
+    assert all(
+        (tmp_path / "there" / "parts" / name).read_bytes() == (tmp_path / "here" / "parts" / name).read_bytes()
+        for name in names
+    )
 
 
 def commands() -> dict[str, list[str]]:
@@ -107,7 +114,9 @@ def test_documented_options_are_understood():
     assert cloud.project == "my-project" and cloud.region and cloud.temp_location.startswith("gs://")
     assert dataflow.view_as(WorkerOptions).max_num_workers == 25 and dataflow.view_as(WorkerOptions).sdk_container_image
     _, flink = parse([word.strip("'") for word in commands()["FlinkRunner"]])
-    assert flink.view_as(StandardOptions).runner == "FlinkRunner" and flink.view_as(PortableOptions).environment_type == "EXTERNAL"
+    assert (
+        flink.view_as(StandardOptions).runner == "FlinkRunner" and flink.view_as(PortableOptions).environment_type == "EXTERNAL"
+    )
     for options in (dataflow, flink):
         known, all_of_them = options.get_all_options(), options.get_all_options(retain_unknown_options=True)
         assert known.keys() == all_of_them.keys()
@@ -153,7 +162,11 @@ def test_a_measured_run_counts_every_file(tmp_path):
     with pytest.raises(RuntimeError, match="12 of 13 files"):
         run(tmp_path / "some", 13, 1, {0})
     text = report({("320 x 240", 1): Run(1000, 20.0, 21.0, 0)}, Run(1, 4.0, 1.0, 0), [Run(1000, 20.0, 0.0, 2**29)], 1)
-    assert "| 320 x 240 | 1 | 1,000 | 50.0 | 21.0 |" in text and "| 1,000 | 512 | 20 | 50.0 |" in text and "| 320 x 240 | 20.0 | 1 | 56 |" in text
+    assert (
+        "| 320 x 240 | 1 | 1,000 | 50.0 | 21.0 |" in text
+        and "| 1,000 | 512 | 20 | 50.0 |" in text
+        and "| 320 x 240 | 20.0 | 1 | 56 |" in text
+    )
 
 
 def test_the_estimate_s_arithmetic():

@@ -37,7 +37,9 @@ def server(tmp_path_factory) -> Iterator[tuple[str, Path]]:
         place.bind(("127.0.0.1", 0))
         port = place.getsockname()[1]
     temporary = tmp_path_factory.mktemp("server")
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")} | {"TMPDIR": str(temporary)}
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")} | {
+        "TMPDIR": str(temporary)
+    }
     process = subprocess.Popen(["make", "gradio", f"GRADIO_PORT={port}"], cwd=ROOT, env=environment, start_new_session=True)
     for _ in range(1200):
         with socket.socket() as probe:
@@ -105,7 +107,9 @@ def test_options(client, analyser):
     portrait = SAMPLES / "obama.jpg"
     picture = emotions.open_image(portrait)
     plain, _, body = client.predict(handle_file(portrait), "none", False, True, api_name="/photo")
-    assert without_times(body) == without_times(json.loads(json.dumps(analyser.analyse(picture, "none", landmarks=True).to_json())))
+    assert without_times(body) == without_times(
+        json.loads(json.dumps(analyser.analyse(picture, "none", landmarks=True).to_json()))
+    )
     assert body["detector"] == "none" and len(body["faces"][0]["landmarks"]) == 468
     assert np.abs(np.asarray(Image.open(plain).convert("RGB")).astype(int) - picture.pixels).mean() < 5
     _, _, body = client.predict(handle_file(portrait), "haar", True, False, api_name="/photo")
@@ -126,7 +130,9 @@ def test_no_face_and_no_picture_are_said(client, tmp_path):
 
 
 def test_tabs_are_those_whose_models_are_there(client, analyser):
-    there = {name for name in ("text", "speech") if analyser.artefacts.entries(name) and (ROOT / "emotions" / f"{name}.py").exists()}
+    there = {
+        name for name in ("text", "speech") if analyser.artefacts.entries(name) and (ROOT / "emotions" / f"{name}.py").exists()
+    }
     assert set(client.view_api(return_format="dict")["named_endpoints"]) == {"/photo", *(f"/{name}" for name in there)}
     if "text" in there:
         label, body = client.predict("I can't believe you did that for me, thank you!", api_name="/text")
@@ -161,7 +167,7 @@ def test_the_page_loads_nothing_from_outside(server, tmp_path):
         page.get_by_role("tab", name="Webcam").click()
         page.get_by_text("Click to Access Webcam").click()
         page.get_by_text("Record", exact=True).click()
-        page.get_by_text("Happy", exact=True).first.wait_for()
+        page.get_by_text("Happy", exact=True).locator("visible=true").first.wait_for()
         browser.close()
     assert len(asked) > 20 and not errors
     assert [url for url in asked if not url.startswith((server[0], "data:", "blob:"))] == []

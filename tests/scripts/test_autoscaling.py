@@ -77,7 +77,9 @@ def test_fewest_and_most_are_kept():
     today = day(30.0, SERVICE, 2, share=0.005)
     for most in (2, 5):
         outcome = simulate(Scaling(max_instances=most, max_concurrent_requests=4), 3.0, today)
-        ends = [(one.begun, 1) for one in outcome.instances] + [(one.ended, -1) for one in outcome.instances if one.ended is not None]
+        ends = [(one.begun, 1) for one in outcome.instances] + [
+            (one.ended, -1) for one in outcome.instances if one.ended is not None
+        ]
         assert max(np.cumsum([step for _, step in sorted(ends)])) == most
     quiet = simulate(Scaling(min_instances=3), 3.0, Day(np.array([10.0]), np.array([0.1]), 0.1))
     assert quiet.hours * 3600 == pytest.approx(3 * 8640)
@@ -91,7 +93,11 @@ def test_a_day_has_its_mean_its_swing_and_its_services():
 
 
 def test_the_report_s_parts(tmp_path):
-    rows = [Row(1.0, "F2", 0.1, 0.5, 0.9, 0.0, 2, 40.0), Row(1.0, "lean", 0.2, 0.9, 2.0, 0.0005, 3, 30.0), Row(1.0, "as it ships", 0.2, 0.4, 1.0, 0.2, 1, 24.0)]
+    rows = [
+        Row(1.0, "F2", 0.1, 0.5, 0.9, 0.0, 2, 40.0),
+        Row(1.0, "lean", 0.2, 0.9, 2.0, 0.0005, 3, 30.0),
+        Row(1.0, "as it ships", 0.2, 0.4, 1.0, 0.2, 1, 24.0),
+    ]
     assert recommended(rows).setting == "lean" and recommended(rows[2:]).setting == "as it ships"
     assert keys("as it ships") == "instance_class: F1\nautomatic_scaling:\n  max_instances: 1\n  max_concurrent_requests: 4"
     assert "  min_pending_latency: 1s" in keys("lean") and set(SETTINGS) >= {"F2", "lean"}
