@@ -4,6 +4,11 @@ SHELL := /bin/bash
 PYTHON ?= python3
 HOST ?= 127.0.0.1
 PORT ?= 8080
+GRADIO_PORT ?= 7860
+INPUT ?=
+OUTPUT ?=
+WORKERS ?= 1
+FORMAT ?= jsonl
 export KERAS_BACKEND ?= tensorflow
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
@@ -14,6 +19,8 @@ TEST := .venv-test/bin/python
 MODELS ?=
 TRAIN := .venv-train/bin/python
 BENCH := .venv-bench/bin/python
+GRADIO := .venv-gradio/bin/python
+BATCH := .venv-batch/bin/python
 
 help: ## list these targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -25,8 +32,24 @@ run: .venv/.installed ## install what a server needs and serve on http://127.0.0
 test: .venv-test/.installed .venv-train/.installed ## install what the tests need and run them all
 	@status=0; \
 	$(TRAIN) -m pytest --confcutdir=tests/scripts tests/scripts || status=1; \
-	$(TEST) -m pytest --ignore=tests/scripts || status=1; \
+	$(TEST) -m pytest --ignore=tests/scripts --ignore=tests/doors || status=1; \
 	exit $$status
+
+test-doors: .venv-batch/.installed .venv-gradio/.installed ## install what the batch and Gradio need, and test these doors
+	@status=0; \
+	$(BATCH) -m pytest --confcutdir=tests/doors tests/doors || status=1; \
+	$(GRADIO) -m pytest --confcutdir=tests/doors tests/doors || status=1; \
+	exit $$status
+
+gradio: .venv-gradio/.installed ## the library behind Gradio's components on http://127.0.0.1:7860 (GRADIO_PORT=)
+	exec $(GRADIO) -m scripts.gradio_app --port $(GRADIO_PORT)
+
+batch: .venv-batch/.installed ## read all photos of INPUT='photos/**/*.jpg' into OUTPUT=folder (WORKERS=, FORMAT=jsonl or parquet; docs/batch.md)
+	@test -n "$(INPUT)" -a -n "$(OUTPUT)" || { echo "Name photos and results: make batch INPUT='photos/**/*.jpg' OUTPUT=out" >&2; exit 1; }
+	$(BATCH) -m scripts.batch --input '$(INPUT)' --output '$(OUTPUT)' --workers $(WORKERS) --format $(FORMAT)
+
+autoscaling: .venv-train/.installed ## simulate app.yaml's scaling keys; writes docs/autoscaling.md and its plot
+	$(TRAIN) -m scripts.autoscaling
 
 rehearse: .venv-test/.installed ## start app.yaml's server inside App Engine's limits and send it real photos (as root)
 	$(TEST) -m scripts.rehearse
@@ -103,7 +126,9 @@ vendor: .venv-test/.installed ## take the browser's third-party files from npm i
 .venv-test/.installed: requirements-dev.txt requirements.txt
 .venv-train/.installed: requirements-train.txt
 .venv-bench/.installed: requirements-bench.txt
-.venv/.installed .venv-test/.installed .venv-train/.installed .venv-bench/.installed:
+.venv-gradio/.installed: requirements-gradio.txt
+.venv-batch/.installed: requirements-batch.txt
+.venv/.installed .venv-test/.installed .venv-train/.installed .venv-bench/.installed .venv-gradio/.installed .venv-batch/.installed:
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || \
 	{ echo 'Python 3.11, 3.12 or 3.13 is needed; $(PYTHON) is' "$$($(PYTHON) --version 2>&1). Name another: make $(MAKECMDGOALS) PYTHON=python3.12" >&2; exit 1; }
 	@echo 'Installing $< into $(@D) ...'
@@ -111,4 +136,4 @@ vendor: .venv-test/.installed ## take the browser's third-party files from npm i
 	@$(@D)/bin/python -m pip install --quiet --disable-pip-version-check -r $<
 	@touch $@
 
-.PHONY: help run test rehearse rehearse-heroku publish bench train export notebooks lab doubts verify-model experiments readme detectors vendor
+.PHONY: help run test test-doors gradio batch autoscaling rehearse rehearse-heroku publish bench train export notebooks lab doubts verify-model experiments readme detectors vendor

@@ -25,8 +25,11 @@ README = (ROOT / "README.md").read_text()
 BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
 LINES = [line for language, block in BLOCKS if language == "bash" for line in block.splitlines()]
 ELSEWHERE = {
+    "make test-doors": "it is what runs these doors' tests, in .ci/run",
     "make test": "it runs this test",
     "pip install .": "tests/test_install.py",
+    "make gradio": "tests/doors/test_gradio.py",
+    "make batch": "tests/doors/test_batch.py",
     "make rehearse": "tests/test_rehearsal.py",
     "make bench": "tests/test_bench.py",
     "make verify-model": "tests/scripts/test_commands.py",

@@ -1,0 +1,158 @@
+"""Measure the pipeline on this machine and write benchmarks/batch.md.
+
+    python -m scripts.batch.measure                          up to 20,000 photos: a quarter of an hour on two cores
+    python -m scripts.batch.measure --photos 500 2000
+
+Every figure is of the documented command, started anew. Processor time counts the command's processes all together.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+from ..sandbox import descendants, resident_bytes
+from .estimate import estimate
+from .samples import photos
+
+ROOT = Path(__file__).resolve().parents[2]
+MEGABYTE = 2**20
+LOOK_SECONDS = 0.5
+SIZES = {"320 x 240": ((320, 240), 1000), "640 x 480": ((640, 480), 400), "4000 x 3000": ((4000, 3000), 60)}
+"""Sizes whose rate on one core is measured, and on how many photos."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run of the command: wall clock and processor time in seconds, the peak of all its processes' memory together in bytes."""
+
+    photos: int
+    wall: float
+    processor: float
+    peak: int
+
+    @property
+    def rate(self) -> float:
+        return self.photos / self.wall
+
+
+def run(folder: Path, count: int, workers: int, cores: set[int]) -> Run:
+    """Run the command over `folder`, which holds `count` files, on `cores`. RuntimeError if a file is missing from the results."""
+    with tempfile.TemporaryDirectory(prefix="batch-") as out:
+        command = [sys.executable, "-m", "scripts.batch", "--input", f"{folder}/**", "--output", out, "--workers", str(workers)]
+        before, begun = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
+        peak = 0
+        with subprocess.Popen(
+            command,
+            cwd=ROOT,
+            stderr=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            preexec_fn=lambda: os.sched_setaffinity(0, cores),
+        ) as process:
+            while process.poll() is None:
+                peak = max(peak, sum(map(resident_bytes, (process.pid, *descendants(process.pid)))))
+                time.sleep(LOOK_SECONDS)
+        wall, after = time.perf_counter() - begun, resource.getrusage(resource.RUSAGE_CHILDREN)
+        lines = sum(len(part.read_bytes().splitlines()) for part in Path(out).glob("*/part-*"))
+        if process.returncode or lines != count:
+            raise RuntimeError(f"{lines} of {count} files in the results, exit status {process.returncode}")
+    return Run(count, wall, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, peak)
+
+
+def report(rates: dict[tuple[str, int], Run], start: Run, memory: list[Run], rounds: int) -> str:
+    """The report in Markdown."""
+    each = {
+        size: (run.processor - start.processor) / (run.photos - start.photos)
+        for (size, workers), run in rates.items()
+        if workers == 1
+    }
+    speed = [
+        f"| {size} | {workers} | {run.photos:,} | {run.rate:.1f} | {run.processor / run.photos * 1000:.1f} |"
+        for (size, workers), run in rates.items()
+    ]
+    held = [f"| {run.photos:,} | {run.peak / MEGABYTE:.0f} | {run.wall:.0f} | {run.rate:.1f} |" for run in memory]
+    return f"""# A batch of photos
+
+{datetime.now(UTC):%-d %B %Y}, {os.cpu_count()} cores ({_processor()}), Python {platform.python_version()}, Apache Beam {version("apache-beam")},
+the load average was {os.getloadavg()[2]:.1f}: other work shared the cores, so processor time says more than the clock.
+
+```bash
+python -m scripts.batch.measure --photos {" ".join(str(run.photos) for run in memory)} --rounds {rounds}
+```
+
+## Photos a second
+
+A worker has one core to itself; best of {rounds} rounds, the start of all processes ({start.wall:.1f} s) included.
+
+| photo | workers | photos | photos a second | processor ms a photo |
+| --- | ---: | ---: | ---: | ---: |
+{chr(10).join(speed)}
+
+## Memory
+
+Peak of all processes together, the command and 2 workers (pages that they share are counted in each), over photos of 320 x 240, one in
+a hundred of them not a photo. Every file was in the results once.
+
+| photos | MB | seconds | photos a second |
+| ---: | ---: | ---: | ---: |
+{chr(10).join(held)}
+
+## Ten million photos on Dataflow, on paper
+
+{estimate(each)}"""
+
+
+def _processor() -> str:
+    names = [
+        line.partition(":")[2].strip()
+        for line in Path("/proc/cpuinfo").read_text().splitlines()
+        if line.startswith("model name")
+    ]
+    return names[0] if names else platform.machine()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument(
+        "--photos", type=int, nargs="+", default=[1000, 5000, 20_000], help="how many for the memory (default 1000 5000 20000)"
+    )
+    parser.add_argument("--rounds", type=int, default=2, help="rounds of each rate (default 2)")
+    parser.add_argument("--out", type=Path, default=ROOT / "benchmarks" / "batch.md")
+    options = parser.parse_args()
+    cores = sorted(os.sched_getaffinity(0))
+    rates: dict[tuple[str, int], Run] = {}
+    with tempfile.TemporaryDirectory(prefix="photos-") as name:
+        folder = Path(name)
+
+        def best(key: tuple[str, int], place: Path, count: int) -> Run:
+            rounds = [run(place, count, key[1], set(cores[: key[1]])) for _ in range(options.rounds)]
+            print(f"{key}: {max(one.rate for one in rounds):.1f} photos a second", flush=True)
+            return max(rounds, key=lambda one: one.rate)
+
+        photos(folder / "one", 1)
+        start = best(("one photo", 1), folder / "one", 1)
+        for size, (pixels, count) in SIZES.items():
+            photos(folder / size, count, pixels)
+            rates[size, 1] = best((size, 1), folder / size, count)
+            if len(rates) == 1:
+                rates[size, 2] = best((size, 2), folder / size, count)
+        memory = []
+        for count in options.photos:
+            photos(folder / f"memory-{count}", count)
+            memory.append(run(folder / f"memory-{count}", count, 2, set(cores[:2])))
+            print(f"{count} photos: {memory[-1].peak / MEGABYTE:.0f} MB, {memory[-1].rate:.1f} a second", flush=True)
+    options.out.write_text(report(rates, start, memory, options.rounds))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,97 @@
+"""The pipeline: patterns -> files -> shards of files -> parts of rows."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import apache_beam as beam
+from apache_beam.io import fileio
+from apache_beam.metrics import Metrics
+from apache_beam.utils.shared import Shared
+
+from emotions.analysis import Analyser
+from emotions.artefacts import Artefacts
+from emotions.commands import DECODE_MB, HEAD
+from emotions.images import set_decode_budget
+from emotions.litert import LiteModel
+
+from .parts import File, Results
+from .rows import row_of
+
+COUNTS = "batch"
+"""Namespace of the counters: photos, failed, failed:CODE, parts, kept."""
+
+
+class OneThread(Artefacts):
+    """Models that take one core each: there is a worker for every core, and a second thread would take another's."""
+
+    def model(self, entry: dict[str, Any]) -> LiteModel:
+        return self._models.setdefault(entry["name"], LiteModel(lambda: self.read(entry)))
+
+
+def load(head: str) -> Analyser:
+    """All models, loaded and run once."""
+    set_decode_budget(DECODE_MB)
+    analyser = Analyser(OneThread(), head)
+    analyser.warm_up()
+    logging.getLogger(__name__).info("models loaded in process %d", os.getpid())
+    return analyser
+
+
+class ReadShard(beam.DoFn):
+    """(shard, its files) -> the name of its part, which is then in the folder of the results."""
+
+    def __init__(self, results: Results, detector: str, head: str) -> None:
+        self.results, self.detector, self.head = results, detector, head
+        self.models = Shared()
+
+    def setup(self) -> None:
+        # One a process, for all of its threads; `Shared` keeps it only while somebody holds it, hence the attribute.
+        self.analyser = self.models.acquire(lambda: load(self.head))
+
+    def process(self, element: tuple[int, Iterable[File | None]]) -> Iterator[str]:
+        shard, files = element
+        files = sorted({file for file in files if file})  # two patterns may match one file
+        if not files:
+            self.results.put_away(shard, keep=None)
+            return
+        name = self.results.name(shard, files)
+        if self.results.is_there(name):
+            Metrics.counter(COUNTS, "kept").inc()
+        else:
+            good, failed = self.results.write(name, map(self._row, (path for path, _, _ in files)))
+            Metrics.counter(COUNTS, "photos").inc(good)
+            Metrics.counter(COUNTS, "failed").inc(failed)
+        self.results.put_away(shard, keep=name)
+        Metrics.counter(COUNTS, "parts").inc()
+        yield name
+
+    def _row(self, path: str) -> dict[str, Any]:
+        row = row_of(path, self.analyser, self.detector)
+        if "error" in row:
+            Metrics.counter(COUNTS, f"failed:{row['error']['code']}").inc()
+        return row
+
+
+def build(
+    pipeline: beam.Pipeline, patterns: list[str], results: Results, detector: str = "auto", head: str = HEAD
+) -> beam.PCollection:
+    """Add everything to `pipeline`; gives the names of the parts that are complete."""
+    # Every shard is visited: one whose files are gone has a part to put away.
+    shards = pipeline | "Number shards" >> beam.Create([(shard, None) for shard in range(results.shards)])
+    files = (
+        pipeline
+        | "Name patterns" >> beam.Create(patterns)
+        | "Match files" >> fileio.MatchAll(fileio.EmptyMatchTreatment.ALLOW)
+        | "Deal out" >> beam.Map(lambda file: (results.shard_of(file.path), _file(file)))
+    )
+    return (
+        (shards, files) | beam.Flatten() | beam.GroupByKey() | "Read photos" >> beam.ParDo(ReadShard(results, detector, head))
+    )
+
+
+def _file(metadata: Any) -> File:
+    return metadata.path, metadata.size_in_bytes, metadata.last_updated_in_seconds or 0.0

@@ -1,0 +1,22 @@
+"""Service times for the simulation of scaling: how rounds become figures, and the published ones."""
+
+from __future__ import annotations
+
+import json
+
+from scripts.autoscaling.service_times import OUT, SIZES, quietest
+
+
+def test_the_quietest_rounds_count():
+    small, large = SIZES.values()
+    rounds = [(4.0, {small: [0.3, 0.5, 0.4], large: [1.0]}), (3.456, {small: [0.2, 0.9, 0.3], large: [2.0]})]
+    assert quietest(rounds) == {"start_s": 3.46, "service_s": {small: [0.2, 0.9, 0.3], large: [1.0]}}
+
+
+def test_the_published_ones_are_whole():
+    published = json.loads(OUT.read_text())
+    assert set(published["classes"]) == {"F1", "F2"} and {"date", "command", "load_average"} <= published["measured"].keys()
+    for figures in published["classes"].values():
+        assert figures["start_s"] > 0 and all(
+            len(figures["service_s"][size]) >= 10 and min(figures["service_s"][size]) > 0 for size in SIZES.values()
+        )
