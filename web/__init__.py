@@ -55,6 +55,7 @@ def _register_blueprints(app: APIFlask) -> None:
     from .api import api
     from .health import health
     from .pages import pages
+    from .speech import speech
 
-    for blueprint in (api, health, pages):
+    for blueprint in (api, health, pages, speech):
         app.register_blueprint(blueprint)

@@ -53,6 +53,8 @@ def mend(spec: dict[str, Any]) -> dict[str, Any]:
             operation["responses"] |= problem_responses(operation.pop("x-problems", ()))
     image = spec["paths"]["/api/v1/image"]["post"]
     image["requestBody"] = picture_body({option["name"]: option["schema"] for option in image["parameters"]})
+    recording = "WAV, FLAC, MP3, M4A, Ogg, Opus, WebM, or a film for its first sound track; at most an hour"
+    spec["paths"]["/api/v1/speech"]["post"]["requestBody"] = file_body(recording, ("audio/*", "video/*"))
     return spec
 
 
@@ -68,14 +70,19 @@ def problem_responses(codes: Sequence[str]) -> dict[str, Any]:
 
 def picture_body(options: dict[str, Any]) -> dict[str, Any]:
     """A form with the picture and its options, or the picture's bytes alone."""
+    return file_body("JPEG, PNG, WebP, GIF, BMP, TIFF, HEIC, AVIF", ("image/*",), options)
+
+
+def file_body(formats: str, kinds: Sequence[str], options: dict[str, Any] | None = None) -> dict[str, Any]:
+    """A form with a file of one of `formats` and options, or the file's bytes alone, of one of the media types `kinds`."""
     raw = {"type": "string", "format": "binary"}
     form = {
         "type": "object",
-        "properties": {"file": raw | {"description": "JPEG, PNG, WebP, GIF, BMP, TIFF, HEIC, AVIF"}} | options,
+        "properties": {"file": raw | {"description": formats}} | (options or {}),
         "required": ["file"],
         "additionalProperties": False,
     }
-    return {"required": True, "content": {"multipart/form-data": {"schema": form}, "image/*": {"schema": raw}}}
+    return {"required": True, "content": {"multipart/form-data": {"schema": form}} | {kind: {"schema": raw} for kind in kinds}}
 
 
 def _json_schema(schema: type[Schema]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The one picture that a request carries, kept in memory: nothing of it ever reaches a disk."""
+"""The one file that a request carries, kept in memory: nothing of it ever reaches a disk."""
 
 from __future__ import annotations
 
@@ -62,9 +62,18 @@ def release(_: BaseException | None) -> None:
 
 def uploaded_photo() -> bytes:
     """The picture of a multipart field `file`, or of an image/* body. Raises Problem."""
+    return _uploaded("picture", ("image/",))
+
+
+def uploaded_sound() -> bytes:
+    """The recording of a multipart field `file`, or of an audio/* or video/* body. Raises Problem."""
+    return _uploaded("recording", ("audio/", "video/", "application/ogg"))
+
+
+def _uploaded(what: str, kinds: tuple[str, ...]) -> bytes:
     if request.mimetype == "multipart/form-data":
-        return _from_form()
-    if request.mimetype.startswith("image/"):
+        return _from_form(what)
+    if request.mimetype.startswith(kinds):
         body = BytesIO()
         shutil.copyfileobj(request.stream, body)
         return body.getvalue()  # shares the buffer, where request.get_data() would hold two copies
@@ -72,11 +81,11 @@ def uploaded_photo() -> bytes:
         raise Problem("no_file")
     raise Problem(
         "unsupported_media_type",
-        "Send the picture as multipart/form-data in a field called 'file', or its bytes alone with a Content-Type of image/*.",
+        f"Send the {what} as multipart/form-data in a field called 'file', or its bytes alone with a Content-Type of {kinds[0]}*.",
     )
 
 
-def _from_form() -> bytes:
+def _from_form(what: str) -> bytes:
     files = [(name, file) for name, file in request.files.items(multi=True) if _filled(file)]
     if len(files) > 1:
         raise Problem("too_many_files", f"The request carries {len(files)} files; send one.")
@@ -86,7 +95,7 @@ def _from_form() -> bytes:
         raise Problem("no_file")
     name, file = files[0]
     if name != "file":
-        raise Problem("wrong_field", f"The picture was sent in a field called {name[:40]!r}; the field must be called 'file'.")
+        raise Problem("wrong_field", f"The {what} was sent in a field called {name[:40]!r}; the field must be called 'file'.")
     return file.stream.getvalue()
 
 
