@@ -21,6 +21,8 @@ MB = 2**20
 MAX_SECONDS = 3600.0
 """Longest recording: an hour takes half a minute of one core, and a file of 32 MB may claim days of silence."""
 MAX_CHANNELS = 32
+GUESSING = ("mp3", "aac", "amr")
+"""Formats whose length FFmpeg guesses from the bit rate."""
 
 
 class SoundError(ValueError):
@@ -41,8 +43,8 @@ class Sound:
     `partial`: whether it broke off, being cut off or damaged, after what `blocks` gave. `seconds`: how much that was so far.
     """
 
-    def __init__(self, container: Any, stream: Any) -> None:
-        self._container, self._stream = container, stream
+    def __init__(self, container: Any, stream: Any, stated: float) -> None:
+        self._container, self._stream, self._stated = container, stream, stated
         self.partial = False
         self.samples = 0
 
@@ -65,6 +67,7 @@ class Sound:
             yield from self._count(resampler.resample(frame))
         if resampler is not None:
             yield from self._count(resampler.resample(None))
+        self.partial |= self._stated - self.seconds > max(0.3, 0.01 * self._stated)
         if not self.samples:
             raise SoundError("truncated_sound", "This recording is cut off or damaged before its first sound.")
 
@@ -111,8 +114,12 @@ def open_sound(source: bytes | Path) -> Iterator[Sound]:
 
     av.logging.set_level(av.logging.PANIC)
     with source.open("rb") if isinstance(source, Path) else io.BytesIO(source) as stream:
+        head = stream.read(12)
+        stream.seek(0)
         with _opened(av, stream) as container:
-            yield _sound_of(container)
+            sound = _sound_of(container)
+            sound.partial = _cut_off(head, size)
+            yield sound
 
 
 @contextmanager
@@ -130,6 +137,12 @@ def _opened(av: Any, stream: Any) -> Iterator[Any]:
             container.close()
 
 
+def _cut_off(head: bytes, size: int) -> bool:
+    """Whether a WAV file is shorter than its header says, which FFmpeg passes over; one that was streamed says 0 or the most."""
+    stated = int.from_bytes(head[4:8], "little")
+    return head[:4] == b"RIFF" and 0 < stated < 2**32 - 2**16 and stated + 8 > size + 1
+
+
 def _sound_of(container: Any) -> Sound:
     streams = container.streams.audio
     if not streams:
@@ -142,6 +155,8 @@ def _sound_of(container: Any) -> Sound:
     if not 0 < (stream.codec_context.channels or 1) <= MAX_CHANNELS:
         raise SoundError("unsupported_sound", f"This recording has more than {MAX_CHANNELS} channels.")
     stated = container.duration / 1e6 if container.duration else 0
-    if container.format.name not in ("wav", "mp3") and stated > MAX_SECONDS:
+    if container.format.name in GUESSING:
+        stated = 0.0
+    if stated > MAX_SECONDS and container.format.name != "wav":  # a recorder that streams leaves its header at the largest value
         raise SoundError("sound_too_long", f"This recording is longer than {MAX_SECONDS / 60:.0f} minutes, the limit.")
-    return Sound(container, stream)
+    return Sound(container, stream, stated)

@@ -16,6 +16,7 @@ from emotions.sound import MAX_SECONDS
 from emotions.speech import SpeechReader
 from emotions.speech_results import SpeechResult
 
+from .card import confusion_shares
 from .photos import analyser
 from .problems import Problem
 from .speech_chart import HEIGHT, WIDTH, Chart, chart_of, clock
@@ -102,7 +103,7 @@ def page(reading: SpeechReading | None = None) -> str:
 @speech.app_context_processor
 def shared() -> dict[str, Any]:
     """What the speech templates use."""
-    return {"chart_width": WIDTH, "chart_height": HEIGHT, "clock": clock, "speech_card": speech_card}
+    return {"chart_width": WIDTH, "chart_height": HEIGHT, "clock": clock, "speech_card": speech_card, "shares_of": confusion_shares}
 
 
 @speech.app_template_filter()
