@@ -97,7 +97,7 @@ def answer() -> str:
 
 
 def page(reading: SpeechReading | None = None) -> str:
-    return render_template("speech.html", reading=reading, limit_minutes=int(MAX_SECONDS // 60), entry=speech_reader().entry)
+    return render_template("speech.html", reading=reading, limit_minutes=int(MAX_SECONDS // 60))
 
 
 @speech.app_context_processor
