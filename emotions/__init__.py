@@ -18,9 +18,10 @@ from .drawing import annotate
 from .images import ImageError, open_image
 from .labels import EMOTIONS
 from .results import Face, ImageResult
+from .video import Follower
 
 __all__ = [
-    "EMOTIONS", "Analyser", "ArtefactError", "Artefacts", "Face", "ImageError", "annotate", "open_image", "read_photo",
+    "EMOTIONS", "Analyser", "ArtefactError", "Artefacts", "Face", "Follower", "ImageError", "annotate", "open_image", "read_photo",
 ]  # fmt: skip
 
 

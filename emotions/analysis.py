@@ -48,10 +48,15 @@ class Analyser:
         meshes = [self.finder.mesh(picture.pixels, detection) for detection in detections]
         found = time.perf_counter()
         crops = self._crops(picture.pixels, detections, meshes)
+        qualities = [
+            quality_of(picture.pixels.shape, detection.box, mesh, crop)
+            for detection, mesh, crop in zip(detections, meshes, crops, strict=True)
+        ]
         features = self.expressions.features(crops)
         probabilities, drawn = self.expressions.calibrated(features), self.expressions.drawn(features)
         done = time.perf_counter()
         timing = {"decode": picture.decode_ms, "detect": (found - begun) * 1e3, "classify": (done - found) * 1e3}
+        limits = self.expressions.head_entry.get("thresholds", {})
         explanations: list[Explanation | None] = [None] * len(crops)
         if explain:
             for index in range(min(len(crops), MOST_FACES)):
@@ -64,15 +69,16 @@ class Analyser:
                 score=None if used == "none" else float(detection.score),
                 probabilities=tuple(map(float, row)),
                 drawn=None if drawn is None else float(drawn[index]),
-                unsure=self._doubt(picture.pixels, detection, mesh, crop, row),
+                unsure=doubt(quality, float(row.max()), limits),
                 landmarks=_points(mesh, picture.scale) if landmarks and mesh is not None else None,
                 explanation=explanation,
+                pose=quality.pose,
             )
-            for index, (detection, mesh, crop, row, explanation) in enumerate(
-                zip(detections, meshes, crops, probabilities, explanations, strict=True)
+            for index, (detection, mesh, quality, row, explanation) in enumerate(
+                zip(detections, meshes, qualities, probabilities, explanations, strict=True)
             )
         )
-        return ImageResult(picture.width, picture.height, faces, used, self.expressions.description, timing)
+        return ImageResult(picture.width, picture.height, faces, used, self.expressions.description, timing, limits)
 
     def warm_up(self) -> ImageResult:
         """Read a real portrait, so that every model is loaded and has run once."""
@@ -83,12 +89,6 @@ class Analyser:
         size = self.expressions.size
         crops = [align_crop(pixels, found.box, _flat(mesh), size) for found, mesh in zip(detections, meshes, strict=True)]
         return np.stack(crops) if crops else np.zeros((0, size, size), np.uint8)
-
-    def _doubt(
-        self, pixels: np.ndarray, detection: Detection, mesh: np.ndarray | None, crop: np.ndarray, probabilities: np.ndarray
-    ) -> str | None:
-        quality = quality_of(pixels.shape, detection.box, mesh, crop)
-        return doubt(quality, float(probabilities.max()), self.expressions.head_entry.get("thresholds", {}))
 
 
 def _flat(mesh: np.ndarray | None) -> np.ndarray | None:

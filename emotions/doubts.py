@@ -60,3 +60,11 @@ def doubt(quality: Quality, confidence: float, thresholds: Mapping[str, float]) 
         "low_confidence": confidence < thresholds.get("low_confidence", -np.inf),
     }
     return next((name for name in DOUBTS if applies[name]), None)
+
+
+def doubt_of_smoothed(before: str | None, confidence: float, thresholds: Mapping[str, float]) -> str | None:
+    """The doubt of a face whose probabilities were smoothed: what was said `before` of the face itself stays, and
+    low_confidence is told of the new `confidence`."""
+    if before not in (None, "low_confidence"):
+        return before
+    return "low_confidence" if confidence < thresholds.get("low_confidence", -np.inf) else None

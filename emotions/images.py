@@ -6,7 +6,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -93,6 +93,11 @@ def set_decode_budget(megabytes: float) -> None:
     if megabytes <= 0:
         raise ValueError(f"the decoding budget must be positive, not {megabytes}")
     _budget.limit = int(megabytes * MB)
+
+
+def reserve(amount: int) -> AbstractContextManager[None]:
+    """Hold `amount` bytes of the same budget, for decoders elsewhere (film.py). Raises ImageError as `open_image` does."""
+    return _budget.take(amount)
 
 
 def open_image(source: bytes | Path, max_side: int = 2048) -> Picture:

@@ -26,6 +26,9 @@ class Pose:
     pitch: float
     roll: float
 
+    def to_json(self) -> dict[str, float]:
+        return {name: round(getattr(self, name), 1) + 0.0 for name in ("yaw", "pitch", "roll")}  # + 0.0: no minus before a zero
+
 
 def pose_of(mesh: np.ndarray) -> Pose:
     """The pose of a face from its points (468, 3): x to the right, y down, z away from the camera, in one scale.

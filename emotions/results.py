@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from .labels import EMOTIONS
+from .pose import Pose
 
 if TYPE_CHECKING:  # explanation.py draws, and drawing.py draws results
     from .explanation import Explanation
@@ -38,7 +40,9 @@ class Face:
     `score`: how sure the detector is that this is a face, 0..1 (None where the whole picture was read as one face).
     `confidence`: the calibrated probability of `emotion`. `drawn`: probability that the face is drawn, None if the model
     set has no such head. `unsure`: None, or why the answer deserves doubt: one of doubts.DOUBTS. `landmarks`: (x, y) pairs,
-    468 of them. `explanation`: what the answer rests on, where that was asked for.
+    468 of them. `explanation`: what the answer rests on, where that was asked for. `pose`: how the head is turned, None where
+    Face Mesh saw no face; as JSON it comes with the landmarks. `raw`: the probabilities of this picture alone, where
+    `probabilities` are smoothed over the frames of a film (see video.py).
     """
 
     id: int
@@ -49,6 +53,8 @@ class Face:
     unsure: str | None = None
     landmarks: tuple[tuple[float, float], ...] | None = None
     explanation: Explanation | None = field(default=None, compare=False)  # arrays have no one truth value to compare by
+    pose: Pose | None = None
+    raw: tuple[float, ...] | None = None
 
     @property
     def emotion(self) -> str:
@@ -65,12 +71,16 @@ class Face:
             "score": None if self.score is None else round(self.score, 4),
             "emotion": self.emotion,
             "confidence": round(self.confidence, 4),
-            "probabilities": {name: round(value, 4) for name, value in zip(EMOTIONS, self.probabilities, strict=True)},
+            "probabilities": _by_emotion(self.probabilities),
             "drawn": None if self.drawn is None else round(self.drawn, 4),
             "unsure": self.unsure,
         }
         if self.landmarks is not None:
             body["landmarks"] = [[round(x, 1), round(y, 1)] for x, y in self.landmarks]
+            if self.pose is not None:
+                body["pose"] = self.pose.to_json()
+        if self.raw is not None:
+            body["raw"] = _by_emotion(self.raw)
         if self.explanation is not None:
             body["explanation"] = self.explanation.data_uri()
         return body
@@ -81,7 +91,7 @@ class ImageResult:
     """The faces of one picture, largest first; `width` and `height` are those of the full-size upright picture.
 
     `detector`: which detector gave the boxes. `timing_ms`: milliseconds spent in `decode`, `detect`, `classify` and,
-    where it was asked for, `explain`.
+    where they were asked for, `explain` and `follow`. `thresholds`: the limits by which answers deserve doubt, see doubts.py.
     """
 
     width: int
@@ -90,6 +100,7 @@ class ImageResult:
     detector: str
     model: dict[str, str]
     timing_ms: dict[str, float] = field(default_factory=dict)
+    thresholds: Mapping[str, float] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -100,3 +111,7 @@ class ImageResult:
             "model": dict(self.model),
             "timing_ms": {name: round(value, 2) for name, value in self.timing_ms.items()},
         }
+
+
+def _by_emotion(probabilities: tuple[float, ...]) -> dict[str, float]:
+    return {name: round(value, 4) for name, value in zip(EMOTIONS, probabilities, strict=True)}

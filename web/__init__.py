@@ -52,6 +52,7 @@ def _analyser(artefacts: Artefacts, head: str) -> Analyser:
 
 
 def _register_blueprints(app: APIFlask) -> None:
+    from . import video  # noqa: F401 - adds its address to api
     from .api import api
     from .health import health
     from .pages import pages

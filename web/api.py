@@ -7,21 +7,21 @@ from functools import wraps
 
 from apiflask import APIBlueprint, EmptySchema
 from flask import Response, json, jsonify, request
-from marshmallow import ValidationError
-from werkzeug.datastructures import MultiDict
 
 from emotions.drawing import STYLE
 
 from . import schemas
 from .feedback import record_feedback
-from .problems import Problem, invalid
+from .following import followed, follower_of
+from .options import given_options
 from .photos import analyser, annotated_uri, read_photo
+from .problems import Problem
 from .uploads import uploaded_photo
 
 FEEDBACK_BYTES = 4096
 KEPT_A_WHILE = "public, max-age=300"
 PICTURE_PROBLEMS = (
-    "unknown_option", "invalid_option", "no_file", "wrong_field", "too_many_files", "file_too_large", "body_too_large",
+    "unknown_option", "invalid_option", "invalid_tracks", "no_file", "wrong_field", "too_many_files", "file_too_large", "body_too_large",
     "too_many_pixels", "too_much_memory", "unsupported_media_type", "unsupported_image", "empty_file", "not_an_image",
     "truncated_image", "busy",
 )  # fmt: skip
@@ -41,9 +41,14 @@ def image(query: dict) -> Response:
 
     Options count in the query and as form fields alike; the form's win where both have one.
     """
-    options = image_options()
+    options = given_options(IMAGE_OPTIONS)
+    follower = follower_of(options["tracks"]) if "tracks" in options else None
     picture, result = read_photo(uploaded_photo(), options["detector"], options["landmarks"], options["explain"])
+    if follower:
+        result = followed(follower, picture, result, options.get("time"))
     body = result.to_json()
+    if follower:
+        body["tracks"] = follower.tracks
     if options["annotate"]:
         body["image"] = annotated_uri(picture, result)
     return jsonify(body)
@@ -94,27 +99,6 @@ def models() -> Response:
 def style() -> Response:
     """The one table of colours, widths and label layout, by which a client can draw as the server does."""
     return _kept_a_while(STYLE)
-
-
-def image_options() -> dict:
-    """Options of the query and the form, each validated; the form's count where both have one. Raises Problem."""
-    form = request.form.copy()
-    form.poplist("file")  # text in the picture's field is the upload's business
-    return IMAGE_OPTIONS.load({}) | _options(request.args) | _options(form)
-
-
-def _options(source: MultiDict) -> dict:
-    """The options that `source` holds, validated. Raises Problem."""
-    for name, values in source.lists():
-        if name not in IMAGE_OPTIONS.fields:
-            raise Problem("unknown_option", f"There is no option {name[:40]!r}; there are {', '.join(IMAGE_OPTIONS.fields)}.")
-        if len(values) > 1:
-            raise Problem("invalid_option", f"The option {name!r} is given more than once.")
-    try:
-        loaded = IMAGE_OPTIONS.load(source.to_dict())
-    except ValidationError as error:
-        raise invalid("invalid_option", error.messages) from None
-    return {name: loaded[name] for name in source}
 
 
 def _kept_a_while(body: dict) -> Response:

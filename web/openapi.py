@@ -15,12 +15,15 @@ from .problems import CATALOGUE, MEDIA_TYPE
 
 VERSION = "1.0.0"
 DESCRIPTION = """\
-A photo in, every face framed and named with seven calibrated probabilities. Nothing is stored.
+A photo or a video in, every face framed and named with seven calibrated probabilities. Nothing is stored.
 
 Errors are `application/problem+json` (RFC 9457) with a stable `code`; this document lists all codes under
 `components/x-problems`. Every answer carries `X-Request-Id` (yours, if you send one) and, for pictures, `Server-Timing`.
 
 A shown expression is not a felt emotion."""
+
+VIDEO_TYPES = ("application/x-ndjson", "video/mp4")
+"""What POST /api/v1/video answers: lines, or a film."""
 
 docs = Blueprint("docs", __name__)
 
@@ -52,9 +55,13 @@ def mend(spec: dict[str, Any]) -> dict[str, Any]:
                 operation["requestBody"]["required"] = True
             operation["responses"] |= problem_responses(operation.pop("x-problems", ()))
     image = spec["paths"]["/api/v1/image"]["post"]
-    image["requestBody"] = picture_body({option["name"]: option["schema"] for option in image["parameters"]})
-    recording = "WAV, FLAC, MP3, M4A, Ogg, Opus, WebM, or a film for its first sound track; at most an hour"
-    spec["paths"]["/api/v1/speech"]["post"]["requestBody"] = file_body(recording, ("audio/*", "video/*"))
+    image["requestBody"] = file_body(image, "image/*", "JPEG, PNG, WebP, GIF, BMP, TIFF, HEIC, AVIF")
+    video = spec["paths"]["/api/v1/video"]["post"]
+    video["requestBody"] = file_body(video, "video/*", "MP4, MOV, WebM, MKV, AVI")
+    video["responses"]["200"]["content"][VIDEO_TYPES[1]] = {"schema": {"type": "string", "format": "binary"}}
+    speech = spec["paths"]["/api/v1/speech"]["post"]
+    formats = "WAV, FLAC, MP3, M4A, Ogg, Opus, WebM, or a film for its first sound track; at most an hour"
+    speech["requestBody"] = file_body(speech, "audio/*", formats)
     return spec
 
 
@@ -68,21 +75,18 @@ def problem_responses(codes: Sequence[str]) -> dict[str, Any]:
     return responses | {"default": {"description": "Any other problem", "content": content}}
 
 
-def picture_body(options: dict[str, Any]) -> dict[str, Any]:
-    """A form with the picture and its options, or the picture's bytes alone."""
-    return file_body("JPEG, PNG, WebP, GIF, BMP, TIFF, HEIC, AVIF", ("image/*",), options)
-
-
-def file_body(formats: str, kinds: Sequence[str], options: dict[str, Any] | None = None) -> dict[str, Any]:
-    """A form with a file of one of `formats` and options, or the file's bytes alone, of one of the media types `kinds`."""
+def file_body(operation: dict[str, Any], kind: str, formats: str) -> dict[str, Any]:
+    """A form with the file and the options of `operation`, or the file's bytes alone."""
     raw = {"type": "string", "format": "binary"}
-    form = {
+    options = {option["name"]: option["schema"] for option in operation.get("parameters", ())}
+    fields = {
         "type": "object",
-        "properties": {"file": raw | {"description": formats}} | (options or {}),
+        "properties": {"file": raw | {"description": formats}} | options,
         "required": ["file"],
         "additionalProperties": False,
     }
-    return {"required": True, "content": {"multipart/form-data": {"schema": form}} | {kind: {"schema": raw} for kind in kinds}}
+    form = {"schema": fields, "encoding": {"file": {"contentType": kind}}}
+    return {"required": True, "content": {"multipart/form-data": form, kind: {"schema": raw}}}
 
 
 def _json_schema(schema: type[Schema]) -> dict[str, Any]:

@@ -11,12 +11,14 @@ from flask import Response, g, json, render_template, request
 from werkzeug.exceptions import HTTPException
 
 from emotions import ImageError
+from emotions.containers import FilmError
 from emotions.sound import SoundError
 
 CATALOGUE: dict[str, tuple[int, str, str]] = {
     "bad_request": (400, "Request not understood", "The request is not well-formed."),
     "unknown_option": (400, "Unknown option", "An option has a name that this address does not know."),
     "invalid_option": (400, "Option not understood", "An option has a value it does not take, or was given twice."),
+    "invalid_tracks": (400, "Tracks not understood", "The option 'tracks' holds something that no answer gave, or too much."),
     "no_file": (400, "No file", "The request carries no file."),
     "wrong_field": (400, "Wrong field name", "The file was sent in a field that is not called 'file'."),
     "too_many_files": (400, "Too many files", "The request carries more than one file."),
@@ -29,8 +31,10 @@ CATALOGUE: dict[str, tuple[int, str, str]] = {
     "body_too_large": (413, "Request too large", "A text field or the body is too long, or has too many fields."),
     "too_many_pixels": (413, "Too many pixels", "The picture has more pixels than this server opens."),
     "too_much_memory": (413, "Picture needs too much memory", "Opening it would take more memory than one picture gets."),
+    "video_too_long": (413, "Video too long", "The video is longer than this server reads; the command line reads it."),
     "unsupported_media_type": (415, "Unsupported media type", "The body is of a type that this address does not take."),
     "unsupported_image": (415, "Unsupported kind of picture", "The file is a picture of a format that is not read."),
+    "unsupported_video": (415, "Unsupported kind of video", "The file is a video of a kind that is not read."),
     "empty_file": (422, "Empty file", "The file has no content."),
     "not_an_image": (422, "Not a picture", "The file is not a picture."),
     "truncated_image": (422, "Damaged picture", "The picture is cut off or damaged."),
@@ -39,6 +43,9 @@ CATALOGUE: dict[str, tuple[int, str, str]] = {
     "not_a_sound": (422, "Not a recording", "The file is not a recording of sound."),
     "no_sound_track": (422, "No sound", "The file has pictures but no sound track."),
     "truncated_sound": (422, "Damaged recording", "The recording is cut off or damaged before its first sound."),
+    "not_a_video": (422, "Not a video", "The file is not a video."),
+    "no_picture_track": (422, "No moving pictures", "The file has sound, but no track of moving pictures."),
+    "truncated_video": (422, "Damaged video", "The video is cut off or damaged, and nothing of it can be read."),
     "internal_error": (500, "Something went wrong here", "The server failed; its log has the reason under the request id."),
     "busy": (503, "Busy", "Other requests hold the memory; try again in a moment."),
 }
@@ -84,6 +91,7 @@ def register(app: APIFlask) -> None:
     app.register_error_handler(Problem, respond)
     app.register_error_handler(ImageError, lambda error: respond(from_image_error(error)))
     app.register_error_handler(SoundError, lambda error: respond(Problem(error.code, str(error))))
+    app.register_error_handler(FilmError, lambda error: respond(from_image_error(error)))
     app.register_error_handler(HTTPError, lambda error: respond(from_api_error(error)))
     app.register_error_handler(HTTPException, lambda error: respond(from_http_error(error)))
     app.register_error_handler(Exception, _unexpected)
@@ -108,7 +116,7 @@ def prefers_html() -> bool:
     return not request.path.startswith("/api/") and accepted["text/html"] > program
 
 
-def from_image_error(error: ImageError) -> Problem:
+def from_image_error(error: ImageError | FilmError) -> Problem:
     return Problem(error.code, str(error), headers={"Retry-After": "5"} if error.code == "busy" else None)
 
 

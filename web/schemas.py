@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from apiflask import Schema
@@ -13,8 +14,10 @@ from emotions import EMOTIONS
 from emotions.doubts import DOUBTS
 from emotions.explanation import MOST_FACES
 from emotions.faces import DETECTORS
+from emotions.tracks import LATEST, MOST_BYTES
 
 SWITCHES = {"true": True, "1": True, "false": False, "0": False}
+MOST_SECONDS = LATEST // 1000
 SHARE = {"minimum": 0, "maximum": 1}
 UNSURE = (
     "Why to doubt the answer, or null: `turned` (the head is turned far to a side), `small` (few pixels), `blurred`, "
@@ -48,6 +51,17 @@ class Number(Float):
         return super()._validated(value)
 
 
+class Seconds(Field):
+    """A number of seconds in a form or a query, as JSON writes numbers: float() takes "nan", "1_0" and other scripts' digits."""
+
+    default_error_messages = {"invalid": "Must be a number of seconds from 0 to 1e9."}
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **_: Any) -> float:
+        if not re.fullmatch(r"-?[0-9]{1,30}(\.[0-9]{1,30})?([eE][+-]?[0-9]{1,3})?", value) or not 0 <= float(value) <= MOST_SECONDS:
+            raise self.make_error("invalid")
+        return float(value)
+
+
 class Strict(Schema):
     """A schema of input: a field that it does not list is an error."""
 
@@ -79,6 +93,26 @@ class ImageOptions(Strict):
             "long as reading 49 faces."
         }
     )
+    tracks = String(
+        metadata={
+            "format": "emotion-tracks",
+            "pattern": r'^(\{"version":1,"clock":[^,]+,"next":[0-9]+,"tracks":\[.*\]\})?$',
+            "maxLength": MOST_BYTES,
+            "description": "Follow faces through frames: empty for the first, then the `tracks` of the answer to the frame before, as "
+            "it is. Ids then stay, and probabilities are smoothed. Send it as a form field: addresses are cut off at 4 kB by many "
+            "servers.",
+        },
+    )
+    time = Seconds(
+        metadata={
+            "type": "number",
+            "minimum": 0,
+            "maximum": MOST_SECONDS,
+            "description": "With `tracks`: when the frame was taken, in seconds from any beginning; without it frames are taken as "
+            "1/15 s apart, as where time stands still or runs back. Running back by more than 3 s makes all faces new, with new "
+            "ids. Without `tracks` it has no effect.",
+        },
+    )
 
 
 class Feedback(Strict):
@@ -102,8 +136,16 @@ class Box(Open):
 Probabilities = Open.from_dict({name: Float(required=True, metadata=SHARE) for name in EMOTIONS}, name="Probabilities")
 
 
+class Pose(Open):
+    """Degrees, all 0 for a head that faces the camera upright; turned in the order pitch, yaw, roll."""
+
+    yaw = Float(required=True, metadata={"description": "positive where it faces the right of the picture"})
+    pitch = Float(required=True, metadata={"description": "positive where it faces up"})
+    roll = Float(required=True, metadata={"description": "positive where it leans clockwise as seen"})
+
+
 class Face(Open):
-    id = Integer(required=True)
+    id = Integer(required=True, metadata={"description": "with `tracks`: the same for a person through all frames, never used again"})
     box = Nested(Box, required=True)
     score = Float(required=True, allow_none=True, metadata=SHARE | {"description": "of the detector; null with detector=none"})
     emotion = String(required=True, allow_none=True, validate=OneOf(EMOTIONS))
@@ -111,7 +153,9 @@ class Face(Open):
     probabilities = Nested(Probabilities, required=True)
     drawn = Float(required=True, allow_none=True, metadata=SHARE | {"description": "how likely it is drawn, or null"})
     unsure = String(required=True, allow_none=True, validate=OneOf(DOUBTS), metadata={"description": UNSURE})
+    raw = Nested(Probabilities, metadata={"description": "with `tracks`: this frame's own probabilities, before smoothing"})
     landmarks = List(List(Float()), metadata={"description": "[x, y] pairs, with landmarks=true, where they were found"})
+    pose = Nested(Pose, metadata={"description": "how the head is turned, together with the landmarks"})
     explanation = String(
         metadata={
             "description": "With explain=true, for the largest faces: the aligned crop as data: URI of a JPEG, tinted from dark blue "
@@ -130,6 +174,7 @@ class Timing(Open):
     detect = Float(required=True)
     classify = Float(required=True)
     explain = Float(metadata={"description": "with explain=true"})
+    follow = Float(metadata={"description": "with `tracks`"})
 
 
 class ImageAnswer(Open):
@@ -140,6 +185,7 @@ class ImageAnswer(Open):
     faces = List(Nested(Face), required=True, metadata={"description": "largest first; empty where no face was found"})
     detector = String(required=True, metadata={"description": "the detector that answered"})
     image = String(metadata={"description": "with annotate=true: the annotated picture as a data: URI"})
+    tracks = String(metadata={"description": "with `tracks`: what to send with the next frame, at most 8,192 bytes"})
     model = Nested(Model, required=True)
     timing_ms = Nested(Timing, required=True, metadata={"description": "milliseconds"})
 

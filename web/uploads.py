@@ -60,17 +60,27 @@ def release(_: BaseException | None) -> None:
         g.upload.close()
 
 
+def keep_upload() -> ExitStack:
+    """The hold on the memory of this request's body, for an answer that is sent while it is still read: close it then."""
+    return g.pop("upload", ExitStack())
+
+
 def uploaded_photo() -> bytes:
     """The picture of a multipart field `file`, or of an image/* body. Raises Problem."""
-    return _uploaded("picture", ("image/",))
+    return _uploaded("picture", "image/")
+
+
+def uploaded_video() -> bytes:
+    """The video of a multipart field `file`, or of a video/* body. Raises Problem."""
+    return _uploaded("video", "video/")
 
 
 def uploaded_sound() -> bytes:
-    """The recording of a multipart field `file`, or of an audio/* or video/* body. Raises Problem."""
-    return _uploaded("recording", ("audio/", "video/", "application/ogg"))
+    """The recording of a multipart field `file`, or of an audio/* or video/* body (browsers call WebM so). Raises Problem."""
+    return _uploaded("recording", "audio/", "video/", "application/ogg")
 
 
-def _uploaded(what: str, kinds: tuple[str, ...]) -> bytes:
+def _uploaded(what: str, *kinds: str) -> bytes:
     if request.mimetype == "multipart/form-data":
         return _from_form(what)
     if request.mimetype.startswith(kinds):

@@ -12,6 +12,8 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 from schemathesis import GenerationMode
 
 from emotions.doubts import DOUBTS
+from emotions.tracks import SURE, Track, Tracks
+from tests import clips
 from web import create_app
 from web.problems import CATALOGUE
 
@@ -37,7 +39,7 @@ def test_every_route_of_the_api_is_in_it(app, document):
         for method in rule.methods - {"HEAD", "OPTIONS"}
     }
     described = {(path, method) for path, operations in document["paths"].items() for method in operations}
-    assert routes <= described and len(routes) == 4
+    assert routes <= described and len(routes) == 5
     for path, method in described:
         assert document["paths"][path][method]["summary"] and document["paths"][path][method]["operationId"]
 
@@ -66,12 +68,21 @@ def test_it_does_not_depend_on_who_asks(client):
     assert len(answers) == 1 and b"localhost" not in answers.pop()
 
 
+ONE = Tracks(60_000, 8, (Track(7, (50_000, 20_000, 9_000, 11_000), (-4, 90), 67, (0, 0, 0, SURE, 0, 0, 0), bytes(range(48))),))
+
+
 def pictures() -> list[bytes]:
     return [path.read_bytes() for path in DATA.glob("*.jpg")]
 
 
+def films() -> list[bytes]:
+    return [clips.clip(clips.steady(2)), clips.clip(clips.steady(3), "webm", "libvpx")]
+
+
+schemathesis.openapi.media_type("video/*", strategies.sampled_from(films()))
 schemathesis.openapi.media_type("image/*", strategies.sampled_from(pictures()))
 schemathesis.openapi.format("binary", strategies.sampled_from(pictures()))
+schemathesis.openapi.format("emotion-tracks", strategies.sampled_from(["", Tracks(5, 1).to_json(), ONE.to_json()]))
 
 
 @pytest.fixture(scope="module")
@@ -84,6 +95,8 @@ def described(app):
     [
         ("POST", "/api/v1/image", GenerationMode.POSITIVE),
         ("POST", "/api/v1/image", GenerationMode.NEGATIVE),
+        ("POST", "/api/v1/video", GenerationMode.POSITIVE),
+        ("POST", "/api/v1/video", GenerationMode.NEGATIVE),
         ("POST", "/api/v1/feedback", GenerationMode.POSITIVE),
         ("POST", "/api/v1/feedback", GenerationMode.NEGATIVE),
         ("GET", "/api/v1/models", GenerationMode.POSITIVE),  # these take nothing that could be wrong

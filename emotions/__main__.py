@@ -1,0 +1,10 @@
+"""`python -m emotions`: see commands/."""
+
+from __future__ import annotations
+
+import sys
+
+from .commands import main
+
+if __name__ == "__main__":  # worker processes import this module too
+    sys.exit(main())

@@ -1,0 +1,123 @@
+"""What a video file is, by its first bytes, and whether its end is missing: asked before a decoder touches it.
+
+FFmpeg opens playlists that name other files and addresses. Only the three containers below are opened, each by its name.
+"""
+
+from __future__ import annotations
+
+from typing import BinaryIO
+
+HEAD = 192
+"""Bytes that `sniff` wants to see."""
+MOVIE_BOXES = {b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot", b"styp", b"moof"}
+STILL_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"mif1", b"mif2", b"avif"}
+OTHER_VIDEO: tuple[tuple[bytes, str], ...] = (
+    (b"\0\0\1\xba", "MPEG program stream"), (b"\0\0\1\xb3", "MPEG-1 or MPEG-2"), (b"FLV\1", "Flash video"), (b"OggS", "Ogg"),
+    (b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", "Windows Media"), (b".RMF", "RealMedia"), (b"GIF8", "animated GIF"),
+    (b"\x06\x0e\x2b\x34", "MXF"), (b"DKIF", "IVF"), (b"YUV4MPEG2", "raw video"), (b"\0\0\0\1\x67", "bare H.264"),
+)  # fmt: skip
+SOUND: tuple[bytes, ...] = (b"ID3", b"fLaC", b"\xff\xfb", b"\xff\xf3", b"\xff\xf2", b"\xff\xf1", b"\xff\xf9", b"#!AMR")
+SEGMENT, CLUSTER = 0x18538067, 0x1F43B675  # ids of Matroska (RFC 9559)
+FRIENDS = "MP4, MOV, WebM, MKV and AVI are read"
+
+
+class FilmError(ValueError):
+    """A video that cannot be used. `code` is stable, the message is for people.
+
+    Codes: `empty_file`, `not_a_video`, `unsupported_video` (a container or codec that is not read), `no_picture_track`,
+    `truncated_video` (cut off or damaged, and nothing of it can be read), `too_many_pixels`, `too_much_memory`,
+    `video_too_long`, and `busy` (the same file may pass later).
+    """
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+def sniff(head: bytes) -> str:
+    """The container by the first bytes, in FFmpeg's words: "mov" (also MP4), "matroska" (also WebM), "avi". Else FilmError."""
+    if not head:
+        raise FilmError("empty_file", "This file is empty.")
+    if head[4:8] == b"ftyp" and head[8:12] in STILL_BRANDS:
+        raise FilmError("not_a_video", "This is a picture, not a video.")
+    if head[4:8] in MOVIE_BOXES:
+        return "mov"
+    if head[:4] == b"\x1aE\xdf\xa3":
+        return "matroska"
+    if head[:4] == b"RIFF" and head[8:12] == b"AVI ":
+        return "avi"
+    if head.startswith(SOUND) or (head[:4] == b"RIFF" and head[8:12] == b"WAVE"):
+        raise FilmError("no_picture_track", "This file holds sound and no moving pictures.")
+    for start, kind in OTHER_VIDEO:
+        if head.startswith(start):
+            raise FilmError("unsupported_video", f"This looks like {kind}, which is not read; {FRIENDS}.")
+    if head[:1] == head[188:189] == b"G":  # a packet every 188 bytes
+        raise FilmError("unsupported_video", f"This looks like MPEG transport stream, which is not read; {FRIENDS}.")
+    raise FilmError("not_a_video", "This is not a video: its first bytes are those of no known format.")
+
+
+def is_cut(kind: str, file: BinaryIO) -> bool:
+    """Whether the file ends before its container says; False where the container does not say. Moves the file's position."""
+    size = file.seek(0, 2)
+    return {"mov": _mov_is_cut, "matroska": _matroska_is_cut, "avi": _avi_is_cut}[kind](file, size)
+
+
+def _read(file: BinaryIO, start: int, count: int) -> bytes:
+    file.seek(start)
+    return file.read(count)
+
+
+def _mov_is_cut(file: BinaryIO, end: int) -> bool:
+    """Boxes: four bytes of size, four of name (ISO/IEC 14496-12)."""
+    start = 0
+    while start + 8 <= end:
+        head = _read(file, start, 16)
+        size = int.from_bytes(head[:4], "big")
+        if size == 1:
+            size = int.from_bytes(head[8:16], "big")
+        if size < 8:  # 0: the last box, open-ended; else padding that is no box
+            return False
+        start += size
+    return start > end
+
+
+def _avi_is_cut(file: BinaryIO, end: int) -> bool:
+    """RIFF lists, of which large files have several; a recording that was never closed says 0."""
+    start = 0
+    while start + 12 <= end:
+        head = _read(file, start, 8)
+        size = int.from_bytes(head[4:], "little")
+        if head[:4] != b"RIFF" or size == 0:
+            return False
+        start += 8 + size + size % 2
+    return start > end + 1  # the last padding byte is often left out
+
+
+def _matroska_is_cut(file: BinaryIO, end: int) -> bool:
+    """Elements: id, size, content (RFC 8794). Those of unknown size, as live recordings have, are looked into."""
+    start = 0
+    while start < end:
+        name, after_id = _number(file, start, keep_marker=True)
+        size, begin = _number(file, after_id, keep_marker=False)
+        if name is None:
+            return False  # no element: padding
+        if size is None:
+            if begin > end or name not in (SEGMENT, CLUSTER):
+                return True
+            start = begin
+        else:
+            start = begin + size
+    return start > end
+
+
+def _number(file: BinaryIO, start: int, keep_marker: bool) -> tuple[int | None, int]:
+    """EBML's number of 1 to 8 bytes and where it ends; None for a size that is unknown or an id that is none."""
+    head = _read(file, start, 8)
+    if not head or head[0] == 0:
+        return None, start + 1
+    length = 9 - head[0].bit_length()
+    value = int.from_bytes(head[:length], "big")
+    if keep_marker:
+        return value, start + length
+    value &= (1 << 7 * length) - 1
+    return None if value == (1 << 7 * length) - 1 else value, start + length
