@@ -30,6 +30,8 @@ SMOOTH = 7
 
 def describe(frames: np.ndarray) -> np.ndarray:
     """Log-mel frames (N, 64) in decibels, N >= 1 -> (features,) float32."""
+    if len(frames) < LEAST:
+        frames = np.repeat(frames, LEAST, axis=0)
     picture = normalised(frames.astype(np.float32))  # (N, 64), 0..1
     level = picture.max(axis=1)
     heard = _sounding(level)
