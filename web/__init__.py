@@ -51,7 +51,8 @@ def _register_blueprints(app: APIFlask) -> None:
     from .health import health
     from .live import live
     from .pages import pages
+    from .speech import speech
     from .text_page import text_pages
 
-    for blueprint in (api, health, live, pages, text_pages):
+    for blueprint in (api, health, live, pages, speech, text_pages):
         app.register_blueprint(blueprint)

@@ -61,6 +61,10 @@ def mend(spec: dict[str, Any]) -> dict[str, Any]:
     options = {option["name"]: option["schema"] for option in video["parameters"]}
     video["requestBody"] = file_body("MP4, MOV, WebM, MKV, AVI", ("video/*",), options)
     video["responses"]["200"]["content"][VIDEO_TYPES[1]] = {"schema": {"type": "string", "format": "binary"}}
+    speech = spec["paths"]["/api/v1/speech"]["post"]
+    formats = "WAV, FLAC, MP3, M4A, Ogg, Opus, WebM, or a film for its first sound track; at most an hour"
+    options = {option["name"]: option["schema"] for option in speech.get("parameters", ())}
+    speech["requestBody"] = file_body(formats, ("audio/*",), options)
     return spec
 
 

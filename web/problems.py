@@ -12,6 +12,7 @@ from werkzeug.exceptions import HTTPException
 
 from emotions import ImageError
 from emotions.containers import FilmError
+from emotions.sound import SoundError
 from emotions.text import TextError
 
 CATALOGUE: dict[str, tuple[int, str, str]] = {
@@ -20,7 +21,7 @@ CATALOGUE: dict[str, tuple[int, str, str]] = {
     "invalid_option": (400, "Option not understood", "An option has a value it does not take, or was given twice."),
     "invalid_tracks": (400, "Tracks not understood", "The option 'tracks' holds something that no answer gave, or too much."),
     "no_file": (400, "No file", "The request carries no file."),
-    "wrong_field": (400, "Wrong field name", "The picture was sent in a field that is not called 'file'."),
+    "wrong_field": (400, "Wrong field name", "The file was sent in a field that is not called 'file'."),
     "too_many_files": (400, "Too many files", "The request carries more than one file."),
     "invalid_json": (400, "Not valid JSON", "The body is not valid JSON."),
     "invalid_body": (400, "Body not understood", "A field of the body is missing, unknown or out of range."),
@@ -40,11 +41,16 @@ CATALOGUE: dict[str, tuple[int, str, str]] = {
     "empty_file": (422, "Empty file", "The file has no content."),
     "not_an_image": (422, "Not a picture", "The file is not a picture."),
     "truncated_image": (422, "Damaged picture", "The picture is cut off or damaged."),
+    "sound_too_long": (413, "Recording too long", "The recording is longer than an hour."),
+    "unsupported_sound": (415, "Unsupported kind of sound", "The sound of the file is coded in a way that is not read."),
+    "not_a_sound": (422, "Not a recording", "The file is not a recording of sound."),
+    "no_sound_track": (422, "No sound", "The file has pictures but no sound track."),
+    "truncated_sound": (422, "Damaged recording", "The recording is cut off or damaged before its first sound."),
     "not_a_video": (422, "Not a video", "The file is not a video."),
     "no_picture_track": (422, "No moving pictures", "The file has sound, but no track of moving pictures."),
     "truncated_video": (422, "Damaged video", "The video is cut off or damaged, and nothing of it can be read."),
     "internal_error": (500, "Something went wrong here", "The server failed; its log has the reason under the request id."),
-    "busy": (503, "Busy", "Other pictures hold the memory; try again in a moment."),
+    "busy": (503, "Busy", "Other requests hold the memory; try again in a moment."),
 }
 """Code -> status, title, meaning. The OpenAPI document carries this table, and a problem's `type` points into it."""
 
@@ -88,6 +94,7 @@ def register(app: APIFlask) -> None:
     app.register_error_handler(Problem, respond)
     app.register_error_handler(ImageError, lambda error: respond(from_image_error(error)))
     app.register_error_handler(TextError, lambda error: respond(Problem(error.code, str(error))))
+    app.register_error_handler(SoundError, lambda error: respond(Problem(error.code, str(error))))
     app.register_error_handler(FilmError, lambda error: respond(from_image_error(error)))
     app.register_error_handler(HTTPError, lambda error: respond(from_api_error(error)))
     app.register_error_handler(HTTPException, lambda error: respond(from_http_error(error)))

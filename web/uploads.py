@@ -75,6 +75,11 @@ def uploaded_video() -> bytes:
     return _uploaded("video", ("video/",))
 
 
+def uploaded_sound() -> bytes:
+    """The recording of a multipart field `file`, or of an audio/* or video/* body (browsers call WebM so). Raises Problem."""
+    return _uploaded("recording", ("audio/", "video/", "application/ogg"))
+
+
 def _uploaded(what: str, kinds: tuple[str, ...]) -> bytes:
     if request.mimetype == "multipart/form-data":
         return _from_form(what)

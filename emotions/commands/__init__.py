@@ -1,4 +1,4 @@
-"""Read files from the command line: python -m emotions photo|video|text FILE...
+"""Read files from the command line: python -m emotions photo|video|text|speech FILE...
 
 A FILE is a file, a folder (read with all below it), a pattern such as '*.jpg', or - for standard input. What cannot be read
 is a row with its error, and the next one follows.
@@ -20,11 +20,12 @@ from collections.abc import Sequence
 from ..artefacts import ArtefactError
 from ..faces import DETECTORS
 from ..images import set_decode_budget
-from . import photo, text, video
+from . import photo, speech, text, video
 from .output import FORMATS
 
-COMMANDS = (photo, video, text)
-"""Modules with NAME, HELP, `describe(parser)`, which adds options, and `run(options)`, which gives the exit code; `FACES` is False where faces play no part."""
+COMMANDS = (photo, video, text, speech)
+"""Modules with NAME, HELP, `describe(parser)`, which adds options, and `run(options)`, which gives the exit code; `FACES` is
+False where faces play no part."""
 HEAD = "mixed"
 """The head that answers unless asked otherwise: as on the server (EXPRESSION_HEAD)."""
 DECODE_MB = 512

@@ -1,0 +1,76 @@
+"""Put a finished run's two networks into models/ as LiteRT files with float16 weights, and enter them in the manifest.
+
+    KERAS_BACKEND=tensorflow python -m scripts.speech.export --run runs/speech --version 1.0.0
+
+Needs TensorFlow (its converter). A file that is there already is never overwritten: a new model takes a new version.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+from emotions.artefacts import BUNDLED
+from emotions.mel import BANDS, RATE
+from emotions.windows import FRAMES
+
+from ..convert import to_litert
+from ..manifest import put_entry
+from .radial import Radial, network
+
+SOURCES = {
+    "ravdess": ("RAVDESS", "CC BY-NC-SA 4.0, non-commercial"),
+    "tess": ("TESS", "CC BY-NC-ND 4.0, non-commercial"),
+    "emodb": ("EmoDB", "free to download, no written licence"),
+}
+"""Corpus -> its title and its terms."""
+LIMITS = {"too_short": 0.3, "silence": -80.0, "not_speech": 0.5}
+"""Seconds of sound a window needs, decibels of full scale that its loudest band must exceed, and the chance that it is speech."""
+
+
+def licence(corpora: list[str]) -> str:
+    named = [f"{title} ({terms})" for title, terms in (SOURCES.get(one, (one, "terms not stated")) for one in corpora)]
+    return f"trained on {', '.join(named)}: research and other non-commercial use only"
+
+
+def export(run: Path, version: str, folder: Path) -> list[dict[str, Any]]:
+    """Write both networks of `run` into `folder` as `version`; gives their entries."""
+    told = json.loads((run / "figures.json").read_text())
+    common = {"version": version, "licence": licence(list(told["table"]["used"])), "card": f"speech-rbf-{version}.md"}
+    parts = (
+        ("speech-rbf", "speech", "emotion.npz", {
+            "temperature": told["temperature"], "thresholds": LIMITS, "evaluation": told["evaluation"], "fitted": told["config"],
+        }),
+        ("speech-check", "speech-check", "check.npz", {"temperature": 1.0, "refused": told["refused"]}),
+    )  # fmt: skip
+    entries = []
+    for name, role, file, more in parts:
+        model = Radial.load(run / file)
+        features, outputs = len(model.mean), model.weights.shape[1]
+        weights = sum(part.size for part in (model.projection, model.centres, model.weights))
+        entry = {
+            "name": name, "role": role, "file": f"{name}-{version}.tflite", **common,
+            "input": {"features": features, "frames": FRAMES, "bands": BANDS, "rate": RATE}, "output": outputs,
+            "parameters": int(weights), **more,
+        }  # fmt: skip
+        entries.append(put_entry(folder, entry, to_litert(network(model), "float16")))
+        print(f"{name}: {entries[-1]['bytes']} bytes")
+    return entries
+
+
+def main(arguments: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--run", type=Path, default=Path("runs/speech"))
+    parser.add_argument("--version", required=True)
+    parser.add_argument("--models", type=Path, default=BUNDLED, help="folder of the manifest")
+    options = parser.parse_args(arguments)
+    try:
+        export(options.run, options.version, options.models)
+    except (FileNotFoundError, ValueError) as error:
+        parser.exit(1, f"{error}\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,109 @@
+"""Recordings of every format, rate and channel count; what is cut off, and what is no sound."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import pytest
+
+from emotions.sound import SoundError, open_sound
+from tests.sounds import encoded, voice_like
+
+FORMATS = {
+    "wav": ("wav", "pcm_s16le", 16_000, "mono"),
+    "float wav": ("wav", "pcm_f32le", 44_100, "stereo"),
+    "telephone": ("wav", "pcm_mulaw", 8_000, "mono"),
+    "5 channels": ("wav", "pcm_s16le", 48_000, "5.0"),
+    "flac": ("flac", "flac", 96_000, "stereo"),
+    "mp3": ("mp3", "libmp3lame", 22_050, "mono"),
+    "m4a": ("mp4", "aac", 44_100, "stereo"),
+    "opus": ("ogg", "libopus", 48_000, "mono"),
+    "webm": ("webm", "libopus", 48_000, "mono"),
+}
+
+
+def samples_of(data: bytes) -> tuple[np.ndarray, bool]:
+    with open_sound(data) as sound:
+        samples = np.concatenate(list(sound.blocks()))
+        assert sound.seconds == len(samples) / 16_000
+        return samples, sound.partial
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_formats(name):
+    kind, codec, rate, layout = FORMATS[name]
+    channels = {"mono": 1, "stereo": 2, "5.0": 5}[layout]
+    voice = voice_like(2.0, rate)
+    samples, partial = samples_of(encoded(np.tile(voice, (channels, 1)), kind, codec, rate, layout))
+    assert samples.dtype == np.float32 and not partial
+    assert abs(len(samples) / 16_000 - 2.0) < 0.15  # coders pad
+    expected = voice_like(2.0, 16_000)
+    short, long = np.abs(np.fft.rfft(expected, 32_000))[:8000], np.abs(np.fft.rfft(samples[:32_000], 32_000))[:8000]
+    assert np.corrcoef(short[:3400], long[:3400])[0, 1] > 0.7  # the same spectrum, whatever the coder did to the phases
+
+
+@pytest.mark.parametrize("name", ["wav", "flac", "opus", "webm"])
+def test_a_file_that_is_cut_off_gives_what_can_be_read(name):
+    kind, codec, rate, layout = FORMATS[name]
+    data = encoded(np.tile(voice_like(4.0, rate), (2 if layout == "stereo" else 1, 1)), kind, codec, rate, layout)
+    samples, partial = samples_of(data[: len(data) // 2])
+    assert 1.0 < len(samples) / 16_000 < 3.5
+    assert partial or name in ("opus", "webm")  # Ogg's length stands on its last page, and browsers' WebM states none
+
+
+def test_damage_in_the_middle_loses_no_more_than_it_must():
+    data = bytearray(encoded(voice_like(4.0, 48_000), "webm", "libopus", 48_000))
+    data[len(data) // 2 : len(data) // 2 + 2000] = bytes(2000)
+    samples, _ = samples_of(bytes(data))
+    assert len(samples) > 16_000
+
+
+@pytest.mark.parametrize(
+    ("data", "code"),
+    [
+        (b"", "empty_file"), (b"no sound at all, but text " * 50, "not_a_sound"), 
+        (bytes(5000), "not_a_sound"), (b"#EXTM3U\nhttp://127.0.0.1:9/secret.mp3\n", "not_a_sound"),
+        (b"ffconcat version 1.0\nfile /etc/hostname\n", "not_a_sound"),
+    ],
+)  # fmt: skip
+def test_what_is_no_sound(data, code):
+    with pytest.raises(SoundError) as caught:
+        samples_of(data)
+    assert caught.value.code == code
+
+
+def test_a_header_without_sound():
+    with pytest.raises(SoundError) as caught:
+        samples_of(encoded(voice_like(1.0))[:44])
+    assert caught.value.code in ("truncated_sound", "not_a_sound")
+
+
+def test_a_film_without_sound():
+    import av
+
+    target = io.BytesIO()
+    with av.open(target, "w", format="mp4") as container:
+        stream = container.add_stream("mpeg4", rate=10)
+        stream.width = stream.height = 64
+        for _ in range(5):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(np.zeros((64, 64, 3), np.uint8), format="rgb24")))
+        container.mux(stream.encode(None))
+    with pytest.raises(SoundError) as caught:
+        samples_of(target.getvalue())
+    assert caught.value.code == "no_sound_track"
+
+
+def test_samples_that_are_no_numbers():
+    voice = voice_like(1.0)
+    voice[100:200] = np.nan
+    voice[300] = np.inf
+    samples, _ = samples_of(encoded(voice, "wav", "pcm_f32le"))
+    assert np.isfinite(samples).all()
+
+
+def test_an_hour_is_the_limit(monkeypatch):
+    monkeypatch.setattr("emotions.sound.MAX_SECONDS", 1.0)
+    with pytest.raises(SoundError) as caught:
+        samples_of(encoded(voice_like(1.5)))
+    assert caught.value.code == "sound_too_long"

@@ -1,0 +1,136 @@
+"""The speech models that ship: what they answer, and when they say that they cannot."""
+
+from __future__ import annotations
+
+import csv
+import tarfile
+
+import numpy as np
+import pytest
+
+from emotions import EMOTIONS
+from emotions.artefacts import Artefacts
+from emotions.mel import BANDS, FLOOR_DB, HOP, RATE, WINDOW, centres, log_mel, normalised
+from emotions.sound import open_sound
+from emotions.speech import SpeechReader, spectrogram
+from emotions.voice import describe
+from emotions.windows import FRAMES, STEP, active, starts
+from tests.shared_data import shared
+from tests.sounds import encoded, voice_like
+
+
+@pytest.fixture(scope="module")
+def reader() -> SpeechReader:
+    return SpeechReader()
+
+
+@pytest.fixture(scope="module")
+def clips() -> dict[str, list[bytes]]:
+    """Every sixth clip of the speakers that the speech check never heard, by corpus."""
+    found = {}
+    for corpus, speakers in {"ravdess": ("21", "22", "23", "24"), "emodb": ("15", "16"), "tess": ("OAF",)}.items():
+        with shared("audio", f"{corpus}.manifest.csv").open(newline="", encoding="utf-8") as stream:
+            names = [row["file"] for row in csv.DictReader(stream) if row["speaker"] in speakers]
+        with tarfile.open(shared("audio", f"{corpus}.tar")) as packed:
+            found[corpus] = [packed.extractfile(name).read() for name in names[:: 6 if corpus != "tess" else 40]]
+    return found
+
+
+def test_log_mel_of_a_tone_is_golden():
+    time = np.arange(RATE) / RATE
+    for band in (5, 30, 60):
+        frames = log_mel(np.sin(2 * np.pi * centres()[band + 1] * time).astype(np.float32))
+        assert frames.shape == (1 + (RATE - WINDOW) // HOP, BANDS)
+        assert (frames.argmax(axis=1) == band).all()
+        assert abs(frames.max() - 1.5) < 2.5  # about 0 dB; two bins share it
+    assert log_mel(np.zeros(RATE, np.float32)) == pytest.approx(FLOOR_DB, abs=1e-3)
+    assert log_mel(np.zeros(WINDOW - 1, np.float32)).shape == (0, BANDS)
+
+
+def test_pieces_have_the_frames_of_the_whole():
+    voice = voice_like(9.0)
+    with open_sound(encoded(voice, "wav", "pcm_f32le")) as sound:
+        frames, envelope = spectrogram(sound)
+    assert np.abs(frames - log_mel(voice)).max() < 0.07  # float16
+    assert len(envelope) >= len(frames) and envelope.max() == pytest.approx(np.abs(voice).max(), abs=1e-4)
+
+
+def test_level_does_not_count():
+    loud = log_mel(voice_like(2.0))
+    quiet = log_mel(voice_like(2.0) * 0.3)
+    assert np.abs(normalised(loud) - normalised(quiet)).max() < 0.02
+    assert np.isfinite(describe(loud)).all()
+
+
+def test_description_of_little_is_finite():
+    for frames in (np.full((1, BANDS), FLOOR_DB), log_mel(voice_like(0.1)), np.zeros((FRAMES, BANDS), np.float32)):
+        assert np.isfinite(describe(frames)).all()
+        assert len(describe(frames)) == len(describe(log_mel(voice_like(3.0))))
+
+
+def test_windows_cover_the_sound():
+    for count in (1, FRAMES, FRAMES + 1, 1000):
+        places = starts(count)
+        assert places[0] == 0 and (count <= FRAMES or places[-1] == count - FRAMES)
+        assert all(0 < after - before <= STEP for before, after in zip(places, places[1:], strict=False))
+    silence = np.full((100, BANDS), FLOOR_DB, np.float32)
+    silence[40:60] = -20
+    first, last = active(silence)
+    assert (first, last) == (35, 65)
+
+
+def test_files_are_small_and_their_licence_is_said():
+    for role in ("speech", "speech-check"):
+        entry = Artefacts().entry(role)
+        assert entry["bytes"] < 4 * 2**20
+        assert "non-commercial" in entry["licence"] and "RAVDESS" in entry["licence"] and "TESS" in entry["licence"]
+
+
+def test_held_back_actors_are_read_and_not_refused(reader, clips):
+    refused = {corpus: np.mean([reader.read(data).reason is not None for data in files]) for corpus, files in clips.items()}
+    assert max(refused.values()) <= 0.04, refused  # some forty to seventy clips each: one may be refused
+    for data in clips["ravdess"][:5]:
+        result = reader.read(data)
+        assert sum(result.probabilities) == pytest.approx(1, abs=1e-5)
+        assert result.emotion in EMOTIONS and result.confidence == max(result.probabilities)
+
+
+def test_longer_recordings_are_read_over_time(reader, clips):
+    parts = []
+    for data in clips["ravdess"][:6]:
+        with open_sound(data) as sound:
+            parts.append(np.concatenate(list(sound.blocks())))
+    result = reader.read(encoded(np.concatenate(parts)))
+    assert len(result.segments) > 6
+    assert all(before.end == after.start for before, after in zip(result.segments, result.segments[1:], strict=False))
+    assert result.segments[-1].end <= result.seconds + 0.05
+    body = result.to_json()
+    assert body["segments"][0].keys() == {"start", "end", "emotion", "confidence", "reason", "probabilities"}
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("silence", "silence"), ("dither", "silence"), ("nothing", "too_short"), ("a syllable", "too_short"), ("white noise", "not_speech"),
+        ("tone", "not_speech"), ("hum", "not_speech"), ("chord", "not_speech"), ("beeps", "not_speech"), ("tune", "not_speech"),
+        ("clicks", "not_speech"),
+    ],
+)  # fmt: skip
+def test_cannot_tell(reader, name, reason):
+    random = np.random.default_rng(3)
+    time = np.arange(3 * RATE) / RATE
+    tune = np.concatenate([
+        np.sin(2 * np.pi * 220 * 2 ** (step / 12) * time[:6000]) * np.exp(-time[:6000] * 5) for step in (0, 4, 7, 12, 7, 4, 0, 5)
+    ])  # fmt: skip
+    sounds = {
+        "silence": np.zeros(3 * RATE), "dither": random.normal(size=3 * RATE) * 1e-6, "nothing": np.zeros(100),
+        "a syllable": voice_like(3.0)[8000:10_000], "white noise": random.normal(size=3 * RATE) * 0.1,
+        "tone": 0.3 * np.sin(2 * np.pi * 440 * time),
+        "hum": sum(np.sin(2 * np.pi * 50 * k * time) / k for k in range(1, 9)) * 0.2,
+        "chord": sum(np.sin(2 * np.pi * hertz * time) for hertz in (261.6, 329.6, 392.0)) * 0.2,
+        "beeps": np.sin(2 * np.pi * 1000 * time) * (time % 1 < 0.3) * 0.3, "tune": tune * 0.5,
+        "clicks": (np.arange(3 * RATE) % 4000 < 8) * 0.5,
+    }  # fmt: skip
+    result = reader.read(encoded(sounds[name].astype(np.float32), "wav", "pcm_f32le"))
+    assert (result.emotion, result.confidence, result.reason) == (None, None, reason)
+    assert sum(result.probabilities) == pytest.approx(1, abs=1e-5)
