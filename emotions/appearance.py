@@ -29,7 +29,7 @@ HEAD, FACE = slice(0, 10), slice(4, 10)
 UNSEEN = 0  # the lightness of a place outside of the picture, or where somebody else may be: it tells nothing
 FEWEST = 5
 """Places that two must both show to be compared."""
-# Where another one may cover something: beside their box in its widths, and from where to where below its upper edge in heights.
+# Where another may cover something: beside their box in its widths, and from where to where below its top in heights.
 OTHER_HEAD, OTHER_BODY = (0.25, -0.4, 1.2), (0.6, 1.2, 2.7)
 LIGHT, COLOUR = 0.6, 1.0  # weights of a difference in lightness, which lamps and cameras change, and in colour
 TAU = 1.0
@@ -93,7 +93,7 @@ def _grid(pixels: np.ndarray, corner: np.ndarray, step: float) -> np.ndarray:
 
 
 def _covered(places: np.ndarray, boxes: np.ndarray) -> np.ndarray:
-    """(N, 16) bool: which places (N, 16, 2) of each face another's head or body may cover; `boxes` (N, 4) from left to height."""
+    """(N, 16) bool: which places (N, 16, 2) of each face another's head or body may cover; `boxes` (N, 4)."""
     x, y = places[..., :1], places[..., 1:]
     beside = np.abs(x - boxes[:, 0] - boxes[:, 2] / 2) / boxes[:, 2] - 0.5  # (N, 16, N): from the box's side, in widths
     below = (y - boxes[:, 1]) / boxes[:, 3]

@@ -48,7 +48,7 @@ class Follower:
         return self._known.to_json()
 
     def follow(self, picture: Picture, result: ImageResult, time: float | None = None) -> ImageResult:
-        """The result of `Analyser.analyse` for the next frame, with followed ids, smoothed probabilities, and `raw` ones beside.
+        """The result of `Analyser.analyse` for the next frame, with followed ids, smoothed probabilities and `raw` ones.
 
         Ids count from 0 in order of appearance (in one frame the largest face first) and are never used again. A person who
         is not seen for up to MEMORY keeps theirs. Beyond MOST_TRACKS faces at once the smallest are not remembered: they get

@@ -54,7 +54,7 @@ class Frame:
 
 @dataclass(frozen=True)
 class Camera:
-    """What a camera adds: `shake` in pixels, `noise` in grey levels, `lamp`: how much brightness wanders, `quality` of its JPEGs."""
+    """What a camera adds: `shake` in pixels, `noise` in grey levels, `lamp` (how brightness wanders), `quality` of its JPEGs."""
 
     shake: float = 0.0
     noise: float = 0.0
@@ -90,7 +90,8 @@ def people(analyser: Analyser, photos: Iterable[Path], name_of: Callable[[Path, 
         boxes = [face.box.scaled(1 / picture.scale) for face in faces]
         for number, (face, box) in enumerate(zip(faces, boxes, strict=True)):
             alone = not any(_near(box, other) for other in boxes if other is not box)
-            if box.height >= SMALLEST and alone and face.unsure not in ("turned", "small") and _has_room(box, picture.pixels.shape):
+            clear = box.height >= SMALLEST and face.unsure not in ("turned", "small")
+            if clear and alone and _has_room(box, picture.pixels.shape):
                 name = name_of(photo, number) if name_of else f"{photo.stem} {number}"
                 found.setdefault(name, []).append(cut_out(picture.pixels, box))
     return [Person(name, *map(tuple, zip(*looks, strict=True))) for name, looks in found.items()]
@@ -99,7 +100,8 @@ def people(analyser: Analyser, photos: Iterable[Path], name_of: Callable[[Path, 
 def film(actors: Sequence[tuple[Person, Course]], times: Iterable[float], camera: Camera, seed: int) -> Iterator[Frame]:
     """Frames of the actors, the later ones in front of the earlier, at `times` in seconds."""
     random = np.random.default_rng(seed)
-    background = cv2.resize(random.uniform(40, 200, (9, 12, 3)).astype(np.float32), (WIDTH, HEIGHT), interpolation=cv2.INTER_CUBIC)
+    patches = random.uniform(40, 200, (9, 12, 3)).astype(np.float32)
+    background = cv2.resize(patches, (WIDTH, HEIGHT), interpolation=cv2.INTER_CUBIC)
     drift = random.uniform(0, 2 * np.pi)
     for time in times:
         canvas, truth = background.copy(), {}

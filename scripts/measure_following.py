@@ -99,8 +99,10 @@ def smoothing(analyser: Analyser, cast: Sequence[Person], seed: int) -> list[str
     stills = [rows(still(person, seed)) for person in cast]
     several = [person for person in cast if len(person.looks) > 1]
     pairs = [(person, one, other) for person in several for one in range(len(person.looks)) for other in range(one)]
-    changed = [(rows(change(person, one, other, seed)), int(len(change(person, one, other, seed).times) / 2)) for person, one, other in pairs]
-    lines = ["| TAU, seconds | changes of emotion a minute, nothing happening | a new expression is told after |", "| ---: | ---: | ---: |"]
+    films = [change(person, one, other, seed) for person, one, other in pairs]
+    changed = [(rows(scene), len(scene.times) // 2) for scene in films]
+    lines = ["| TAU, seconds | changes of emotion a minute, nothing happening | a new expression is told after |"]
+    lines.append("| ---: | ---: | ---: |")
     for tau in TAUS:
         told = [smoothed(table, 1 / 15, tau).argmax(axis=1) for table in stills if len(table)]
         flips = sum(int((one[1:] != one[:-1]).sum()) for one in told) / (sum(len(one) - 1 for one in told) / 15 / 60)
@@ -117,7 +119,9 @@ def lateness(table: np.ndarray, half: int, tau: float) -> float | None:
     before, after = (int(part.mean(axis=0).argmax()) for part in (table[:half], table[half:]))
     told = smoothed(table, 1 / 15, tau).argmax(axis=1)
     wrong = np.flatnonzero(told[half:] != after)
-    return None if before == after or (len(wrong) and wrong[-1] == len(told) - half - 1) else (wrong[-1] + 1 if len(wrong) else 0) / 15
+    if before == after or (len(wrong) and wrong[-1] == len(told) - half - 1):
+        return None
+    return (int(wrong[-1]) + 1 if len(wrong) else 0) / 15
 
 
 def main() -> None:
@@ -125,7 +129,7 @@ def main() -> None:
     parser.add_argument("--photos", type=Path, required=True, help="folder of photos with faces of 60 pixels and more")
     parser.add_argument("--films", type=int, default=60, help="films of each kind")
     parser.add_argument("--seed", type=int, default=10_000)
-    parser.add_argument("--choosing", action="store_true", help="with the people for choosing figures, not with those for reporting")
+    parser.add_argument("--choosing", action="store_true", help="with the people for choosing, not those for reporting")
     parser.add_argument("--write", action="store_true", help=f"write {REPORT.relative_to(ROOT)}")
     options = parser.parse_args()
     analyser = Analyser()
@@ -135,9 +139,9 @@ def main() -> None:
         "",
         f"    python -m scripts.measure_following --photos FOLDER --films {options.films} --seed {options.seed} --write",
         "",
-        f"Films of 640 x 480 pixels at 5, 10 or 15 frames a second, made of {len(cast)} people cut out of photos, every other time of people",
-        "of one photo, who dress alike. The camera shakes by 2 pixels and adds noise of 4 grey levels, its light wanders by 8 %, its",
-        "JPEGs have quality 80. The figures of emotions/matching.py were chosen on films of other people.",
+        f"Films of 640 x 480 pixels at 5, 10 or 15 frames a second, made of {len(cast)} people cut out of photos, every",
+        "other time of people of one photo, who dress alike. The camera shakes by 2 pixels and adds noise of 4 grey levels, its light wanders by",
+        "8 %, its JPEGs have quality 80. The figures of emotions/matching.py were chosen on films of other people.",
         "",
         *following(analyser, cast, options.films, options.seed),
         "",
