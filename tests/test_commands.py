@@ -18,6 +18,7 @@ from PIL import Image
 
 from emotions import EMOTIONS
 from emotions.commands import inputs, main, photo, saving, workers
+from emotions.images import _budget as budget
 from tests import clips
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -29,6 +30,7 @@ PHOTO = [sys.executable, "-m", "emotions", "photo"]
 def run(capsys, monkeypatch, tmp_path):
     """Run a command in this process, in an empty folder; gives exit code and standard output."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(budget, "limit", budget.limit)  # a command sets its own
 
     def start(*words: object) -> tuple[int, str]:
         code = main([str(word) for word in words])
