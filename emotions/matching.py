@@ -1,6 +1,6 @@
 """Which face of a new frame is which remembered person: by place, size and looks.
 
-The figures are chosen on films made of still photos.
+The figures are chosen on films made of still photos, of other people than those benchmarks/following.md reports on.
 """
 
 from __future__ import annotations

@@ -111,7 +111,7 @@ def film(actors: Sequence[tuple[Person, Course]], times: Iterable[float], camera
             if place is not None:
                 truth[number] = _paste(canvas, person, place, shift)
         canvas *= 1 + camera.lamp * np.sin(drift + 2 * time)
-        canvas += random.normal(0, camera.noise, canvas.shape) if camera.noise else 0
+        canvas += camera.noise * random.standard_normal(canvas.shape, np.float32)
         frame = np.clip(canvas, 0, 255).astype(np.uint8)
         yield Frame(time, open_image(encode_jpeg(frame, camera.quality)), truth)
 

@@ -78,7 +78,7 @@ def following(analyser: Analyser, cast: Sequence[Person], films: int, seed: int)
             right += not switched and not shared(given)
             switches += switched
             frames += len(scene.times)
-        lines.append(f"| {make.__doc__.split('.')[0]} | {films} | {frames:,} | {right / films:.1%} | {switches} |")
+        lines.append(f"| {make.__doc__.rstrip('.')} | {films} | {frames:,} | {right / films:.1%} | {switches} |")
     return lines
 
 
@@ -98,7 +98,7 @@ def smoothing(analyser: Analyser, cast: Sequence[Person], seed: int) -> list[str
 
     stills = [rows(still(person, seed)) for person in cast]
     several = [person for person in cast if len(person.looks) > 1]
-    pairs = [(person, one, other) for person in several for one in range(len(person.looks)) for other in range(one)]
+    pairs = [(person, look, look + 1) for person in several for look in range(len(person.looks) - 1)]
     films = [change(person, one, other, seed) for person, one, other in pairs]
     changed = [(rows(scene), len(scene.times) // 2) for scene in films]
     lines = ["| TAU, seconds | changes of emotion a minute, nothing happening | a new expression is told after |"]

@@ -78,9 +78,9 @@ def test_ids_stay_where_two_cross(analyser, pair, rate, camera):
 
 def test_random_crossings_gaps_and_successors_of_other_people(analyser, cast):
     """benchmarks/following.md has the figures for many more; here, that they are not far off."""
-    for make, least in ((crossing, 3), (gap, 3), (successor, 3)):
+    for make, least in ((crossing, 3), (gap, 4), (successor, 4)):
         right = 0
-        for scene in scenes(make, cast, 4, seed=77):
+        for scene in scenes(make, cast, 6, seed=77):
             given = ids_of(len(scene.actors), read(analyser, scene))
             right += not sum(map(changes, given)) and not shares_ids(given)
         assert right >= least, make.__name__
