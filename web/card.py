@@ -71,10 +71,7 @@ def doubt_card(entry: dict[str, Any]) -> dict[str, Any]:
     return {"limits": limits, "sets": sets}
 
 
-TEXT_SETS = {
-    "goemotions_test": "GoEmotions test",
-    "meld_test": "MELD test (lines of a television series, nothing learnt from it)",
-}
+TEXT_SETS = {"goemotions_test": "GoEmotions test", "meld_test": "MELD test"}
 
 
 def text_card(entry: dict[str, Any]) -> dict[str, Any]:

@@ -117,3 +117,12 @@ def test_served_head_comes_first_and_is_marked(about):
     headings = [heading.text for heading in about.find("h3") if heading.inside("article")]
     assert headings[0].startswith("mixed") and headings[0].endswith("answers here")
     assert len(headings) == 3
+
+
+def test_about_shows_the_text_model(client):
+    page = Page(client.get("/about").text)
+    (entry,) = client.application.extensions["analyser"].artefacts.entries("text")
+    cells = [cell.text for cell in page.find("td", "number")]
+    for name in ("goemotions_test", "meld_test"):
+        assert any(cell.startswith(f"{entry['evaluation'][name]['macro_f1']:.3f} (") for cell in cells)
+    assert any(heading.text.startswith(entry["name"]) for heading in page.find("h3"))
