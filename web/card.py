@@ -81,10 +81,7 @@ def design_cards(folder: Path) -> list[dict[str, Any]]:
     return [{**row, "confusion": confusion_shares(row["confusion"])} for row in json.loads(path.read_text())]
 
 
-TEXT_SETS = {
-    "goemotions_test": "GoEmotions test",
-    "meld_test": "MELD test (lines of a television series, nothing learnt from it)",
-}
+TEXT_SETS = {"goemotions_test": "GoEmotions test", "meld_test": "MELD test"}
 
 
 def text_card(entry: dict[str, Any]) -> dict[str, Any]:

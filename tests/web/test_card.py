@@ -131,3 +131,12 @@ def test_about_shows_the_designs_with_a_confusion_matrix_each(about):
 
 def test_other_folders_have_no_designs(tmp_path):
     assert design_cards(tmp_path) == []
+
+
+def test_about_shows_the_text_model(client):
+    page = Page(client.get("/about").text)
+    (entry,) = client.application.extensions["analyser"].artefacts.entries("text")
+    cells = [cell.text for cell in page.find("td", "number")]
+    for name in ("goemotions_test", "meld_test"):
+        assert any(cell.startswith(f"{entry['evaluation'][name]['macro_f1']:.3f}") for cell in cells)
+    assert any(heading.text.startswith(entry["name"]) for heading in page.find("h3"))
