@@ -121,7 +121,8 @@ vendor: .venv-test/.installed ## take the browser's third-party files from npm i
 	$(TEST) -m scripts.vendor
 
 # One recipe makes every environment: `$<` is its requirements file. The empty .installed is written last, so that an
-# installation that was cut short starts again, and a finished one costs nothing.
+# installation that was cut short starts again, and a finished one costs nothing. An environment that is there keeps its Python:
+# one that pyenv chooses by .python-version is not mixed into it.
 .venv/.installed: requirements.txt
 .venv-test/.installed: requirements-dev.txt requirements.txt
 .venv-train/.installed: requirements-train.txt
@@ -132,7 +133,7 @@ vendor: .venv-test/.installed ## take the browser's third-party files from npm i
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || \
 	{ echo 'Python 3.11, 3.12 or 3.13 is needed; $(PYTHON) is' "$$($(PYTHON) --version 2>&1). Name another: make $(MAKECMDGOALS) PYTHON=python3.12" >&2; exit 1; }
 	@echo 'Installing $< into $(@D) ...'
-	@$(PYTHON) -m venv $(@D)
+	@test -x $(@D)/bin/pip || $(PYTHON) -m venv $(@D)
 	@$(@D)/bin/python -m pip install --quiet --disable-pip-version-check -r $<
 	@touch $@
 
