@@ -1,6 +1,6 @@
 """Run the notebooks of this folder from top to bottom, each into a copy with its results; the notebooks themselves stay empty.
 
-    python -m scripts.notebooks                                     # all four, into build/notebooks/
+    python -m scripts.notebooks                                     # all five, into build/notebooks/
     SAMPLE=500 FACES=fer2013.zip python -m scripts.notebooks Human_Face_Data_Cleanup
     python -m scripts.notebooks --clear                             # empty notebooks that an editor filled
 
@@ -22,7 +22,7 @@ from emotions.images import ImageError
 
 from .datasets import DatasetError
 
-NAMES = ("Human_Face_Data_Cleanup", "Animated_Face_Cleanup", "Emotion_Detection", "Emotion_Prediction")
+NAMES = ("Human_Face_Data_Cleanup", "Animated_Face_Cleanup", "Emotion_Detection", "Emotion_Prediction", "Speech_Emotion")
 """In this order each finds what the one before it wrote."""
 HERE = Path(__file__).resolve().parent
 SHORT = (ArtefactError, DatasetError, ImageError)

@@ -1,4 +1,4 @@
-"""The four notebooks, run from top to bottom by README's command on tiny data, and what they say where there is none."""
+"""The five notebooks, run from top to bottom by README's command on tiny data, and what they say where there is none."""
 
 from __future__ import annotations
 
@@ -26,6 +26,8 @@ from scripts.drawn import split_of
 from scripts.notebooks import METADATA, NAMES
 from scripts.readers.fer2013 import IDS, read_fer2013
 from scripts.readers.ferg import CHARACTERS
+
+from speech_clips import tiny_clips
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text()
@@ -128,8 +130,9 @@ def told(bare, published) -> Path:
     as_styles(folder)
     as_ferg(folder)
     as_expressions(folder)
+    tiny_clips().save(folder / "speech.npz")
     line = re.search(r"^make notebooks.*$", README, re.MULTILINE)[0].split()
-    data = [f"SAMPLE={FACES}", "STYLES=styles", "RECIPES=recipes.csv", "FERG=FERG_DB_256.zip", "EXPRESSIONS=expressions.zip"]
+    data = [f"SAMPLE={FACES}", "STYLES=styles", "RECIPES=recipes.csv", "FERG=FERG_DB_256.zip", "EXPRESSIONS=expressions.zip", "SPEECH=speech.npz"]
     options = [f"TRAIN={sys.executable}", "-o", ".venv-train/.installed"]
     done = subprocess.run([*line, *data, *options], cwd=folder, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -207,6 +210,13 @@ def test_a_photo_is_read_as_the_library_reads_it(told):
     assert f"face 0: {result.faces[0].emotion} {result.faces[0].confidence:.1%}" in printed
 
 
+def test_speech(told):
+    printed, figures = results(told, "Speech_Emotion")
+    assert drawn_on(figures, 3)
+    assert re.search(r"ravdess, 84 clips: mean recall [\d.]+%, guessing gives 14.3%", printed)
+    assert "steady_noise: not_speech" in printed and "1058 numbers" in printed
+
+
 def test_without_data_one_sentence_says_where_it_is_from(bare):
     folder, done = bare
     assert done.returncode == 1
@@ -214,7 +224,8 @@ def test_without_data_one_sentence_says_where_it_is_from(bare):
     assert said["Human_Face_Data_Cleanup"].startswith("fer2013.zip is not there. `python -m scripts.fetch fer2013` gets")
     assert said["Animated_Face_Cleanup"].startswith("data/sources/dicebear is not there. `python -m scripts.fetch dicebear`")
     assert said["Emotion_Detection"].startswith("data/notebooks/human.npz is not there. Run the notebook Human_Face")
-    assert re.fullmatch(r"build/notebooks/Emotion_Prediction\.ipynb, \d+ s", said["Emotion_Prediction"]) and len(said) == 4
+    assert re.fullmatch(r"build/notebooks/Emotion_Prediction\.ipynb, \d+ s", said["Emotion_Prediction"]) and len(said) == 5
+    assert said["Speech_Emotion"].startswith("data/speech.npz is not there. `python -m scripts.speech.prepare --corpora")
 
 
 def shown_in_editor(path: Path) -> list[str]:
