@@ -56,7 +56,7 @@ def _register_blueprints(app: APIFlask) -> None:
     from .api import api
     from .health import health
     from .pages import pages
-    from .speech import speech
+    from .speech import speech  # it adds its address to api too
 
     for blueprint in (api, health, pages, speech):
         app.register_blueprint(blueprint)
