@@ -101,7 +101,8 @@ def page(reading: SpeechReading | None = None) -> str:
 @speech.app_context_processor
 def shared() -> dict[str, Any]:
     """What the speech templates use."""
-    return {"chart_width": WIDTH, "chart_height": HEIGHT, "clock": clock, "speech_card": speech_card, "shares_of": confusion_shares}
+    sizes = {"chart_width": WIDTH, "chart_height": HEIGHT}
+    return {**sizes, "clock": clock, "speech_card": speech_card, "shares_of": confusion_shares}
 
 
 @speech.app_template_filter()
