@@ -1,7 +1,7 @@
-"""Bytes of a recording in, its sound out as mono float32 at 16 kHz, a piece at a time: half an hour takes no more memory than a minute.
+"""Bytes of a recording in, its sound out as mono float32 at 16 kHz, a piece at a time: half an hour takes as little as a minute.
 
-Whatever FFmpeg reads is taken: WAV, FLAC, MP3, M4A, Ogg, Opus, WebM as browsers record it (it states no duration), a film's first
-sound track. PyAV is imported when the first recording comes.
+Whatever FFmpeg reads is taken: WAV, FLAC, MP3, M4A, Ogg, Opus, WebM as browsers record it (it states no
+duration), a film's first sound track. PyAV is imported when the first recording comes.
 """
 
 from __future__ import annotations

@@ -24,7 +24,7 @@ UNKNOWN = (1 / 7,) * 7
 
 
 class SpeechReader:
-    """The two networks for voices, loaded on first use and shared by threads: one tells speech from other sounds, one reads it."""
+    """The two networks for voices, loaded on first use and shared by threads: one tells speech from noise, one reads it."""
 
     def __init__(self, artefacts: Artefacts | None = None) -> None:
         self.artefacts = artefacts or Artefacts()

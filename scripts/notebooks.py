@@ -23,8 +23,10 @@ from emotions.images import ImageError
 from .datasets import DatasetError
 from .text.corpora import CorpusError
 
-NAMES = ("Human_Face_Data_Cleanup", "Animated_Face_Cleanup", "Emotion_Detection", "Emotion_Prediction", "Text_Emotion")
-"""In this order each finds what the one before it wrote; the last is about texts and needs none of them."""
+NAMES = (
+    "Human_Face_Data_Cleanup", "Animated_Face_Cleanup", "Emotion_Detection", "Emotion_Prediction", "Text_Emotion", "Speech_Emotion",
+)  # fmt: skip
+"""In this order each finds what the one before it wrote; the last two are about texts and voices and need none of them."""
 HERE = Path(__file__).resolve().parent
 SHORT = (ArtefactError, CorpusError, DatasetError, ImageError)
 """Errors whose message says all that a reader needs."""

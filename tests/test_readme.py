@@ -41,6 +41,8 @@ ELSEWHERE = {
     "make lab": "it opens an editor and stays",
     ".venv-test/bin/python -m scripts.prepare": "tests/scripts/test_commands.py",
     ".venv-train/bin/python -m scripts.text": "tests/scripts/test_text_model.py",
+    ".venv-test/bin/python -m scripts.speech": "tests/scripts/test_speech_scripts.py",
+    ".venv-train/bin/python -m scripts.speech": "tests/scripts/test_speech_scripts.py",
     "gcloud app deploy": "needs a project of Google's; tests/test_appengine.py reads app.yaml with Google's parser",
 }
 """Commands that are run by another test, and which: here it is only checked that make knows them."""

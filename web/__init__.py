@@ -51,7 +51,7 @@ def _register_blueprints(app: APIFlask) -> None:
     from .health import health
     from .live import live
     from .pages import pages
-    from .speech import speech
+    from .speech import speech  # it adds its address to api too
     from .text_page import text_pages
 
     for blueprint in (api, health, live, pages, speech, text_pages):

@@ -8,14 +8,14 @@ from functools import cached_property
 from typing import Any
 from urllib.parse import quote
 
-from apiflask import APIBlueprint
-from flask import Response, current_app, g, jsonify, render_template, request
+from flask import Blueprint, Response, current_app, g, jsonify, render_template, request
 
 from emotions import EMOTIONS
 from emotions.sound import MAX_SECONDS
 from emotions.speech import SpeechReader
 from emotions.speech_results import SpeechResult
 
+from .api import api
 from .card import confusion_shares
 from .photos import analyser
 from .problems import Problem
@@ -30,7 +30,7 @@ SOUND_PROBLEMS = (
 MOST_ROWS = 400
 """Rows of the page's table of segments; the JSON has them all."""
 
-speech = APIBlueprint("speech", __name__, tag="API v1")
+speech = Blueprint("speech", __name__)
 
 
 @dataclass(frozen=True)
@@ -69,9 +69,9 @@ def read_recording() -> SpeechResult:
     return result
 
 
-@speech.post("/api/v1/speech")
-@speech.output(SpeechAnswer)
-@speech.doc(summary="Read the voice in a recording", operation_id="readSpeech", extensions={"x-problems": SOUND_PROBLEMS})
+@api.post("/speech")
+@api.output(SpeechAnswer)
+@api.doc(summary="Read the voice in a recording", operation_id="readSpeech", extensions={"x-problems": SOUND_PROBLEMS})
 def recording() -> Response:
     """Silence, noise and music are answers (200, `emotion: null`, with a `reason`). There are no options."""
     names = [*request.args, *(name for name in request.form if name != "file")]
@@ -81,14 +81,12 @@ def recording() -> Response:
 
 
 @speech.get("/speech")
-@speech.doc(hide=True)
 def form() -> str:
     """Record or choose a recording."""
     return page()
 
 
 @speech.post("/speech")
-@speech.doc(hide=True)
 def answer() -> str:
     """The page with the answer above the form."""
     if not any(file.filename for file in request.files.values()):
@@ -103,7 +101,8 @@ def page(reading: SpeechReading | None = None) -> str:
 @speech.app_context_processor
 def shared() -> dict[str, Any]:
     """What the speech templates use."""
-    return {"chart_width": WIDTH, "chart_height": HEIGHT, "clock": clock, "speech_card": speech_card, "shares_of": confusion_shares}
+    sizes = {"chart_width": WIDTH, "chart_height": HEIGHT}
+    return {**sizes, "clock": clock, "speech_card": speech_card, "shares_of": confusion_shares}
 
 
 @speech.app_template_filter()

@@ -1,4 +1,4 @@
-"""A reading of a recording -> the coordinates of its chart: the waveform, the segments' probabilities over it, a strip of answers."""
+"""A reading of a recording -> the coordinates of its chart: waveform, probabilities over it, a strip of answers."""
 
 from __future__ import annotations
 

@@ -55,7 +55,8 @@ def measured(archives: list[Path], folder: Path) -> dict[str, Any]:
         count = len(found["labels"])
         refused[archive.stem] = {"count": count, "refused": round(sum(map(bool, found["reasons"])) / count, 4)}
         if archive.stem == "ravdess":
-            told = figures(found["probabilities"], found["labels"], found["speakers"])
+            named = found["labels"] >= 0
+            told = figures(found["probabilities"][named], found["labels"][named], found["speakers"][named])
     if told is None:
         raise DatasetError("name ravdess.tar: its actors 21 to 24 are what the file is measured on")
     return {"figures": told, "refused": refused}

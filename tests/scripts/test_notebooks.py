@@ -27,6 +27,8 @@ from scripts.notebooks import METADATA, NAMES
 from scripts.readers.fer2013 import IDS, read_fer2013
 from scripts.readers.ferg import CHARACTERS
 
+from speech_clips import tiny_clips
+
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text()
 USAGES = {"train": "Training", "validation": "PublicTest", "test": "PrivateTest"}
@@ -144,8 +146,12 @@ def told(bare, published) -> Path:
     as_ferg(folder)
     as_expressions(folder)
     as_comments(folder)
+    tiny_clips().save(folder / "speech.npz")
     line = re.search(r"^make notebooks.*$", README, re.MULTILINE)[0].split()
-    data = [f"SAMPLE={FACES}", "STYLES=styles", "RECIPES=recipes.csv", "FERG=FERG_DB_256.zip", "EXPRESSIONS=expressions.zip", "TEXTS=goemotions.csv.gz"]
+    data = [
+        f"SAMPLE={FACES}", "STYLES=styles", "RECIPES=recipes.csv", "FERG=FERG_DB_256.zip", "EXPRESSIONS=expressions.zip",
+        "TEXTS=goemotions.csv.gz", "SPEECH=speech.npz",
+    ]  # fmt: skip
     options = [f"TRAIN={sys.executable}", "-o", ".venv-train/.installed"]
     done = subprocess.run([*line, *data, *options], cwd=folder, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -230,6 +236,13 @@ def test_texts_are_measured_and_explained(told):
     assert "'Ich freue mich so sehr darauf!': other_language" in printed and "love +" in printed
 
 
+def test_speech(told):
+    printed, figures = results(told, "Speech_Emotion")
+    assert drawn_on(figures, 3)
+    assert re.search(r"ravdess, 84 clips: mean recall [\d.]+%, guessing gives 14.3%", printed)
+    assert "steady_noise: not_speech" in printed and "1058 numbers" in printed
+
+
 def test_without_data_one_sentence_says_where_it_is_from(bare):
     folder, done = bare
     assert done.returncode == 1
@@ -239,6 +252,7 @@ def test_without_data_one_sentence_says_where_it_is_from(bare):
     assert said["Emotion_Detection"].startswith("data/notebooks/human.npz is not there. Run the notebook Human_Face")
     assert re.fullmatch(r"build/notebooks/Emotion_Prediction\.ipynb, \d+ s", said["Emotion_Prediction"]) and len(said) == 5
     assert said["Text_Emotion"].startswith("data/goemotions.csv.gz is not there. GoEmotions")
+    assert said["Speech_Emotion"].startswith("data/speech.npz is not there. `python -m scripts.speech.prepare --corpora")
 
 
 def shown_in_editor(path: Path) -> list[str]:
