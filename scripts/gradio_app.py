@@ -189,9 +189,9 @@ def main() -> None:
     app = build(analyser)
     try:
         app.launch(
-            server_name=options.host, server_port=options.port, share=False, inbrowser=False, ssr_mode=False, pwa=False, mcp_server=False,
-            run_history=False, enable_monitoring=False, footer_links=[], theme=gr.themes.Default(**THEME), max_file_size="32mb",
-            quiet=True, prevent_thread_lock=True,
+            server_name=options.host, server_port=options.port, share=False, inbrowser=False, ssr_mode=False, pwa=False,
+            mcp_server=False, run_history=False, enable_monitoring=False, footer_links=[], theme=gr.themes.Default(**THEME),
+            max_file_size="32mb", quiet=True, prevent_thread_lock=True,
         )  # fmt: skip
         print(f"http://{options.host}:{options.port}", flush=True)
         app.block_thread()

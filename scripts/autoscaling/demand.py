@@ -18,7 +18,7 @@ BURSTS, BURST_SECONDS, BURST_TIMES = 6, 60.0, 5.0
 class Day:
     """Times of arrivals in seconds, and what each asks for: seconds of an idle instance's work.
 
-    `share`: the part of a day that is simulated; its curve passes that much faster, which is harder on a scheduler than the day.
+    `share`: the part of a day that is simulated; its curve passes that much faster, which is harder on a scheduler.
     """
 
     arrivals: np.ndarray

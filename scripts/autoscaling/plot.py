@@ -11,7 +11,7 @@ COLOURS = ("#d55e00", "#009e73", "#cc79a7", "#0072b2", "#56b4e9", "#8a8a8a", "#b
 
 
 def plot(rows: Sequence[dict[str, Any]], path: Path) -> None:
-    """Write the SVG: rows have `level`, `setting`, `p95`, `f1_hours`, `refused`; filled where at most one in a thousand is refused."""
+    """Write the SVG: rows have `level`, `setting`, `p95`, `f1_hours`, `refused`; filled where that is at most one in 1,000."""
     import matplotlib
 
     matplotlib.use("svg")

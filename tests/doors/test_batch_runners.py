@@ -1,4 +1,4 @@
-"""The same pipeline elsewhere: on a bucket's kind of file system, over the job protocol, with the options of Dataflow and Flink."""
+"""The same pipeline elsewhere: on a bucket's kind of files, over the job protocol, with the options of Dataflow and Flink."""
 
 from __future__ import annotations
 
