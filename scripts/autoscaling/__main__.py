@@ -21,7 +21,7 @@ from .scheduler import PATIENCE, Outcome, Scaling, simulate
 ROOT = Path(__file__).resolve().parents[2]
 TIMES = ROOT / "benchmarks" / "service_times.json"
 OUT = ROOT / "docs" / "autoscaling.md"
-LEVELS = {0.1: 1.0, 1.0: 1.0, 10.0: 1 / 3, 100.0: 1 / 24}
+LEVELS = {0.1: 1.0, 1.0: 1.0, 10.0: 1 / 3, 100.0: 1 / 12}
 """Mean requests a second -> the part of a day that is simulated."""
 LARGE = 0.1
 """Share of photos straight from a phone (4000 x 3000); the others are 640 x 480, as the page sends them: assumed."""
@@ -167,7 +167,8 @@ One request at a time inside the limits of each class, and the start to the firs
 A Poisson process whose rate swings by {SWING:.0%} around its mean over the day, with {BURSTS} bursts of {BURST_SECONDS:g} s at
 {BURST_TIMES:g} times the rate; {LARGE:.0%} of the photos are large. A request that waits {PATIENCE:g} s for an instance is
 refused. Of busy days a part was simulated, in which the daily curve passes that much faster
-({parts} requests a second): harder on the scheduler, and more idle time, than the day itself.
+({parts} requests a second): harder on the scheduler, and more idle time, than
+the day itself; bursts are fewer in proportion, but for one at least, and starts are counted for a whole day.
 
 {table(rows)}
 

@@ -48,7 +48,7 @@ def day(mean: float, service: Sequence[float], seed: int, share: float = 1.0) ->
     """
     random = np.random.default_rng(seed)
     length = DAY * share
-    at = rate(mean, share, random.uniform(0, length, BURSTS))
+    at = rate(mean, share, random.uniform(0, length, max(1, round(BURSTS * share))))
     most = mean * (1 + SWING) * BURST_TIMES
     candidates = np.sort(random.uniform(0, length, random.poisson(most * length)))
     arrivals = candidates[random.uniform(0, most, len(candidates)) < at(candidates)]

@@ -12,10 +12,10 @@ What is assumed here, as nobody outside Google knows:
 - the scheduler looks every LOOK seconds and on every arrival that finds no room; it has at most one instance starting for each
   max_concurrent_requests requests in the queue, and between the two pending latencies starts one where the queue would take
   longer than a start;
-- utilisation is the mean over the WINDOW seconds before, and at most one instance a look is started for it; instances beyond those
-  that it needs are the idle ones;
-- a request goes to the instance with the fewest requests, of several to the oldest; there its work is done in the order of arrival, one at a time, as an
-  instance has less than one core; starting takes as long as was measured;
+- utilisation is the mean over the WINDOW seconds before, and at most one instance a look is started for it; instances
+  beyond those that it needs are the idle ones;
+- a request goes to the instance with the fewest requests, of several to the oldest; there its work is done in the order of
+  arrival, one at a time, as an instance has less than one core; starting takes as long as was measured;
 - a request is refused after PATIENCE seconds in the queue, as users of App Engine report
   (https://github.com/catapult-project/catapult/issues/4408);
 - an idle instance is ended when it is no longer billed.
