@@ -172,7 +172,7 @@ the day itself; bursts are fewer in proportion, but for one at least, and starts
 
 {table(rows)}
 
-"As it ships" is app.yaml: one instance, which stays free of charge whatever comes.
+"As it ships" is app.yaml: one instance, 24 of the 28 free hours whatever comes.
 """
 
 
