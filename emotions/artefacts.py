@@ -14,7 +14,9 @@ SCHEMA = 1
 THREADS = {"landmarks": 2, "expression-base": 2}
 """Most threads a role's models use, where there are cores for them: these two take half the time with a second one at no more
 processor time; the detectors, of many small layers, gain a tenth and spend twice as much."""
-BUNDLED = Path(__file__).resolve().parent.parent / "models"
+HERE = Path(__file__).resolve().parent
+BUNDLED = HERE / "models" if (HERE / "models").is_dir() else HERE.parent / "models"
+"""Inside of the package where it was installed from a wheel, beside it in the repository (see pyproject.toml)."""
 
 
 class ArtefactError(RuntimeError):

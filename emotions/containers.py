@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import BinaryIO
 
-HEAD = 64
+HEAD = 192
 """Bytes that `sniff` wants to see."""
 MOVIE_BOXES = {b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot", b"styp", b"moof"}
 STILL_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"mif1", b"mif2", b"avif"}
@@ -35,7 +35,7 @@ class FilmError(ValueError):
 
 
 def sniff(head: bytes) -> str:
-    """The container by the first bytes, by FFmpeg's name: "mov" (MP4 too), "matroska" (WebM too), "avi". FilmError for all else."""
+    """The container by the first bytes, in FFmpeg's words: "mov" (also MP4), "matroska" (also WebM), "avi". Else FilmError."""
     if not head:
         raise FilmError("empty_file", "This file is empty.")
     if head[4:8] == b"ftyp" and head[8:12] in STILL_BRANDS:
@@ -51,7 +51,7 @@ def sniff(head: bytes) -> str:
     for start, kind in OTHER_VIDEO:
         if head.startswith(start):
             raise FilmError("unsupported_video", f"This looks like {kind}, which is not read; {FRIENDS}.")
-    if head[:1] == b"G" and len(head) < HEAD or head[:1] == b"G" and head[4:5] == b"\x47":
+    if head[:1] == head[188:189] == b"G":  # a packet every 188 bytes
         raise FilmError("unsupported_video", f"This looks like MPEG transport stream, which is not read; {FRIENDS}.")
     raise FilmError("not_a_video", "This is not a video: its first bytes are those of no known format.")
 

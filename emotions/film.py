@@ -15,28 +15,22 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from .containers import FRIENDS, HEAD, FilmError, is_cut, sniff
+from .containers import HEAD, FilmError, is_cut, sniff
 from .images import ImageError, Picture, reserve
 from .litert import usable_cores
+from .picture_track import MAX_PIXELS, decoder_bytes, display_size, picture_track, stated_seconds, unreadable
 
-__all__ = ["FPS", "MOST_FPS", "Film", "FilmError", "Moment"]
+__all__ = ["FPS", "LEAST_FPS", "MOST_FPS", "Film", "FilmError", "Moment"]
 
-FPS, MOST_FPS = 5.0, 30.0
-"""Pictures a second that are taken, unless asked otherwise, and at most."""
+FPS, LEAST_FPS, MOST_FPS = 5.0, 0.01, 30.0
+"""Pictures a second that are taken, unless asked otherwise, and the least and the most that may be asked for."""
 SIDE = 1024
 """Most pixels of a taken picture's longer side: in larger ones without large faces the detector looks a dozen times, part by
 part, which is for photos (see faces.LARGE_PICTURE)."""
-MAX_PIXELS = 4096 * 2304
-"""Width times height of a frame: 4K, as phones and cinemas have it, and not 8K, of which a decoder holds a gigabyte."""
 LATE = 0.002
 """Seconds by which a frame may come before its turn: many containers round times to milliseconds."""
 LATEST = 1e6
 """Seconds: a time beyond it (eleven days) is a broken time stamp."""
-CODECS = {
-    "h264", "hevc", "vp8", "vp9", "libvpx", "libvpx-vp9", "av1", "libdav1d", "mpeg4", "msmpeg4", "msmpeg4v2", "h263",
-    "mpeg1video", "mpeg2video", "mjpeg", "prores", "dvvideo", "ffv1", "rawvideo", "theora",
-}  # fmt: skip
-"""Decoders that are used, of the hundreds that FFmpeg has: what cameras, phones, browsers and editors write."""
 
 
 @dataclass(frozen=True)
@@ -59,8 +53,8 @@ class Film:
     """
 
     def __init__(self, source: bytes | Path | BinaryIO, fps: float = FPS, longest: float | None = None) -> None:
-        if not 0 < fps <= MOST_FPS:
-            raise ValueError(f"fps must be above 0 and at most {MOST_FPS:g}, not {fps}")
+        if not LEAST_FPS <= fps <= MOST_FPS:
+            raise ValueError(f"fps must be from {LEAST_FPS:g} to {MOST_FPS:g}, not {fps}")
         self.fps, self.longest = fps, longest
         self.duration = 0.0
         self.reason: str | None = None
@@ -82,7 +76,8 @@ class Film:
         self._stack.close()
 
     def extent(self) -> tuple[float, int]:
-        """Seconds and frames of the film as its packets tell, without decoding any; winds back to the beginning."""
+        """Seconds and frames of the film as its packets tell, without decoding any. Afterwards the film is at its end: not all
+        can be wound back, so open it again to read it."""
         from av.error import FFmpegError
 
         last, count, first = 0.0, 0, None
@@ -94,7 +89,6 @@ class Film:
                     last, count = max(last, moment), count + 1
         except FFmpegError:
             pass  # reading will come to the same place, and say so
-        self._container.seek(0)
         return last - (first or 0.0), count
 
     def moments(self, every_frame: bool = False) -> Iterator[Moment]:
@@ -123,50 +117,26 @@ class Film:
             self.reason = "cut_off"
         file.seek(0)
         try:
-            # Only the file itself may be read, whatever it names.
-            options = {"max_pixels": str(MAX_PIXELS)}
-            self._container = av.open(file, format=kind, options=options, container_options={"protocol_whitelist": "file"})
+            # Only the file itself may be read, whatever it names; and some decoders have to run to tell the size.
+            options = {"max_pixels": str(4 * MAX_PIXELS)}
+            limits = {"protocol_whitelist": "file"}
+            self._container = av.open(file, "r", kind, options, limits, metadata_errors="ignore")
         except (av.error.FFmpegError, ValueError) as error:
-            raise self._unreadable() from error
+            raise unreadable(self.reason) from error
         self._stack.callback(self._container.close)
-        self._stream = self._picture_track()
+        self._stream = picture_track(self._container, self.reason)
         context = self._stream.codec_context
         threads = context.thread_count = min(2, usable_cores())
         context.thread_type = "AUTO"
-        self.stated = _stated(self._container, self._stream)
+        context.options = {"max_pixels": str(MAX_PIXELS)}  # frames may grow on the way
+        self.stated = stated_seconds(self._container, self._stream)
         try:
-            self._stack.enter_context(reserve(_decoder_bytes(context, threads)))
+            self._stack.enter_context(reserve(decoder_bytes(context, threads) + 2 * 3 * SIDE * SIDE))
         except ImageError as error:
             what = "Other pictures and videos are being decoded; try again in a moment."
             if error.code == "too_much_memory":
                 what = "Decoding frames of this size takes more memory than a video gets here. Save it smaller."
             raise FilmError(error.code, what) from None
-
-    def _picture_track(self) -> Any:
-        from av.stream import Disposition
-
-        tracks = [one for one in self._container.streams.video if not one.disposition & Disposition.attached_pic]
-        if not tracks:
-            raise FilmError("no_picture_track", "This file has no track of moving pictures.")
-        chosen = tracks[0]
-        for stream in self._container.streams:
-            if stream is not chosen:
-                stream.discard = "all"
-        context = chosen.codec_context
-        if context is None or context.name not in CODECS:
-            name = context.name if context else "unknown"
-            raise FilmError("unsupported_video", f"Its pictures are coded as {name}, which is not read.")
-        if context.width * context.height > MAX_PIXELS:
-            size, limit = f"{context.width} x {context.height}", f"{MAX_PIXELS / 1e6:.1f} megapixels (4K)"
-            raise FilmError("too_many_pixels", f"Its frames have {size} pixels; the limit is {limit}.")
-        if context.width < 1 or context.height < 1 or not context.pix_fmt:
-            raise self._unreadable()
-        return chosen
-
-    def _unreadable(self) -> FilmError:
-        if self.reason == "cut_off":
-            return FilmError("truncated_video", "This video is cut off, and nothing of what is left can be read.")
-        return FilmError("truncated_video", f"This video is damaged, or not of the kind that it seems to be; {FRIENDS}.")
 
     def _timed(self) -> Iterator[tuple[float, Any]]:
         """Frames with their seconds since the film's beginning, which never run back."""
@@ -192,7 +162,7 @@ class Film:
             self.duration = time + (shown if shown < 10 else step)
             yield time, frame
         if time is None:
-            raise self._unreadable()
+            raise unreadable(self.reason)
 
     def _frames(self) -> Iterator[Any]:
         """What can be decoded, as players do it: what is damaged is passed by, and noted."""
@@ -216,11 +186,11 @@ class Film:
             self.reason = self.reason or "cut_off"
 
     def _picture(self, frame: Any) -> Picture:
-        """A frame upright and small enough; all come in the size of the first, even where a phone was turned while it filmed."""
+        """A frame upright and small enough; all in the size of the first, even where a phone was turned while it filmed."""
         begun = clock.perf_counter()
         turns = round(frame.rotation / 90) % 4
         if self._size is None:
-            self._size = _display_size(frame, self._stream.sample_aspect_ratio)
+            self._size = display_size(frame, self._stream.sample_aspect_ratio)
             if turns % 2:
                 self._size = self._size[::-1]
         width, height = self._size
@@ -235,33 +205,3 @@ class Film:
 
 def _turn_after(time: float, rate: float) -> float:
     return (int((time + LATE) * rate) + 1) / rate
-
-
-def _stated(container: Any, stream: Any) -> float | None:
-    if stream.duration:
-        return float(stream.duration * stream.time_base)
-    return container.duration / 1e6 if container.duration else None
-
-
-def _display_size(frame: Any, aspect: Any) -> tuple[int, int]:
-    """Width and height as shown: old camcorders' pixels are no squares."""
-    ratio = float(aspect) if aspect and 0.25 <= aspect <= 4 else 1.0
-    return max(1, round(frame.width * ratio)), frame.height
-
-
-def _decoder_bytes(context: Any, threads: int) -> int:
-    """Most bytes that the decoder's frames take, and the RGB picture beside them.
-
-    H.264 (table A-1) and HEVC (A.4.2) keep the more frames the smaller these are, here at level 5.1; VP9 and AV1 keep 8.
-    """
-    pixels = context.width * context.height
-    if context.name == "h264":
-        kept = min(16, 184_320 * 256 // pixels)
-    elif context.name == "hevc":
-        kept = next(count for share, count in ((0.25, 16), (0.5, 12), (0.75, 8), (9, 6)) if pixels <= share * 8_912_896)
-    else:
-        kept = 8 if context.name in ("vp9", "libvpx-vp9", "av1", "libdav1d") else 4
-    per_pixel = sum(part.bits for part in context.format.components) / 8 if context.format else 3
-    if context.pix_fmt.startswith(("yuv420", "yuvj420", "nv12")):
-        per_pixel = 1.5 * max(1, -(-context.format.components[0].bits // 8))
-    return int(pixels * (kept + threads + 1) * per_pixel) + 2 * 3 * SIDE * SIDE

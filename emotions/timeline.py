@@ -11,7 +11,6 @@ import numpy as np
 from .labels import EMOTIONS
 from .results import Face
 
-CSV_COLUMNS = ("time", "id", "left", "top", "width", "height", "emotion", "confidence", *EMOTIONS, "unsure")
 BUCKETS = 240
 """Most parts into which the time is divided: when a film grows longer, two become one."""
 
@@ -21,7 +20,8 @@ ROUNDED = 0.01
 
 @dataclass
 class Person:
-    """One followed face. `first`, `last`: seconds; `answers`, `sums` (7,): how often each emotion was the answer, and its probabilities summed.
+    """One followed face. `first`, `last`: seconds. `answers`, `sums` (7,): how often each emotion was the answer, and the
+    sum of its probabilities.
 
     `buckets`: number of the part of time -> [frames, sum of each probability] (8,), for the chart.
     """
@@ -60,7 +60,7 @@ class Person:
 
 
 class Timeline:
-    """The people of a film in order of appearance, read at `fps`. `frames`: how many were; `bucket`: seconds of a part of time."""
+    """The people of a film in order of appearance, read at `fps`. `frames`: how many; `bucket`: seconds of a part of time."""
 
     def __init__(self, fps: float) -> None:
         self.frames = 0
@@ -84,15 +84,6 @@ class Timeline:
         `shares`: of the frames in which it was the answer. `mean`: of its probability.
         """
         return [person.to_json() for person in self.people.values()]
-
-
-def csv_rows(time: float, faces: Iterable[Face]) -> list[list[Any]]:
-    """A row of CSV_COLUMNS for each face."""
-    rows = []
-    for face in faces:
-        box, probabilities = face.box.to_json(), [round(value, 4) for value in face.probabilities]
-        rows.append([round(time, 3), face.id, *box.values(), face.emotion, round(face.confidence, 4), *probabilities, face.unsure])
-    return rows
 
 
 def _by_emotion(values: np.ndarray) -> dict[str, float]:

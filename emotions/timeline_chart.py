@@ -1,4 +1,4 @@
-"""A timeline as SVG: a band for each person, the seven probabilities stacked over time. As large for an hour as for a minute."""
+"""A timeline as SVG: a band a person, the seven probabilities stacked over time. As large for an hour as for a minute."""
 
 from __future__ import annotations
 
@@ -47,7 +47,8 @@ def _x(seconds: float, duration: float) -> float:
 def _title(person: Person) -> str:
     best = int(person.sums.argmax())
     share = person.sums[best] / person.frames
-    return f"Person {person.id + 1}: mostly {EMOTIONS[best]} ({share:.0%} on average), {clock(person.first)} to {clock(person.last)}"
+    seen = f"{clock(person.first)} to {clock(person.last)}"
+    return f"Person {person.id + 1}: mostly {EMOTIONS[best]} ({share:.0%} on average), {seen}"
 
 
 def _band(person: Person, bucket: float, duration: float, top: float) -> list[str]:
@@ -61,7 +62,8 @@ def _band(person: Person, bucket: float, duration: float, top: float) -> list[st
         borders = [_x(number * bucket, duration) for number in (*run, run[-1] + 1)]
         starts, ends = borders[:-1], borders[1:]
         for index, name in enumerate(EMOTIONS):
-            path = [*_edge(starts, ends, top + BAND * edges[:, index + 1]), *_edge(ends, starts, top + BAND * edges[:, index], True)]
+            above, below = top + BAND * edges[:, index + 1], top + BAND * edges[:, index]
+            path = [*_edge(starts, ends, above), *reversed(_edge(starts, ends, below))]
             lines.append(f'<path fill="{COLOURS[name]}" d="M{"L".join(path)}Z"/>')
     return lines
 
@@ -76,12 +78,9 @@ def _stretches(numbers: list[int], longest: int) -> list[list[int]]:
     return runs
 
 
-def _edge(begins: list[float], ends: list[float], levels: np.ndarray, backwards: bool = False) -> list[str]:
-    points = [f"{x:.1f} {y:.1f}" for one in zip(begins, ends, levels, strict=True) for x, y in ((one[0], one[2]), (one[1], one[2]))]
-    if not backwards:
-        return points
-    pairs = [points[start : start + 2] for start in range(0, len(points), 2)]
-    return [point for pair in reversed(pairs) for point in pair]
+def _edge(starts: list[float], ends: list[float], levels: np.ndarray) -> list[str]:
+    """The points of a line of steps, from left to right."""
+    return [f"{x:.1f} {y:.1f}" for start, end, y in zip(starts, ends, levels, strict=True) for x in (start, end)]
 
 
 def _legend() -> list[str]:

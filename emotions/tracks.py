@@ -88,7 +88,9 @@ def parse(text: str) -> Tracks:
     if set(body) != {"version", "clock", "next", "tracks"}:
         raise TracksError("The tracks are not what an answer gave.")
     clock = None if body["clock"] is None else _whole(body["clock"], 0, LATEST, "clock")
-    next_id = _whole(body["next"], 0, MOST_IDS, "next")
+    next_id = _whole(body["next"], 0, 2 * MOST_IDS, "next")
+    if next_id > MOST_IDS:
+        raise TracksError("These tracks have used up their ids; begin anew with empty ones.")
     rows = body["tracks"]
     if not isinstance(rows, list) or len(rows) > MOST_TRACKS or (rows and clock is None):
         raise TracksError(f"The tracks must be a list of at most {MOST_TRACKS}.")

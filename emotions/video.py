@@ -12,15 +12,15 @@ from __future__ import annotations
 
 import time as clock
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
-from .appearance import appearance, blend
+from .appearance import appearances, blend
 from .doubts import doubt_of_smoothed
 from .images import Picture
-from .matching import boxes_overlap, match
-from .results import Box, Face, ImageResult
+from .matching import Sight, match
+from .results import Box, ImageResult
 from .tracks import FARTHEST, LATEST, MEMORY, MOST_TRACKS, SURE, UNIT, Track, Tracks, TracksError, parse
 
 __all__ = ["FRAME", "TAU", "Follower", "TracksError"]
@@ -30,8 +30,7 @@ FRAME = 1 / 15
 TAU = 0.3
 """Seconds in which a smoothed probability covers 63 % of the way to a new one."""
 TAU_VELOCITY = 0.2
-COVERED = 0.2
-"""Overlap (intersection over union) of two faces from which neither teaches what its person looks like."""
+"""The same of a velocity."""
 
 
 class Follower:
@@ -49,7 +48,7 @@ class Follower:
         return self._known.to_json()
 
     def follow(self, picture: Picture, result: ImageResult, time: float | None = None) -> ImageResult:
-        """The result of `Analyser.analyse` for the next frame, with followed ids, smoothed probabilities, and `raw` ones beside.
+        """The result of `Analyser.analyse` for the next frame, with followed ids, smoothed probabilities and `raw` ones.
 
         Ids count from 0 in order of appearance (in one frame the largest face first) and are never used again. A person who
         is not seen for up to MEMORY keeps theirs. Beyond MOST_TRACKS faces at once the smallest are not remembered: they get
@@ -60,19 +59,19 @@ class Follower:
         """
         begun = clock.perf_counter()
         now, passed = self._pass(time)
-        unit = UNIT / max(result.width, result.height)
-        seen = [_Seen.of(picture, face, unit) for face in result.faces]
+        seen = _sights(picture, result)
         known = [replace(track, age=track.age + passed) for track in self._known.tracks if track.age + passed <= MEMORY]
-        pairs = match([one.box for one in seen], [one.appearance for one in seen], known)
+        pairs = match(seen, known, [track.age > passed for track in known])
         next_id, faces, here = self._known.next_id, [], []
-        for index, one in enumerate(seen):
+        for index, (face, sight) in enumerate(zip(result.faces, seen, strict=True)):
             if index in pairs:
-                track, probabilities = one.continued(known[pairs[index]], _is_covered(one, seen))
+                track, probabilities = _continued(known[pairs[index]], sight, face.probabilities)
             else:
-                track, probabilities = one.begun(next_id), one.face.probabilities
+                track, probabilities = _begun(next_id, sight, face.probabilities), face.probabilities
                 next_id += 1
             here.append(track)
-            faces.append(_followed(one.face, track.id, probabilities, result))
+            unsure = doubt_of_smoothed(face.unsure, max(probabilities), result.thresholds)
+            faces.append(replace(face, id=track.id, probabilities=probabilities, raw=face.probabilities, unsure=unsure))
         lost = [track for index, track in enumerate(known) if index not in pairs.values()]
         self._known = Tracks(now, next_id, tuple(_remembered(here, lost)))
         timing = result.timing_ms | {"follow": (clock.perf_counter() - begun) * 1e3}
@@ -92,50 +91,36 @@ class Follower:
         return now, MEMORY + 1 if passed < -MEMORY else frame if passed <= 0 else passed
 
 
-@dataclass(frozen=True)
-class _Seen:
-    """A face of the new frame; `box` as a track's."""
-
-    face: Face
-    box: tuple[int, int, int, int]
-    appearance: bytes
-
-    @classmethod
-    def of(cls, picture: Picture, face: Face, unit: float) -> _Seen:
-        box = face.box
-        places = box.left + box.width / 2, box.top + box.height / 2, box.width, box.height
-        x, y, width, height = (_bounded(place * unit) for place in places)
-        return cls(face, (x, y, max(width, 1), max(height, 1)), appearance(picture.pixels, box.scaled(1 / picture.scale)))
-
-    def begun(self, new_id: int) -> Track:
-        return Track(new_id, self.box, (0, 0), 0, _parts(self.face.probabilities), self.appearance)
-
-    def continued(self, track: Track, covered: bool) -> tuple[Track, tuple[float, ...]]:
-        """The person's track with this face in it, and their smoothed probabilities."""
-        seconds = track.age / 1000
-        share = 1 - np.exp(-seconds / TAU)
-        before = np.array(track.probabilities) / sum(track.probabilities)
-        smoothed = before + share * (np.array(self.face.probabilities) - before)
-        share = 1 - np.exp(-seconds / TAU_VELOCITY)
-        moved = [(new - old) / seconds for new, old in zip(self.box[:2], track.box[:2], strict=True)]
-        velocity = [_bounded(old + share * (new - old)) for new, old in zip(moved, track.velocity, strict=True)]
-        looks = track.appearance if covered else blend(track.appearance, self.appearance, seconds)
-        followed = Track(track.id, self.box, (velocity[0], velocity[1]), 0, _parts(smoothed), looks)
-        return followed, tuple(map(float, smoothed))
+def _sights(picture: Picture, result: ImageResult) -> list[Sight]:
+    boxes, unit = [face.box for face in result.faces], UNIT / max(result.width, result.height)
+    looks, crowded = appearances(picture.pixels, [box.scaled(1 / picture.scale) for box in boxes])
+    return [Sight(_place(box.scaled(unit)), *rest) for box, *rest in zip(boxes, looks, crowded, strict=True)]
 
 
-def _followed(face: Face, new_id: int, probabilities: tuple[float, ...], result: ImageResult) -> Face:
-    unsure = doubt_of_smoothed(face.unsure, max(probabilities), result.thresholds)
-    return replace(face, id=new_id, probabilities=probabilities, raw=face.probabilities, unsure=unsure)
+def _place(box: Box) -> tuple[int, int, int, int]:
+    width, height = max(_bounded(box.width), 1), max(_bounded(box.height), 1)
+    return _bounded(box.left + box.width / 2), _bounded(box.top + box.height / 2), width, height
+
+
+def _begun(new_id: int, sight: Sight, probabilities: tuple[float, ...]) -> Track:
+    return Track(new_id, sight.box, (0, 0), 0, _parts(probabilities), sight.appearance)
+
+
+def _continued(track: Track, sight: Sight, probabilities: tuple[float, ...]) -> tuple[Track, tuple[float, ...]]:
+    """The person's track with this frame in it, and their smoothed probabilities."""
+    seconds = track.age / 1000
+    before, share = np.array(track.probabilities) / sum(track.probabilities), 1 - np.exp(-seconds / TAU)
+    smoothed = before + share * (np.array(probabilities) - before)
+    share = 1 - np.exp(-seconds / TAU_VELOCITY)
+    moved = [(new - old) / seconds for new, old in zip(sight.box[:2], track.box[:2], strict=True)]
+    x, y = (_bounded(old + share * (new - old)) for new, old in zip(moved, track.velocity, strict=True))
+    looks = blend(track.appearance, sight.appearance, seconds)
+    return Track(track.id, sight.box, (x, y), 0, _parts(smoothed), looks), tuple(map(float, smoothed))
 
 
 def _remembered(here: list[Track], lost: list[Track]) -> list[Track]:
     """The largest faces of this frame, and of the lost ones those seen last, as many as there is room for."""
     return (here + sorted(lost, key=lambda track: (track.age, -track.id)))[:MOST_TRACKS]
-
-
-def _is_covered(one: _Seen, seen: list[_Seen]) -> bool:
-    return any(boxes_overlap(one.box, other.box) > COVERED for other in seen if other is not one)
 
 
 def _parts(probabilities: Iterable[float]) -> tuple[int, ...]:

@@ -21,6 +21,20 @@ CODE_LICENCES = (
     ("Swagger UI", "`static/vendor/swagger-ui/`", "Apache-2.0"),
 )
 
+WHEELS = (
+    (
+        "PyAV, for video and sound",
+        "wheel `av`",
+        "BSD-3-Clause; the wheel also holds FFmpeg (LGPL-3.0) with x264 and x265 (GPL-2.0 or later)",
+    ),
+    (
+        "pillow-heif, for HEIC",
+        "wheel `pillow-heif`",
+        "BSD-3-Clause; the wheel as a whole GPL-2.0: it holds x265, libheif and libde265",
+    ),
+)
+"""What requirements.txt installs that binds whoever passes it on, as the wheels' own files and libraries say."""
+
 
 def accuracy(entries: list[dict[str, Any]]) -> str:
     """A row a head, from the figures that `scripts.evaluate` put into the manifest."""
@@ -43,6 +57,7 @@ def licences(entries: list[dict[str, Any]]) -> str:
     lines = ["| what | where | licence |", "| --- | --- | --- |"]
     lines += [f"| `{entry['name']}` {entry['version']} | `models/{entry['file']}` | {entry['licence']} |" for entry in entries]
     lines += [f"| {what} | {where} | {licence} |" for what, where, licence in CODE_LICENCES]
+    lines += [f"| {what} | {where} | {licence} |" for what, where, licence in WHEELS]
     lines.append("| sample pictures | [static/samples](static/samples/README.md) | public domain and CC0, each named there |")
     return "\n".join(lines)
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import struct
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from fractions import Fraction
 from functools import cache
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -31,37 +33,47 @@ def steady(frames: int, fps: float = 10.0, name: str = "obama.jpg", size: tuple[
 
 
 def clip(
-    moments: Iterable[tuple[float, np.ndarray]],
+    moments: Sequence[tuple[float, np.ndarray]],
     container: str = "mp4",
     codec: str = "libx264",
-    rotation: int = 0,
-    pixels: str = "yuv420p",
+    *,
     options: dict[str, str] | None = None,
     live: bool = False,
-    sound: bool = False,
-    key_every: int = 12,
+    **further,
 ) -> bytes:
-    """Encode (seconds, (H, W, 3) uint8 RGB) pairs. `rotation`: degrees counter-clockwise by which a player turns the picture.
-
-    `live`: written as to a pipe, so that the header knows no length, as MediaRecorder does. `sound`: with a silent track.
+    """Encode (seconds, (H, W, 3) uint8 RGB) pairs. `options`: of the container; `live`: written as to a pipe, so that the header
+    knows no length, as MediaRecorder does; `further`: see `_write`.
     """
-    if options and "faststart" in options.get("movflags", ""):  # needs to read what it wrote
+    if options and "faststart" in options.get("movflags", ""):  # it reads again what it wrote
         with tempfile.NamedTemporaryFile(suffix=".mp4") as file:
-            _write(file.name, moments, container, codec, rotation, pixels, options, sound, key_every)
+            _write(file.name, moments, container, codec, options, **further)
             return Path(file.name).read_bytes()
     buffer = BytesIO()
-    _write(_Pipe(buffer) if live else buffer, moments, container, codec, rotation, pixels, options, sound, key_every)
+    _write(_Pipe(buffer) if live else buffer, moments, container, codec, options, **further)
     return buffer.getvalue()
 
 
-def _write(target, moments, container, codec, rotation, pixels, options, sound, key_every) -> None:
+def _write(
+    target: Any,
+    moments: Sequence[tuple[float, np.ndarray]],
+    container: str,
+    codec: str,
+    options: dict[str, str] | None,
+    *,
+    pixels: str = "yuv420p",
+    codec_options: dict[str, str] | None = None,
+    rotation: int = 0,
+    aspect: int = 1,
+    sound: bool = False,
+) -> None:
+    """`rotation`: degrees counter-clockwise by which a player turns it; `aspect`: width of a pixel; `sound`: with a silent track."""
     with av.open(target, "w", format=container, options=options or {}) as output:
-        moments = list(moments)
-        stream = output.add_stream(codec, rate=25)
+        stream = output.add_stream(codec, rate=25, options=codec_options or {})
         stream.width, stream.height = moments[0][1].shape[1::-1]
-        stream.pix_fmt = pixels
-        stream.codec_context.time_base = stream.time_base = Fraction(1, TICKS if codec != "mpeg4" else 25)
-        stream.gop_size = key_every
+        stream.pix_fmt, stream.gop_size = pixels, 12
+        stream.codec_context.time_base = Fraction(1, 25 if codec == "mpeg4" else TICKS)
+        if aspect != 1:
+            stream.codec_context.sample_aspect_ratio = Fraction(aspect)
         if rotation:
             stream.set_display_rotation(rotation)
         silence = output.add_stream("aac" if container in ("mp4", "mov") else "libopus", rate=48000, layout="mono") if sound else None
@@ -80,16 +92,13 @@ def sound_alone(container: str = "mp4", cover: bool = False) -> bytes:
     buffer = BytesIO()
     with av.open(buffer, "w", format=container) as output:
         silence = output.add_stream("libmp3lame" if container == "mp3" else "aac", rate=48000, layout="mono")
-        picture = None
         if cover:
             picture = output.add_stream("mjpeg", rate=1)
             picture.width, picture.height, picture.pix_fmt = 320, 240, "yuvj420p"
             picture.disposition = av.stream.Disposition.attached_pic
             frame = av.VideoFrame.from_ndarray(still(), "rgb24")
             frame.pts = 0
-            packets = [*picture.encode(frame), *picture.encode()]
-            for packet in packets:
-                output.mux(packet)
+            output.mux([*picture.encode(frame), *picture.encode()])
         _add_silence(output, silence, 1.0)
     return buffer.getvalue()
 
@@ -110,23 +119,7 @@ class _Pipe:
         self.write = buffer.write
 
 
-def with_stated_length(data: bytes, seconds: float) -> bytes:
-    """An MP4 whose movie header (`mvhd`, version 0) states another length, and its track headers too."""
-    changed = bytearray(data)
-    for name, at in ((b"mvhd", 16), (b"tkhd", 20), (b"mdhd", 16)):
-        start = changed.find(name)
-        scale_at = changed.find(b"mdhd" if name == b"mdhd" else b"mvhd") + 16
-        scale = int.from_bytes(changed[scale_at : scale_at + 4], "big")
-        where = start + 4 + (at if name == b"tkhd" else 16)
-        changed[where : where + 4] = int(seconds * scale).to_bytes(4, "big")
-    return bytes(changed)
-
-
-def boxes(data: bytes) -> Sequence[tuple[bytes, int, int]]:
-    """(name, start, size) of an MP4's top-level boxes."""
-    found, start = [], 0
-    while start + 8 <= len(data):
-        size = int.from_bytes(data[start : start + 4], "big")
-        found.append((data[start + 4 : start + 8], start, size))
-        start += size
-    return found
+def with_stated_length(matroska: bytes, seconds: float) -> bytes:
+    """A Matroska file whose header states another length: its Duration (element 0x4489) is a float64 of milliseconds."""
+    start = matroska.index(b"\x44\x89\x88") + 3
+    return matroska[:start] + struct.pack(">d", seconds * 1000) + matroska[start + 8 :]

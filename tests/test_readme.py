@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import signal
 import socket
 import subprocess
@@ -16,6 +17,8 @@ from pathlib import Path
 import pytest
 
 from scripts.readme import designs, rendered
+from scripts.readme import rendered
+from tests import clips
 from web import create_app
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -27,6 +30,7 @@ ELSEWHERE = {
     "make test": "it runs this test",
     "make gradio": "tests/doors/test_gradio.py",
     "make batch": "tests/doors/test_batch.py",
+    "pip install .": "tests/test_install.py",
     "make rehearse": "tests/test_rehearsal.py",
     "make bench": "tests/test_bench.py",
     "make verify-model": "tests/scripts/test_commands.py",
@@ -68,25 +72,44 @@ def server():
         process.stdout.close()
 
 
-def run(command: list[str]) -> str:
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Where README's commands that write or want files of the reader's are run."""
+    place = tmp_path_factory.mktemp("reader")
+    (place / "clip.mp4").write_bytes(clips.clip(clips.steady(20)))
+    (place / "holiday").mkdir()
+    (place / "holiday" / "beach.jpg").write_bytes((ROOT / "static" / "samples" / "collins.jpg").read_bytes())
+    (place / "static").symlink_to(ROOT / "static")
+    return place
+
+
+def run(command: list[str], folder: Path = ROOT) -> str:
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
 
 @pytest.mark.parametrize("block", [block for language, block in BLOCKS if language == "python"])
-def test_python_blocks(block, server):
-    out = run([sys.executable, "-c", block.replace("8080", str(server[0]))])
+def test_python_blocks(block, server, folder):
+    out = run([sys.executable, "-c", block.replace("8080", str(server[0]))], folder)
     assert re.search(r"\b(anger|disgust|fear|happy|neutral|sad|surprise)\b", out)
 
 
 @pytest.mark.parametrize("line", LINES)
-def test_commands(line, server):
+def test_commands(line, server, folder):
     if line == "make run":
         return  # the fixture is that command
     if line.startswith("curl "):
-        answer = json.loads(run(["bash", "-c", line.replace("8080", str(server[0])).replace("curl ", "curl -sS ")]))
-        assert len(answer["faces"]) == 1
+        out = run(["bash", "-c", line.replace("8080", str(server[0])).replace("curl ", "curl -sS ")], folder)
+        if "annotated=mp4" in line:
+            assert (folder / "annotated.mp4").read_bytes()[4:8] == b"ftyp"
+        else:
+            assert len(json.loads(out.splitlines()[0])["faces"]) == 1
+        return
+    if line.startswith("python "):
+        out = run([sys.executable, *shlex.split(line)[1:]], folder)
+        assert "happy" in out and list((folder / "annotated").iterdir())
         return
     assert any(line.startswith(known) for known in ELSEWHERE), f"nothing runs README's command: {line}"
     if line.startswith("make "):

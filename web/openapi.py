@@ -15,7 +15,7 @@ from .problems import CATALOGUE, MEDIA_TYPE
 
 VERSION = "1.0.0"
 DESCRIPTION = """\
-A photo in, every face framed and named with seven calibrated probabilities. Nothing is stored.
+A photo or a video in, every face framed and named with seven calibrated probabilities. Nothing is stored.
 
 Errors are `application/problem+json` (RFC 9457) with a stable `code`; this document lists all codes under
 `components/x-problems`. Every answer carries `X-Request-Id` (yours, if you send one) and, for pictures, `Server-Timing`.
@@ -55,9 +55,10 @@ def mend(spec: dict[str, Any]) -> dict[str, Any]:
                 operation["requestBody"]["required"] = True
             operation["responses"] |= problem_responses(operation.pop("x-problems", ()))
     image = spec["paths"]["/api/v1/image"]["post"]
-    image["requestBody"] = file_body(image, "image/*", "JPEG, PNG, WebP, GIF, BMP, TIFF, HEIC, AVIF")
+    image["requestBody"] = picture_body({option["name"]: option["schema"] for option in image["parameters"]})
     video = spec["paths"]["/api/v1/video"]["post"]
-    video["requestBody"] = file_body(video, "video/*", "MP4, MOV, WebM, MKV, AVI", "video")
+    options = {option["name"]: option["schema"] for option in video["parameters"]}
+    video["requestBody"] = file_body("MP4, MOV, WebM, MKV, AVI", ("video/*",), options)
     video["responses"]["200"]["content"][VIDEO_TYPES[1]] = {"schema": {"type": "string", "format": "binary"}}
     return spec
 
@@ -72,17 +73,22 @@ def problem_responses(codes: Sequence[str]) -> dict[str, Any]:
     return responses | {"default": {"description": "Any other problem", "content": content}}
 
 
-def file_body(operation: dict[str, Any], kind: str, formats: str, form: str = "binary") -> dict[str, Any]:
-    """A form with the file and the options of `operation`, or the file's bytes alone. `form`: the schema's `format` of the bytes."""
-    raw = {"type": "string", "format": form}
-    options = {option["name"]: option["schema"] for option in operation["parameters"]}
-    fields = {
+def picture_body(options: dict[str, Any]) -> dict[str, Any]:
+    """A form with the picture and its options, or the picture's bytes alone."""
+    return file_body("JPEG, PNG, WebP, GIF, BMP, TIFF, HEIC, AVIF", ("image/*",), options)
+
+
+def file_body(formats: str, kinds: Sequence[str], options: dict[str, Any] | None = None) -> dict[str, Any]:
+    """A form with a file of one of `formats` and options, or the file's bytes alone, of one of the media types `kinds`."""
+    raw = {"type": "string", "format": "binary"}
+    form = {
         "type": "object",
-        "properties": {"file": raw | {"description": formats}} | options,
+        "properties": {"file": raw | {"description": formats}} | (options or {}),
         "required": ["file"],
         "additionalProperties": False,
     }
-    return {"required": True, "content": {"multipart/form-data": {"schema": fields}, kind: {"schema": raw}}}
+    whole = {"schema": form, "encoding": {"file": {"contentType": ", ".join(kinds)}}}
+    return {"required": True, "content": {"multipart/form-data": whole} | {kind: {"schema": raw} for kind in kinds}}
 
 
 def _json_schema(schema: type[Schema]) -> dict[str, Any]:

@@ -36,7 +36,8 @@ def result() -> str:
     """The result page for a photo or a sample."""
     name = request.form.get("sample")
     photo = sample_bytes(name) if name else chosen_photo()
-    return render_template("result.html", reading=read(photo, chosen_detector(), chosen_explain(), name))
+    reading = read(photo, chosen_detector(), chosen_switch("explain"), name, chosen_switch("landmarks"))
+    return render_template("result.html", reading=reading)
 
 
 @pages.post("/share")
@@ -113,11 +114,11 @@ def chosen_detector() -> str:
     return detector
 
 
-def chosen_explain() -> bool:
-    """Whether the form asks what the answers rest on. Raises Problem for a value that is no switch's."""
-    value = request.form.get("explain", "false")
+def chosen_switch(name: str) -> bool:
+    """Whether the form asks for `explain` or `landmarks`. Raises Problem for a value that is no switch's."""
+    value = request.form.get(name, "false")
     if value not in schemas.SWITCHES:
-        raise Problem("invalid_option", "The option 'explain' must be true, false, 1 or 0.")
+        raise Problem("invalid_option", f"The option {name!r} must be true, false, 1 or 0.")
     return schemas.SWITCHES[value]
 
 

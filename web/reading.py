@@ -25,6 +25,7 @@ class Reading:
     """`image` and `thumbnails` are data URIs of JPEGs (thumbnails only where there are several faces, in their order).
 
     `explained`: whether it was asked what the answers rest on. `sample`: name of the sample that was read, if one was.
+    `pointed`: whether it was asked for the points of each face and how the head is turned.
     `whole`: where no face was found, what it says if the whole picture is one face. The server keeps nothing, so this second
     reading is made at once; the page shows it only when asked.
     """
@@ -35,6 +36,7 @@ class Reading:
     whole: Reading | None = None
     explained: bool = False
     sample: str | None = None
+    pointed: bool = False
 
     @property
     def milliseconds(self) -> float:
@@ -46,16 +48,19 @@ class Reading:
         return "data:application/json," + quote(json.dumps(self.result.to_json(), indent=1))
 
 
-def read(photo: bytes, detector: str = "auto", explain: bool = False, sample: str | None = None) -> Reading:
+def read(
+    photo: bytes, detector: str = "auto", explain: bool = False, sample: str | None = None, landmarks: bool = False
+) -> Reading:
     """Read the bytes of a photo. Raises ImageError for bytes that are no usable picture, ValueError for an unknown detector."""
-    picture, result = read_photo(photo, detector, explain=explain)
+    picture, result = read_photo(photo, detector, landmarks, explain)
     image = annotated_uri(picture, result)
     if not result.faces:
-        whole = Reading(analyser().analyse(picture, "none", explain=explain), image, explained=explain, sample=sample)
-        return Reading(result, image, whole=whole, explained=explain, sample=sample)
+        again = analyser().analyse(picture, "none", landmarks, explain)
+        whole = Reading(again, image, explained=explain, sample=sample, pointed=landmarks)
+        return Reading(result, image, whole=whole, explained=explain, sample=sample, pointed=landmarks)
     several = len(result.faces) > 1
     thumbnails = tuple(thumbnail(picture, face.box) for face in result.faces) if several else ()
-    return Reading(result, image, thumbnails, explained=explain, sample=sample)
+    return Reading(result, image, thumbnails, explained=explain, sample=sample, pointed=landmarks)
 
 
 def thumbnail(picture: Picture, box: Box) -> str:

@@ -67,18 +67,18 @@ def keep_upload() -> ExitStack:
 
 def uploaded_photo() -> bytes:
     """The picture of a multipart field `file`, or of an image/* body. Raises Problem."""
-    return _uploaded("picture", "image/")
+    return _uploaded("picture", ("image/",))
 
 
 def uploaded_video() -> bytes:
     """The video of a multipart field `file`, or of a video/* body. Raises Problem."""
-    return _uploaded("video", "video/")
+    return _uploaded("video", ("video/",))
 
 
-def _uploaded(what: str, kind: str) -> bytes:
+def _uploaded(what: str, kinds: tuple[str, ...]) -> bytes:
     if request.mimetype == "multipart/form-data":
         return _from_form(what)
-    if request.mimetype.startswith(kind):
+    if request.mimetype.startswith(kinds):
         body = BytesIO()
         shutil.copyfileobj(request.stream, body)
         return body.getvalue()  # shares the buffer, where request.get_data() would hold two copies
@@ -86,7 +86,7 @@ def _uploaded(what: str, kind: str) -> bytes:
         raise Problem("no_file")
     raise Problem(
         "unsupported_media_type",
-        f"Send the {what} as multipart/form-data in a field called 'file', or its bytes alone with a Content-Type of {kind}*.",
+        f"Send the {what} as multipart/form-data in a field called 'file', or its bytes alone with a Content-Type of {kinds[0]}*.",
     )
 
 

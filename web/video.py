@@ -10,6 +10,7 @@ from contextlib import ExitStack, closing, contextmanager
 from functools import partial
 from itertools import chain
 from pathlib import Path
+from typing import BinaryIO
 
 from flask import Response, current_app
 
@@ -53,26 +54,27 @@ api.record_once(lambda state: state.app.extensions.setdefault("films", threading
 def video(query: dict) -> Response:
     """MP4, MOV, WebM, MKV or AVI of at most ten minutes, 32 MB and 4K; `python -m emotions video` reads longer ones.
 
-    The answer is NDJSON: a JSON object a line, each sent when its picture is read, and a last one with the `summary`. What is
-    wrong with the file before its first picture is a problem; what comes later is told in the summary. Options count in the query and as
-    form fields alike; the form's win where both have one.
+    The answer is NDJSON: a JSON object a line, each sent when its picture is read, and a last one with the `summary`. (App
+    Engine's standard environment holds every answer back until it is complete, and takes at most 32 MB of it.) What is
+    wrong with the file before its first picture is a problem; what comes later is told in the summary. Options count in the
+    query and as form fields alike; the form's win where both have one.
     """
     options = given_options(OPTIONS)
     data = uploaded_video()
     with ExitStack() as stack:
         stack.enter_context(turn())
+        seconds = checked_length(data)
         film = stack.enter_context(Film(data, options["fps"], LONGEST))
-        seconds = checked_length(film)
         viewing = Viewing(film, detector=options["detector"], landmarks=options["landmarks"], analyser=analyser())
         if "annotated" in options:
-            response = annotated_film(viewing, seconds, stack)
-        else:
-            lines = stack.enter_context(closing(told(viewing, trace_fields())))
-            first = next(lines)  # so that an error of the file is a problem with its status
-            response = Response(chain([first], lines), mimetype=VIDEO_TYPES[0])
-        response.headers["X-Accel-Buffering"] = "no"  # asks proxies to send each line on at once
+            return annotated_film(viewing, seconds)
+        lines = stack.enter_context(closing(told(viewing, trace_fields())))
+        first = next(lines)  # so that an error of the file is a problem with its status
         stack.enter_context(keep_upload())
-        response.call_on_close(stack.pop_all().close)  # also where the client goes away before the end
+        kept = stack.pop_all()
+    response = Response(until_sent(chain([first], lines), kept), mimetype=VIDEO_TYPES[0])
+    response.headers["X-Accel-Buffering"] = "no"  # asks proxies to send each line on at once
+    response.call_on_close(kept.close)  # where the client goes away before anything is sent
     return response
 
 
@@ -88,9 +90,10 @@ def turn() -> Iterator[None]:
         places.release()
 
 
-def checked_length(film: Film) -> float:
-    """The seconds that a film really has. Raises FilmError where that is too much."""
-    seconds, frames = film.extent()
+def checked_length(data: bytes) -> float:
+    """The seconds that a film really has. Raises FilmError where that is too much, and for what is no film."""
+    with Film(data) as film:
+        seconds, frames = film.extent()
     if seconds > LONGEST or frames > MOST_FRAMES:
         limit = f"the limit is {LONGEST / 60:.0f} minutes and {MOST_FRAMES:,} frames"
         there = "python -m emotions video reads films of any length"
@@ -115,15 +118,22 @@ def told(viewing: Viewing, fields: dict[str, str]) -> Iterator[str]:
     yield json.dumps({"summary": viewing.summary() | broken}) + "\n"
 
 
-def annotated_film(viewing: Viewing, seconds: float, stack: ExitStack) -> Response:
+def until_sent(pieces: Iterator, kept: ExitStack | BinaryIO) -> Iterator:
+    """The pieces of an answer; what was kept for them is given back after the last, or when the client goes away."""
+    with kept:
+        yield from pieces
+
+
+def annotated_film(viewing: Viewing, seconds: float) -> Response:
     """The film with faces framed and named: made in the temporary folder, and gone from it before the first byte is sent."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "annotated.mp4")
         with FilmWriter(path, MOST_BYTES, seconds) as writer:
             for seen in viewing.seen(every_frame=True):
                 writer.add(seen.time, seen.annotated())
-        size, file = path.stat().st_size, stack.enter_context(path.open("rb"))
-    response = Response(iter(partial(file.read, PIECE), b""), mimetype=VIDEO_TYPES[1])
+        size, file = path.stat().st_size, path.open("rb")
+    response = Response(until_sent(iter(partial(file.read, PIECE), b""), file), mimetype=VIDEO_TYPES[1])
+    response.call_on_close(file.close)
     response.content_length = size
     response.headers["Content-Disposition"] = 'inline; filename="annotated.mp4"'
     if viewing.film.reason:

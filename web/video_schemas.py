@@ -9,7 +9,7 @@ from apiflask.fields import Boolean, Field, Float, Integer, List, Nested, String
 from apiflask.validators import OneOf
 
 from emotions.faces import DETECTORS
-from emotions.film import FPS, MOST_FPS
+from emotions.film import FPS, LEAST_FPS, MOST_FPS
 
 from .schemas import Face, Model, Open, Probabilities, Strict, Switch
 
@@ -17,10 +17,10 @@ from .schemas import Face, Model, Open, Probabilities, Strict, Switch
 class Rate(Field):
     """Pictures a second in a form or a query: float() takes "nan", "1_0" and other scripts' digits."""
 
-    default_error_messages = {"invalid": f"Must be a number above 0 and at most {MOST_FPS:g}."}
+    default_error_messages = {"invalid": f"Must be a number from {LEAST_FPS:g} to {MOST_FPS:g}."}
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **_: Any) -> float:
-        if not re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,9})?", value) or not 0 < float(value) <= MOST_FPS:
+        if not re.fullmatch(r"[0-9]{1,30}(\.[0-9]{1,30})?", value) or not LEAST_FPS <= float(value) <= MOST_FPS:
             raise self.make_error("invalid")
         return float(value)
 
@@ -30,7 +30,7 @@ class VideoOptions(Strict):
         load_default=FPS,
         metadata={
             "type": "number",
-            "exclusiveMinimum": 0,
+            "minimum": LEAST_FPS,
             "maximum": MOST_FPS,
             "default": FPS,
             "description": "Pictures a second that are read, where the video has as many.",
@@ -41,9 +41,9 @@ class VideoOptions(Strict):
     annotated = String(
         validate=OneOf(["mp4"]),
         metadata={
-            "description": "`mp4`: the answer is the film with every face framed and named instead (H.264, at most 1,024 px and 30 "
-            "frames a second, boxes held between the pictures that are read, no sound, at most about 30 MB: what is longer gets "
-            "coarser). It comes when all is read; a header `X-Partial` says why it is not the whole video, where it is not."
+            "description": "`mp4`: the answer is the film with every face framed and named instead (H.264, at most 1,024 px and "
+            "30 frames a second, boxes held between the pictures that are read, no sound, at most about 30 MB: what is longer "
+            "gets coarser). It comes when all is read; a header `X-Partial` says why it is not the whole video, where it is not."
         },
     )
 
@@ -53,7 +53,7 @@ class Person(Open):
     first = Float(required=True, metadata={"description": "seconds"})
     last = Float(required=True, metadata={"description": "seconds"})
     frames = Integer(required=True, metadata={"description": "pictures in which this person was seen"})
-    shares = Nested(Probabilities, required=True, metadata={"description": "of these pictures: where each emotion was the answer"})
+    shares = Nested(Probabilities, required=True, metadata={"description": "share of them where each emotion was the answer"})
     mean = Nested(Probabilities, required=True, metadata={"description": "mean probabilities over these pictures"})
 
 
@@ -80,5 +80,5 @@ class VideoLine(Open):
     """A line of the answer: `time` and `faces` for each picture that was read, and `summary` alone in the last one."""
 
     time = Float(metadata={"description": "seconds since the beginning of the video"})
-    faces = List(Nested(Face), metadata={"description": "followed: a person keeps the id, probabilities are smoothed, `raw` ones beside"})
+    faces = List(Nested(Face), metadata={"description": "followed: ids stay, probabilities are smoothed, `raw` ones beside"})
     summary = Nested(Summary)

@@ -55,13 +55,16 @@ def parser() -> argparse.ArgumentParser:
     whole = argparse.ArgumentParser(prog="emotions", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = whole.add_subparsers(title="commands", required=True, metavar="COMMAND")
     for module in COMMANDS:
-        command = commands.add_parser(module.NAME, help=module.HELP, description=module.__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+        command = commands.add_parser(
+            module.NAME, help=module.HELP, description=module.__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        )
         command.add_argument("files", nargs="+", metavar="FILE", help="file, folder, pattern, or - for standard input")
         command.add_argument("--format", choices=FORMATS, help="default: table on a terminal, jsonl otherwise")
         command.add_argument("--head", default=HEAD, help=f"expression head of models/manifest.json (default {HEAD})")
         command.add_argument("--detector", choices=DETECTORS, default="auto", help="how faces are found (default auto)")
         command.add_argument("--landmarks", action="store_true", help="with jsonl: also the 468 points of each face")
-        command.add_argument("--decode-mb", type=int, default=DECODE_MB, help=f"megabytes that opening a file may take (default {DECODE_MB})")
+        memory = f"megabytes that opening a file may take (default {DECODE_MB})"
+        command.add_argument("--decode-mb", type=int, default=DECODE_MB, metavar="MB", help=memory)
         module.describe(command)
         command.set_defaults(run=module.run)
     return whole

@@ -24,7 +24,7 @@ class InputError(Exception):
 
 @dataclass(frozen=True)
 class Input:
-    """A file to read, by the name that its rows bear; `path` is None for standard input. `error`: why there is nothing to read."""
+    """A file to read, by the name that its rows bear; `path` is None for standard input. `error`: why it cannot be read."""
 
     name: str
     path: Path | None = None
@@ -36,7 +36,7 @@ class Input:
 
 
 def expand(names: Iterable[str], endings: frozenset[str]) -> list[Input]:
-    """Folders and patterns as the files in them; those of a folder by their endings (lower case), any other whatever it ends with."""
+    """Folders and patterns as the files in them: in folders those with one of `endings` (lower case), else all named."""
     return [found for name in names for found in _expand(name, endings)]
 
 

@@ -30,7 +30,7 @@ TABLE = {"file": 36, "id": 3, "emotion": 9, "confidence": 10, "unsure": 14}
 
 
 def describe(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--annotate", type=Path, metavar="DIR", help="write pictures with faces framed and named into this folder")
+    parser.add_argument("--annotate", type=Path, metavar="DIR", help="write annotated pictures into this folder")
     parser.add_argument("--processes", type=int, default=1, metavar="N", help="read with so many processes (default 1)")
 
 

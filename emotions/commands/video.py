@@ -14,10 +14,9 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from ..analysis import Analyser
-from ..film import FPS, MOST_FPS, Film
+from ..film import FPS, LEAST_FPS, MOST_FPS, Film
 from ..film_writer import FilmWriter
 from ..labels import EMOTIONS
-from ..timeline import CSV_COLUMNS
 from ..timeline_chart import chart, clock
 from ..viewing import Viewing
 from .inputs import Input, expand
@@ -28,23 +27,29 @@ from .saving import Folder, whole
 
 NAME, HELP = "video", "read the faces of films"
 ENDINGS = frozenset((".mp4", ".m4v", ".mov", ".webm", ".mkv", ".avi", ".3gp"))
-COLUMNS = ("file", *CSV_COLUMNS, "error", "message")
+COLUMNS = (
+    "file", "time", "id", "left", "top", "width", "height", "emotion", "confidence", *EMOTIONS, "unsure", "error", "message",
+)  # fmt: skip
 TABLE = {"file": 28, "time": 9, "id": 4, "emotion": 9, "confidence": 10, "unsure": 14}
-PEOPLE = ("file", "id", "first", "last", "frames", "emotion", *(f"share_{name}" for name in EMOTIONS), *EMOTIONS, "partial", "error", "message")
+PEOPLE = (
+    "file", "id", "first", "last", "frames", "emotion", *(f"share_{name}" for name in EMOTIONS), *EMOTIONS, "partial",
+    "error", "message",
+)  # fmt: skip
 PEOPLE_TABLE = {"file": 28, "id": 4, "first": 9, "last": 9, "frames": 7, "emotion": 9, "partial": 10}
 
 
 def describe(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--fps", type=_fps, default=FPS, help=f"pictures a second to read (default {FPS:g}, at most {MOST_FPS:g})")
-    parser.add_argument("--summary", action="store_true", help="only the summary: a JSON line a film, else a row a person")
-    parser.add_argument("--annotate", type=Path, metavar="DIR", help="write films with faces framed and named (MP4) into this folder")
+    rate = f"pictures a second to read ({LEAST_FPS:g} to {MOST_FPS:g}, default {FPS:g})"
+    parser.add_argument("--fps", type=_fps, default=FPS, help=rate)
+    parser.add_argument("--summary", action="store_true", help="only what it comes to: a line a film, or a row a person")
+    parser.add_argument("--annotate", type=Path, metavar="DIR", help="write annotated films (MP4) into this folder")
     parser.add_argument("--chart", type=Path, metavar="DIR", help="write a timeline of each film (SVG) into this folder")
 
 
 def _fps(text: str) -> float:
     value = float(text)
-    if not 0 < value <= MOST_FPS:
-        raise argparse.ArgumentTypeError(f"above 0 and at most {MOST_FPS:g}")
+    if not LEAST_FPS <= value <= MOST_FPS:
+        raise argparse.ArgumentTypeError(f"must be from {LEAST_FPS:g} to {MOST_FPS:g}")
     return value
 
 
@@ -131,4 +136,5 @@ def _tell(summary: dict[str, Any]) -> None:
     for person in summary["people"]:
         best = sorted(((share, name) for name, share in person["shares"].items() if share), reverse=True)[:3]
         words = ", ".join(f"{name} in {share:.0%}" for share, name in best)
-        print(f"person {person['id']}: {clock(person['first'])} to {clock(person['last'])}, {person['frames']} pictures: {words}")
+        when = f"{clock(person['first'])} to {clock(person['last'])}"
+        print(f"person {person['id']}: {when}, {person['frames']} pictures: {words}")

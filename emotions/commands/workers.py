@@ -47,25 +47,35 @@ def in_order(
                 return
             job, future = waiting.popleft()
             try:
-                yield job, future.result()
+                result = future.result()
             except BrokenProcessPool:
                 # Which job it was is not told: those handed out are done again, one at a time.
-                pool.shutdown(wait=True)
+                pool.shutdown()
                 again = [job, *(job for job, _ in waiting)]
                 waiting.clear()
-                for job in again:
-                    yield job, _alone(work, job, start, arguments)
+                yield from _one_by_one(work, again, start, arguments)
                 pool = _pool(processes, start, arguments)
+            else:
+                yield job, result
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _alone(work: Callable[[Any], Any], job: Any, start: Callable[..., None], arguments: tuple) -> Any:
-    with _pool(1, start, arguments) as pool:
-        try:
-            return pool.submit(work, job).result()
-        except BrokenProcessPool:
-            return ProcessDied()
+def _one_by_one(
+    work: Callable[[Any], Any], jobs: list[Any], start: Callable[..., None], arguments: tuple
+) -> Iterator[tuple[Any, Any]]:
+    pool = _pool(1, start, arguments)
+    try:
+        for job in jobs:
+            try:
+                result = pool.submit(work, job).result()
+            except BrokenProcessPool:
+                result = ProcessDied()
+                pool.shutdown()
+                pool = _pool(1, start, arguments)
+            yield job, result
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def _pool(processes: int, start: Callable[..., None], arguments: tuple) -> ProcessPoolExecutor:

@@ -13,6 +13,7 @@ from schemathesis import GenerationMode
 
 from emotions.doubts import DOUBTS
 from emotions.tracks import SURE, Track, Tracks
+from tests import clips
 from web import create_app
 from web.problems import CATALOGUE
 
@@ -74,6 +75,11 @@ def pictures() -> list[bytes]:
     return [path.read_bytes() for path in DATA.glob("*.jpg")]
 
 
+def films() -> list[bytes]:
+    return [clips.clip(clips.steady(2)), clips.clip(clips.steady(3), "webm", "libvpx")]
+
+
+schemathesis.openapi.media_type("video/*", strategies.sampled_from(films()))
 schemathesis.openapi.media_type("image/*", strategies.sampled_from(pictures()))
 schemathesis.openapi.format("binary", strategies.sampled_from(pictures()))
 schemathesis.openapi.format("emotion-tracks", strategies.sampled_from(["", Tracks(5, 1).to_json(), ONE.to_json()]))
@@ -89,6 +95,8 @@ def described(app):
     [
         ("POST", "/api/v1/image", GenerationMode.POSITIVE),
         ("POST", "/api/v1/image", GenerationMode.NEGATIVE),
+        ("POST", "/api/v1/video", GenerationMode.POSITIVE),
+        ("POST", "/api/v1/video", GenerationMode.NEGATIVE),
         ("POST", "/api/v1/feedback", GenerationMode.POSITIVE),
         ("POST", "/api/v1/feedback", GenerationMode.NEGATIVE),
         ("GET", "/api/v1/models", GenerationMode.POSITIVE),  # these take nothing that could be wrong

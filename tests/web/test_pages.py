@@ -200,6 +200,38 @@ def test_the_whole_picture_is_explained_where_no_face_was_found(read, faceless):
     assert [image for image in page.find("img") if image.attrs.get("width") == "240" and offer in image.parents]
 
 
+def heads(page: Page) -> list[str]:
+    return [head.text for head in page.find("p", "head")]
+
+
+def test_points_and_pose_are_shown_to_who_asks(read, photo):
+    plain, page = read(photo), read(photo, landmarks="1")
+    [face] = downloaded(page)["faces"]
+    assert np.shape(face["landmarks"]) == (468, 2) and set(face["pose"]) == {"yaw", "pitch", "roll"}
+    [before], [after] = ([image for image in one.find("img") if image.inside("figure")] for one in (plain, page))
+    changed = np.abs(np.asarray(picture(before.attrs["src"]), int) - np.asarray(picture(after.attrs["src"]), int)).max(axis=2) > 60
+    left, top, width, height = (face["box"][name] for name in ("left", "top", "width", "height"))
+    assert changed[top : top + height, left : left + width].sum() > 400, "468 points of a pixel or more, some side by side"
+    changed[top - 12 : top + height + 12, left - 12 : left + width + 12] = False
+    assert not changed.any(), "nothing is drawn beside the face"
+    assert len(heads(page)) == 1 and not heads(plain) and "landmarks" not in downloaded(plain)["faces"][0]
+
+
+@pytest.mark.parametrize(("degrees", "words"), [(-25, "clockwise"), (25, "counter-clockwise")])
+def test_how_the_head_is_turned_in_words(read, photo, degrees, words):
+    stream = BytesIO()
+    Image.open(BytesIO(photo)).rotate(degrees, Image.Resampling.BICUBIC, fillcolor="white").save(stream, "JPEG")
+    page = read(stream.getvalue(), landmarks="1")
+    pose = downloaded(page)["faces"][0]["pose"]
+    assert pose["roll"] == pytest.approx(-degrees, abs=5)
+    assert f"leaning {abs(pose['roll']):.0f}° {words}." in heads(page)[0]
+
+
+def test_a_head_of_which_no_points_were_found(read, faceless):
+    [words] = heads(read(faceless, detector="none", landmarks="1"))
+    assert words == "Head: the points of this face could not be found."
+
+
 def test_result_tells_the_time_and_that_nothing_was_stored(read, photo):
     facts = [fact.text for fact in read(photo).find("p", "facts")]
     assert any(fact.startswith("Read in ") and fact.endswith(" ms; nothing was stored.") for fact in facts)
@@ -241,6 +273,7 @@ def test_whole_picture_on_request(read, faceless):
         ({"photo": b""}, 422, "empty_file"),
         ({"photo": b"GIF89a", "detector": "magic"}, 400, "invalid_option"),
         ({"photo": b"GIF89a", "explain": "yes"}, 400, "invalid_option"),
+        ({"photo": b"GIF89a", "landmarks": "on"}, 400, "invalid_option"),
         ({"path": "/share"}, 400, "no_file"),
         ({"path": "/nowhere", "photo": b"x"}, 404, "not_found"),
     ],
@@ -336,6 +369,7 @@ def pages(client, faceless: bytes) -> dict[str, Page]:
         "about": Page(client.get("/about").text),
         "result": Page(post(sample="collins")),
         "explained": Page(post(sample="friends", explain="1")),
+        "pointed": Page(post(sample="friends", landmarks="1")),
         "several": Page(post(sample="friends")),
         "faceless": Page(post(file=(BytesIO(faceless), "a.png"))),
         "problem": Page(post()),

@@ -1,0 +1,67 @@
+"""`pip install .`: a wheel with the models in it and the command, of which no part needs the repository."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tomllib
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from emotions import Artefacts
+
+ROOT = Path(__file__).resolve().parent.parent
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory) -> Path:
+    """Built from a copy of what it is made of: building leaves folders behind."""
+    source, out = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("wheel")
+    for name in ("emotions", "models"):
+        shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("pyproject.toml", "README.md"):
+        shutil.copy(ROOT / name, source)
+    command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--disable-pip-version-check", "--no-deps", "--wheel-dir", out, source]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    (path,) = out.iterdir()
+    return path
+
+
+def test_the_wheel_holds_the_library_and_its_models(wheel):
+    with zipfile.ZipFile(wheel) as archive:
+        names = set(archive.namelist())
+        (entry_points,) = [archive.read(name).decode() for name in names if name.endswith("entry_points.txt")]
+    code = {str(path.relative_to(ROOT)) for path in (ROOT / "emotions").rglob("*.py")}
+    models = {f"emotions/models/{entry['file']}" for entry in Artefacts().entries()}
+    assert code | models | {"emotions/models/manifest.json", "emotions/models/NOTICE.md", "emotions/warm_up.jpg"} <= names
+    assert "emotions = emotions.commands:main" in entry_points
+    assert not [name for name in names if not name.startswith(("emotions/", "emotion_detector-"))]
+    assert wheel.stat().st_size < 32 * 2**20
+
+
+def test_it_reads_a_photo_without_the_repository(wheel, tmp_path):
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(tmp_path / "installed")
+    shutil.copy(ROOT / "static" / "samples" / "obama.jpg", tmp_path)
+    start = "import sys, emotions.commands; print(emotions.__file__, file=sys.stderr); sys.exit(emotions.commands.main())"
+    environment = os.environ | {"PYTHONPATH": str(tmp_path / "installed")}
+    command = [sys.executable, "-P", "-c", start, "photo", "obama.jpg"]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True)
+    assert str(tmp_path) in done.stderr
+    assert json.loads(done.stdout)["faces"][0]["emotion"] == "happy"
+
+
+def test_it_asks_for_what_the_library_imports_and_the_server_pins():
+    wanted = {line.split(">=")[0]: line for line in PROJECT["project"]["dependencies"]}
+    pinned = dict(line.split("==") for line in (ROOT / "requirements.txt").read_text().splitlines() if "==" in line)
+    assert set(wanted) == set(pinned) - {"APIFlask", "Flask", "gunicorn"}
+    for name, line in wanted.items():
+        least = line.split(">=")[1].split(",")[0]
+        assert pinned[name].startswith(least), f"{line} while the server runs {pinned[name]}"

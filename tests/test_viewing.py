@@ -1,0 +1,178 @@
+"""Films read face by face, summed up, drawn and charted, with the real models."""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ElementTree
+from io import BytesIO
+
+import av
+import numpy as np
+import pytest
+
+from emotions import EMOTIONS, Analyser
+from emotions.film import FilmError
+from emotions.film_writer import FilmWriter
+from emotions.results import Box, Face
+from emotions.timeline import BUCKETS, Timeline
+from emotions.timeline_chart import MOST_PEOPLE, chart, clock
+from emotions.viewing import Viewing
+from tests import clips
+
+
+@pytest.fixture(scope="module")
+def analyser() -> Analyser:
+    return Analyser(head="mixed")
+
+
+def face(number: int, emotion: str, confidence: float = 0.7) -> Face:
+    rest = (1 - confidence) / 6
+    return Face(number, Box(10.4, 20, 30, 40), 0.9, tuple(confidence if name == emotion else rest for name in EMOTIONS))
+
+
+def two_people(seconds: float = 2.0) -> bytes:
+    """One person for a second, then another one in the same place."""
+    moments = [(index / 10, clips.still("obama.jpg" if index < 10 else "angry.png")) for index in range(int(seconds * 10))]
+    return clips.clip(moments)
+
+
+def test_identical_frames_get_identical_answers(analyser):
+    lossless = clips.clip(clips.steady(12), "matroska", "ffv1", pixels="yuv444p")
+    seen = list(Viewing(lossless, 10, analyser=analyser))
+    assert len(seen) == 12 and all(len(one.result.faces) == 1 for one in seen)
+    faces = [one.result.faces[0] for one in seen]
+    assert {one.raw for one in faces} == {faces[0].raw} and {(one.id, one.box, one.emotion) for one in faces} == {(0, faces[0].box, "happy")}
+    assert all(one.probabilities == pytest.approx(faces[0].raw, abs=0.001) for one in faces)
+
+
+def test_the_same_film_in_another_box_gets_the_same_answers(analyser):
+    bodies = []
+    for container in ("matroska", "mov"):
+        data = clips.clip(clips.steady(6), container, "mjpeg", pixels="yuvj420p")
+        bodies.append([one.to_json() for one in Viewing(data, analyser=analyser)])
+    assert bodies[0] == bodies[1] and bodies[0][0]["faces"]
+
+
+def test_a_turned_film_is_read_upright(analyser):
+    on_its_side = [(time, np.rot90(picture, -1)) for time, picture in clips.steady(4)]
+    (upright,) = Viewing(clips.clip(clips.steady(4)), analyser=analyser, fps=1)
+    (turned,) = Viewing(clips.clip(on_its_side, rotation=90), analyser=analyser, fps=1)
+    (one,), (other,) = upright.result.faces, turned.result.faces
+    assert (turned.result.width, turned.result.height) == (320, 240)
+    assert abs(one.box.left - other.box.left) < 8 and abs(one.box.top - other.box.top) < 8 and one.emotion == other.emotion
+
+
+def test_boxes_are_in_pixels_of_the_full_size(analyser):
+    small, large = (
+        next(iter(Viewing(clips.clip([(0, clips.still(size=size))], "matroska", "mjpeg", pixels="yuvj420p"), analyser=analyser)))
+        for size in ((640, 480), (1920, 1440))
+    )
+    assert large.picture.pixels.shape == (768, 1024, 3) and large.result.width == 1920
+    assert large.result.faces[0].box.width == pytest.approx(3 * small.result.faces[0].box.width, rel=0.1)
+
+
+def test_the_summary(analyser):
+    viewing = Viewing(two_people(), 10, analyser=analyser)
+    rows = [one.to_json() for one in viewing]
+    summary = viewing.summary()
+    assert [row["time"] for row in rows] == [index / 10 for index in range(20)]
+    assert summary["frames"] == 20 and summary["duration"] == pytest.approx(2, abs=0.1) and summary["fps"] == 10
+    assert (summary["width"], summary["height"], summary["partial"], summary["reason"]) == (320, 240, False, None)
+    assert summary["model"] == {"name": "vgg16/mixed", "version": analyser.expressions.description["version"]}
+    first, second = summary["people"]
+    assert (first["id"], first["frames"], first["first"], first["last"]) == (0, 10, 0.0, 0.9)
+    assert (second["id"], second["frames"], second["first"], second["last"]) == (1, 10, 1.0, 1.9)
+    assert first["shares"]["happy"] == second["shares"]["anger"] == 1
+    for person in summary["people"]:
+        faces = [face for row in rows for face in row["faces"] if face["id"] == person["id"]]
+        for name in EMOTIONS:
+            assert person["shares"][name] == pytest.approx(np.mean([one["emotion"] == name for one in faces]), abs=1e-4)
+            assert person["mean"][name] == pytest.approx(np.mean([one["probabilities"][name] for one in faces]), abs=1e-3)
+
+
+def test_a_cut_film_is_summed_up_as_partial(analyser):
+    data = clips.clip(clips.steady(30), "matroska")
+    viewing = Viewing(data[: len(data) * 2 // 3], analyser=analyser)
+    rows = list(viewing)
+    summary = viewing.summary()
+    assert rows and summary["partial"] and summary["reason"] == "cut_off" and "cut off" in summary["detail"]
+    assert summary["duration"] < 2 < summary["stated_duration"]
+
+
+def test_the_annotated_film(analyser, tmp_path):
+    path = tmp_path / "out.mp4"
+    viewing = Viewing(two_people(), 2, analyser=analyser)
+    with FilmWriter(path) as writer:
+        for one in viewing.seen(every_frame=True):
+            writer.add(one.time, one.annotated())
+    data = path.read_bytes()
+    assert data.index(b"moov") < data.index(b"mdat"), "the index comes first: browsers begin at once"
+    with av.open(BytesIO(data)) as container:
+        (stream,) = container.streams
+        assert (stream.codec_context.name, stream.codec_context.pix_fmt) == ("h264", "yuv420p")
+        frames = [(float(frame.time), frame.to_ndarray(format="rgb24")) for frame in container.decode(stream)]
+    assert [time for time, _ in frames] == pytest.approx([index / 10 for index in range(20)], abs=0.001), "every frame of the source"
+    plain = clips.still().astype(int)
+    assert np.abs(frames[0][1] - plain).max(axis=2).max() > 100, "something is drawn"
+    assert np.abs(frames[1][1].astype(int) - frames[0][1]).mean() < 3, "the box stays between the pictures that are read"
+
+
+def test_a_film_that_must_be_small(tmp_path):
+    noise = np.random.default_rng(0)
+    sizes = []
+    for most in (None, 50_000):
+        path = tmp_path / f"{most}.mp4"
+        with FilmWriter(path, most, 2.0) as writer:
+            for index in range(40):
+                writer.add(index / 20, noise.integers(0, 255, (120, 161, 3), np.uint8))
+        sizes.append(path.stat().st_size)
+    assert sizes[0] > 4 * sizes[1] and sizes[1] < 80_000
+
+
+def test_a_film_that_fails_leaves_no_file(tmp_path):
+    with pytest.raises(ZeroDivisionError), FilmWriter(tmp_path / "out.mp4") as writer:
+        writer.add(0, clips.still())
+        writer.add(1 / 0, clips.still())
+    with pytest.raises(FilmError), FilmWriter(tmp_path / "none.mp4"):
+        pass
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_timeline_takes_no_more_for_an_hour_than_for_a_minute():
+    timeline = Timeline(5)
+    for index in range(3600 * 5):
+        timeline.add(index / 5, [face(0, "happy"), face(1, "sad")][: 1 + index % 2])
+    first, second = timeline.people.values()
+    assert len(first.buckets) <= BUCKETS and (first.frames, second.frames) == (18_000, 9_000)
+    assert sum(sums[0] for sums in first.buckets.values()) == 18_000
+    svg = chart(timeline, 3600)
+    assert len(svg) < 150_000
+    minute = Timeline(5)
+    for index in range(300):
+        minute.add(index / 5, [face(0, "happy"), face(1, "sad")])
+    assert len(svg) < 3 * len(chart(minute, 60))
+
+
+@pytest.mark.parametrize("people", [0, 1, 3, 20])
+def test_the_chart_is_well_formed(people):
+    timeline = Timeline(2)
+    for index in range(20):
+        timeline.add(index / 2, [face(number, EMOTIONS[number % 7]) for number in range(people) if index >= number // 2])
+    root = ElementTree.fromstring(chart(timeline, 10))
+    texts = [element.text for element in root.iter("{http://www.w3.org/2000/svg}text")]
+    bands = [text for text in texts if text.startswith("Person")]
+    assert len(bands) == min(people, MOST_PEOPLE)
+    assert ("No face was found." in texts) == (people == 0) and any("more, seen shorter" in text for text in texts) == (people > MOST_PEOPLE)
+    assert "10 s" in texts and "Surprise" in texts
+
+
+def test_the_chart_shows_a_pause_as_a_pause():
+    timeline = Timeline(5)
+    for index in [*range(10), *range(30, 40)]:
+        timeline.add(index / 5, [face(0, "happy")])
+    happy = [part for part in chart(timeline, 8).splitlines() if part.startswith('<path fill="#f0e442"')]
+    assert len(happy) == 2
+
+
+@pytest.mark.parametrize(("seconds", "text"), [(0, "0 s"), (4.25, "4.2 s"), (59, "59 s"), (185, "3:05"), (3723, "1:02:03")])
+def test_times_as_people_write_them(seconds, text):
+    assert clock(seconds) == text
