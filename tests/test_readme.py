@@ -17,7 +17,6 @@ from pathlib import Path
 import pytest
 
 from scripts.readme import designs, rendered
-from scripts.readme import rendered
 from tests import clips
 from web import create_app
 
