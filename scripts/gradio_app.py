@@ -178,6 +178,12 @@ def build(analyser: Analyser) -> gr.Blocks:
     return app
 
 
+def stop(*_: Any) -> None:
+    """End in good order, once: make hands on the signal that its child got already."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    sys.exit(143)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default 127.0.0.1: this machine alone)")
@@ -185,13 +191,13 @@ def main() -> None:
     options = parser.parse_args()
     analyser = Analyser(head=HEAD)
     analyser.warm_up()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the folder goes
+    signal.signal(signal.SIGTERM, stop)
     app = build(analyser)
     try:
         app.launch(
-            server_name=options.host, server_port=options.port, share=False, inbrowser=False, ssr_mode=False, pwa=False, mcp_server=False,
-            run_history=False, enable_monitoring=False, footer_links=[], theme=gr.themes.Default(**THEME), max_file_size="32mb",
-            quiet=True, prevent_thread_lock=True,
+            server_name=options.host, server_port=options.port, share=False, inbrowser=False, ssr_mode=False, pwa=False,
+            mcp_server=False, run_history=False, enable_monitoring=False, footer_links=[], theme=gr.themes.Default(**THEME),
+            max_file_size="32mb", quiet=True, prevent_thread_lock=True,
         )  # fmt: skip
         print(f"http://{options.host}:{options.port}", flush=True)
         app.block_thread()

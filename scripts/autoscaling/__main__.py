@@ -21,7 +21,7 @@ from .scheduler import PATIENCE, Outcome, Scaling, simulate
 ROOT = Path(__file__).resolve().parents[2]
 TIMES = ROOT / "benchmarks" / "service_times.json"
 OUT = ROOT / "docs" / "autoscaling.md"
-LEVELS = {0.1: 1.0, 1.0: 1.0, 10.0: 1.0, 100.0: 1 / 12}
+LEVELS = {0.1: 1.0, 1.0: 1.0, 10.0: 1 / 3, 100.0: 1 / 12}
 """Mean requests a second -> the part of a day that is simulated."""
 LARGE = 0.1
 """Share of photos straight from a phone (4000 x 3000); the others are 640 x 480, as the page sends them: assumed."""
@@ -35,7 +35,7 @@ SETTINGS: dict[str, tuple[str, Scaling]] = {
     "more instances": ("F1", Scaling(max_concurrent_requests=4)),
     "one kept idle": ("F1", Scaling(max_concurrent_requests=4, min_idle_instances=1)),
     "three kept idle": ("F1", Scaling(max_concurrent_requests=4, min_idle_instances=3, max_idle_instances=6)),
-    "lean": ("F1", Scaling(max_concurrent_requests=4, target_cpu_utilization=0.9, target_throughput_utilization=0.9, min_pending_latency=1.0, max_idle_instances=2)),
+    "lean": ("F1", Scaling(0, 100, 0, 2, 0.9, 0.9, max_concurrent_requests=4, min_pending_latency=1.0)),
     "F2": ("F2", Scaling(max_concurrent_requests=4)),
     "F2, one kept idle": ("F2", Scaling(max_concurrent_requests=4, min_idle_instances=1)),
 }  # fmt: skip
@@ -100,7 +100,8 @@ def keys(setting: str) -> str:
 def table(rows: Sequence[Row]) -> str:
     best = {id(recommended([one for one in rows if one.level == level])) for level in LEVELS}
     lines = [
-        f"| {one.level:g} | {f'**{one.setting}**' if id(one) in best else one.setting} | {one.p50:.2f} | {one.p95:.2f} | {one.p99:.2f} | "
+        f"| {one.level:g} | {f'**{one.setting}**' if id(one) in best else one.setting} "
+        f"| {one.p50:.2f} | {one.p95:.2f} | {one.p99:.2f} | "
         f"{one.refused:.2%} | {one.cold:,.0f} | {one.f1_hours:,.0f} |"
         for one in rows
     ]
@@ -116,7 +117,8 @@ def table(rows: Sequence[Row]) -> str:
 def report(rows: Sequence[Row], measured: dict[str, Any]) -> str:
     about, classes = measured["measured"], measured["classes"]
     medians = "\n".join(
-        f"| {kind} | {one['start_s']:.1f} | {np.median(one['service_s']['640 x 480']):.3f} | {np.median(one['service_s']['4000 x 3000']):.3f} |"
+        f"| {kind} | {one['start_s']:.1f} | {np.median(one['service_s']['640 x 480']):.3f} "
+        f"| {np.median(one['service_s']['4000 x 3000']):.3f} |"
         for kind, one in classes.items()
     )
     choices = []
@@ -129,19 +131,22 @@ def report(rows: Sequence[Row], measured: dict[str, Any]) -> str:
             else f" No setting keeps p95 within {P95:g} s and refusals within {REFUSED:.1%}; this one refuses least."
         )
         choices.append(
-            f"**{level:g} requests a second: {best.setting}**, {best.f1_hours:,.0f} F1-hours a day, {free}.{kept}\n\n```yaml\n{keys(best.setting)}\n```"
+            f"**{level:g} requests a second: {best.setting}**, {best.f1_hours:,.0f} F1-hours a day, {free}.{kept}\n\n"
+            f"```yaml\n{keys(best.setting)}\n```"
         )
     parts = ", ".join(f"{share:.3g} of it at {level:g}" for level, share in LEVELS.items() if share < 1)
     return f"""# Scaling keys, by simulation
 
 ![p95 of the latency over F1-hours a day, for each setting, at four rates](autoscaling.svg)
 
-A day of visitors was simulated against a model of App Engine's scheduler: `make autoscaling`. It says how keys compare, not what
-Google will bill. [scheduler.py](../scripts/autoscaling/scheduler.py) lists which of its rules Google documents and which are assumed.
+A day of visitors was simulated against a model of App Engine's scheduler: `make autoscaling`. It says how keys compare, not
+what Google will bill. [scheduler.py](../scripts/autoscaling/scheduler.py) lists which of its rules Google documents and which
+are assumed.
 
 ## What to write into app.yaml
 
-The cheapest setting with a 95th percentile of at most {P95:g} s and at most {REFUSED:.1%} refused; `max_instances` is the most you would pay for.
+The cheapest setting with a 95th percentile of at most {P95:g} s and at most {REFUSED:.1%} refused. `max_instances` is the most
+that you would pay for.
 
 {chr(10).join(f"{choice}{chr(10)}" for choice in choices)}
 ## What was measured
@@ -159,13 +164,15 @@ One request at a time inside the limits of each class, and the start to the firs
 
 ## What was simulated
 
-A Poisson process whose rate swings by {SWING:.0%} around its mean over the day, with {BURSTS} bursts of {BURST_SECONDS:g} s at {BURST_TIMES:g} times the rate; {LARGE:.0%} of
-the photos are large. A request that waits {PATIENCE:g} s for an instance is refused. Of busy days a part was simulated, in which the daily
-curve passes that much faster ({parts} requests a second): harder on the scheduler, and more idle time, than the day itself.
+A Poisson process whose rate swings by {SWING:.0%} around its mean over the day, with {BURSTS} bursts of {BURST_SECONDS:g} s at
+{BURST_TIMES:g} times the rate; {LARGE:.0%} of the photos are large. A request that waits {PATIENCE:g} s for an instance is
+refused. Of busy days a part was simulated, in which the daily curve passes that much faster
+({parts} requests a second): harder on the scheduler, and more idle time, than
+the day itself; bursts are fewer in proportion, but for one at least, and starts are counted for a whole day.
 
 {table(rows)}
 
-"As it ships" is app.yaml: one instance, which stays free of charge whatever comes.
+"As it ships" is app.yaml: one instance, 24 of the 28 free hours whatever comes.
 """
 
 

@@ -18,7 +18,7 @@ BURSTS, BURST_SECONDS, BURST_TIMES = 6, 60.0, 5.0
 class Day:
     """Times of arrivals in seconds, and what each asks for: seconds of an idle instance's work.
 
-    `share`: the part of a day that is simulated; its curve passes that much faster, which is harder on a scheduler than the day.
+    `share`: the part of a day that is simulated; its curve passes that much faster, which is harder on a scheduler.
     """
 
     arrivals: np.ndarray
@@ -48,7 +48,7 @@ def day(mean: float, service: Sequence[float], seed: int, share: float = 1.0) ->
     """
     random = np.random.default_rng(seed)
     length = DAY * share
-    at = rate(mean, share, random.uniform(0, length, BURSTS))
+    at = rate(mean, share, random.uniform(0, length, max(1, round(BURSTS * share))))
     most = mean * (1 + SWING) * BURST_TIMES
     candidates = np.sort(random.uniform(0, length, random.poisson(most * length)))
     arrivals = candidates[random.uniform(0, most, len(candidates)) < at(candidates)]

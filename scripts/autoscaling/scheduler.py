@@ -1,18 +1,21 @@
-"""App Engine's automatic scaling as a simulation of discrete events (SimPy): a pending queue, instances, and when they come and go.
+"""App Engine's automatic scaling as a simulation of discrete events (SimPy): a pending queue, and instances that come and go.
 
 What Google documents (the app.yaml reference, "automatic_scaling", and "How instances are managed"):
 - a request that no instance can take waits in the pending queue; an instance takes up to max_concurrent_requests at once;
 - a new instance is tried for when the requests in the instances reach max_concurrent_requests x target_throughput_utilization,
-  when processors are busier than target_cpu_utilization, and for requests that wait: never before min_pending_latency, always after
-  max_pending_latency;
-- min_instances and min_idle_instances are kept running, idle ones above max_idle_instances are ended, max_instances is never passed;
-- with warm-up requests an instance gets visitors when it is warm; an instance is billed from its start until 15 minutes after its last request.
+  when processors are busier than target_cpu_utilization, and for requests that wait: never before min_pending_latency,
+  always after max_pending_latency;
+- min_instances and min_idle_instances are kept, idle ones above max_idle_instances are ended, max_instances is never passed;
+- with warm-up requests an instance gets visitors when it is warm; it is billed from its start until 15 minutes after its last
+  request.
 What is assumed here, as nobody outside Google knows:
 - the scheduler looks every LOOK seconds and on every arrival that finds no room; it has at most one instance starting for each
-  max_concurrent_requests requests in the queue, and between the two pending latencies starts one where the queue would take longer than a start;
-- utilisation is the mean over the WINDOW seconds before, and at most one instance a look is started for it;
-- a request goes to the instance with the fewest requests; there its work is done in the order of arrival, one at a time, as an
-  instance has less than one core; starting takes as long as was measured;
+  max_concurrent_requests requests in the queue, and between the two pending latencies starts one where the queue would take
+  longer than a start;
+- utilisation is the mean over the WINDOW seconds before, and at most one instance a look is started for it; instances
+  beyond those that it needs are the idle ones;
+- a request goes to the instance with the fewest requests, of several to the oldest; there its work is done in the order of
+  arrival, one at a time, as an instance has less than one core; starting takes as long as was measured;
 - a request is refused after PATIENCE seconds in the queue, as users of App Engine report
   (https://github.com/catapult-project/catapult/issues/4408);
 - an idle instance is ended when it is no longer billed.
@@ -20,6 +23,7 @@ What is assumed here, as nobody outside Google knows:
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from dataclasses import dataclass, field
 
@@ -52,7 +56,7 @@ class Scaling:
 
 @dataclass(eq=False)
 class Instance:
-    """`ready`: takes requests. `free_at`: when its work is done. `busy`: seconds of work that it was given, for the utilisation."""
+    """`begun`, `ended`: of its bill. `ready`: takes requests. `free_at`: when its work is done. `last`: its last answer."""
 
     begun: float
     ready: bool = False
@@ -116,7 +120,7 @@ class Scheduler:
             room = [one for one in self.alive if one.ready and one.requests < self.scaling.max_concurrent_requests]
             if not room:
                 return
-            chosen = min(room, key=lambda one: (one.requests, one.free_at))
+            chosen = min(room, key=lambda one: one.requests)  # the oldest of several, so that the others can end
             arrival, service = self.pending.popleft()
             chosen.requests += 1
             chosen.free_at = max(chosen.free_at, self.env.now) + service
@@ -142,17 +146,14 @@ class Scheduler:
             ready = [one for one in self.alive if one.ready]
             self.samples.append((self.work / LOOK, sum(one.requests for one in ready)))
             self.work = 0.0
-            coming = len(self.alive)  # those that start count: they are the answer to the same load
-            if coming:
-                work, inside = np.mean(self.samples, axis=0)
-                room = coming * scaling.max_concurrent_requests
-                if work > scaling.target_cpu_utilization * coming or inside > scaling.target_throughput_utilization * room:
-                    self._begin()
-            idle = [one for one in ready if not one.requests]
-            starting = len(self.alive) - len(ready)
-            for _ in range(scaling.min_idle_instances - len(idle) - starting):
+            work, inside = np.mean(self.samples, axis=0).tolist()
+            room = scaling.max_concurrent_requests * scaling.target_throughput_utilization
+            needed = math.ceil(max(work / scaling.target_cpu_utilization, inside / room))
+            if len(self.alive) < needed:
                 self._begin()
-            self._end(idle)
+            for _ in range(needed + scaling.min_idle_instances - max(needed, len(self.alive))):
+                self._begin()
+            self._end([one for one in ready if not one.requests], needed)
 
     def _start_for_pending(self) -> None:
         """Between the pending latencies where a start is quicker than the queue, after the longer one always."""
@@ -184,16 +185,15 @@ class Scheduler:
         instance.ready, instance.last = True, self.env.now
         self._hand_out()
 
-    def _end(self, idle: list[Instance]) -> None:
-        """End idle instances above the greatest number at once, and others after IDLE; never below the least numbers."""
+    def _end(self, idle: list[Instance], needed: int) -> None:
+        """End idle instances that are too many at once, and others after IDLE; never below the least numbers."""
         scaling = self.scaling
-        left = len(idle)
+        least = max(scaling.min_instances, needed + scaling.min_idle_instances)
         for one in sorted(idle, key=lambda one: one.last):
-            spare = left > scaling.min_idle_instances and len(self.alive) > scaling.min_instances
-            if spare and (left > scaling.max_idle_instances or self.env.now - one.last >= IDLE):
+            too_many = len(self.alive) - needed > scaling.max_idle_instances
+            if len(self.alive) > least and (too_many or self.env.now - one.last >= IDLE):
                 one.ended = self.env.now
                 self.alive.remove(one)
-                left -= 1
 
 
 def simulate(scaling: Scaling, start: float, day: Day) -> Outcome:

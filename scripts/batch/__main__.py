@@ -4,8 +4,8 @@
     python -m scripts.batch --input 'photos/**/*.jpg' --output out --format parquet --detector blazeface
     python -m scripts.batch --input 'gs://bucket/photos/**' --output gs://bucket/out --shards 4000 --runner DataflowRunner ...
 
-All further options are Apache Beam's: docs/batch.md has those for Dataflow and Flink. Ends with 0 although files failed: out/failed
-says which and why; with 1 if the pipeline failed; with 2 if an option is wrong or nothing matches.
+All further options are Apache Beam's: docs/batch.md has those for Dataflow and Flink. Ends with 0 although files failed:
+out/failed says which and why; with 1 if the pipeline failed; with 2 if an option is wrong or nothing matches.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ def parse(argv: list[str] | None) -> tuple[argparse.Namespace, PipelineOptions]:
 
 
 def runner(beams: PipelineOptions) -> beam.runners.PipelineRunner | str:
-    """For DirectRunner Beam's runner in this process and its workers: DirectRunner's own choice would download a program first."""
+    """For DirectRunner Beam's runner in this process and its workers: its own choice would download a program first."""
     name = beams.view_as(StandardOptions).runner or LOCAL[0]
     if name not in LOCAL:
         return name

@@ -34,7 +34,7 @@ SIZES = {"320 x 240": ((320, 240), 1000), "640 x 480": ((640, 480), 400), "4000 
 
 @dataclass(frozen=True)
 class Run:
-    """A run of the command: wall clock and processor time in seconds, the peak of all its processes' memory together in bytes."""
+    """A run of the command: wall clock and processor time in seconds, the peak of all its processes' memory in bytes."""
 
     photos: int
     wall: float
@@ -47,7 +47,7 @@ class Run:
 
 
 def run(folder: Path, count: int, workers: int, cores: set[int]) -> Run:
-    """Run the command over `folder`, which holds `count` files, on `cores`. RuntimeError if a file is missing from the results."""
+    """Run the command over the `count` files of `folder` on `cores`. RuntimeError if one is missing from the results."""
     with tempfile.TemporaryDirectory(prefix="batch-") as out:
         command = [sys.executable, "-m", "scripts.batch", "--input", f"{folder}/**", "--output", out, "--workers", str(workers)]
         before, begun = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
@@ -83,8 +83,9 @@ def report(rates: dict[tuple[str, int], Run], start: Run, memory: list[Run], rou
     held = [f"| {run.photos:,} | {run.peak / MEGABYTE:.0f} | {run.wall:.0f} | {run.rate:.1f} |" for run in memory]
     return f"""# A batch of photos
 
-{datetime.now(UTC):%-d %B %Y}, {os.cpu_count()} cores ({_processor()}), Python {platform.python_version()}, Apache Beam {version("apache-beam")},
-the load average was {os.getloadavg()[2]:.1f}: other work shared the cores, so processor time says more than the clock.
+{datetime.now(UTC):%-d %B %Y}, {os.cpu_count()} cores ({_processor()}), Python {platform.python_version()},
+Apache Beam {version("apache-beam")}; the load average was {os.getloadavg()[2]:.1f}: other work shared the cores, so processor time
+says more than the clock.
 
 ```bash
 python -m scripts.batch.measure --photos {" ".join(str(run.photos) for run in memory)} --rounds {rounds}
@@ -100,8 +101,8 @@ A worker has one core to itself; best of {rounds} rounds, the start of all proce
 
 ## Memory
 
-Peak of all processes together, the command and 2 workers (pages that they share are counted in each), over photos of 320 x 240, one in
-a hundred of them not a photo. Every file was in the results once.
+Peak of all processes together, the command and 2 workers (pages that they share are counted in each), over photos of
+320 x 240, one in a hundred of them not a photo. Every file was in the results once.
 
 | photos | MB | seconds | photos a second |
 | ---: | ---: | ---: | ---: |

@@ -4,10 +4,10 @@
     out/parts/part-00012-of-00256-3fa9c1d2e0b4.jsonl    rows of the photos that fell to part 12
     out/failed/part-00012-of-00256-3fa9c1d2e0b4.jsonl   its files that could not be read, and why; absent where all could
 
-A part is written in `unfinished/` and renamed when it is complete, the failed ones first, so that a part that is there says that
-all is there. Its name holds a digest of its files' names, sizes and times: a rerun passes by a part with that very name, and
-writes one whose files changed again, putting the older away. So whenever a run is killed, the next one completes it, with nothing
-lost and nothing twice; and a part that two workers write at once, as Beam may ask after a fault, is the same from both.
+A part is written in `unfinished/` and renamed when it is complete, the failed ones first, so that a part that is there says
+that all is there. Its name holds a digest of its files' names, sizes and times: a rerun passes by a part with that very name,
+and writes one whose files changed again, putting the older away. So whenever a run is killed, the next one completes it, with
+nothing lost and nothing twice; and a part that two workers write at once, as Beam may ask after a fault, is the same from both.
 """
 
 from __future__ import annotations

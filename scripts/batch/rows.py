@@ -23,7 +23,7 @@ PATIENCE = 10
 def row_of(file: str, analyser: Analyser, detector: str = "auto") -> dict[str, Any]:
     """The row of a photo, or that of its failure: {"file", "error": {"code", "message"}}.
 
-    Times are left out: they differ from run to run, and all else does not. Raises ArtefactError alone: no file can be read then.
+    Times are left out: they differ from run to run, all else does not. Raises ArtefactError alone: no file can be read then.
     """
     try:
         body = _read(file, analyser, detector)

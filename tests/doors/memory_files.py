@@ -1,4 +1,4 @@
-"""A file system of Beam's in this process's memory, under mem://: a stand-in for a bucket, whose objects are there once closed."""
+"""A file system of Beam's in this process's memory, under mem://: stands in for a bucket; objects are there once closed."""
 
 from __future__ import annotations
 

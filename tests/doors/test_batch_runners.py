@@ -1,4 +1,4 @@
-"""The same pipeline elsewhere: on a bucket's kind of file system, over the job protocol, with the options of Dataflow and Flink."""
+"""The same pipeline elsewhere: on a bucket's kind of files, over the job protocol, with the options of Dataflow and Flink."""
 
 from __future__ import annotations
 
@@ -174,3 +174,22 @@ def test_the_estimate_s_arithmetic():
     assert cost(10.0, Prices(1.0, 0.0, 0.0, 0.0)) == pytest.approx(10.0)
     assert cost(0.0, Prices(1.0, 1.0, 1.0, 0.4)) == pytest.approx(4.0)
     assert "| small | 36.0 | 1 | 100 | 1.1 |" in estimate({"small": 0.036})
+
+
+def test_the_worker_s_image_holds_what_a_worker_needs(tmp_path):
+    """The Dockerfile's copies, laid out as in the image, are enough to load the models and read a photo."""
+    lines = (ROOT / "scripts" / "batch" / "Dockerfile").read_text().splitlines()
+    copies = [line.split()[1:] for line in lines if line.startswith("COPY") and "/opt/" in line]
+    for source, target in copies:
+        place = tmp_path / target.removeprefix("/opt/emotion-detector/")
+        if (ROOT / source).is_dir():
+            shutil.copytree(ROOT / source, place)
+        else:
+            place.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / source, place)
+    code = "from scripts.batch.pipeline import load; from scripts.batch.rows import row_of; import sys; "
+    code += "print(row_of(sys.argv[1], load('mixed'))['faces'][0]['emotion'])"
+    command = [sys.executable, "-c", code, str(SAMPLES / "obama.jpg")]
+    done = subprocess.run(command, cwd=tmp_path, check=True, capture_output=True, text=True, timeout=200)
+    assert done.stdout.strip() == "happy"
+    assert f"sdk:{beam.__version__}" in lines[1]

@@ -50,7 +50,7 @@ def server(tmp_path_factory) -> Iterator[tuple[str, Path]]:
     yield f"http://127.0.0.1:{port}", temporary
     os.killpg(process.pid, signal.SIGTERM)
     process.wait(30)
-    for _ in range(100):  # make does not wait for what it started
+    for _ in range(600):  # make does not wait for what it started
         if not list(temporary.iterdir()):
             break
         time.sleep(0.1)

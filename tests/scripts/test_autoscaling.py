@@ -1,4 +1,4 @@
-"""The simulated scheduler: nothing lost, the same again from the same seed, queueing theory where it has a formula, keys that do what they say."""
+"""The simulated scheduler: nothing lost, the same from the same seed, queueing theory's formula, keys that do what they say."""
 
 from __future__ import annotations
 
@@ -29,7 +29,8 @@ def test_the_same_seed_gives_the_same_day():
 
 
 @pytest.mark.parametrize("scaling", [
-    Scaling(max_instances=1, max_concurrent_requests=4), Scaling(max_concurrent_requests=1), Scaling(min_idle_instances=2), Scaling(max_idle_instances=0),
+    Scaling(max_instances=1, max_concurrent_requests=4), Scaling(max_concurrent_requests=1),
+    Scaling(min_idle_instances=2), Scaling(max_idle_instances=0),
 ])  # fmt: skip
 def test_every_request_is_served_refused_or_under_way(scaling):
     today = day(6.0, SERVICE, 5, share=0.01)
@@ -45,7 +46,7 @@ def test_too_much_for_one_instance_is_refused():
 
 
 def test_erlang_s_formula():
-    """M/M/c: with a fixed number of instances of one request each, the mean wait is Erlang C's (within 10 % over 60,000 requests)."""
+    """M/M/c: with a fixed number of instances of one request each, the mean wait is Erlang C's, within 10 %."""
     count, rate, mean = 4, 15.0, 0.2
     load = rate * mean
     blocked = load**count / math.factorial(count) * count / (count - load)

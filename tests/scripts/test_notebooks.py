@@ -250,7 +250,7 @@ def test_without_data_one_sentence_says_where_it_is_from(bare):
     assert said["Human_Face_Data_Cleanup"].startswith("fer2013.zip is not there. `python -m scripts.fetch fer2013` gets")
     assert said["Animated_Face_Cleanup"].startswith("data/sources/dicebear is not there. `python -m scripts.fetch dicebear`")
     assert said["Emotion_Detection"].startswith("data/notebooks/human.npz is not there. Run the notebook Human_Face")
-    assert re.fullmatch(r"build/notebooks/Emotion_Prediction\.ipynb, \d+ s", said["Emotion_Prediction"]) and len(said) == 5
+    assert re.fullmatch(r"build/notebooks/Emotion_Prediction\.ipynb, \d+ s", said["Emotion_Prediction"]) and len(said) == 6
     assert said["Text_Emotion"].startswith("data/goemotions.csv.gz is not there. GoEmotions")
     assert said["Speech_Emotion"].startswith("data/speech.npz is not there. `python -m scripts.speech.prepare --corpora")
 
