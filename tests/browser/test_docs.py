@@ -7,7 +7,7 @@ from playwright.sync_api import expect
 
 def test_every_operation_is_shown_and_can_be_tried(visit):
     page = visit("/docs")
-    expect(page.locator(".opblock")).to_have_count(6)
+    expect(page.locator(".opblock")).to_have_count(8)
     page.get_by_role("button", name="GET /health").first.click()
     page.get_by_role("button", name="Try it out").click()
     page.get_by_role("button", name="Execute").click()

@@ -39,7 +39,7 @@ def test_every_route_of_the_api_is_in_it(app, document):
         for method in rule.methods - {"HEAD", "OPTIONS"}
     }
     described = {(path, method) for path, operations in document["paths"].items() for method in operations}
-    assert routes <= described and len(routes) == 6
+    assert routes <= described and len(routes) == 7
     for path, method in described:
         assert document["paths"][path][method]["summary"] and document["paths"][path][method]["operationId"]
 
