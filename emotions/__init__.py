@@ -15,6 +15,7 @@ from pathlib import Path
 from .analysis import Analyser
 from .artefacts import ArtefactError, Artefacts
 from .drawing import annotate
+from .expressions import HEAD
 from .images import ImageError, open_image
 from .labels import EMOTIONS
 from .results import Face, ImageResult
@@ -38,4 +39,4 @@ def read_photo(
 
 @cache
 def _analyser() -> Analyser:
-    return Analyser()
+    return Analyser(head=HEAD)

@@ -13,6 +13,8 @@ import numpy as np
 
 from .artefacts import Artefacts
 
+HEAD = "mixed"
+"""The head that answers where none is named: on the pages, in the API, on the command line and in `read_photo`."""
 BATCH = 8
 """Faces a pass through the network: a crowd must not take more memory than eight faces do."""
 

@@ -18,6 +18,7 @@ import sys
 from collections.abc import Sequence
 
 from ..artefacts import ArtefactError
+from ..expressions import HEAD
 from ..faces import DETECTORS
 from ..images import set_decode_budget
 from . import photo, speech, text, video
@@ -26,8 +27,6 @@ from .output import FORMATS
 COMMANDS = (photo, video, text, speech)
 """Modules with NAME, HELP, `describe(parser)`, which adds options, and `run(options)`, which gives the exit code; `FACES` is
 False where faces play no part."""
-HEAD = "mixed"
-"""The head that answers unless asked otherwise: as on the server (EXPRESSION_HEAD)."""
 DECODE_MB = 512
 """More than on the server (its DECODE_MB): a person's own computer is larger."""
 
