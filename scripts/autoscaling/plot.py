@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 MARKERS = "os^vDPX"
+LOOK = {"svg.hashsalt": "autoscaling", "svg.fonttype": "path", "font.size": 9}
 COLOURS = ("#d55e00", "#009e73", "#cc79a7", "#0072b2", "#56b4e9", "#8a8a8a", "#b58900")
 
 TICKS = (0.1, 0.3, 1, 3, 10)
@@ -17,7 +18,11 @@ def plot(rows: Sequence[dict[str, Any]], path: Path) -> None:
     import matplotlib
 
     matplotlib.use("svg")
-    matplotlib.rcParams |= {"svg.hashsalt": "autoscaling", "svg.fonttype": "path", "font.size": 9}
+    with matplotlib.rc_context(LOOK):  # other charts of the same process keep their own look
+        _draw(rows, path)
+
+
+def _draw(rows: Sequence[dict[str, Any]], path: Path) -> None:
     from matplotlib import pyplot
 
     levels, settings = list(dict.fromkeys(row["level"] for row in rows)), list(dict.fromkeys(row["setting"] for row in rows))
