@@ -110,9 +110,8 @@ def open_sound(source: bytes | Path) -> Iterator[Sound]:
         raise SoundError("file_too_large", f"This file has {size / MB:.0f} MB; the limit is {MAX_FILE // MB} MB.")
     if size == 0:
         raise SoundError("empty_file", "This file is empty.")
-    import av
+    import av  # its logging stays off, as it is: any level makes decoding threads wait for the GIL, which hung a whole process
 
-    av.logging.set_level(av.logging.PANIC)
     with source.open("rb") if isinstance(source, Path) else io.BytesIO(source) as stream:
         head = stream.read(12)
         stream.seek(0)

@@ -13,25 +13,29 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from . import sandbox, traffic
+from . import sandbox, traffic, traffic_media
 from .cgroups import ControlGroup
 
+MEDIA_ROUNDS = 5
 CLIENTS = 4
 """Requests under way at once: as many as app.yaml lets App Engine send to an instance."""
 
 
 @dataclass(frozen=True)
 class Requests:
-    """What is sent: the standard photo again and again, two large ones at once, and a mix of everything."""
+    """What is sent: the standard photo again and again, two large ones at once, a mix of all that photos can be, and then texts,
+    voices and films."""
 
     photo: traffic.Request
     large: list[traffic.Request]
     mixed: list[traffic.Request]
+    media: list[traffic.Request] = field(default_factory=list)
 
     @classmethod
     def of(cls, portrait: Path, count: int) -> Requests:
         kinds = traffic.mixed(portrait)
-        return cls(traffic.photo(portrait), traffic.large(portrait), [kinds[index % len(kinds)] for index in range(count)])
+        photos = [kinds[index % len(kinds)] for index in range(count)]
+        return cls(traffic.photo(portrait), traffic.large(portrait), photos, traffic_media.media())
 
 
 @dataclass
@@ -59,6 +63,9 @@ class Rehearsal:
             self.at_once(requests.large)
             resident[name] = sandbox.resident_bytes(worker)
         report["mixed"] = quantiles(times)
+        for _ in range(MEDIA_ROUNDS if requests.media else 0):
+            self.at_once([*requests.media, *requests.mixed[: len(requests.media)]])
+        resident["everything"] = sandbox.resident_bytes(worker)
         report["left_in_tmp"] = sorted(os.listdir(self.tmp)) if self.tmp else None
         report["group"] = self.group and {"peak_bytes": self.group.peak_bytes, "held_bytes": self.group.held_bytes, "kills": self.group.kills}
         if self.worker != worker:

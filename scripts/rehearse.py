@@ -33,8 +33,10 @@ ROOT = Path(__file__).resolve().parent.parent
 TMP_BYTES = 128 * MEGABYTE
 START_SECONDS = 6.0
 RESIDENT_BYTES = 200 * MEGABYTE
+EVERYTHING_BYTES = 256 * MEGABYTE
 GROWTH_BYTES = 8 * MEGABYTE
-"""Budgets: start to first scored photo; the worker's memory after all requests; what the second half of them may add."""
+"""Budgets: start to first scored photo; the worker's memory after photos alone, and after texts, voices and films too; what the
+second half of the photos may add."""
 
 
 def find_python(version: str) -> str:
@@ -134,6 +136,10 @@ def broken_budgets(report: dict[str, Any], judge_times: bool) -> list[str]:
         (judge_times and start > START_SECONDS, f"start took {start:.1f} s, more than {START_SECONDS:.0f}"),
         (resident["end"] > RESIDENT_BYTES, f"the worker holds {resident['end'] / MEGABYTE:.0f} MB, more than {RESIDENT_BYTES // MEGABYTE}"),
         (resident["end"] - resident["half"] > GROWTH_BYTES, "the worker's memory still grows"),
+        (
+            resident.get("everything", 0) > EVERYTHING_BYTES,
+            f"with everything loaded the worker holds {resident.get('everything', 0) / MEGABYTE:.0f} MB, more than {EVERYTHING_BYTES // MEGABYTE}",
+        ),
         (bool(report["group"] and report["group"]["kills"]), "a process was killed for memory"),
         (bool(report["left_in_tmp"]), f"left in /tmp: {report['left_in_tmp']}"),
     ]
@@ -162,7 +168,8 @@ def describe(report: dict[str, Any]) -> str:
         f"two large at once  {report['large_together_s']:.1f} s (24 megapixels of JPEG, 12 of HEIC)",
         f"mixed requests     {report['requests']}, p50 {report['mixed']['p50_ms']:.0f} ms, p99 {report['mixed']['p99_ms']:.0f} ms",
         f"worker's memory    {megabytes(resident['first'])} after the first photo, {megabytes(resident['half'])} half way, "
-        f"{megabytes(resident['end'])} at the end (budget {megabytes(RESIDENT_BYTES)})",
+        f"{megabytes(resident['end'])} at the end (budget {megabytes(RESIDENT_BYTES)}), {megabytes(resident['everything'])} after texts, voices "
+        f"and films (budget {megabytes(EVERYTHING_BYTES)})",
         f"the whole group    peak {megabytes(group['peak_bytes'])} with the files it read, which can be dropped; "
         f"{megabytes(group['held_bytes'])} at the end without; killed for memory: {group['kills']}",
         f"left in /tmp       {left}",

@@ -127,6 +127,8 @@ def test_quantiles_and_budgets():
     assert "6.1 s" in rehearse.broken_budgets(slow, True)[0]
     assert rehearse.broken_budgets(slow, False) == []
     assert "201 MB" in rehearse.broken_budgets(good | {"resident_bytes": {"half": 200 * megabyte, "end": 201 * megabyte}}, True)[0]
+    loaded = good["resident_bytes"] | {"everything": 257 * megabyte}
+    assert "257 MB" in rehearse.broken_budgets(good | {"resident_bytes": loaded}, True)[0]
     assert "grows" in rehearse.broken_budgets(good | {"resident_bytes": {"half": 150 * megabyte, "end": 160 * megabyte}}, True)[0]
     assert "left in /tmp" in rehearse.broken_budgets(good | {"left_in_tmp": ["upload"]}, True)[0]
     assert "killed" in rehearse.broken_budgets(good | {"group": {"kills": 1}}, True)[0]
