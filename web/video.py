@@ -21,6 +21,7 @@ from emotions.viewing import Viewing
 
 from .api import api
 from .logs import LOGGER, trace_fields
+from .memory import give_back
 from .openapi import VIDEO_TYPES
 from .options import given_options
 from .photos import analyser
@@ -88,6 +89,7 @@ def turn() -> Iterator[None]:
         yield
     finally:
         places.release()
+        give_back()
 
 
 def checked_length(data: bytes) -> float:
