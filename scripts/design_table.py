@@ -62,7 +62,7 @@ def markdown(found: list[dict[str, Any]]) -> str:
     for row in found:
         low, high = row["interval"]
         name = f"**{row['title']}** (ships)" if row["served"] else row["title"]
-        time = f"{row['ratio']:.2f}x" if row["ratio"] else ""
+        time = f"{row['ms']:.2f} ms ({row['ratio']:.2f}x)" if row["ratio"] else ""
         votes = f"{row['ferplus']['accuracy']:.1%}" if row["ferplus"] else ""
         lines.append(
             f"| {name} | {row['epochs'] or ''} | {row['parameters']:,} | {row['bytes'] / 1e6:.1f} | {time} | "
