@@ -24,6 +24,9 @@ import emotions
 from emotions import EMOTIONS
 from emotions.drawing import annotate
 from emotions.labels import TITLES
+from emotions.speech import SpeechReader
+from emotions.text import TextModel
+from tests.sounds import encoded, voice_like
 
 ROOT = Path(__file__).resolve().parents[2]
 SAMPLES = ROOT / "static" / "samples"
@@ -177,3 +180,22 @@ def test_nothing_is_flagged_shared_or_told(server, client):
     assert client.config["analytics_enabled"] is False and client.config["run_history"] is False
     assert "flag" not in json.dumps(client.view_api(return_format="dict")).lower()
     assert server[1].exists() and {path.name[:7] for path in server[1].iterdir()} <= {"gradio-"}
+
+
+def test_a_text_reads_as_by_the_library(client, analyser):
+    text = "I can't believe you did that for me, thank you!"
+    label, body = client.predict(text, api_name="/text")
+    own = json.loads(json.dumps(TextModel(analyser.artefacts).read(text).to_json()))
+    assert without_times(body) == without_times(own) and body["emotion"] == "happy"
+    assert confidences(label).keys() == set(TITLES.values())
+
+
+def test_a_voice_reads_as_by_the_library(client, analyser, tmp_path):
+    (tmp_path / "voice.wav").write_bytes(encoded(voice_like(4.0)))
+    label, body = client.predict(handle_file(str(tmp_path / "voice.wav")), api_name="/speech")
+    own = SpeechReader(analyser.artefacts).read(tmp_path / "voice.wav").to_json()
+    assert without_times(body) == without_times(json.loads(json.dumps(own)))
+    assert confidences(label).keys() == set(TITLES.values())
+    (tmp_path / "none.wav").write_bytes(b"no sound at all")
+    with pytest.raises(AppError):
+        client.predict(handle_file(str(tmp_path / "none.wav")), api_name="/speech")
