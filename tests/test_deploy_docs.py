@@ -63,7 +63,7 @@ def test_the_canary_s_files(tmp_path):
 
 def last_line(target: str, *variables: str) -> str:
     """The command behind a make target, with this interpreter in place of the environments that make would bring up to date."""
-    done = subprocess.run(["make", "--dry-run", target, *variables], cwd=ROOT, check=True, capture_output=True, text=True)
+    done = subprocess.run(["make", "--no-print-directory", "--dry-run", target, *variables], cwd=ROOT, check=True, capture_output=True, text=True)
     return re.sub(r"\.venv(-test)?/bin/python", sys.executable, done.stdout.splitlines()[-1])
 
 
