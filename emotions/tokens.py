@@ -3,7 +3,7 @@
 Text is read word by word, each word keeping its place in the text, so that an answer can point at the words it came from. A
 word's pieces are BERT's uncased WordPiece (Wu et al., 2016; Devlin et al., 2019) over the model's own, smaller vocabulary,
 after three changes: drawn-out letters are shortened ("soooo" to "so"), an emoji becomes its Unicode name ("loudly crying
-face"), and a run of one punctuation mark counts as three at most.
+face") or what people mean by it, and a run of one punctuation mark counts as three at most.
 """
 
 from __future__ import annotations
@@ -28,6 +28,14 @@ WORD = re.compile(
     r"|[^\W_]+(?:['\u2019][^\W_]+)*"
     r"|(?P<mark>[^\w\s]|_)(?P=mark)*"
 )
+MEANT = {
+    **dict.fromkeys("\U0001f621\U0001f92c\U0001f624", "angry"),
+    **dict.fromkeys("\U0001f922\U0001f92e", "disgusting"),
+    **dict.fromkeys("\U0001f62e\U0001f62f\U0001f632", "wow surprised"),
+    **dict.fromkeys("\U0001f644\U0001f612", "annoyed"),
+    **dict.fromkeys("\u2764\u2665\U0001f499\U0001f49a\U0001f49b\U0001f49c\U0001f5a4\U0001f9e1\U0001f90d", "love"),
+}
+"""Emoji whose Unicode name says another thing ("pouting face", "heavy black heart") -> what they are used for."""
 DRAWN_OUT = re.compile(r"([^\W\d_])\1{2,}")
 
 
@@ -95,7 +103,8 @@ class Vocabulary:
         if UNSEEN.match(first):
             return []
         if EMOJI.match(first):
-            return [row for part in unicodedata.name(first, "").lower().replace("-", " ").split() for row in self._pieces(part)]
+            meant = MEANT.get(first) or unicodedata.name(first, "").lower().replace("-", " ")
+            return [row for part in meant.split() for row in self._pieces(part)]
         if not (first.isalnum() or first == "_"):
             return [row for mark in word[:3] for row in self._pieces(plain(mark))]
         if word.startswith(("http://", "https://", "www.")):

@@ -149,3 +149,9 @@ def test_runs_fill_up_and_leave_nothing_out():
 def test_a_file_without_word_lists_is_named():
     with pytest.raises(ArtefactError, match=r"no vocabulary.txt .*restore it"):
         lines_of(b"no archive", "vocabulary.txt")
+
+
+@pytest.mark.parametrize(("emoji", "emotion"), [("\U0001f621", "anger"), ("\u2764\ufe0f", "happy"), ("\U0001f922", "disgust"),
+                                                ("\U0001f62e", "surprise"), ("\U0001f622", "sad"), ("\U0001f631", "fear")])  # fmt: skip
+def test_emoji_say_what_people_mean_by_them(model, emoji, emotion):
+    assert model.read(emoji).emotion == emotion == model.read(f"{emoji}{emoji}").emotion
