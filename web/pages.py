@@ -12,6 +12,8 @@ from emotions.explanation import MOST_FACES
 from emotions.faces import DETECTORS
 from emotions.images import MAX_FILE
 from emotions.labels import COLOURS, TITLES
+from emotions.speech_results import SpeechResult
+from emotions.text_results import TextResult
 
 from . import schemas
 from .card import design_cards, doubt_card, head_card, reliability_of, text_card
@@ -89,9 +91,9 @@ def shared() -> dict[str, Any]:
 
 
 @pages.app_template_filter()
-def ranked(face: Face) -> list[tuple[str, float]]:
-    """(emotion, probability) pairs of a face, most likely first: with one face in view the eye looks for the answer."""
-    return sorted(zip(EMOTIONS, face.probabilities, strict=True), key=lambda pair: -pair[1])
+def ranked(told: Face | TextResult | SpeechResult) -> list[tuple[str, float]]:
+    """(emotion, probability) pairs, most likely first: with one answer in view the eye looks for it."""
+    return sorted(zip(EMOTIONS, told.probabilities, strict=True), key=lambda pair: -pair[1])
 
 
 def served_reliability(confidence: float) -> dict[str, Any] | None:

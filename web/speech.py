@@ -10,7 +10,6 @@ from urllib.parse import quote
 
 from flask import Blueprint, Response, current_app, g, jsonify, render_template, request
 
-from emotions import EMOTIONS
 from emotions.sound import MAX_SECONDS
 from emotions.speech import SpeechReader
 from emotions.speech_results import SpeechResult
@@ -103,12 +102,6 @@ def shared() -> dict[str, Any]:
     """What the speech templates use."""
     sizes = {"chart_width": WIDTH, "chart_height": HEIGHT}
     return {**sizes, "clock": clock, "speech_card": speech_card, "shares_of": confusion_shares}
-
-
-@speech.app_template_filter()
-def ranked_told(told: SpeechResult) -> list[tuple[str, float]]:
-    """(emotion, probability) pairs, most likely first."""
-    return sorted(zip(EMOTIONS, told.probabilities, strict=True), key=lambda pair: -pair[1])
 
 
 def speech_card() -> dict[str, Any] | None:
