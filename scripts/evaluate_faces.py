@@ -170,7 +170,7 @@ def drawn_table(finder: FaceFinder, folder: Path, empty: list[Scene]) -> list[st
     looks = {name: look for name, (look, _) in detectors(finder).items()}
     found: dict[str, list[tuple[float, bool, int, int]]] = {name: [] for name in looks}
     for scene in drawn(folder, empty):
-        (left, top, right, bottom), longer = scene.boxes[0], max(scene.pixels.shape)
+        (_, top, _, bottom), longer = scene.boxes[0], max(scene.pixels.shape)
         for name, look in looks.items():
             faces = [face for face in look(scene.pixels) if "alone" not in name or face.score >= 0.5]
             rows = hits(faces, scene.boxes)

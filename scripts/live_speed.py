@@ -21,7 +21,7 @@ from pathlib import Path
 from playwright.sync_api import Page, sync_playwright
 
 from . import sandbox
-from .bench_contestants import APP, ROOT, Contestant, Server, serving
+from .bench_contestants import APP, Contestant, Server, serving
 from .moving_face import camera_film, jpeg, moving_face
 from .traffic import Request
 
