@@ -35,9 +35,7 @@ class Analyser:
     def finder(self) -> FaceFinder:
         return FaceFinder(self.artefacts, self.expressions.base_entry["name"], self.expressions.features)
 
-    def analyse(
-        self, picture: Picture, detector: str = "auto", landmarks: bool = False, explain: bool = False
-    ) -> ImageResult:
+    def analyse(self, picture: Picture, detector: str = "auto", landmarks: bool = False, explain: bool = False) -> ImageResult:
         """Find and read every face of an opened picture.
 
         `landmarks` adds the 468 mesh points to each face, `explain` what its answer rests on, to the MOST_FACES largest.

@@ -23,7 +23,16 @@ STYLE = {
     "halo": "#00000099",  # a thin dark edge keeps yellow visible on skin and sky
     "point": {"share": 0.0012, "min": 1, "colour": "#ffffffcc"},
     # Seven bars beside a face of a moving picture, which the browser alone draws: height of a row; all else in rows.
-    "bars": {"share": 0.025, "min": 13, "max": 30, "padding": 0.5, "names": 3.5, "track": 4, "ground": "#0d1116b3", "trough": "#ffffff33"},
+    "bars": {
+        "share": 0.025,
+        "min": 13,
+        "max": 30,
+        "padding": 0.5,
+        "names": 3.5,
+        "track": 4,
+        "ground": "#0d1116b3",
+        "trough": "#ffffff33",
+    },
 }
 
 
@@ -39,7 +48,9 @@ def annotate(picture: Picture, result: ImageResult) -> np.ndarray:
         _frame(draw, face, scale, line)
         for x, y in face.landmarks or ():
             radius = _clamped(longer, STYLE["point"])
-            draw.ellipse((x * scale - radius, y * scale - radius, x * scale + radius, y * scale + radius), STYLE["point"]["colour"])
+            draw.ellipse(
+                (x * scale - radius, y * scale - radius, x * scale + radius, y * scale + radius), STYLE["point"]["colour"]
+            )
     for face in reversed(result.faces):  # labels last and the largest face's on top, so that no frame hides a name
         _label(draw, face, scale, line, image.size)
     return np.asarray(image)

@@ -134,7 +134,11 @@ class FaceFinder:
             np.maximum.at(best, of_view[group], rows[group, -1])
             evidence, face = float(best.sum()), detection_of(blazeface.mean(rows[group]), model.entry["box"])
             places.append(face.box)
-            drawn = not self._drawn and evidence >= least["drawn_evidence"] and flatness(pixels, face.box) >= least["drawn_flatness"]
+            drawn = (
+                not self._drawn
+                and evidence >= least["drawn_evidence"]
+                and flatness(pixels, face.box) >= least["drawn_flatness"]
+            )
             if drawn or (evidence >= least["mesh_evidence"] and self._seen(pixels, face) >= least["mesh"]):
                 found.append((evidence, face))
         strongest = max((evidence for evidence, _ in found), default=0.0)

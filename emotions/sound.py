@@ -156,6 +156,7 @@ def _sound_of(container: Any) -> Sound:
     stated = container.duration / 1e6 if container.duration else 0
     if container.format.name in GUESSING:
         stated = 0.0
-    if stated > MAX_SECONDS and container.format.name != "wav":  # a recorder that streams leaves its header at the largest value
+    # A recorder that streams leaves a WAV file's header at the largest value.
+    if stated > MAX_SECONDS and container.format.name != "wav":
         raise SoundError("sound_too_long", f"This recording is longer than {MAX_SECONDS / 60:.0f} minutes, the limit.")
     return Sound(container, stream, stated)

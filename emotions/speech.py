@@ -78,7 +78,9 @@ class SpeechReader:
         edges = [seconds_of(first), *map(seconds_of, middles), seconds_to(last)]
         peak = peak_level(frames)
         return [
-            SpeechSegment(edges[index], edges[index + 1], tuple(map(float, row)), self._reason(frames[:last], place, share, peak))
+            SpeechSegment(
+                edges[index], edges[index + 1], tuple(map(float, row)), self._reason(frames[:last], place, share, peak)
+            )
             for index, (place, row, share) in enumerate(zip(places, probabilities, speech, strict=True))
         ]
 

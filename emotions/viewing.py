@@ -1,8 +1,8 @@
 """A film in, its faces over time out: each sampled picture read and followed, everything summed up at the end.
 
-    >>> from emotions.viewing import Viewing
-    >>> for moment in Viewing("clip.mp4"):
-    ...     print(moment.time, [face.emotion for face in moment.result.faces])
+>>> from emotions.viewing import Viewing
+>>> for moment in Viewing("clip.mp4"):
+...     print(moment.time, [face.emotion for face in moment.result.faces])
 """
 
 from __future__ import annotations

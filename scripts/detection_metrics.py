@@ -51,6 +51,7 @@ def recall_precision(rows: list[tuple[float, bool]], faces: int, threshold: floa
 
 def best_threshold(rows: list[tuple[float, bool]], faces: int) -> float:
     """The threshold of the highest F1; of equal ones the highest, which raises the fewest false alarms."""
+
     def f1(threshold: float) -> float:
         recall, precision = recall_precision(rows, faces, threshold)
         return 2 * recall * precision / max(recall + precision, 1e-9)

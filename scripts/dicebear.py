@@ -179,7 +179,7 @@ def to_svg(
 
     canvas = style.definition["canvas"]
     root = " ".join(attributes(style.definition.get("attributes", {})))
-    size = f"viewBox=\"0 0 {canvas['width']} {canvas['height']}\" width=\"{canvas['width']}\" height=\"{canvas['height']}\""
+    size = f'viewBox="0 0 {canvas["width"]} {canvas["height"]}" width="{canvas["width"]}" height="{canvas["height"]}"'
     return f'<svg xmlns="http://www.w3.org/2000/svg" {size} {root}>{written(canvas["elements"], only is None)}</svg>'
 
 

@@ -65,6 +65,7 @@ def milliseconds(finder: Finder, scenes: list[Scene], size: tuple[int, int] = (6
 
 def detectors(finder: FaceFinder) -> dict[str, tuple[Finder, bool]]:
     """Name -> (function, whether its threshold is to be chosen here)."""
+
     def product(name: str) -> Finder:
         return lambda pixels: finder.find(pixels, name)[1]
 
@@ -198,6 +199,7 @@ def drawn_table(finder: FaceFinder, folder: Path, empty: list[Scene]) -> list[st
 
 def provenance(arguments: list[str]) -> list[str]:
     """Where, when and with what the figures were measured, as lines of Markdown."""
+
     def git(*words: str) -> str:
         return subprocess.run(["git", *words], cwd=ROOT, capture_output=True, text=True).stdout.strip()
 

@@ -54,7 +54,9 @@ def round_of(page: Page, server: Server, frame: bytes, seconds: float) -> dict[s
     both, served = processor_seconds(os.getpid()) - worked[0], processor_seconds(server.process.pid) - worked[1]
     page.get_by_role("button", name="Pause").click()
     answers = len(live["found"])
-    alone = server.sequence(Request("frame", "/api/v1/image?tracks=", body=frame, headers={"Content-Type": "image/jpeg"}), seconds / 3, 10)
+    alone = server.sequence(
+        Request("frame", "/api/v1/image?tracks=", body=frame, headers={"Content-Type": "image/jpeg"}), seconds / 3, 10
+    )
     return {
         "answers a second": answers / live["seconds"],
         "processor time of the browser an answer, ms": 1e3 * (both - served) / answers,
@@ -79,7 +81,11 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as place, serving(contestant, Path(place)) as server, sync_playwright() as playwright:
         server.connect().close()
         film = camera_film(Path(place) / "face.mjpeg")
-        camera = ["--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream", f"--use-file-for-fake-video-capture={film}"]
+        camera = [
+            "--use-fake-ui-for-media-stream",
+            "--use-fake-device-for-media-stream",
+            f"--use-file-for-fake-video-capture={film}",
+        ]
         browser = playwright.chromium.launch(executable_path=chromium, args=camera)
         page = browser.new_page(viewport={"width": 1280, "height": 800})
         page.goto(f"http://127.0.0.1:{server.port}/live")

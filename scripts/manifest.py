@@ -11,7 +11,17 @@ from typing import Any
 
 from emotions.artefacts import SCHEMA
 
-ROLES = ("detector", "landmarks", "expression-base", "expression-head", "drawn-head", "face-check", "text", "speech", "speech-check")
+ROLES = (
+    "detector",
+    "landmarks",
+    "expression-base",
+    "expression-head",
+    "drawn-head",
+    "face-check",
+    "text",
+    "speech",
+    "speech-check",
+)
 """Order of the entries; a role that is not named here goes behind these. Within a role the first entry put stays first."""
 REQUIRED = ("name", "role", "version", "file", "licence", "input", "output")
 

@@ -39,7 +39,9 @@ def sheets(pixels: np.ndarray) -> list[Image.Image]:
 
 def faces_of(pictures: list[Image.Image], size: int, count: int) -> np.ndarray:
     """The inverse of `sheets`: (count, S, S) uint8."""
-    parts = [np.asarray(picture).reshape(-1, size, COLUMNS, size).swapaxes(1, 2).reshape(-1, size, size) for picture in pictures]
+    parts = [
+        np.asarray(picture).reshape(-1, size, COLUMNS, size).swapaxes(1, 2).reshape(-1, size, size) for picture in pictures
+    ]
     return np.concatenate([np.zeros((0, size, size), np.uint8), *parts])[:count]
 
 
@@ -52,7 +54,10 @@ def pack(faces: Faces, folder: Path, quality: int = QUALITY) -> int:
     for old in [*folder.glob("train-*"), *folder.glob("held-*")]:
         old.unlink()
     lossy = faces.splits == "train"
-    for name, chosen, options in (("train", lossy, {"format": "JPEG", "quality": quality}), ("held", ~lossy, {"format": "PNG"})):
+    for name, chosen, options in (
+        ("train", lossy, {"format": "JPEG", "quality": quality}),
+        ("held", ~lossy, {"format": "PNG"}),
+    ):
         for number, sheet in enumerate(sheets(faces.pixels[chosen])):
             stream = io.BytesIO()
             sheet.save(stream, optimize=True, **options)

@@ -67,7 +67,11 @@ class Rehearsal:
             self.at_once([*requests.media, *requests.mixed[: len(requests.media)]])
         resident["everything"] = sandbox.resident_bytes(worker)
         report["left_in_tmp"] = sorted(os.listdir(self.tmp)) if self.tmp else None
-        report["group"] = self.group and {"peak_bytes": self.group.peak_bytes, "held_bytes": self.group.held_bytes, "kills": self.group.kills}
+        report["group"] = self.group and {
+            "peak_bytes": self.group.peak_bytes,
+            "held_bytes": self.group.held_bytes,
+            "kills": self.group.kills,
+        }
         if self.worker != worker:
             self.wrong.append("the worker was replaced: it died or was killed")
         if "Traceback" in self.log.read_text(errors="replace"):

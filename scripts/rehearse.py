@@ -58,7 +58,9 @@ def install(python: str, venv: Path) -> tuple[str, Path]:
     quiet = ["--quiet", "--quiet", "--disable-pip-version-check"]
     subprocess.run([venv / "bin/python", "-m", "pip", "install", *quiet, "-r", ROOT / "requirements.txt"], check=True)
     ask = "import platform, sys; print(platform.python_version(), sys.base_prefix)"
-    version, home = subprocess.run([venv / "bin/python", "-c", ask], check=True, capture_output=True, text=True).stdout.split(" ", 1)
+    version, home = subprocess.run([venv / "bin/python", "-c", ask], check=True, capture_output=True, text=True).stdout.split(
+        " ", 1
+    )
     return version, Path(home.strip())
 
 
@@ -79,7 +81,12 @@ def instance(config: dict[str, Any], folder: Path, home: Path, missing: dict[str
 
 @contextmanager
 def limited(
-    entrypoint: str, port: int, variables: dict[str, str], limits: tuple[int, float], folder: Path, home: Path,
+    entrypoint: str,
+    port: int,
+    variables: dict[str, str],
+    limits: tuple[int, float],
+    folder: Path,
+    home: Path,
     missing: dict[str, str],
 ) -> Iterator[Rehearsal]:
     """Start `entrypoint` on the files in `folder`/app, with `folder`/venv, within `limits` (memory in bytes, cores); stop it afterwards.
@@ -123,7 +130,12 @@ def rehearse(count: int, busy: bool = False) -> dict[str, Any]:
         with instance(config, folder, home, missing) as rehearsal:
             report = rehearsal.run(requests)
         sizes = [(folder / "app" / file).stat().st_size for file in files]
-    report |= {"python": version, "missing": missing, "instance_class": config["instance_class"], "entrypoint": config["entrypoint"]}
+    report |= {
+        "python": version,
+        "missing": missing,
+        "instance_class": config["instance_class"],
+        "entrypoint": config["entrypoint"],
+    }
     report["upload"] = {"files": len(files), "bytes": sum(sizes), "largest_bytes": max(sizes)}
     report["wrong"] += broken_budgets(report, judge_times=not busy and "caps" not in missing)
     return report
@@ -134,7 +146,10 @@ def broken_budgets(report: dict[str, Any], judge_times: bool) -> list[str]:
     resident, start = report["resident_bytes"], report["start"]["first_photo_s"]
     rules = [
         (judge_times and start > START_SECONDS, f"start took {start:.1f} s, more than {START_SECONDS:.0f}"),
-        (resident["end"] > RESIDENT_BYTES, f"the worker holds {resident['end'] / MEGABYTE:.0f} MB, more than {RESIDENT_BYTES // MEGABYTE}"),
+        (
+            resident["end"] > RESIDENT_BYTES,
+            f"the worker holds {resident['end'] / MEGABYTE:.0f} MB, more than {RESIDENT_BYTES // MEGABYTE}",
+        ),
         (resident["end"] - resident["half"] > GROWTH_BYTES, "the worker's memory still grows"),
         (
             resident.get("everything", 0) > EVERYTHING_BYTES,

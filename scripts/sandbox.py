@@ -29,7 +29,17 @@ def bubblewrap(
     Only the system's folders, `folder` and those in `readable` are seen; the network is a loopback of its own.
     """
     words = ["bwrap", "--die-with-parent", "--new-session", "--clearenv", "--info-fd", str(info_fd)]
-    words += ["--unshare-user", "--uid", "1000", "--gid", "1000", "--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-net"]
+    words += [
+        "--unshare-user",
+        "--uid",
+        "1000",
+        "--gid",
+        "1000",
+        "--unshare-pid",
+        "--unshare-ipc",
+        "--unshare-uts",
+        "--unshare-net",
+    ]
     for path in map(Path, SYSTEM):
         if path.is_symlink():
             words += ["--symlink", os.readlink(path), str(path)]
@@ -64,7 +74,9 @@ def missing() -> dict[str, str]:
     return reasons
 
 
-def start_plain(command: Sequence[str], *, group: ControlGroup | None, log: Path, folder: Path, environment: dict[str, str]) -> subprocess.Popen:
+def start_plain(
+    command: Sequence[str], *, group: ControlGroup | None, log: Path, folder: Path, environment: dict[str, str]
+) -> subprocess.Popen:
     """Start `command` without a sandbox: all that a machine without bubblewrap can do."""
     with log.open("wb") as output:
         return subprocess.Popen(

@@ -32,7 +32,9 @@ def take(address: str, chromium: str, folder: Path) -> None:
             page.goto(address)
             page.click(f"button[value={sample}]")
             page.wait_for_selector("#answer")
-            page.evaluate("document.querySelectorAll('.again, .another, footer').forEach((element) => { element.hidden = true; })")
+            page.evaluate(
+                "document.querySelectorAll('.again, .another, footer').forEach((element) => { element.hidden = true; })"
+            )
             page.screenshot(path=folder / name)
             print(f"{name}: {page.locator('#answer').inner_text()}")
         browser.close()

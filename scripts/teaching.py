@@ -50,7 +50,9 @@ def targets(train: Faces, config: dict[str, Any]) -> dict[str, np.ndarray]:
     with np.load(config["data"]["soft"], allow_pickle=False) as stored:
         places = {mark: place for place, mark in enumerate(stored["marks"].tolist())}
         if len(places) != len(stored["marks"]):
-            raise DatasetError(f"{config['data']['soft']}: several faces bear one name, so whose answers are whose is not known")
+            raise DatasetError(
+                f"{config['data']['soft']}: several faces bear one name, so whose answers are whose is not known"
+            )
         try:
             rows = [places[mark] for mark in marks(train).tolist()]
             answers = {name: stored[name][rows].astype(np.float32) for name in truths}

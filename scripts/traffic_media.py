@@ -12,7 +12,11 @@ from .moving_face import jpeg, moving_face
 from .traffic import IMAGE, Request, upload
 
 RATE = 16_000
-SENTENCES = ("I love how this turned out, thank you all!", "He slammed the door and left without a word.", "What a strange idea.")
+SENTENCES = (
+    "I love how this turned out, thank you all!",
+    "He slammed the door and left without a word.",
+    "What a strange idea.",
+)
 
 
 def media() -> list[Request]:

@@ -27,7 +27,9 @@ def still(name: str = "obama.jpg", size: tuple[int, int] = (320, 240)) -> np.nda
         return np.asarray(image.convert("RGB").resize(size))
 
 
-def steady(frames: int, fps: float = 10.0, name: str = "obama.jpg", size: tuple[int, int] = (320, 240)) -> list[tuple[float, np.ndarray]]:
+def steady(
+    frames: int, fps: float = 10.0, name: str = "obama.jpg", size: tuple[int, int] = (320, 240)
+) -> list[tuple[float, np.ndarray]]:
     """The same picture `frames` times: (seconds, pixels) pairs."""
     return [(index / fps, still(name, size)) for index in range(frames)]
 
@@ -76,7 +78,9 @@ def _write(
             stream.codec_context.sample_aspect_ratio = Fraction(aspect)
         if rotation:
             stream.set_display_rotation(rotation)
-        silence = output.add_stream("aac" if container in ("mp4", "mov") else "libopus", rate=48000, layout="mono") if sound else None
+        silence = (
+            output.add_stream("aac" if container in ("mp4", "mov") else "libopus", rate=48000, layout="mono") if sound else None
+        )
         for seconds, picture in moments:
             frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), "rgb24")
             frame.time_base = stream.codec_context.time_base

@@ -213,4 +213,3 @@ def put_set(storage: Storage, folder: Path, prefix: str) -> None:
 def same_files(one: Path, other: Path) -> bool:
     first, second = ({path.name: path.read_bytes() for path in folder.iterdir()} for folder in (one, other))
     return first == second
-

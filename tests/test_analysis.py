@@ -35,7 +35,9 @@ def test_the_answer_as_json(analyser, portrait):
     assert face["confidence"] == max(face["probabilities"].values()) == face["probabilities"][face["emotion"]]
     assert len(face["landmarks"]) == 468
     points, box = np.array(face["landmarks"]), face["box"]
-    inside = (points > [box["left"] - 30, box["top"] - 30]) & (points < [box["left"] + box["width"] + 30, box["top"] + box["height"] + 30])
+    inside = (points > [box["left"] - 30, box["top"] - 30]) & (
+        points < [box["left"] + box["width"] + 30, box["top"] + box["height"] + 30]
+    )
     assert inside.mean() > 0.95
     assert set(body["timing_ms"]) == {"decode", "detect", "classify"} and all(value > 0 for value in body["timing_ms"].values())
 
@@ -64,7 +66,9 @@ def test_no_face_is_an_answer(analyser):
 def test_warm_up_reads_a_real_face():
     analyser = Analyser()
     assert len(analyser.warm_up().faces) == 1
-    assert all(analyser.artefacts.model(entry).loaded for entry in (analyser.expressions.base_entry, analyser.expressions.head_entry))
+    assert all(
+        analyser.artefacts.model(entry).loaded for entry in (analyser.expressions.base_entry, analyser.expressions.head_entry)
+    )
 
 
 def test_the_annotated_picture_has_a_frame_and_a_name(analyser, portrait):

@@ -81,7 +81,9 @@ def test_warm_up_comes_in_over_http_and_everything_else_over_https(config):
 
 def test_static_files_expire_and_carry_the_type_they_are(config, upload):
     static = [handler for handler in config.handlers if handler.static_dir or handler.static_files]
-    assert static and all(handler.expiration and handler.http_headers["X-Content-Type-Options"] == "nosniff" for handler in static)
+    assert static and all(
+        handler.expiration and handler.http_headers["X-Content-Type-Options"] == "nosniff" for handler in static
+    )
     typed = [re.compile(handler.upload) for handler in static if handler.mime_type]
     for file in upload:
         if file.parts[0] == "static" and file.name not in PAPERS and file.suffix not in TYPES:

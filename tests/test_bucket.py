@@ -201,7 +201,16 @@ def test_the_shipped_manifest_may_be_fetched():
 
 @pytest.mark.parametrize(
     "text",
-    ["gs://", "gs:/bucket/x", "gs://Bucket/x", "gs://b/x", "gs://bucket/../x", "gs://bucket//x", "gs://bucket/x?y", "s3://bucket"],
+    [
+        "gs://",
+        "gs:/bucket/x",
+        "gs://Bucket/x",
+        "gs://b/x",
+        "gs://bucket/../x",
+        "gs://bucket//x",
+        "gs://bucket/x?y",
+        "s3://bucket",
+    ],
 )
 def test_other_addresses(text):
     with pytest.raises(ValueError, match="gs://bucket/prefix"):

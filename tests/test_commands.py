@@ -143,7 +143,9 @@ def test_annotated_pictures_never_replace_a_file(run, pictures):
     before = {path: path.read_bytes() for path in pictures.rglob("*.*")}
     code, out = run("photo", pictures, "--annotate", pictures)
     written = [Path(line["annotated"]) for line in lines(out) if "annotated" in line]
-    assert [path.name for path in written] == ["a-2.jpg", "a-3.jpg"] and all(path.read_bytes()[:3] == b"\xff\xd8\xff" for path in written)
+    assert [path.name for path in written] == ["a-2.jpg", "a-3.jpg"] and all(
+        path.read_bytes()[:3] == b"\xff\xd8\xff" for path in written
+    )
     assert {path: path.read_bytes() for path in before} == before
     assert len(list(pictures.rglob("*.*"))) == len(before) + 2, "nothing half-written stays"
 
@@ -165,7 +167,9 @@ def test_bad_usage_is_2(words, capsys):
     assert stopped.value.code == 2 and "usage:" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("words", [["photo", "x.jpg", "--head", "vgg99"], ["photo", "x.jpg", "--processes", "0"], ["video", "x", "--head", "vgg99"]])
+@pytest.mark.parametrize(
+    "words", [["photo", "x.jpg", "--head", "vgg99"], ["photo", "x.jpg", "--processes", "0"], ["video", "x", "--head", "vgg99"]]
+)
 def test_what_cannot_work_for_any_file_is_2(run, words):
     assert run(*words)[0] == 2
 

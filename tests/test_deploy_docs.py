@@ -63,7 +63,9 @@ def test_the_canary_s_files(tmp_path):
 
 def last_line(target: str, *variables: str) -> str:
     """The command behind a make target, with this interpreter in place of the environments that make would bring up to date."""
-    done = subprocess.run(["make", "--no-print-directory", "--dry-run", target, *variables], cwd=ROOT, check=True, capture_output=True, text=True)
+    done = subprocess.run(
+        ["make", "--no-print-directory", "--dry-run", target, *variables], cwd=ROOT, check=True, capture_output=True, text=True
+    )
     return re.sub(r"\.venv(-test)?/bin/python", sys.executable, done.stdout.splitlines()[-1])
 
 
@@ -73,7 +75,9 @@ def test_a_bucket_without_an_account(tmp_path):
     export, publish, run = block.splitlines()
     storage_port, port = free_port(), free_port()
     address = export.partition("=")[2].replace("9199", str(storage_port))
-    models = f"{run.partition('MODELS=')[2].rpartition('/')[0]}/{name_of(BUNDLED)}"  # the document's version may be an older one
+    models = (
+        f"{run.partition('MODELS=')[2].rpartition('/')[0]}/{name_of(BUNDLED)}"  # the document's version may be an older one
+    )
     environment = os.environ | {"STORAGE_EMULATOR_HOST": address, "TMPDIR": str(tmp_path), "MODELS": models}
     serve = [sys.executable, "-m", "scripts.storage_server", "--port", str(storage_port)]
     storage = subprocess.Popen(serve, cwd=ROOT, stdout=subprocess.PIPE, text=True)

@@ -31,7 +31,17 @@ def bare_face(picture: np.ndarray, x: int, y: int, side: int) -> Box:
     for turn in (-1, 1):
         cv2.circle(picture, at(22 * turn, -16), round(11 * unit), (255, 255, 255), -1, cv2.LINE_AA)
         cv2.circle(picture, at(22 * turn, -16), round(5 * unit), INK, -1, cv2.LINE_AA)
-        cv2.ellipse(picture, at(22 * turn, -28), (round(12 * unit), round(5 * unit)), 0, 190, 350, INK, max(2, round(3 * unit)), cv2.LINE_AA)
+        cv2.ellipse(
+            picture,
+            at(22 * turn, -28),
+            (round(12 * unit), round(5 * unit)),
+            0,
+            190,
+            350,
+            INK,
+            max(2, round(3 * unit)),
+            cv2.LINE_AA,
+        )
     cv2.ellipse(picture, at(0, 12), (round(24 * unit), round(20 * unit)), 0, 0, 180, RED, -1, cv2.LINE_AA)
     cv2.ellipse(picture, at(0, 12), (round(24 * unit), round(20 * unit)), 0, 0, 180, INK, max(1, round(2 * unit)), cv2.LINE_AA)
     left, top = at(-34, -34)
@@ -101,7 +111,9 @@ def test_without_a_check_for_its_base_the_finder_makes_do(analyser):
     picture = np.full((256, 256, 3), SKIN, np.uint8)
     bare_face(picture, 128, 128, 256)
     other = FaceFinder(analyser.artefacts, "another", analyser.expressions.features)
-    assert [face.box for face in other.find(picture)[1]] == [face.box for face in FaceFinder(analyser.artefacts).find(picture)[1]]
+    assert [face.box for face in other.find(picture)[1]] == [
+        face.box for face in FaceFinder(analyser.artefacts).find(picture)[1]
+    ]
 
 
 def test_flat_is_what_is_drawn():

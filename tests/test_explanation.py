@@ -116,7 +116,9 @@ def test_the_map_is_of_the_served_model(analyser, picture):
 def test_only_who_asks_pays(analyser, picture, monkeypatch):
     calls = []
     real = type(analyser.expressions).features
-    monkeypatch.setattr(type(analyser.expressions), "features", lambda model, crops: calls.append(len(crops)) or real(model, crops))
+    monkeypatch.setattr(
+        type(analyser.expressions), "features", lambda model, crops: calls.append(len(crops)) or real(model, crops)
+    )
     plain = analyser.analyse(picture)
     assert calls == [1] and plain.faces[0].explanation is None and "explain" not in plain.timing_ms
     assert "explanation" not in plain.to_json()["faces"][0]

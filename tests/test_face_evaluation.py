@@ -56,7 +56,9 @@ def test_parts_without_faces_keep_clear_of_every_face():
 
 
 def test_small_faces_are_as_high_as_asked():
-    scenes = [Scene(str(index), np.full((200, 300, 3), 200, np.uint8), np.array([[50, 50, 90, 100]], float)) for index in range(3)]
+    scenes = [
+        Scene(str(index), np.full((200, 300, 3), 200, np.uint8), np.array([[50, 50, 90, 100]], float)) for index in range(3)
+    ]
     (large,) = small_faces(scenes, [Scene("empty", np.zeros((30, 40, 3), np.uint8), TRUTH[:0])], 20)
     assert large.pixels.shape == (3000, 4000, 3) and len(large.boxes) == 3
     for left, top, right, bottom in large.boxes:

@@ -86,7 +86,9 @@ def test_a_phone_s_rotation(degrees):
 def test_the_rate_is_an_option(fps):
     film, moments = read(clips.clip(THREE_SECONDS), fps=fps)
     times = [moment.time for moment in moments]
-    assert len(times) == min(30, 3 * fps + (fps == 2.5) * 0.5) and len({int((time + 0.002) * fps) for time in times}) == len(times)
+    assert len(times) == min(30, 3 * fps + (fps == 2.5) * 0.5) and len({int((time + 0.002) * fps) for time in times}) == len(
+        times
+    )
 
 
 @pytest.mark.parametrize("fps", [0, -1, 31, float("nan")])
@@ -234,8 +236,12 @@ def test_memory_does_not_grow_with_length(tmp_path):
     peaks = []
     for minutes in (1, 20):
         path = tmp_path / f"{minutes}.mp4"
-        path.write_bytes(clips.clip(clips.steady(minutes * 60 * 5, fps=5, size=(160, 120)), codec_options={"preset": "ultrafast"}))
-        done = subprocess.run([sys.executable, "-c", LONG.format(path=str(path))], cwd=ROOT, capture_output=True, text=True, check=True)
+        path.write_bytes(
+            clips.clip(clips.steady(minutes * 60 * 5, fps=5, size=(160, 120)), codec_options={"preset": "ultrafast"})
+        )
+        done = subprocess.run(
+            [sys.executable, "-c", LONG.format(path=str(path))], cwd=ROOT, capture_output=True, text=True, check=True
+        )
         count, peak = map(int, done.stdout.split())
         assert count == minutes * 60
         peaks.append(peak)

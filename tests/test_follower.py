@@ -16,7 +16,20 @@ from hypothesis import strategies
 from emotions import EMOTIONS, Analyser, Follower, open_image
 from emotions.images import Picture, encode_jpeg
 from emotions.results import Box, Face, ImageResult
-from emotions.tracks import APPEARANCE, FARTHEST, LATEST, MEMORY, MOST_BYTES, MOST_IDS, MOST_TRACKS, SURE, Track, Tracks, TracksError, parse
+from emotions.tracks import (
+    APPEARANCE,
+    FARTHEST,
+    LATEST,
+    MEMORY,
+    MOST_BYTES,
+    MOST_IDS,
+    MOST_TRACKS,
+    SURE,
+    Track,
+    Tracks,
+    TracksError,
+    parse,
+)
 from emotions.video import FRAME, TAU
 from scripts.following_films import HEIGHT, WIDTH, Camera, Person, Place, film, people, who
 from scripts.following_scenes import crossing, gap, scenes, successor
@@ -61,7 +74,9 @@ def between(path: Callable[[float], Place], first: float, last: float) -> Callab
     return lambda time: path(time) if first <= time < last else None
 
 
-def followed(analyser: Analyser, actors: Sequence, seconds: float, camera: Camera = STEADY, rate: int = 10, seed: int = 1) -> list[list[int]]:
+def followed(
+    analyser: Analyser, actors: Sequence, seconds: float, camera: Camera = STEADY, rate: int = 10, seed: int = 1
+) -> list[list[int]]:
     frames = film(actors, times(seconds, rate), camera, seed)
     read_frames = [(one.time, one.picture, analyser.analyse(one.picture, "blazeface"), one.truth) for one in frames]
     return ids_of(len(actors), read_frames)
@@ -103,7 +118,11 @@ def test_who_was_away_for_long_is_new(analyser, pair):
 
 def test_who_comes_where_another_left_is_new_and_no_id_is_used_again(analyser, pair):
     first, second = pair
-    actors = [(first, between(walk(0.5, 0.5, 9), 0, 0.9)), (second, between(walk(0.5, 0.5, 9), 1.2, 2.2)), (first, between(walk(0.5, 0.5, 9), 6, 7))]
+    actors = [
+        (first, between(walk(0.5, 0.5, 9), 0, 0.9)),
+        (second, between(walk(0.5, 0.5, 9), 1.2, 2.2)),
+        (first, between(walk(0.5, 0.5, 9), 6, 7)),
+    ]
     ids = followed(analyser, actors, 7)
     assert [set(one) for one in ids] == [{0}, {1}, {2}]
 
@@ -131,7 +150,10 @@ def test_a_group_under_a_moving_camera(analyser, name):
         matrix = np.array([[scale, 0, 6.0 * number - 0.01 * width * number], [0, scale, -4.0 * number]])
         frame = open_image(encode_jpeg(cv2.warpAffine(photo, matrix, (width, height), borderMode=cv2.BORDER_REPLICATE), 85))
         result = follower.follow(frame, analyser.analyse(frame), number / 10)
-        back = {face.id: ((face.box.left - matrix[0, 2]) / scale, (face.box.top - matrix[1, 2]) / scale, face.box.width / scale) for face in result.faces}
+        back = {
+            face.id: ((face.box.left - matrix[0, 2]) / scale, (face.box.top - matrix[1, 2]) / scale, face.box.width / scale)
+            for face in result.faces
+        }
         first = first or back
         assert len(first) >= 9
         for id_, (x, y, side) in back.items():
@@ -158,7 +180,9 @@ def test_frames_of_another_size_go_on(analyser, pair):
     for number, frame in enumerate(film(actors, times(1), STEADY, 3)):
         size = (WIDTH, HEIGHT) if number % 2 else (2 * WIDTH, 2 * HEIGHT)
         picture = open_image(encode_jpeg(cv2.resize(frame.picture.pixels, size), 90))
-        seen.append({face.id: face.box.left / picture.width < 0.5 for face in follower.follow(picture, analyser.analyse(picture)).faces})
+        seen.append(
+            {face.id: face.box.left / picture.width < 0.5 for face in follower.follow(picture, analyser.analyse(picture)).faces}
+        )
     assert all(one == seen[0] for one in seen) and len(seen[0]) == 2
 
 
@@ -189,7 +213,9 @@ def test_a_frame_counts_by_the_time_that_has_passed(step):
     follower.follow(GREY, faces(ONE), 10)
     (face,) = follower.follow(GREY, faces(ONE, probabilities=SAD), 10 + step).faces
     share = 1 - np.exp(-round(1000 * step) / 1000 / TAU)
-    assert face.raw == SAD and face.probabilities == pytest.approx(share * np.array(SAD) + (1 - share) * np.array(HAPPY), abs=1e-4)
+    assert face.raw == SAD and face.probabilities == pytest.approx(
+        share * np.array(SAD) + (1 - share) * np.array(HAPPY), abs=1e-4
+    )
     assert sum(face.probabilities) == pytest.approx(1) and face.confidence == max(face.probabilities)
     assert face.emotion == ("sad" if step > 0.3 else "happy")
 
@@ -198,10 +224,17 @@ def test_the_doubt_is_that_of_the_smoothed_answer():
     follower = Follower()
     assert follower.follow(GREY, faces(ONE)).faces[0].unsure is None
     follower.follow(GREY, faces(ONE, probabilities=SAD, unsure=None))
-    for unsure, told in (("low_confidence", "low_confidence"), (None, "low_confidence"), ("turned", "turned"), ("blurred", "blurred")):
+    for unsure, told in (
+        ("low_confidence", "low_confidence"),
+        (None, "low_confidence"),
+        ("turned", "turned"),
+        ("blurred", "blurred"),
+    ):
         between_both = Follower(follower.tracks).follow(GREY, faces(ONE, probabilities=SAD, unsure=unsure), 0.2).faces[0]
         assert between_both.confidence < 0.6 and between_both.unsure == told
-    assert Follower(follower.tracks).follow(GREY, faces(ONE, probabilities=HAPPY, unsure="low_confidence")).faces[0].unsure is None
+    assert (
+        Follower(follower.tracks).follow(GREY, faces(ONE, probabilities=HAPPY, unsure="low_confidence")).faces[0].unsure is None
+    )
 
 
 @pytest.mark.parametrize(
@@ -239,7 +272,9 @@ def test_times_that_are_none(time):
 
 def crowd(count: int) -> list[Box]:
     """Boxes side by side, the largest first."""
-    return [Box(20 + 60 * (number % 10), 10 + 60 * (number // 10), 30 - number / 10, 36 - number / 10) for number in range(count)]
+    return [
+        Box(20 + 60 * (number % 10), 10 + 60 * (number // 10), 30 - number / 10, 36 - number / 10) for number in range(count)
+    ]
 
 
 def test_tracks_stay_short_and_the_largest_of_a_crowd_keep_their_ids():
@@ -262,13 +297,22 @@ def test_of_the_lost_those_seen_last_are_remembered():
 
 
 def test_tracks_at_their_longest_have_8_kb():
-    longest = Track(0, (-FARTHEST, -FARTHEST, FARTHEST, FARTHEST), (-FARTHEST, -FARTHEST), MEMORY, (14285,) * 6 + (14290,), b"\xff" * APPEARANCE)
+    longest = Track(
+        0,
+        (-FARTHEST, -FARTHEST, FARTHEST, FARTHEST),
+        (-FARTHEST, -FARTHEST),
+        MEMORY,
+        (14285,) * 6 + (14290,),
+        b"\xff" * APPEARANCE,
+    )
     ids = range(MOST_IDS - MOST_TRACKS, MOST_IDS)
     text = Tracks(LATEST, MOST_IDS, tuple(replace(longest, id=number) for number in ids)).to_json()
     assert len(text) <= MOST_BYTES and parse(text).to_json() == text
 
 
-@pytest.mark.parametrize("box", [Box(0, 0, 0, 0), Box(-5000, -5000, 30, 30), Box(1e9, 1e9, 1e9, 1e9), Box(0, 0, 640, 480), Box(639.5, 479.5, 3, 3)])
+@pytest.mark.parametrize(
+    "box", [Box(0, 0, 0, 0), Box(-5000, -5000, 30, 30), Box(1e9, 1e9, 1e9, 1e9), Box(0, 0, 640, 480), Box(639.5, 479.5, 3, 3)]
+)
 def test_odd_boxes(box):
     follower = Follower()
     assert [face.id for face in follower.follow(GREY, faces(box)).faces] == [0]
@@ -290,17 +334,30 @@ WHOLE = strategies.integers(-FARTHEST, FARTHEST)
 @strategies.composite
 def remembered(draw) -> Tracks:
     ids = draw(strategies.lists(strategies.integers(0, MOST_IDS - 1), unique=True, max_size=MOST_TRACKS))
-    side, age, looks = strategies.integers(1, FARTHEST), strategies.integers(0, MEMORY), strategies.binary(min_size=APPEARANCE, max_size=APPEARANCE)
+    side, age, looks = (
+        strategies.integers(1, FARTHEST),
+        strategies.integers(0, MEMORY),
+        strategies.binary(min_size=APPEARANCE, max_size=APPEARANCE),
+    )
 
     def track(number: int) -> Track:
         cuts = sorted(draw(strategies.lists(strategies.integers(0, SURE), min_size=6, max_size=6)))
         shares = tuple(int(value) for value in np.diff([0, *cuts, SURE]))
-        return Track(number, (draw(WHOLE), draw(WHOLE), draw(side), draw(side)), (draw(WHOLE), draw(WHOLE)), draw(age), shares, draw(looks))
+        return Track(
+            number,
+            (draw(WHOLE), draw(WHOLE), draw(side), draw(side)),
+            (draw(WHOLE), draw(WHOLE)),
+            draw(age),
+            shares,
+            draw(looks),
+        )
 
     return Tracks(draw(strategies.integers(0, LATEST)), MOST_IDS, tuple(track(number) for number in ids))
 
 
-@hypothesis.settings(max_examples=25, deadline=None, derandomize=True, database=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+@hypothesis.settings(
+    max_examples=25, deadline=None, derandomize=True, database=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
 @hypothesis.given(tracks=remembered(), time=strategies.none() | strategies.floats(0, 1e9))
 def test_any_tracks_in_range_are_taken_and_give_tracks_in_range(tracks, time):
     text = tracks.to_json()
@@ -308,7 +365,9 @@ def test_any_tracks_in_range_are_taken_and_give_tracks_in_range(tracks, time):
     follower = Follower(text)
     result = follower.follow(GREY, faces(ONE, Box(400, 100, 50, 60), probabilities=SAD), time)
     assert all(np.isfinite(face.probabilities).all() and sum(face.probabilities) == pytest.approx(1) for face in result.faces)
-    known = parse(json.dumps(json.loads(follower.tracks) | {"next": MOST_IDS}) if max(face.id for face in result.faces) < MOST_IDS else "")
+    known = parse(
+        json.dumps(json.loads(follower.tracks) | {"next": MOST_IDS}) if max(face.id for face in result.faces) < MOST_IDS else ""
+    )
     assert len(known.tracks) <= MOST_TRACKS
 
 
@@ -334,4 +393,6 @@ def test_ids_run_out_with_a_word_and_not_with_a_wrong_one():
 def test_a_face_is_found_again_by_who_of_the_truth():
     """The tests' own measure: the face that overlaps most, and nobody where two do alike."""
     truth = {0: Box(0, 0, 10, 10), 1: Box(8, 0, 10, 10)}
-    assert who(truth, Box(1, 0, 10, 10)) == 0 and who(truth, Box(4, 0, 10, 10)) is None and who(truth, Box(50, 0, 10, 10)) is None
+    assert (
+        who(truth, Box(1, 0, 10, 10)) == 0 and who(truth, Box(4, 0, 10, 10)) is None and who(truth, Box(50, 0, 10, 10)) is None
+    )

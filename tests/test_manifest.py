@@ -24,7 +24,13 @@ def test_entry_carries_size_and_digest_and_reads_back(tmp_path):
 
 
 def test_order_is_by_role_and_first_put_stays_first(tmp_path):
-    for name, role in [("h", "expression-head"), ("m", "landmarks"), ("first", "detector"), ("b", "expression-base"), ("x", "text")]:
+    for name, role in [
+        ("h", "expression-head"),
+        ("m", "landmarks"),
+        ("first", "detector"),
+        ("b", "expression-base"),
+        ("x", "text"),
+    ]:
         put_entry(tmp_path, entry(name, role), name.encode())
     put_entry(tmp_path, entry("second", "detector"), b"second")
     put_entry(tmp_path, entry("first", "detector", "2"), b"first again")  # replaced in its place

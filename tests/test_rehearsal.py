@@ -34,7 +34,9 @@ def run_capped(command: str, log: Path, memory: int = 2**28) -> tuple[int, str, 
 
 @full
 def test_only_tmp_can_be_written(tmp_path):
-    writes = "for place in / /usr /etc /dev /dev/shm /tmp; do touch $place/probe 2>/dev/null && echo $place; done; echo > /dev/null"
+    writes = (
+        "for place in / /usr /etc /dev /dev/shm /tmp; do touch $place/probe 2>/dev/null && echo $place; done; echo > /dev/null"
+    )
     status, output, *_ = run_capped(writes, tmp_path / "log")
     assert status == 0 and output.split() == ["/tmp"]
 
@@ -80,7 +82,9 @@ def test_version_two_files(tmp_path, monkeypatch):
 
 
 def test_a_server_that_ends_at_once_is_said_with_its_log(tmp_path):
-    process = sandbox.start_plain(["sh", "-c", "echo no such model >&2; exit 3"], group=None, log=tmp_path / "log", folder=tmp_path, environment={})
+    process = sandbox.start_plain(
+        ["sh", "-c", "echo no such model >&2; exit 3"], group=None, log=tmp_path / "log", folder=tmp_path, environment={}
+    )
     process.wait(10)
     with pytest.raises(RuntimeError, match="no such model"):
         Rehearsal(process, 1, tmp_path / "log", None).wait(1)
@@ -88,7 +92,9 @@ def test_a_server_that_ends_at_once_is_said_with_its_log(tmp_path):
 
 def test_stop_ends_a_server_and_its_workers(tmp_path):
     script = "sleep 60 & sleep 60 & echo started; wait"
-    process = sandbox.start_plain(["sh", "-c", script], group=None, log=tmp_path / "log", folder=tmp_path, environment={"PATH": os.defpath})
+    process = sandbox.start_plain(
+        ["sh", "-c", script], group=None, log=tmp_path / "log", folder=tmp_path, environment={"PATH": os.defpath}
+    )
     while "started" not in (tmp_path / "log").read_text():
         time.sleep(0.01)
     below = sandbox.descendants(process.pid)
@@ -104,7 +110,12 @@ def test_a_missing_python_gives_the_running_one():
 def test_requests_are_what_they_say():
     portrait = ROOT / "static" / "samples" / "obama.jpg"
     requests = {request.name: request for request in [*traffic.mixed(portrait), *traffic.large(portrait)]}
-    sizes = {"photo.jpg": (640, 480), "phone.jpg": (4000, 3000), "24-megapixels.jpg": (6000, 4000), "12-megapixels.heic": (4000, 3000)}
+    sizes = {
+        "photo.jpg": (640, 480),
+        "phone.jpg": (4000, 3000),
+        "24-megapixels.jpg": (6000, 4000),
+        "12-megapixels.heic": (4000, 3000),
+    }
     for name, size in sizes.items():
         assert Image.open(io.BytesIO(uploaded(requests[name]))).size == size, name
     assert Image.open(io.BytesIO(uploaded(requests["turned.jpg"]))).getexif()[0x0112] == 6
@@ -122,14 +133,20 @@ def test_quantiles_and_budgets():
     megabyte = 2**20
     good = {"start": {"first_photo_s": 5.9}, "group": {"kills": 0}, "left_in_tmp": [],
             "resident_bytes": {"half": 195 * megabyte, "end": 199 * megabyte}}  # fmt: skip
-    assert rehearse.broken_budgets(good, True) == rehearse.broken_budgets(good | {"group": None, "left_in_tmp": None}, True) == []
+    assert (
+        rehearse.broken_budgets(good, True) == rehearse.broken_budgets(good | {"group": None, "left_in_tmp": None}, True) == []
+    )
     slow = good | {"start": {"first_photo_s": 6.1}}
     assert "6.1 s" in rehearse.broken_budgets(slow, True)[0]
     assert rehearse.broken_budgets(slow, False) == []
-    assert "201 MB" in rehearse.broken_budgets(good | {"resident_bytes": {"half": 200 * megabyte, "end": 201 * megabyte}}, True)[0]
+    assert (
+        "201 MB" in rehearse.broken_budgets(good | {"resident_bytes": {"half": 200 * megabyte, "end": 201 * megabyte}}, True)[0]
+    )
     loaded = good["resident_bytes"] | {"everything": 257 * megabyte}
     assert "257 MB" in rehearse.broken_budgets(good | {"resident_bytes": loaded}, True)[0]
-    assert "grows" in rehearse.broken_budgets(good | {"resident_bytes": {"half": 150 * megabyte, "end": 160 * megabyte}}, True)[0]
+    assert (
+        "grows" in rehearse.broken_budgets(good | {"resident_bytes": {"half": 150 * megabyte, "end": 160 * megabyte}}, True)[0]
+    )
     assert "left in /tmp" in rehearse.broken_budgets(good | {"left_in_tmp": ["upload"]}, True)[0]
     assert "killed" in rehearse.broken_budgets(good | {"group": {"kills": 1}}, True)[0]
 

@@ -40,7 +40,9 @@ def test_identical_frames_get_identical_answers(analyser):
     seen = list(Viewing(lossless, 10, analyser=analyser))
     assert len(seen) == 12 and all(len(one.result.faces) == 1 for one in seen)
     faces = [one.result.faces[0] for one in seen]
-    assert {one.raw for one in faces} == {faces[0].raw} and {(one.id, one.box, one.emotion) for one in faces} == {(0, faces[0].box, "happy")}
+    assert {one.raw for one in faces} == {faces[0].raw} and {(one.id, one.box, one.emotion) for one in faces} == {
+        (0, faces[0].box, "happy")
+    }
     assert all(one.probabilities == pytest.approx(faces[0].raw, abs=0.001) for one in faces)
 
 
@@ -63,7 +65,9 @@ def test_a_turned_film_is_read_upright(analyser):
 
 def test_boxes_are_in_pixels_of_the_full_size(analyser):
     small, large = (
-        next(iter(Viewing(clips.clip([(0, clips.still(size=size))], "matroska", "mjpeg", pixels="yuvj420p"), analyser=analyser)))
+        next(
+            iter(Viewing(clips.clip([(0, clips.still(size=size))], "matroska", "mjpeg", pixels="yuvj420p"), analyser=analyser))
+        )
         for size in ((640, 480), (1920, 1440))
     )
     assert large.picture.pixels.shape == (768, 1024, 3) and large.result.width == 1920
@@ -110,7 +114,9 @@ def test_the_annotated_film(analyser, tmp_path):
         (stream,) = container.streams
         assert (stream.codec_context.name, stream.codec_context.pix_fmt) == ("h264", "yuv420p")
         frames = [(float(frame.time), frame.to_ndarray(format="rgb24")) for frame in container.decode(stream)]
-    assert [time for time, _ in frames] == pytest.approx([index / 10 for index in range(20)], abs=0.001), "every frame of the source"
+    assert [time for time, _ in frames] == pytest.approx([index / 10 for index in range(20)], abs=0.001), (
+        "every frame of the source"
+    )
     plain = clips.still().astype(int)
     assert np.abs(frames[0][1] - plain).max(axis=2).max() > 100, "something is drawn"
     assert np.abs(frames[1][1].astype(int) - frames[0][1]).mean() < 3, "the box stays between the pictures that are read"
@@ -161,7 +167,9 @@ def test_the_chart_is_well_formed(people):
     texts = [element.text for element in root.iter("{http://www.w3.org/2000/svg}text")]
     bands = [text for text in texts if text.startswith("Person")]
     assert len(bands) == min(people, MOST_PEOPLE)
-    assert ("No face was found." in texts) == (people == 0) and any("more, seen shorter" in text for text in texts) == (people > MOST_PEOPLE)
+    assert ("No face was found." in texts) == (people == 0) and any("more, seen shorter" in text for text in texts) == (
+        people > MOST_PEOPLE
+    )
     assert "10 s" in texts and "Surprise" in texts
 
 

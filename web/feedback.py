@@ -1,4 +1,4 @@
-""""Was this right?": one log line an answer, so that errors can be counted without keeping anybody's picture."""
+""" "Was this right?": one log line an answer, so that errors can be counted without keeping anybody's picture."""
 
 from __future__ import annotations
 

@@ -57,7 +57,10 @@ class Seconds(Field):
     default_error_messages = {"invalid": "Must be a number of seconds from 0 to 1e9."}
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **_: Any) -> float:
-        if not re.fullmatch(r"-?[0-9]{1,30}(\.[0-9]{1,30})?([eE][+-]?[0-9]{1,3})?", value) or not 0 <= float(value) <= MOST_SECONDS:
+        if (
+            not re.fullmatch(r"-?[0-9]{1,30}(\.[0-9]{1,30})?([eE][+-]?[0-9]{1,3})?", value)
+            or not 0 <= float(value) <= MOST_SECONDS
+        ):
             raise self.make_error("invalid")
         return float(value)
 
@@ -145,7 +148,9 @@ class Pose(Open):
 
 
 class Face(Open):
-    id = Integer(required=True, metadata={"description": "with `tracks`: the same for a person through all frames, never used again"})
+    id = Integer(
+        required=True, metadata={"description": "with `tracks`: the same for a person through all frames, never used again"}
+    )
     box = Nested(Box, required=True)
     score = Float(required=True, allow_none=True, metadata=SHARE | {"description": "of the detector; null with detector=none"})
     emotion = String(required=True, allow_none=True, validate=OneOf(EMOTIONS))

@@ -72,7 +72,9 @@ SETTINGS: tuple[Setting, ...] = (
         "`scripts.publish_models` uploads it.",
         _models,
     ),
-    Setting("MODELS_FALLBACK", "0", "1: if the models of a bucket cannot be had, those in the tree answer; 0: no start.", _switch),
+    Setting(
+        "MODELS_FALLBACK", "0", "1: if the models of a bucket cannot be had, those in the tree answer; 0: no start.", _switch
+    ),
     Setting("DECODE_MB", "120", "Megabytes that opening pictures may take at once; larger ones are refused.", _megabytes(16)),
     Setting("UPLOAD_MB", "64", "Megabytes of uploads held in memory at once; further uploads wait.", _megabytes(32)),
     Setting("FEEDBACK", "1", "1: answers to “was this right?” become a log line each; 0: they are refused.", _switch),

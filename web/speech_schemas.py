@@ -39,7 +39,9 @@ class SpeechAnswer(Told):
     """The mean of all segments that hold speech."""
 
     seconds = Float(required=True, metadata={"description": "length of what was read"})
-    partial = Boolean(required=True, metadata={"description": "whether the recording is cut off or damaged: only its beginning counts"})
+    partial = Boolean(
+        required=True, metadata={"description": "whether the recording is cut off or damaged: only its beginning counts"}
+    )
     segments = List(
         Nested(SpeechSegment), required=True, metadata={"description": "in order; the silence at both ends is left out"}
     )

@@ -26,7 +26,9 @@ def _draw(rows: Sequence[dict[str, Any]], path: Path) -> None:
     from matplotlib import pyplot
 
     levels, settings = list(dict.fromkeys(row["level"] for row in rows)), list(dict.fromkeys(row["setting"] for row in rows))
-    figure, panels = pyplot.subplots(1, len(levels), figsize=(3 * len(levels), 3.6), layout="constrained", sharey=True, squeeze=False)
+    figure, panels = pyplot.subplots(
+        1, len(levels), figsize=(3 * len(levels), 3.6), layout="constrained", sharey=True, squeeze=False
+    )
     for level, panel in zip(levels, panels[0], strict=True):
         for index, setting in enumerate(settings):
             row = next(row for row in rows if (row["level"], row["setting"]) == (level, setting))

@@ -81,7 +81,10 @@ def refusals(check: Radial, clips: Clips) -> dict[str, Any]:
         for name, part in corpora.items() if len(part)
     }  # fmt: skip
     others = {
-        kind: {"refused": round(float((check.logits(other_rows([kind], 100, 2)) < 0).mean()), 4), "learnt": kind not in HELD_OUT}
+        kind: {
+            "refused": round(float((check.logits(other_rows([kind], 100, 2)) < 0).mean()), 4),
+            "learnt": kind not in HELD_OUT,
+        }
         for kind in MAKERS
     }
     return {"speech": speech, "others": others}

@@ -76,8 +76,25 @@ def to(page: Page, name: str, film=None) -> None:
         page.wait_for_selector(".problem")
 
 
-STATES = ("home", "result", "explained", "several", "faceless", "problem", "about", "missing", "live", "camera", "video", "refused", "film", "timeline")
-PATHS = {"about": "/about", "missing": "/nothing-here", "live": "/live", "camera": "/live"} | dict.fromkeys(("video", "refused", "film", "timeline"), "/video")
+STATES = (
+    "home",
+    "result",
+    "explained",
+    "several",
+    "faceless",
+    "problem",
+    "about",
+    "missing",
+    "live",
+    "camera",
+    "video",
+    "refused",
+    "film",
+    "timeline",
+)
+PATHS = {"about": "/about", "missing": "/nothing-here", "live": "/live", "camera": "/live"} | dict.fromkeys(
+    ("video", "refused", "film", "timeline"), "/video"
+)
 
 
 @pytest.mark.parametrize("state", STATES)
@@ -94,7 +111,9 @@ def test_texts_stand_out_and_nothing_is_too_wide(visit, film, state):
 
 def test_dark_is_dark_without_javascript(visit):
     page = visit(color_scheme="dark", java_script_enabled=False)
-    red, green, blue = page.locator("body").evaluate("body => getComputedStyle(body).backgroundColor.match(/\\d+/g).map(Number)")
+    red, green, blue = page.locator("body").evaluate(
+        "body => getComputedStyle(body).backgroundColor.match(/\\d+/g).map(Number)"
+    )
     assert max(red, green, blue) < 64
 
 
@@ -129,7 +148,9 @@ def press_until(page: Page, test: str, key: str = "Tab", most: int = 60) -> None
         page.keyboard.press(key)
         if page.evaluate(f"(() => {{ const focused = document.activeElement; return {test}; }})()"):
             return
-        ring = page.evaluate("document.activeElement === document.body || parseFloat(getComputedStyle(document.activeElement).outlineWidth) >= 2")
+        ring = page.evaluate(
+            "document.activeElement === document.body || parseFloat(getComputedStyle(document.activeElement).outlineWidth) >= 2"
+        )
         assert ring, page.evaluate("document.activeElement.outerHTML")
     pytest.fail(f"never reached: {test}")
 

@@ -19,6 +19,8 @@ PLAY = """async (film) => {
 
 
 def test_it_plays_to_its_end_and_upright(visit):
-    on_its_side = clips.clip([(time, picture[:, ::-1].swapaxes(0, 1)[:, ::-1]) for time, picture in clips.steady(10)], rotation=90)
+    on_its_side = clips.clip(
+        [(time, picture[:, ::-1].swapaxes(0, 1)[:, ::-1]) for time, picture in clips.steady(10)], rotation=90
+    )
     width, height, seconds = visit("/about").evaluate(PLAY, base64.b64encode(on_its_side).decode())
     assert (width, height) == (320, 240) and 0.85 < seconds < 1.15

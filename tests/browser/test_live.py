@@ -229,7 +229,9 @@ def test_points_are_asked_for_and_drawn_on_demand(visit):
     assert len(readings(page, 3)[-1]["faces"][0]["landmarks"]) == 468
 
 
-@pytest.mark.parametrize("trouble", [{"status": 503, "headers": {"Retry-After": "1"}}, {"status": 429}, {"status": 413}, {"abort": True}])
+@pytest.mark.parametrize(
+    "trouble", [{"status": 503, "headers": {"Retry-After": "1"}}, {"status": 429}, {"status": 413}, {"abort": True}]
+)
 def test_trouble_is_told_and_passes(visit, trouble):
     page = visit("/live", expected="Failed to load resource")
     start(page)
@@ -314,7 +316,9 @@ def test_another_camera_can_be_chosen(visit, launch):
     choice = page.locator("#device")
     expect(choice.locator("option")).to_have_count(2)
     before = page.locator("#source").evaluate("video => video.srcObject.getVideoTracks()[0].getSettings().deviceId")
-    other = next(value for value in choice.locator("option").evaluate_all("all => all.map((one) => one.value)") if value != before)
+    other = next(
+        value for value in choice.locator("option").evaluate_all("all => all.map((one) => one.value)") if value != before
+    )
     choice.select_option(other)
     start_again = "video => video.srcObject?.getVideoTracks()[0].getSettings().deviceId ?? ''"
     expect(page.locator("#picture")).to_be_visible()

@@ -46,9 +46,19 @@ def face(number: int, emotion: str, box: tuple[int, int, int, int], confidence: 
 
 SCENES = {
     "one": ([face(0, "happy", (120, 160, 140, 170))], 1.0),
-    "several": ([face(0, "sad", (40, 200, 150, 180)), face(1, "anger", (300, 120, 120, 140), unsure="blurred"), face(2, "fear", (180, 430, 60, 70))], 1.0),
+    "several": (
+        [
+            face(0, "sad", (40, 200, 150, 180)),
+            face(1, "anger", (300, 120, 120, 140), unsure="blurred"),
+            face(2, "fear", (180, 430, 60, 70)),
+        ],
+        1.0,
+    ),
     "at the edges": ([face(0, "surprise", (-20, 8, 130, 150)), face(1, "disgust", (290, 480, 110, 170))], 1.0),
-    "points": ([face(0, "neutral", (120, 160, 140, 170), landmarks=tuple((130.0 + 13 * i, 180.0 + 11 * i) for i in range(10)))], 1.0),
+    "points": (
+        [face(0, "neutral", (120, 160, 140, 170), landmarks=tuple((130.0 + 13 * i, 180.0 + 11 * i) for i in range(10)))],
+        1.0,
+    ),
     "large": ([face(0, "happy", (250, 330, 290, 350))], 2.0),
 }
 
@@ -115,7 +125,10 @@ def test_photo_and_canvas_look_alike(visit, model, scene):
         one = faces[0]  # no other label covers the largest face's
         left, top, bottom, padding = plate_of(one.box, width, height)
         middle = (top + bottom) // 2
-        assert np.abs(picture[middle - 4 : middle + 4, left + 2 : left + round(padding) - 2] - rgb(COLOURS[one.emotion])).max() < 12
+        assert (
+            np.abs(picture[middle - 4 : middle + 4, left + 2 : left + round(padding) - 2] - rgb(COLOURS[one.emotion])).max()
+            < 12
+        )
 
 
 def test_mirrored_frames_and_points_lie_on_the_other_side_and_texts_stay_readable(visit):
@@ -131,4 +144,7 @@ def test_mirrored_frames_and_points_lie_on_the_other_side_and_texts_stay_readabl
     there = mirrored[200 - 2 * size : 195, 512 - 200 - 3 : 512 - 200 - 3 + 120 + 3]
     assert text > 100 and (np.abs(there - rgb(text_colour(COLOURS["happy"]))).max(axis=2) < 60).sum() >= 0.9 * text
     plain = there[:, :, 0]
-    assert np.abs(plain[:, : label.shape[1]] - label[:, :, 0]).mean() < np.abs(plain[:, ::-1][:, : label.shape[1]] - label[:, :, 0]).mean()
+    assert (
+        np.abs(plain[:, : label.shape[1]] - label[:, :, 0]).mean()
+        < np.abs(plain[:, ::-1][:, : label.shape[1]] - label[:, :, 0]).mean()
+    )

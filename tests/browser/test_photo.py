@@ -103,7 +103,10 @@ def test_a_snapshot_from_the_camera_becomes_the_chosen_photo(visit):
     dialog.get_by_role("button", name="Take the photo").click()
     expect(dialog).to_have_count(0)
     expect(page.locator("#preview")).to_be_visible()
-    assert page.locator("#file").evaluate("input => [input.files[0].name, input.files[0].type]") == ["snapshot.jpg", "image/jpeg"]
+    assert page.locator("#file").evaluate("input => [input.files[0].name, input.files[0].type]") == [
+        "snapshot.jpg",
+        "image/jpeg",
+    ]
 
 
 def test_the_camera_is_given_back_when_the_dialog_is_left(visit):

@@ -29,7 +29,9 @@ def published(tmp_path):
     git("clone", "--quiet", "--bare", work, bare)
     for option in ("uploadpack.allowFilter", "uploadpack.allowAnySHA1InWant"):
         git("-C", bare, "config", option, "true")
-    return fetch.Repository("a test", "none", f"file://{bare}", git("-C", work, "rev-parse", "HEAD~1"), "prepare ferg --faces {path}")
+    return fetch.Repository(
+        "a test", "none", f"file://{bare}", git("-C", work, "rev-parse", "HEAD~1"), "prepare ferg --faces {path}"
+    )
 
 
 @pytest.mark.parametrize("digits", [8, 40])

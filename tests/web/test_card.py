@@ -56,7 +56,14 @@ def about() -> Page:
     for entry in artefacts.entries("expression-head"):
         entry["evaluation"] = {}
     artefacts.entry("expression-head", "mixed")["evaluation"] = {
-        "fer2013_test": {"accuracy": 0.68123, "macro_f1": 0.65, "ece": 0.0123, "interval": [0.67, 0.693], "confusion": COUNTS, "count": 260},
+        "fer2013_test": {
+            "accuracy": 0.68123,
+            "macro_f1": 0.65,
+            "ece": 0.0123,
+            "interval": [0.67, 0.693],
+            "confusion": COUNTS,
+            "count": 260,
+        },
         "another_set": {"accuracy": 0.5},
         "dicebear_test": {"accuracy": 0.4, "balanced_recall": 0.31, "groups": {"ink": 0.2, "oil": 0.42}, "confusion": COUNTS},
     }
@@ -91,7 +98,10 @@ def test_about_tells_when_an_answer_is_marked():
     assert "The face is turned: the head points more than 45 degrees to a side." in text
     assert "No emotion stands out: the most likely one has less than 41%." in text
     assert "blurred:" not in text, "a doubt without a limit is never raised"
-    assert "By FER2013's labels (3,411 faces), 61.5 % of all answers are right. 87 % are not marked, and of these 65.7 % are right." in text
+    assert (
+        "By FER2013's labels (3,411 faces), 61.5 % of all answers are right. 87 % are not marked, and of these 65.7 % are right."
+        in text
+    )
     [table] = [table for table in page.find("table") if "share of faces that are answered" in table.text]
     assert [cell.text for cell in page.find("td") if table in cell.parents] == ["61.5 %", "80.0 %", "98.0 %"]
     [line] = page.find("path", "line")

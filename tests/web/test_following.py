@@ -230,13 +230,17 @@ def test_long_tracks_are_refused_before_the_picture_is_opened(post):
 
 JSON = strategies.recursive(
     strategies.none() | strategies.booleans() | strategies.integers() | strategies.floats() | strategies.text(max_size=70),
-    lambda inner: strategies.lists(inner, max_size=18) | strategies.dictionaries(strategies.text(max_size=8), inner, max_size=4),
+    lambda inner: (
+        strategies.lists(inner, max_size=18) | strategies.dictionaries(strategies.text(max_size=8), inner, max_size=4)
+    ),
     max_leaves=60,
 )
 
 
 @hypothesis.settings(max_examples=150, deadline=None, derandomize=True, database=None)
-@hypothesis.given(value=JSON, place=strategies.integers(0, 16), member=strategies.sampled_from(["clock", "next", "tracks", "row"]))
+@hypothesis.given(
+    value=JSON, place=strategies.integers(0, 16), member=strategies.sampled_from(["clock", "next", "tracks", "row"])
+)
 def test_whatever_stands_in_tracks_the_answer_is_given_or_refused(app, value, place, member):
     """Never a failure of the server; and what was taken once leads to tracks that are taken again."""
     stream = BytesIO()

@@ -57,7 +57,9 @@ def test_errors_are_problems_and_bodies_are_required(document):
 def test_doubts_and_explanations_are_described(document):
     face = document["components"]["schemas"]["Face"]["properties"]
     unsure = face["unsure"]
-    assert {name for name in unsure["enum"] if name} == set(DOUBTS) and all(f"`{name}`" in unsure["description"] for name in DOUBTS)
+    assert {name for name in unsure["enum"] if name} == set(DOUBTS) and all(
+        f"`{name}`" in unsure["description"] for name in DOUBTS
+    )
     assert "yellow" in face["explanation"]["description"]
     body = document["paths"]["/api/v1/image"]["post"]["requestBody"]["content"]["multipart/form-data"]["schema"]["properties"]
     assert body["explain"]["enum"] == ["true", "1", "false", "0"]

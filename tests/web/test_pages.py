@@ -118,7 +118,9 @@ def test_bars_are_the_seven_probabilities_most_likely_first(read, photo):
 
 def test_bars_are_as_long_as_the_numbers_say(read, photo):
     page = read(photo)
-    lengths = [float(rect.attrs["width"].rstrip("%")) for rect in page.find("rect") if rect.attrs.get("fill") and rect.inside("table")]
+    lengths = [
+        float(rect.attrs["width"].rstrip("%")) for rect in page.find("rect") if rect.attrs.get("fill") and rect.inside("table")
+    ]
     numbers = [share for share in rows(page).values() if share > 0]
     assert lengths[: len(numbers)] == pytest.approx(numbers, abs=0.5)
 
@@ -169,7 +171,9 @@ def test_without_doubt_nothing_is_told(read, limits, photo):
 
 def test_what_the_answer_rests_on_is_shown_to_who_asks_beforehand(read, photo):
     page = read(photo, explain="1")
-    [figure] = [image for image in page.find("img") if image.inside("figcaption") is False and image.attrs.get("width") == "240"]
+    [figure] = [
+        image for image in page.find("img") if image.inside("figcaption") is False and image.attrs.get("width") == "240"
+    ]
     assert picture(figure.attrs["src"]).size == (240, 240)
     assert "brightest where covering it changed the answer most: in the lower third" in " ".join(figure.attrs["alt"].split())
     words = " ".join(element.text for element in page.find("figcaption"))
@@ -209,7 +213,9 @@ def test_points_and_pose_are_shown_to_who_asks(read, photo):
     [face] = downloaded(page)["faces"]
     assert np.shape(face["landmarks"]) == (468, 2) and set(face["pose"]) == {"yaw", "pitch", "roll"}
     [before], [after] = ([image for image in one.find("img") if image.inside("figure")] for one in (plain, page))
-    changed = np.abs(np.asarray(picture(before.attrs["src"]), int) - np.asarray(picture(after.attrs["src"]), int)).max(axis=2) > 60
+    changed = (
+        np.abs(np.asarray(picture(before.attrs["src"]), int) - np.asarray(picture(after.attrs["src"]), int)).max(axis=2) > 60
+    )
     left, top, width, height = (face["box"][name] for name in ("left", "top", "width", "height"))
     assert changed[top : top + height, left : left + width].sum() > 400, "468 points of a pixel or more, some side by side"
     changed[top - 12 : top + height + 12, left - 12 : left + width + 12] = False
@@ -322,7 +328,9 @@ def test_feedback_without_javascript_becomes_a_log_line(read, client, photo, cap
     assert line["feedback"] == fields | {"said": "sad", "confidence": float(fields["confidence"])}
 
 
-@pytest.mark.parametrize("change", [{"said": "bored"}, {"confidence": "much"}, {"confidence": "nan"}, {"extra": "1"}, {"model": ""}])
+@pytest.mark.parametrize(
+    "change", [{"said": "bored"}, {"confidence": "much"}, {"confidence": "nan"}, {"extra": "1"}, {"model": ""}]
+)
 def test_feedback_that_makes_no_sense_is_refused(client, change):
     fields = {"shown": "happy", "said": "sad", "confidence": "0.5", "model": "vgg16/mixed 1"} | change
     response = client.post("/feedback", data=fields, headers=HTML)
@@ -339,7 +347,19 @@ def test_feedback_can_be_turned_off(photo):
     assert "Was this right" not in client.get("/about").text
 
 
-USES = ("game", "care", "dementia", "autism", "teaching", "driver fatigue", "fraud", "border control", "recruiting", "call centres", "recommendations")
+USES = (
+    "game",
+    "care",
+    "dementia",
+    "autism",
+    "teaching",
+    "driver fatigue",
+    "fraud",
+    "border control",
+    "recruiting",
+    "call centres",
+    "recommendations",
+)
 
 
 def test_about_judges_every_use_that_people_name(client):
@@ -415,6 +435,10 @@ def test_links_within_the_site_lead_somewhere(client, faceless):
 
 
 def test_the_tree_of_pages_holds_no_address_of_another_host():
-    for path in [*Path(ROOT / "templates").glob("*.html"), *Path(ROOT / "static/js").glob("*.js"), *Path(ROOT / "static/css").glob("*.css")]:
+    for path in [
+        *Path(ROOT / "templates").glob("*.html"),
+        *Path(ROOT / "static/js").glob("*.js"),
+        *Path(ROOT / "static/css").glob("*.css"),
+    ]:
         text = path.read_text().replace("https://eur-lex.europa.eu/", "")
         assert "http://" not in text and "https://" not in text, path

@@ -4,7 +4,19 @@ import re
 
 import pytest
 
-PATHS = ["/", "/about", "/live", "/video", "/docs", "/openapi.json", "/health", "/nowhere", "/api/v1/style", "/static/js/docs.js", "/static/none"]
+PATHS = [
+    "/",
+    "/about",
+    "/live",
+    "/video",
+    "/docs",
+    "/openapi.json",
+    "/health",
+    "/nowhere",
+    "/api/v1/style",
+    "/static/js/docs.js",
+    "/static/none",
+]
 
 
 @pytest.mark.parametrize("path", PATHS)

@@ -66,7 +66,9 @@ def test_no_file(client):
 
 def test_page_without_javascript(client, voice):
     assert client.get("/speech").status_code == 200
-    page = client.post("/speech", data={"file": (BytesIO(voice), "v.wav")}, headers={"Accept": "text/html"}).get_data(as_text=True)
+    page = client.post("/speech", data={"file": (BytesIO(voice), "v.wav")}, headers={"Accept": "text/html"}).get_data(
+        as_text=True
+    )
     assert 'id="answer"' in page and 'class="wave" d="M' in page
     assert not re.search(r"\sstyle=|<style|<script(?![^>]*src)", page)
 

@@ -68,7 +68,10 @@ def test_a_line_a_picture_and_a_summary(app, send, clip):
 
 
 def test_options(client, send, clip):
-    with send(clip, fps="1", landmarks="true", detector="haar") as form, send(clip, "?fps=1&landmarks=1&detector=haar") as query:
+    with (
+        send(clip, fps="1", landmarks="true", detector="haar") as form,
+        send(clip, "?fps=1&landmarks=1&detector=haar") as query,
+    ):
         *rows, last = lines(form)
         assert [row["time"] for row in rows] == [0, 1] and len(rows[0]["faces"][0]["landmarks"]) == 468
         assert last["summary"]["detector"] == "haar" and lines(query) == [*rows, last]
@@ -76,14 +79,31 @@ def test_options(client, send, clip):
         assert len(lines(raw)) == 3
 
 
-@pytest.mark.parametrize("query", ["fps=0", "fps=31", "fps=nan", "fps=1_0", "fps=", "fps=-1", "fps=1&fps=2", "annotated=gif", "landmarks=yes", "detector=dlib"])
+@pytest.mark.parametrize(
+    "query",
+    [
+        "fps=0",
+        "fps=31",
+        "fps=nan",
+        "fps=1_0",
+        "fps=",
+        "fps=-1",
+        "fps=1&fps=2",
+        "annotated=gif",
+        "landmarks=yes",
+        "detector=dlib",
+    ],
+)
 def test_bad_options(send, clip, query):
     assert code(send(clip, "?" + query)) == (400, "invalid_option")
 
 
 def test_unknown_options(send, clip):
     response = send(clip, "?url=http://127.0.0.1/")
-    assert code(response) == (400, "unknown_option") and "fps, detector, landmarks, annotated" in json.loads(response.data)["detail"]
+    assert (
+        code(response) == (400, "unknown_option")
+        and "fps, detector, landmarks, annotated" in json.loads(response.data)["detail"]
+    )
 
 
 @pytest.mark.parametrize(
@@ -95,7 +115,10 @@ def test_unknown_options(send, clip):
         (lambda: b"OggS" + bytes(100), (415, "unsupported_video")),
         (lambda: clips.sound_alone(cover=True), (422, "no_picture_track")),
         (lambda: clips.clip(clips.steady(20))[:9000], (422, "truncated_video")),
-        (lambda: clips.clip([(0, np.zeros((4000, 5000, 3), np.uint8))], codec="mjpeg", pixels="yuvj420p"), (413, "too_many_pixels")),
+        (
+            lambda: clips.clip([(0, np.zeros((4000, 5000, 3), np.uint8))], codec="mjpeg", pixels="yuvj420p"),
+            (413, "too_many_pixels"),
+        ),
         (lambda: clips.clip([(0, clips.still()), (660, clips.still())], "matroska"), (413, "video_too_long")),
     ],
 )
@@ -199,7 +222,19 @@ def server(tmp_path_factory):
     with socket.create_server(("127.0.0.1", 0)) as place:
         port = place.getsockname()[1]
     scratch = tmp_path_factory.mktemp("tmp")
-    command = [sys.executable, "-m", "gunicorn", "--no-control-socket", "--workers", "1", "--threads", "4", "--bind", f"127.0.0.1:{port}", "main:app"]
+    command = [
+        sys.executable,
+        "-m",
+        "gunicorn",
+        "--no-control-socket",
+        "--workers",
+        "1",
+        "--threads",
+        "4",
+        "--bind",
+        f"127.0.0.1:{port}",
+        "main:app",
+    ]
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     process = subprocess.Popen(command, cwd=ROOT, env=os.environ | {"TMPDIR": str(scratch)}, **quiet)
     for _ in range(300):
