@@ -141,9 +141,7 @@ def main() -> int:
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that everything is cleaned up
     report = rehearse(options.requests)
-    for what, reason in report["missing"].items():
-        print(f"Left out: {'the read-only file system' if what == 'files' else 'the caps on memory and CPU'} ({reason}).")
-    print(describe(report))
+    print(sandbox.left_out(report["missing"]) + describe(report))
     if options.json:
         options.json.write_text(json.dumps(report, indent=1))
     return 1 if report["wrong"] else 0

@@ -117,8 +117,7 @@ def limited(
 def rehearse(count: int, busy: bool = False) -> dict[str, Any]:
     """Run the whole rehearsal with `count` mixed requests; gives what was measured, and under `wrong` what is not as it should be."""
     config, missing = read_config(ROOT), sandbox.missing()
-    for what, reason in missing.items():
-        print(f"Left out: {'the read-only file system' if what == 'files' else 'the caps on memory and CPU'} ({reason}).")
+    print(sandbox.left_out(missing), end="")
     requests = Requests.of(ROOT / "static" / "samples" / "obama.jpg", count)
     with tempfile.TemporaryDirectory(prefix="rehearsal-", dir="/var/tmp") as name:  # not in /tmp, which the sandbox hides
         folder = Path(name)

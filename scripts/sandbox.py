@@ -74,6 +74,12 @@ def missing() -> dict[str, str]:
     return reasons
 
 
+def left_out(missing: dict[str, str]) -> str:
+    """A line for each thing of `missing()` that a rehearsal goes without."""
+    things = {"files": "the read-only file system", "caps": "the caps on memory and CPU"}
+    return "".join(f"Left out: {things[what]} ({reason}).\n" for what, reason in missing.items())
+
+
 def start_plain(
     command: Sequence[str], *, group: ControlGroup | None, log: Path, folder: Path, environment: dict[str, str]
 ) -> subprocess.Popen:
