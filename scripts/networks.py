@@ -10,6 +10,10 @@ from collections import Counter
 import keras
 from keras import layers, ops
 
+from .torch_layout import share_memory
+
+share_memory()
+
 VGG_BLOCKS = {16: (2, 2, 3, 3, 3), 19: (2, 2, 4, 4, 4)}
 """Convolutions a block (Simonyan and Zisserman, "Very Deep Convolutional Networks", 2015, table 1: columns D and E)."""
 VGG_FILTERS = (64, 128, 256, 512, 512)
