@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import csv
 import json
+from collections.abc import Collection
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -54,8 +55,13 @@ def read_run(run: Path, variant: str) -> Row | None:
             return None
         part["network"] = {truth: round(float(history[-1][name]), 4) for truth, name in names.items()}
     if (run / "heads.json").is_file():
-        heads = json.loads((run / "heads.json").read_text())
-        part["heads"] = {name: {truth: heads[name]["chosen"][truth] for truth in TRUTHS} for name in heads if name != "drawn"}
+        heads = {name: one for name, one in json.loads((run / "heads.json").read_text()).items() if name != "drawn"}
+        if not set(TRUTHS) <= set(heads):
+            return None
+        part["heads"] = {name: {truth: one["chosen"][truth] for truth in TRUTHS} for name, one in heads.items()}
+        part["tried"] = [
+            {"head": name, **row, "kept": row == one["chosen"]} for name, one in heads.items() for row in one["tried"]
+        ]
     return {"variant": variant, "design": config.get("design", config["name"]), "training": part}
 
 
@@ -97,8 +103,9 @@ def read_exported(folder: Path) -> list[tuple[Row, str, str | None]]:
     return rows
 
 
-def collect(runs: Path, folders: list[Path]) -> list[Row]:
-    """Rows of all runs and exported bases that are here, the exported ones with their time beside the default's.
+def collect(runs: Path, folders: list[Path]) -> tuple[list[Row], set[str]]:
+    """Rows of all runs and exported bases that are here, the exported ones with their time beside the default's; and the runs
+    that became rows of versions.
 
     A run that was exported becomes the row of its version: the next version may be trained in the same folder. One that goes on
     from the very version is that next one.
@@ -106,20 +113,24 @@ def collect(runs: Path, folders: list[Path]) -> list[Row]:
     folders_of_runs = sorted(path.parent for path in runs.rglob("config.json"))
     found = (read_run(run, run.relative_to(runs).as_posix()) for run in folders_of_runs)
     rows = {row["variant"]: row for row in found if row}
-    places = {}
+    places, exported = {}, set()
     for folder in folders:
         for row, head, run in read_exported(folder):
             own = run in rows and rows[run]["training"].get("start") != row["variant"]
             rows[row["variant"]] = {**(rows.pop(run) if own else {}), **row}
+            exported |= {run} if own else set()
             places[row["variant"]] = (folder, head)
     for variant, speed in compare_speed(places, (BUNDLED, TRUTH)).items():
         rows[variant]["speed"] = speed
-    return list(rows.values())
+    return list(rows.values()), exported - set(rows)
 
 
-def merge(old: list[Row], new: list[Row], stamp: dict[str, str]) -> list[Row]:
-    """Old rows with what was found anew; a part that is as it was keeps its date and commit. Sorted by design and variant."""
-    rows = {row["variant"]: row for row in old}
+def merge(old: list[Row], new: list[Row], stamp: dict[str, str], exported: Collection[str] = ()) -> list[Row]:
+    """Old rows, but for those of runs that were `exported` since, with what was found anew.
+
+    A part that is as it was keeps its date and commit. Sorted by design and variant.
+    """
+    rows = {row["variant"]: row for row in old if row["variant"] not in exported}
     for row in new:
         before = rows.get(row["variant"], {})
         merged = {**before, "variant": row["variant"], "design": row["design"]}
@@ -150,6 +161,8 @@ def markdown(rows: list[Row]) -> str:
         if figures := row.get("exported", {}).get("test", {}).get(TRUTH):
             title = f"## {row['variant']}: head `{TRUTH}`, FER2013 test, rows true, columns answered"
             lines += ["", title, "", confusion_table(figures["fer2013_test"])]
+        if tried := row.get("training", {}).get("tried"):
+            lines += ["", f"## {row['variant']}: heads tried, figures of validation", "", *_heads(tried)]
     return "\n".join(lines) + "\n"
 
 
@@ -172,6 +185,26 @@ def _line(row: Row) -> str:
     return "| " + " | ".join(cells) + " |"
 
 
+def _heads(tried: list[Row]) -> list[str]:
+    """A table of the heads that were trained on one base. The columns of drawings only where any of them learnt these."""
+    drawn = any("drawn" in row for row in tried)
+    columns = [
+        "head",
+        "design",
+        "share of the label",
+        "FER2013",
+        "FER+",
+        *(["weight of drawings", "drawn families"] if drawn else []),
+    ]
+    lines = ["| " + " | ".join(columns) + " |", "| --- | --- " + "| ---: " * (len(columns) - 2) + "|"]
+    for row in tried:
+        name = f"**{row['head']}** (kept)" if row["kept"] else row["head"]
+        cells = [name, row["design"], f"{row['share']:.0%}", *(f"{row[truth]:.1%}" for truth in TRUTHS)]
+        cells += [f"{row['drawn_weight']:g}", f"{row['drawn']:.1%}"] if drawn else []
+        lines.append("| " + " | ".join(cells) + " |")
+    return lines
+
+
 def _validation(training: Row, truth: str) -> str:
     if "heads" in training:
         return f"{training['heads'][truth][truth]:.1%}"
@@ -188,10 +221,10 @@ def main(arguments: list[str] | None = None) -> None:
     stored = options.out / "experiments.json"
     try:
         old = json.loads(stored.read_text()) if stored.is_file() else []
-        new = collect(options.runs, [BUNDLED, *others])
+        new, exported = collect(options.runs, [BUNDLED, *others])
     except (ArtefactError, ValueError) as error:
         parser.exit(1, f"{error}\n")
-    rows = merge(old, new, {"date": datetime.now(UTC).date().isoformat(), "commit": commit()})
+    rows = merge(old, new, {"date": datetime.now(UTC).date().isoformat(), "commit": commit()}, exported)
     stored.write_text(json.dumps(rows, indent=1) + "\n")
     (options.out / "experiments.md").write_text(markdown(rows))
     print(f"{len(new)} variants found, {len(rows)} in {options.out / 'experiments.md'}")

@@ -34,7 +34,7 @@ from .heads import fit_temperature
 from .manifest import drop_entry, put_entry
 from .metrics import reliability
 from .networks import folded
-from .runs import learnt, lineage
+from .runs import learnt, lineage, variant
 from .sources import licence_of
 from .truths import MIXED, answers_of
 
@@ -86,7 +86,7 @@ def export(run: Path, version: str, folder: Path) -> None:
     common = {"version": version, "licence": licence(config, data, begun), "card": f"{base_name}-{version}.md"}
     put_entry(folder, {
         **common, "name": base_name, "role": "expression-base", "file": f"{base_name}-{version}.tflite",
-        "design": design_of(config), "run": run.resolve().name, "data": data, **({"begun": begun} if begun else {}),
+        "design": design_of(config), "run": variant(run), "data": data, **({"begun": begun} if begun else {}),
         "input": {"size": size, "channels": 1}, "output": base.output_shape[1], "parameters": base.count_params(),
     }, to_litert(base))  # fmt: skip
     _put_detectors(folder)

@@ -14,6 +14,7 @@ from .designs import DesignError
 from .sources import NOT_STATED, described
 from .truths import truths_of
 
+RUNS = Path(__file__).resolve().parent.parent / "runs"
 KEPT = ("start", "begun", "commit")
 """What a run that goes on keeps of its beginning."""
 
@@ -55,6 +56,12 @@ def lineage(start: str | None) -> dict[str, Any] | None:
         entries = []
     entry = next((entry for entry in entries if entry["file"] == path.name), {"name": path.stem, "licence": NOT_STATED})
     return {name: entry[name] for name in ("name", "version", "licence", "data", "begun") if entry.get(name)}
+
+
+def variant(run: Path) -> str:
+    """What a run is called in the table of experiments: its folder's path in RUNS, elsewhere the folder's name."""
+    run = run.resolve()
+    return run.relative_to(RUNS).as_posix() if run.is_relative_to(RUNS) else run.name
 
 
 def record_drawn(run: Path, drawn: Path | str | None) -> None:

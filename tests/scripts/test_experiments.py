@@ -7,6 +7,7 @@ import json
 from emotions.artefacts import BUNDLED, Artefacts
 from scripts import experiments
 from scripts.experiments import collect, markdown, merge, read_run
+from scripts.runs import RUNS, variant
 
 CONFIG = {
     "name": "vgg16", "stages": [{"epochs": 2, "crop": 40}, {"epochs": 1, "crop": 48}], "augment": {},
@@ -49,6 +50,39 @@ def test_a_part_keeps_its_date_until_it_changes():
     assert two[1]["speed"] == {"ms": 2.0, "date": "2026-02-02", "commit": "def"}
 
 
+def test_a_run_that_was_exported_leaves_no_row_of_its_own():
+    run = {"variant": "residual", "design": "residual", "training": {"epochs": 1}}
+    before = merge([], [run], {"date": "2026-01-01", "commit": "abc"})
+    version = {"variant": "residual-1.0.0", "design": "residual", "training": {"epochs": 1}, "exported": {"bytes": 2}}
+    after = merge(before, [version], {"date": "2026-02-02", "commit": "def"}, {"residual"})
+    assert [row["variant"] for row in after] == ["residual-1.0.0"]
+
+
+def test_the_heads_that_were_tried_are_rows_too(tmp_path):
+    run = written(tmp_path / "run")
+    tried = [
+        {"design": design, "share": 1.0, "drawn_weight": 0.3, "fer2013": 0.61, "ferplus": 0.7, "drawn": 0.5}
+        for design in ("original", "linear")
+    ]
+    heads = {name: {"chosen": tried[1], "tried": tried} for name in ("fer2013", "ferplus", "mixed")}
+    (run / "heads.json").write_text(json.dumps(heads | {"drawn": {"chosen": {}, "tried": []}}))
+    row = read_run(run, "run")
+    page = markdown(merge([], [row], {"date": "2026-01-01", "commit": "abc"}))
+    assert "| fer2013 | original | 100% | 61.0% | 70.0% | 0.3 | 50.0% |" in page
+    assert "| **fer2013** (kept) | linear | 100% | 61.0% | 70.0% | 0.3 | 50.0% |" in page
+
+
+def test_a_design_that_learnt_a_table_of_ones_own_is_no_row(tmp_path):
+    run = written(tmp_path / "frozen", stages=[])
+    (run / "history.csv").unlink()
+    (run / "heads.json").write_text(json.dumps({"my-faces": {"chosen": {"my-faces": 0.5}, "tried": []}}))
+    assert read_run(run, "frozen") is None
+
+
+def test_a_run_is_called_by_its_place_among_the_runs(tmp_path):
+    assert variant(RUNS / "distil" / "student") == "distil/student" and variant(tmp_path / "elsewhere") == "elsewhere"
+
+
 def test_an_exported_run_becomes_its_version_and_the_next_in_its_folder_another_row(tmp_path, monkeypatch):
     monkeypatch.setattr(experiments, "compare_speed", lambda places, default: {})
     base = Artefacts(BUNDLED).entry("expression-base", "vgg16")
@@ -57,8 +91,10 @@ def test_an_exported_run_becomes_its_version_and_the_next_in_its_folder_another_
     teacher = tmp_path / "distil" / "teacher-0"
     teacher.parent.mkdir()
     written(teacher)
-    rows = {row["variant"]: row for row in collect(tmp_path, [BUNDLED])}
-    assert set(rows) == {version, "distil/teacher-0"} and {"training", "exported"} <= set(rows[version])
+    found, exported = collect(tmp_path, [BUNDLED])
+    rows = {row["variant"]: row for row in found}
+    assert exported == {base["run"]} and set(rows) == {version, "distil/teacher-0"} and {"training", "exported"} <= set(rows[version])
     written(tmp_path / base["run"], start=f"models/{version}.tflite")
-    rows = {row["variant"]: row for row in collect(tmp_path, [BUNDLED])}
-    assert "training" not in rows[version] and "exported" not in rows[base["run"]]
+    found, exported = collect(tmp_path, [BUNDLED])
+    rows = {row["variant"]: row for row in found}
+    assert not exported and "training" not in rows[version] and "exported" not in rows[base["run"]]
