@@ -82,7 +82,7 @@ class Faces:
 
     @classmethod
     def load(cls, path: Path) -> Faces:
-        again = "make it with `python -m scripts.prepare`"
+        again = "make it with `python -m scripts.prepare` (drawn faces: `python -m scripts.drawn`)"
         if not Path(path).is_file():
             raise DatasetError(f"{path} is not there: {again}")
         try:

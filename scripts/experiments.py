@@ -22,6 +22,7 @@ from emotions.artefacts import BUNDLED, ArtefactError, Artefacts
 
 from .card import commit, confusion_table
 from .expression_speed import compare_speed
+from .run_names import start_name
 
 ROOT = Path(__file__).resolve().parent.parent
 TRUTH = "fer2013"
@@ -48,7 +49,7 @@ def read_run(run: Path, variant: str) -> Row | None:
     done = len({row["epoch"] for row in history})  # one that was cut short after its line was written stands there twice
     part: Row = {"recipe": recipe(config), "epochs": done, "planned": sum(one["epochs"] for one in config["stages"])}
     if config.get("start"):
-        part["start"] = Path(config["start"]).stem
+        part["start"] = start_name(config["start"])
     if history:
         names = {truth: f"val_{truth}_categorical_accuracy" for truth in TRUTHS}
         if not set(names.values()) <= set(history[-1]):
@@ -74,7 +75,7 @@ def recipe(config: dict[str, Any]) -> str:
     parts += [f"peak {chosen['peak']:g}", f"batch {chosen['batch']}"]
     parts += [f"{name} {value:g}" for name in ("mixup", "cutmix") if (value := augment.get(name))]
     parts += [f"ema {chosen['ema']:g}"] if chosen.get("ema") else []
-    parts += [f"from {Path(config['start']).stem}"] if config.get("start") else []
+    parts += [f"from {start_name(config['start'])}"] if config.get("start") else []
     parts += [config["precision"]] if config.get("precision") else []
     parts += [what for name, what in LEARNT.items() if config.get("data", {}).get(name)]
     return ", ".join(parts)

@@ -34,7 +34,8 @@ from .heads import fit_temperature
 from .manifest import drop_entry, put_entry
 from .metrics import reliability
 from .networks import folded
-from .runs import learnt, lineage, variant
+from .run_names import variant
+from .runs import learnt, lineage
 from .sources import licence_of
 from .truths import MIXED, answers_of
 

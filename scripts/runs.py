@@ -11,10 +11,10 @@ from emotions.artefacts import ArtefactError, Artefacts
 from .card import commit
 from .datasets import Faces
 from .designs import DesignError
-from .sources import NOT_STATED, described
+from .run_names import start_name
+from .sources import NOT_STATED, described, licence_of
 from .truths import truths_of
 
-RUNS = Path(__file__).resolve().parent.parent / "runs"
 KEPT = ("start", "begun", "commit")
 """What a run that goes on keeps of its beginning."""
 
@@ -46,22 +46,24 @@ def _same(one: str, other: str | None) -> bool:
 
 
 def lineage(start: str | None) -> dict[str, Any] | None:
-    """What the manifest beside a published base says of it: name, version, licence, data and what it was itself begun from."""
+    """What is known of the base that a run begins from: name, version, licence, data and what it was itself begun from.
+
+    The manifest beside a published base says so, or config.json beside a run's.
+    """
     if not start:
         return None
     path = Path(start)
+    if path.suffix == ".keras":
+        config = json.loads((path.parent / "config.json").read_text())
+        data = learnt(config, heads=False)
+        begun = {"begun": config["begun"]} if config.get("begun") else {}
+        return {"name": start_name(start), "licence": licence_of(data), "data": data, **begun}
     try:
         entries = Artefacts(path.parent).entries("expression-base")
     except ArtefactError:
         entries = []
     entry = next((entry for entry in entries if entry["file"] == path.name), {"name": path.stem, "licence": NOT_STATED})
     return {name: entry[name] for name in ("name", "version", "licence", "data", "begun") if entry.get(name)}
-
-
-def variant(run: Path) -> str:
-    """What a run is called in the table of experiments: its folder's path in RUNS, elsewhere the folder's name."""
-    run = run.resolve()
-    return run.relative_to(RUNS).as_posix() if run.is_relative_to(RUNS) else run.name
 
 
 def record_drawn(run: Path, drawn: Path | str | None) -> None:

@@ -38,6 +38,15 @@ def sample(faces: Faces, count: int, seed: int) -> Faces:
     return faces.where(np.sort(chosen))
 
 
+def with_epochs(stages: list[dict], epochs: str) -> list[dict]:
+    """The stages of a configuration with other numbers of epochs, "10+5". Raises DesignError where these are not as many."""
+    numbers = epochs.split("+")
+    if len(numbers) != len(stages) or not all(number.isdecimal() and int(number) for number in numbers):
+        asked = "+".join(str(stage["epochs"]) for stage in stages)
+        raise DesignError(f"--epochs {epochs}: whole numbers, one for each of {len(stages)} stages, expected, as in {asked}")
+    return [stage | {"epochs": int(number)} for stage, number in zip(stages, numbers, strict=True)]
+
+
 def finished_epochs(run: Path) -> int:
     """How many epochs the run in this folder has behind it."""
     history = run / "history.csv"
@@ -45,11 +54,15 @@ def finished_epochs(run: Path) -> int:
 
 
 def begin_from(path: Path, model: keras.Model, base: keras.Model, faces: Faces, taught: dict, batch: int) -> None:
-    """Give `base` the weights of a published model and fit the linear heads to it, so that the first steps spoil nothing."""
+    """Give `base` the weights of a published model or of another run's base, and fit the linear heads to it, so that the first
+    steps spoil nothing."""
     try:
-        warm_start(base, path, faces.pixels)
+        if path.suffix == ".keras":
+            base.set_weights(keras.saving.load_model(path, compile=False).get_weights())
+        else:
+            warm_start(base, path, faces.pixels)
     except ValueError as error:
-        raise DesignError(str(error)) from error
+        raise DesignError(f"{path} is no base to go on from: {error}") from error
     base.trainable = False
     losses = {name: keras.losses.CategoricalCrossentropy(from_logits=True) for name in taught}
     model.compile(keras.optimizers.Adam(1e-2), losses)
@@ -115,7 +128,8 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--config", type=Path, default=Path("scripts/configs/vgg16.toml"))
     parser.add_argument("--run", type=Path, default=Path("runs/vgg16"), help="folder of checkpoints and results")
     parser.add_argument("--faces", type=Path, help="a table of scripts.prepare in the place of the configuration's")
-    parser.add_argument("--start", type=Path, help="a published base (models/vgg16-*.tflite) to go on from")
+    parser.add_argument("--start", type=Path, help="base to go on from: of a run (base.keras) or published (models/vgg16-*.tflite)")
+    parser.add_argument("--epochs", help="other epochs than the configuration's stages have, such as 10+5")
     parser.add_argument("--precision", help="Keras dtype policy, such as mixed_bfloat16 (twice as fast with torch on new CPUs)")
     parser.add_argument("--drawn", type=Path, help="a table of drawn faces (scripts.drawn) to learn from as well")
     parser.add_argument("--limit", type=int, help="use only so many faces a split, to rehearse")
@@ -123,8 +137,10 @@ def main(arguments: list[str] | None = None) -> None:
     try:
         if options.what == "base":
             config = tomllib.loads(options.config.read_text())
-            if options.start and design_of(config) not in ("vgg16", "vgg19"):
-                raise DesignError(f"--start goes on from a published VGG; {design_of(config)} is none")
+            if options.start and options.start.suffix != ".keras" and design_of(config) not in ("vgg16", "vgg19"):
+                raise DesignError(f"of published bases only a VGG's can be gone on from; {design_of(config)} is none")
+            if options.epochs:
+                config["stages"] = with_epochs(config["stages"], options.epochs)
             if options.faces:
                 config["data"]["faces"] = str(options.faces)
             if options.drawn:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,8 +18,8 @@ from ..datasets import SPLIT_NAMES, DatasetError, Faces, table
 from ..progress import progress
 from .ferplus import row_name
 from .files import Files, table_rows, text
-from .folders import list_folders
-from .pictures import Cropper, Reading, read_pictures
+from .folders import cut_missing, list_folders
+from .pictures import Cropper, Listed, Reading, read_pictures
 
 IDS = ("anger", "disgust", "fear", "happy", "sad", "surprise", "neutral")
 """Meaning of the column `emotion` (the Kaggle challenge's data page): not this project's order."""
@@ -44,7 +45,7 @@ def read_fer2013(path: Path) -> Reading:
                     return _reading(read_rows(lines, f"{inner.path}: {table_name}"))
         if not files.pictures() and (name := files.called("train.csv")):
             raise DatasetError(f"{path}: {name} has training faces only: take icml_face_data.csv or fer2013.csv")
-        return read_pictures(files, list_folders(files), "fer2013", Cropper(SIDE, "whole"))
+        return read_pictures(files, _folders(files), "fer2013", Cropper(SIDE, "whole"))
 
 
 def read_rows(lines: Iterator[str], whence: str) -> Faces:
@@ -70,6 +71,18 @@ def read_rows(lines: Iterator[str], whence: str) -> Faces:
     if not pixels:
         raise DatasetError(f"{whence}: no row in it")
     return table(pixels, labels, splits, list(map(row_name, range(len(pixels)))), "fer2013")
+
+
+def _folders(files: Files) -> list[Listed]:
+    """The pictures of class folders. Copies that keep no validation split get one, cut from the training pictures.
+
+    Where names repeat (each folder has its own im0.png) a picture is called by its path; the others are FER+'s names or the
+    maker's own.
+    """
+    listed = cut_missing(list_folders(files), ("validation",))
+    if len({entry.name for entry in listed}) < len(listed):
+        listed = [replace(entry, name=entry.file) for entry in listed]
+    return listed
 
 
 def _reading(faces: Faces) -> Reading:

@@ -60,5 +60,6 @@ def add_ferplus_votes(faces: Faces, path: Path) -> Faces:
                 raise DatasetError(f"{path}: the votes on {row['Image name']} are not numbers") from None
     if not raters.any():
         raise DatasetError(f"{path}: no vote on any of these faces, the first of which is called {faces.names[0]}; FER+ knows "
-                           "fer0000000.png and the like, and the rows of fer2013.csv")  # fmt: skip
+                           "fer0000000.png and the like, and the rows of fer2013.csv; without votes (VOTES= for make) the "
+                           "labels alone are learnt")  # fmt: skip
     return replace(faces, votes=votes, raters=raters, names=np.array(names)).where(kept)

@@ -6,7 +6,8 @@ import json
 import re
 import tomllib
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from emotions.labels import EMOTIONS
@@ -73,17 +74,21 @@ def read_folders(
     """
     with Files(path) as files:
         listed = list_folders(files, labels)
-        given = {entry.splits[0] for entry in listed}
-        cut = tuple(split for split in SPLITS if split == "train" or split not in given)
-        listed = [
-            Listed(entry.file, entry.label, entry.file, cut if entry.splits[0] == "train" else entry.splits, group)
-            for entry, group in zip(listed, _people(listed, people), strict=True)
-        ]
+        people_of = _people(listed, people)
+        listed = [replace(entry, name=entry.file, group=group) for entry, group in zip(listed, people_of, strict=True)]
+        listed = cut_missing(listed, SPLITS)
         reading = read_pictures(files, listed, source, crop or Cropper(), seed)
     ignored = len(files.pictures()) - len(listed)
     people_count = len({entry.group for entry in listed if entry.group})
     counts = {"pictures": len(listed), "pictures in folders that the label map ignores": ignored, "people": people_count}
     return Reading(reading.faces, {what: count for what, count in counts.items() if count} | reading.counts)
+
+
+def cut_missing(listed: list[Listed], wanted: Sequence[str]) -> list[Listed]:
+    """The same pictures, those to train with also open to each of the `wanted` splits that none is in."""
+    given = {entry.splits[0] for entry in listed}
+    cut = ("train", *(split for split in wanted if split not in given and split != "train"))
+    return [replace(entry, splits=cut if entry.splits[0] == "train" else entry.splits) for entry in listed]
 
 
 def _people(listed: list[Listed], people: re.Pattern[str] | None) -> list[str]:

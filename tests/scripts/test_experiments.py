@@ -7,7 +7,7 @@ import json
 from emotions.artefacts import BUNDLED, Artefacts
 from scripts import experiments
 from scripts.experiments import collect, markdown, merge, read_run
-from scripts.runs import RUNS, variant
+from scripts.run_names import RUNS, variant
 
 CONFIG = {
     "name": "vgg16", "stages": [{"epochs": 2, "crop": 40}, {"epochs": 1, "crop": 48}], "augment": {},

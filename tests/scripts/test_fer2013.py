@@ -138,6 +138,18 @@ def test_kaggle_s_class_folders_keep_their_two_tests_apart(tmp_path, published):
     }  # fmt: skip
 
 
+def test_class_folders_without_validation_get_one_and_equal_names_are_told_apart(tmp_path, published):
+    with zipfile.ZipFile(published[0]) as archive:
+        pictures = [archive.read(name) for name in archive.namelist() if name.startswith("train/")]
+    folders = {f"{split}/{name}/im{number}.png": pictures[number]
+               for split in ("train", "test") for name in ("happy", "sad") for number in range(40)}  # fmt: skip
+    put(tmp_path / "archive.zip", **folders)
+    faces, _ = read_fer2013(tmp_path / "archive.zip")
+    assert set(faces.names) == set(folders) and len(faces.split("test")) == 80
+    cut = faces.split("validation")
+    assert 4 <= len(cut) <= 40 and all(name.startswith("train/") for name in cut.names)
+
+
 def ferplus(path: Path, names: list[str], usages: list[str] = USAGES) -> Path:
     """FER+'s table with eight votes for sadness in each row that has a name."""
     with open(path, "w", newline="") as stream:

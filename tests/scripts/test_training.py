@@ -79,6 +79,27 @@ def test_a_published_base_trains_on(finished, prepared, configured, tmp_path, ca
     assert (tmp_path / "run" / "base.keras").is_file() and len(convolutions(path)) == 13
 
 
+def test_a_run_begins_from_another_s_base(finished, prepared, configured, tmp_path, capsys):
+    config, run = tmp_path / "config.toml", tmp_path / "run"
+    config.write_text(configured(prepared, 1).replace("peak = 0.01", "peak = 0.0"))  # nothing is learnt: the weights stay
+    begin = ["base", "--config", str(config), "--run", str(run), "--start", str(finished / "base.keras")]
+    for epochs in ("1", "1+0", "1+two"):
+        with pytest.raises(SystemExit):
+            train.main([*begin, "--epochs", epochs])
+        assert "one for each of 2 stages" in capsys.readouterr().err and not run.exists()
+    train.main([*begin, "--epochs", "2+1"])
+    recorded = json.loads((run / "config.json").read_text())
+    assert [stage["epochs"] for stage in recorded["stages"]] == [2, 1]
+    assert recorded["begun"]["name"] == "the run run" and "FER2013" in recorded["begun"]["licence"]
+    before, after = (keras.saving.load_model(folder / "base.keras", compile=False) for folder in (finished, run))
+    for layer in (layer.name for layer in before.layers if layer.name.endswith("conv1")):
+        assert np.array_equal(before.get_layer(layer).kernel, after.get_layer(layer).kernel)
+    config.write_text(config.read_text().replace('design = "vgg16"', 'design = "vgg19"'))
+    with pytest.raises(SystemExit):
+        train.main([*begin[:4], str(tmp_path / "other"), *begin[5:]])
+    assert "is no base to go on from" in capsys.readouterr().err
+
+
 def test_a_run_goes_on_only_as_it_was_begun(finished, prepared, configured, tmp_path, capsys):
     run, config = tmp_path / "run", tmp_path / "config.toml"
     shutil.copytree(finished, run)
