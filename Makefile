@@ -21,6 +21,7 @@ TRAIN := .venv-train/bin/python
 BENCH := .venv-bench/bin/python
 GRADIO := .venv-gradio/bin/python
 BATCH := .venv-batch/bin/python
+GPU := .venv-gpu/bin/python
 
 help: ## list these targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -73,7 +74,11 @@ CONFIG ?= scripts/configs/vgg16.toml
 RUN ?= runs/vgg16
 PRECISION ?=
 START ?=
+EPOCHS ?=
 DRAWN ?=
+STYLES ?= data/sources/dicebear
+COUNT ?= 20000
+LIMIT ?=
 TABLE ?=
 ALSO ?=
 
@@ -81,11 +86,31 @@ ALSO ?=
 	@echo '$@ is not there: `$(TEST) -m scripts.prepare --help` tells how tables are made' >&2; exit 1
 
 data/fer2013.npz: | .venv-test/.installed
-	$(TEST) -m scripts.prepare --faces $(FACES) --votes $(VOTES) --out $@
+	$(TEST) -m scripts.prepare --faces $(FACES) $(addprefix --votes ,$(VOTES)) --out $@
 
-train: $(or $(TABLE),data/fer2013.npz) .venv-train/.installed ## train base and heads (FACES=, VOTES=: the archives, or TABLE=: a table of your own; CONFIG=, RUN=; START=: a base to go on from; DRAWN=: drawn faces to learn as well)
-	$(TRAIN) -m scripts.train base --config $(CONFIG) --run $(RUN) $(addprefix --faces ,$(TABLE)) $(addprefix --precision ,$(PRECISION)) $(addprefix --start ,$(START)) $(addprefix --drawn ,$(DRAWN))
+$(STYLES): | .venv-train/.installed
+	$(TRAIN) -m scripts.fetch dicebear
+
+data/drawn.npz: | $(STYLES) .venv-train/.installed
+	$(TRAIN) -m scripts.drawn --styles $(STYLES) --count $(COUNT) --out $@
+
+drawn: data/drawn.npz ## render drawn faces in DiceBear's styles (STYLES=: their definitions, fetched if not there; COUNT=)
+
+train: $(or $(TABLE),data/fer2013.npz) .venv-train/.installed ## train base and heads (FACES=, VOTES=: the archives, or TABLE=: a table of your own; VOTES= for labels alone; CONFIG=, RUN=; START=: a base to go on from; EPOCHS=10+5: of each stage; DRAWN=: drawn faces to learn as well)
+	$(TRAIN) -m scripts.train base --config $(CONFIG) --run $(RUN) $(addprefix --faces ,$(TABLE)) $(addprefix --precision ,$(PRECISION)) $(addprefix --start ,$(START)) $(addprefix --epochs ,$(EPOCHS)) $(addprefix --drawn ,$(DRAWN))
 	$(TRAIN) -m scripts.train heads --run $(RUN) $(addprefix --drawn ,$(DRAWN))
+
+# The base that ships learnt in three goes, each from the one before: the same again, from data alone. Each is taken up where it stopped.
+rebuild: data/fer2013.npz data/drawn.npz .venv-train/.installed ## train the model that ships, from data alone, as it was trained (FACES=, VOTES=, STYLES=; PRECISION=); make export RUN=runs/rebuilt follows
+	$(TRAIN) -m scripts.train base --run runs/rebuilt-1 --epochs 8+4 $(addprefix --precision ,$(PRECISION))
+	$(TRAIN) -m scripts.train base --run runs/rebuilt-2 --start runs/rebuilt-1/base.keras --epochs 10+5 $(addprefix --precision ,$(PRECISION))
+	$(TRAIN) -m scripts.train base --run runs/rebuilt --start runs/rebuilt-2/base.keras --epochs 11+3 --drawn data/drawn.npz $(addprefix --precision ,$(PRECISION))
+	$(TRAIN) -m scripts.train heads --run runs/rebuilt
+
+# KERAS_BACKEND is for this line alone: heads are trained with TensorFlow, as everywhere.
+distil: data/fer2013.npz data/drawn.npz .venv-gpu/.installed ## on a GPU: teachers, then the VGG-16 that learns from their answers (LIMIT=600 rehearses); make export RUN=runs/distil/student follows
+	KERAS_BACKEND=torch $(GPU) -m scripts.distil --precision $(or $(PRECISION),mixed_bfloat16) $(addprefix --limit ,$(LIMIT))
+	$(if $(LIMIT),,$(GPU) -m scripts.train heads --run runs/distil/student)
 
 export: $(or $(TABLE),data/fer2013.npz) .venv-train/.installed .venv-test/.installed ## put a finished run into models/ (MODELS=: elsewhere) as VERSION=, measure it (ALSO=: on further tables), write card and README
 	@test -n "$(VERSION)" || { echo 'Name the new version: make export VERSION=2.0.0' >&2; exit 1; }
@@ -129,7 +154,8 @@ vendor: .venv-test/.installed ## take the browser's third-party files from npm i
 .venv-bench/.installed: requirements-bench.txt
 .venv-gradio/.installed: requirements-gradio.txt
 .venv-batch/.installed: requirements-batch.txt
-.venv/.installed .venv-test/.installed .venv-train/.installed .venv-bench/.installed .venv-gradio/.installed .venv-batch/.installed:
+.venv-gpu/.installed: requirements-gpu.txt requirements-train.txt
+.venv/.installed .venv-test/.installed .venv-train/.installed .venv-bench/.installed .venv-gradio/.installed .venv-batch/.installed .venv-gpu/.installed:
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || \
 	{ echo 'Python 3.11, 3.12 or 3.13 is needed; $(PYTHON) is' "$$($(PYTHON) --version 2>&1). Name another: make $(MAKECMDGOALS) PYTHON=python3.12" >&2; exit 1; }
 	@echo 'Installing $< into $(@D) ...'
@@ -137,4 +163,4 @@ vendor: .venv-test/.installed ## take the browser's third-party files from npm i
 	@$(@D)/bin/python -m pip install --quiet --disable-pip-version-check -r $<
 	@touch $@
 
-.PHONY: help run test test-doors gradio batch autoscaling rehearse rehearse-heroku publish bench train export notebooks lab doubts verify-model experiments readme detectors vendor
+.PHONY: help run test test-doors gradio batch autoscaling rehearse rehearse-heroku publish bench drawn train rebuild distil export notebooks lab doubts verify-model experiments readme detectors vendor

@@ -1,6 +1,6 @@
 """Run the notebooks of this folder from top to bottom, each into a copy with its results; the notebooks themselves stay empty.
 
-    python -m scripts.notebooks                                     # all five, into build/notebooks/
+    python -m scripts.notebooks                                     # all, into build/notebooks/
     SAMPLE=500 FACES=fer2013.zip python -m scripts.notebooks Human_Face_Data_Cleanup
     python -m scripts.notebooks --clear                             # empty notebooks that an editor filled
 
@@ -27,6 +27,8 @@ NAMES = (
     "Human_Face_Data_Cleanup", "Animated_Face_Cleanup", "Emotion_Detection", "Emotion_Prediction", "Text_Emotion", "Speech_Emotion",
 )  # fmt: skip
 """In this order each finds what the one before it wrote; the last two are about texts and voices and need none of them."""
+ASIDE = {"Text_Emotion": ("TEXTS", "data/goemotions.csv.gz"), "Speech_Emotion": ("SPEECH", "data/speech.npz")}
+"""Notebooks about other data than faces -> the setting that names these and where they lie: not run unasked without them."""
 HERE = Path(__file__).resolve().parent
 SHORT = (ArtefactError, CorpusError, DatasetError, ImageError)
 """Errors whose message says all that a reader needs."""
@@ -70,6 +72,13 @@ def sample_size() -> int | None:
     if not text.isdecimal():
         raise DatasetError(f"SAMPLE={text}: a whole number of faces expected, 0 for all.")
     return int(text) or None
+
+
+def left_out(name: str) -> str:
+    """Why a notebook is not run where none is named; empty if it is."""
+    if name not in ASIDE or (path := setting(*ASIDE[name])).exists():
+        return ""
+    return f"{path} is not there (if it lies elsewhere: {ASIDE[name][0]}=...)"
 
 
 def execute(name: str, out: Path) -> str | None:
@@ -118,6 +127,9 @@ def main(arguments: list[str] | None = None) -> None:
     for name in names:
         if options.clear:
             clear(HERE / f"{name}.ipynb")
+            continue
+        if not options.names and (reason := left_out(name)):
+            print(f"{name}: left out, {reason}", flush=True)
             continue
         begun = time.monotonic()
         stopped = execute(name, options.out)

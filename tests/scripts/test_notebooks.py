@@ -23,7 +23,7 @@ from emotions.expressions import ExpressionModel
 from scripts import metrics
 from scripts.datasets import Faces
 from scripts.drawn import split_of
-from scripts.notebooks import METADATA, NAMES
+from scripts.notebooks import METADATA, NAMES, left_out
 from scripts.readers.fer2013 import IDS, read_fer2013
 from scripts.readers.ferg import CHARACTERS
 
@@ -301,6 +301,15 @@ def test_no_notebook_uses_pickle():
         code = "\n".join("".join(cell["source"]) for cell in book["cells"] if cell["cell_type"] == "code")
         assert not re.search(r"import (c?pickle|joblib|dill|shelve)|\bpickle\.|joblib\.|torch\.load|allow_pickle=True", code)
         compile(code, "notebook", "exec")
+
+
+def test_notebooks_about_other_data_than_faces_want_theirs(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert [name for name in NAMES if left_out(name)] == ["Text_Emotion", "Speech_Emotion"]
+    assert "data/speech.npz is not there" in left_out("Speech_Emotion")
+    (tmp_path / "comments.csv.gz").touch()
+    monkeypatch.setenv("TEXTS", "comments.csv.gz")
+    assert [name for name in NAMES if left_out(name)] == ["Speech_Emotion"]
 
 
 def test_an_editor_s_traces_are_taken_out(told):
