@@ -42,6 +42,7 @@ def write_card(folder: Path, config: dict[str, Any]) -> Path:
         "\n".join(facts(base, heads, config)),
         "## What it is not for", filled(LIMITS.format(labels=LABELS[_learnt(base, "fer2013")], drawn=_drawn(base, heads))),
         "## Data and licences", *data_section(base), "## Accuracy", accuracy_table(heads), *notes(heads), *by_group(heads),
+        *told_apart(artefacts, base),
         "## Faces of each emotion", support_table(heads),
         "## What smaller weights changed, on validation", quantisation_table(heads),
         "## Emotion by emotion", *matrices(heads), "## Known failures", *failures(base, heads),
@@ -110,6 +111,22 @@ def notes(heads: list[dict[str, Any]]) -> Iterator[str]:
     if any("ferplus_test" in entry["evaluation"] and "fer2013_test" in entry["evaluation"] for entry in heads):
         text += "One human rater against ten agrees in 74.2 % of FER2013's test faces (FER+ votes)."
     yield filled(text)
+
+
+def told_apart(artefacts: Artefacts, base: dict[str, Any]) -> Iterator[str]:
+    """How often the head that tells drawn faces from photographed ones is right, if the base has one."""
+    for head in artefacts.entries("drawn-head"):
+        if head["base"] == base["name"] and head.get("evaluation"):
+            yield "## Drawn or photographed"
+            yield filled(f"`{head['name']}` ({head['chosen']['design']}, {head['parameters']:,} weights) tells how likely a face is "
+                         "drawn, both kinds being as frequent. Called by the side of one half on which it lies:")  # fmt: skip
+            lines = ["| test faces of | faces | are | called so | 95 % interval |", "| --- | ---: | --- | ---: | --- |"]
+            for name, row in head["evaluation"].items():
+                kind = "drawn" if row["drawn"] else "photographed"
+                low, high = row["interval"]
+                title = set_title(name).removesuffix(" test, labels")
+                lines.append(f"| {title} | {row['count']:,} | {kind} | {row['accuracy']:.1%} | {low:.1%} to {high:.1%} |")
+            yield "\n".join(lines)
 
 
 def matrices(heads: list[dict[str, Any]]) -> Iterator[str]:

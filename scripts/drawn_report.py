@@ -17,7 +17,7 @@ WAYS = ("crop", "alone", "canvas")
 """The drawing read as one face; uploaded as it is; uploaded as part of a larger picture."""
 MARKS = {"test": "kept out", "validation": "validation"}
 """What the report calls the splits that the base never learnt from."""
-ALONE = ("avataaars", "adventurer")
+ALONE = ("avataaars", "adventurer", "critters")
 """The families with all seven expressions."""
 
 

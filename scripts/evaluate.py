@@ -32,7 +32,7 @@ from .datasets import DatasetError, Faces
 from .manifest import put_entry
 from .metrics import accuracy, calibration_error, class_f1, confusion, group_recalls, interval, macro_f1
 from .reliability_chart import draw_reliability
-from .sources import SOURCES, described
+from .sources import SOURCES, described, source_of
 from .truths import VOTES, answers_of
 
 TOLERANCE = 3
@@ -92,8 +92,15 @@ def heads_of(artefacts: Artefacts, base: str | None = None) -> list[dict[str, An
     return [entry for entry in artefacts.entries("expression-head") if wanted in (None, entry["base"])]
 
 
+def measured_heads(artefacts: Artefacts, base: str | None = None) -> list[dict[str, Any]]:
+    """As `heads_of`, with the heads that tell drawn faces."""
+    heads = heads_of(artefacts, base)
+    bases = {entry["base"] for entry in heads}
+    return [*heads, *(entry for entry in artefacts.entries("drawn-head") if entry["base"] in bases)]
+
+
 def evaluate(folder: Path, tables: Sequence[Faces], base: str | None = None) -> dict[str, dict[str, Any]]:
-    """Figures of the expression heads in `folder`, all or those of a base, on the tables' test splits: {head: {set: figures}}.
+    """Figures of the heads in `folder`, all or those of a base, on the tables' test splits: {head: {set: figures}}.
 
     The first table is the one that was learnt from. Raises DatasetError for a table of another face size, one without labelled
     test faces, or two that hold the same data set.
@@ -119,6 +126,26 @@ def evaluate(folder: Path, tables: Sequence[Faces], base: str | None = None) -> 
                 source = SOURCES.get(name.removesuffix("_test"))
                 groups = test.groups[counts] if source and source.groups else None
                 report[entry["name"]][name] = figures(probabilities[counts], truth[counts], groups)
+            if head := model.drawn_entry:
+                report.setdefault(head["name"], {}).update(told_apart(model.drawn(cache[entry["base"]]), test.sources))
+    return report
+
+
+def told_apart(drawn: np.ndarray, sources: np.ndarray) -> dict[str, Any]:
+    """What is published of the head that tells drawn faces, for each data set of which it is known whether they are.
+
+    `drawn`: probabilities (N,); `sources`: (N,) names of data sets.
+    """
+    report = {}
+    for name in dict.fromkeys(sources.tolist()):
+        if (truth := source_of(name).drawn) is not None:
+            called = drawn[sources == name] >= 0.5
+            right = int((called == truth).sum())
+            low, high = interval(called == truth)
+            report[f"{name}_test"] = {
+                "count": len(called), "right": right, "drawn": truth, "accuracy": round(right / len(called), 4),
+                "interval": [round(low, 4), round(high, 4)],
+            }  # fmt: skip
     return report
 
 
@@ -136,7 +163,7 @@ def compare(published: dict[str, Any], measured: dict[str, Any]) -> list[str]:
 
 def publish(folder: Path, config: dict[str, Any], measured: dict[str, Any], tables: dict[Path, Faces]) -> Path:
     """Write figures, the data sets that they are of and known failures into the manifest, and the card; gives its path."""
-    for entry in heads_of(Artefacts(folder), config["name"]):
+    for entry in measured_heads(Artefacts(folder), config["name"]):
         evaluation = entry.get("evaluation", {}) | measured[entry["name"]]  # of these very files: an export leaves none
         put_entry(folder, {**entry, "evaluation": evaluation}, folder / entry["file"])
     base = Artefacts(folder).entry("expression-base", config["name"])
@@ -163,11 +190,15 @@ def main(arguments: list[str] | None = None) -> None:
         tables = {path: Faces.load(path) for path in (faces, *options.also)}
         base = config and config["name"]
         measured = evaluate(options.models, list(tables.values()), base)
-        entries = heads_of(Artefacts(options.models), base)
+        entries = measured_heads(Artefacts(options.models), base)
     except (DatasetError, ArtefactError, FileNotFoundError) as error:
         parser.exit(1, f"{error}\n")
     for head, truths in measured.items():
         for name, row in truths.items():
+            if "ece" not in row:
+                kind = "drawn" if row["drawn"] else "photographed"
+                print(f"{head:22} {name:24} called {kind}: {row['accuracy']:.4f} ({row['right']} of {row['count']})")
+                continue
             recall = f", balanced recall {row['balanced_recall']:.4f}" if "balanced_recall" in row else ""
             print(f"{head:22} {name:24} accuracy {row['accuracy']:.4f} ({row['right']} of {row['count']}), "
                   f"macro-F1 {row['macro_f1']:.4f}, calibration error {row['ece']:.4f}{recall}")  # fmt: skip

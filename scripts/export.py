@@ -123,15 +123,19 @@ def export(run: Path, version: str, folder: Path) -> None:
             drop_entry(folder, entry["name"])
             print(f"{entry['name']} read the former base's features: train it again with python -m scripts.face_check")
     if (run / "head-drawn.keras").is_file():
-        head = keras.saving.load_model(run / "head-drawn.keras", compile=False)
-        put_entry(folder, {
-            **common, "name": drawn, "role": "drawn-head",
-            "file": f"{base_name}-drawn-{version}.tflite", "base": base_name,
-            "input": {"size": head.input_shape[1], "channels": 1}, "output": 1, "parameters": head.count_params(),
-            "temperature": 1.0, "validation": tried["drawn"]["chosen"],
-        }, to_litert(head, HEAD_WEIGHTS))  # fmt: skip
+        put_drawn_head(run, folder, drawn, common | {"base": base_name}, tried["drawn"]["chosen"])
     for name in before - _files(folder):
         (folder / name).unlink(missing_ok=True)
+
+
+def put_drawn_head(run: Path, folder: Path, name: str, common: dict[str, Any], chosen: dict[str, Any]) -> None:
+    """Write the head that tells drawn faces; `common`: what its entry shares with those of the base and the other heads."""
+    head = keras.saving.load_model(run / "head-drawn.keras", compile=False)
+    put_entry(folder, {
+        **common, "name": name, "role": "drawn-head", "file": f"{common['base']}-drawn-{common['version']}.tflite",
+        "input": {"size": head.input_shape[1], "channels": 1}, "output": 1, "parameters": head.count_params(),
+        "temperature": 1.0, "chosen": chosen,
+    }, to_litert(head, HEAD_WEIGHTS))  # fmt: skip
 
 
 def _put_detectors(folder: Path) -> None:

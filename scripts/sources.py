@@ -21,21 +21,22 @@ NOT_STATED = "licence not stated"
 @dataclass(frozen=True)
 class Source:
     """A data set: `research` if its terms allow research only; `groups`: what its groups are, where figures are to be told by
-    group; `published`: how many faces its owner gives."""
+    group; `published`: how many faces its owner gives; `drawn`: whether its faces are, None where that is not known."""
 
     title: str
     licence: str
     research: bool = False
     groups: str = ""
     published: int = 0
+    drawn: bool | None = None
 
 
 SOURCES = {
-    "fer2013": Source("FER2013", "released for research in the Kaggle challenge of 2013", research=True, published=35_887),
+    "fer2013": Source("FER2013", "released for research in the Kaggle challenge of 2013", research=True, published=35_887, drawn=False),
     VOTES: Source("FER+", "MIT"),
-    "facial_expressions": Source("muxspace/facial_expressions", "Apache-2.0"),
-    "ferg": Source("FERG-DB", "research only, must not be passed on", research=True, groups="characters"),
-    "dicebear": Source("drawings in DiceBear's styles", "each style its own, in its file", groups="families of styles"),
+    "facial_expressions": Source("muxspace/facial_expressions", "Apache-2.0", drawn=False),
+    "ferg": Source("FERG-DB", "research only, must not be passed on", research=True, groups="characters", drawn=True),
+    "dicebear": Source("drawings in DiceBear's styles", "each style its own, in its file", groups="families of styles", drawn=True),
 }
 
 
