@@ -67,6 +67,8 @@ def report(
         *_uploads(seen, measured),
         *(["\n## Emoji (never learnt from): accuracy\n", *_emoji(glyphs, measured)] if glyphs else []),
         "\n## Human faces: accuracy on FER2013 validation, original labels\n",
+        "Without drawings: a head that learnt none, on the same base. That base learnt drawings too; what it would read without them was\n"
+        "not measured.\n",
         *_human(measured),
         "",
     ])  # fmt: skip

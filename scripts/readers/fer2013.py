@@ -6,6 +6,7 @@ Kaggle's challenge gives `icml_face_data.csv` and, in `fer2013.tar.gz`, `fer2013
 from __future__ import annotations
 
 import io
+import zipfile
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -30,7 +31,7 @@ COLUMNS = ("emotion", "pixels", "Usage")
 def read_fer2013(path: Path) -> Reading:
     """Read a csv file, an archive or a folder with one in it, or a folder or archive of class folders. Raises DatasetError."""
     path = Path(path)
-    if path.name.lower().endswith((".csv", ".csv.gz")):
+    if path.name.lower().endswith((".csv", ".csv.gz")) and not zipfile.is_zipfile(path):  # Kaggle sends a zip by the csv's name
         with text(path) as lines:
             return _reading(read_rows(lines, str(path)))
     with Files(path) as files:

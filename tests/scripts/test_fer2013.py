@@ -57,6 +57,7 @@ FORMS = {
     "fer2013.tar.gz": lambda path: path.write_bytes(tar("fer2013/fer2013.csv", rows())),
     "icml.zip": lambda path: put(path, **{"icml_face_data.csv": rows("emotion, Usage, pixels"), "train.csv": b"emotion\n"}),
     "challenge.zip": lambda path: put(path, **{"fer2013.tar.gz": tar("fer2013/fer2013.csv", rows()), "test.csv": b"pixels\n"}),
+    "a zip by the name of.csv": lambda path: put(path, **{"fer2013.csv": rows()}),
     "folder": lambda path: (path.mkdir(), (path / "fer2013.csv").write_bytes(rows())),
 }
 
