@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,6 +16,9 @@ from emotions.images import encode_jpeg, open_image
 from emotions.labels import COLOURS, EMOTIONS
 
 
+SAMPLES = sorted((Path(__file__).resolve().parent.parent / "static" / "samples").glob("*.*g"))
+
+
 @pytest.fixture(scope="module")
 def analyser() -> Analyser:
     return Analyser()
@@ -25,6 +29,12 @@ def test_three_lines_read_a_photo(portrait):
     assert len(result.faces) == 1 and result.faces[0].emotion in EMOTIONS
     assert emotions.read_photo(portrait.read_bytes()).faces == result.faces
     assert len(emotions.__all__) <= 10
+
+
+def test_drawn_faces_are_told_from_photographed_ones():
+    drawn = {sample.name: [face.drawn for face in emotions.read_photo(sample).faces] for sample in SAMPLES}
+    assert [len(drawn[name]) for name in ("collins.jpg", "obama.jpg", "angry.png", "friends.png")] == [1, 1, 1, 4]
+    assert all((share > 0.5) == name.endswith(".png") for name, shares in drawn.items() for share in shares), drawn
 
 
 def test_the_answer_as_json(analyser, portrait):
