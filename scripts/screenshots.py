@@ -20,7 +20,7 @@ from web import ROOT, create_app
 
 PICTURES = {"collins": "result-happy.png", "angry": "result-angry.png"}
 """Sample -> file in docs/."""
-VIEWPORT = {"width": 1180, "height": 800}
+VIEWPORT = {"width": 1180, "height": 920}
 
 
 def take(address: str, chromium: str, folder: Path) -> None:
@@ -35,6 +35,7 @@ def take(address: str, chromium: str, folder: Path) -> None:
             page.evaluate(
                 "document.querySelectorAll('.again, .another, footer').forEach((element) => { element.hidden = true; })"
             )
+            page.evaluate("scrollTo(0, 0)")  # the page goes to its answer, past the top of the heading in a window this low
             page.screenshot(path=folder / name)
             print(f"{name}: {page.locator('#answer').inner_text()}")
         browser.close()
