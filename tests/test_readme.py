@@ -34,6 +34,7 @@ ELSEWHERE = {
     "make bench": "tests/test_bench.py",
     "make verify-model": "tests/scripts/test_commands.py",
     "make train": "tests/scripts/test_commands.py",
+    "make rebuild": "test_the_rebuilt_base_learns_as_the_card_says, and tests/scripts/test_training.py each of its goes",
     "make export": "tests/scripts/test_commands.py",
     "make doubts": "tests/scripts/test_commands.py",
     "make run MODELS=": "tests/scripts/test_commands.py",
@@ -117,6 +118,15 @@ def test_commands(line, server, folder):
     assert any(line.startswith(known) for known in ELSEWHERE), f"nothing runs README's command: {line}"
     if line.startswith("make "):
         run(["make", "--dry-run", *line.split()[1:]])
+
+
+def test_the_rebuilt_base_learns_as_the_card_says():
+    told = run(["make", "--no-print-directory", "--dry-run", "rebuild"])
+    goes = [dict(re.findall(r"--(run|start|epochs|drawn) (\S+)", line)) for line in told.splitlines() if "train base" in line]
+    assert [go.get("start") for go in goes] == [None, *(f"{go['run']}/base.keras" for go in goes[:-1])]
+    assert ["drawn" in go for go in goes] == [False, False, True] and f"train heads --run {goes[-1]['run']}" in told
+    shipped = next(row for row in json.loads((ROOT / "models" / "designs.json").read_text()) if row["served"])
+    assert sum(int(number) for go in goes for number in go["epochs"].split("+")) == shipped["epochs"]
 
 
 @pytest.mark.parametrize("block", [block for language, block in BLOCKS if language == "json"])

@@ -37,7 +37,7 @@ def test_warm_up_reads_a_face():
     assert app.test_client().get("/_ah/warmup").json == {"status": "ready"}
     artefacts = app.extensions["analyser"].artefacts
     roles = {entry["role"] for entry in artefacts.entries() if artefacts.model(entry).loaded}
-    assert roles == {"detector", "landmarks", "expression-base", "expression-head"}
+    assert roles == {"detector", "landmarks", "expression-base", "expression-head", "drawn-head"}
 
 
 def copy_of_models(folder: Path) -> Path:
