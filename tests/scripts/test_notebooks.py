@@ -251,8 +251,8 @@ def test_without_data_one_sentence_says_where_it_is_from(bare):
     assert said["Animated_Face_Cleanup"].startswith("data/sources/dicebear is not there. `python -m scripts.fetch dicebear`")
     assert said["Emotion_Detection"].startswith("data/notebooks/human.npz is not there. Run the notebook Human_Face")
     assert re.fullmatch(r"build/notebooks/Emotion_Prediction\.ipynb, \d+ s", said["Emotion_Prediction"]) and len(said) == 6
-    assert said["Text_Emotion"].startswith("data/goemotions.csv.gz is not there. GoEmotions")
-    assert said["Speech_Emotion"].startswith("data/speech.npz is not there. `python -m scripts.speech.prepare --corpora")
+    assert said["Text_Emotion"] == "left out, data/goemotions.csv.gz is not there (if it lies elsewhere: TEXTS=...)"
+    assert said["Speech_Emotion"] == "left out, data/speech.npz is not there (if it lies elsewhere: SPEECH=...)"
 
 
 def shown_in_editor(path: Path) -> list[str]:
