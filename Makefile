@@ -100,8 +100,9 @@ train: $(or $(TABLE),data/fer2013.npz) .venv-train/.installed ## train base and 
 	$(TRAIN) -m scripts.train base --config $(CONFIG) --run $(RUN) $(addprefix --faces ,$(TABLE)) $(addprefix --precision ,$(PRECISION)) $(addprefix --start ,$(START)) $(addprefix --epochs ,$(EPOCHS)) $(addprefix --drawn ,$(DRAWN))
 	$(TRAIN) -m scripts.train heads --run $(RUN) $(addprefix --drawn ,$(DRAWN))
 
-# The base that ships learnt in three goes, each from the one before: the same again, from data alone. Each is taken up where it stopped.
-rebuild: data/fer2013.npz data/drawn.npz .venv-train/.installed ## train the model that ships, from data alone, as it was trained (FACES=, VOTES=, STYLES=; PRECISION=); make export RUN=runs/rebuilt follows
+# The base that ships learnt in three goes, each from the one before (1.1.0 and 1.2.0 from int8 files, and from 8,000 drawings): the same
+# road again, from data alone. Each go is taken up where it stopped.
+rebuild: data/fer2013.npz data/drawn.npz .venv-train/.installed ## train the model that ships anew from data alone, in the three goes that it had (FACES=, VOTES=, STYLES=; PRECISION=); make export RUN=runs/rebuilt follows
 	$(TRAIN) -m scripts.train base --run runs/rebuilt-1 --epochs 8+4 $(addprefix --precision ,$(PRECISION))
 	$(TRAIN) -m scripts.train base --run runs/rebuilt-2 --start runs/rebuilt-1/base.keras --epochs 10+5 $(addprefix --precision ,$(PRECISION))
 	$(TRAIN) -m scripts.train base --run runs/rebuilt --start runs/rebuilt-2/base.keras --epochs 11+3 --drawn data/drawn.npz $(addprefix --precision ,$(PRECISION))

@@ -35,7 +35,7 @@ def take(address: str, chromium: str, folder: Path) -> None:
             page.evaluate(
                 "document.querySelectorAll('.again, .another, footer').forEach((element) => { element.hidden = true; })"
             )
-            page.evaluate("scrollTo(0, 0)")  # the page goes to its answer, past the top of the heading in a window this low
+            page.evaluate("scrollTo(0, 0)")  # hiding moves the page
             page.screenshot(path=folder / name)
             print(f"{name}: {page.locator('#answer').inner_text()}")
         browser.close()

@@ -87,6 +87,7 @@ def shared() -> dict[str, Any]:
         "max_bytes": MAX_FILE,
         "max_megabytes": MAX_FILE // 2**20,
         "reliability_of": served_reliability,
+        "drawn_figures": drawn_figures,
     }
 
 
@@ -134,3 +135,8 @@ def given_feedback() -> dict[str, Any]:
         raise invalid("invalid_body", error.messages) from None
     except ValueError:
         raise Problem("invalid_body", "The confidence must be a number.") from None
+
+
+def drawn_figures() -> dict[str, Any] | None:
+    """What was measured of the head that answers on drawn faces in styles that nothing learnt; None if nothing was."""
+    return analyser().expressions.head_entry.get("evaluation", {}).get("dicebear_test")

@@ -136,11 +136,13 @@ def test_reliability_sentence_comes_from_the_manifest(read, app, photo):
         assert f"counted on {entry['count']:,} photographed faces" in sentences[0]
 
 
-def test_of_a_drawn_face_the_page_says_so_instead(read):
+def test_of_a_drawn_face_the_page_says_so_instead(read, app):
     page = read((ROOT / "static/samples/angry.png").read_bytes())
     [face] = downloaded(page)["faces"]
     [told] = [note.text for note in page.find("p", "note") if note.text.startswith("It looks drawn")]
+    measured = app.extensions["analyser"].expressions.head_entry["evaluation"]["dicebear_test"]
     assert face["drawn"] >= 0.5 and f"({100 * face['drawn']:.0f} %)" in told
+    assert f"Of {measured['count']} drawn faces" in told and f"{100 * measured['accuracy']:.0f} in 100 right" in told
     assert not [note for note in page.find("p", "note") if note.text.startswith("When it says about")]
 
 
