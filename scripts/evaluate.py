@@ -195,7 +195,7 @@ def main(arguments: list[str] | None = None) -> None:
         parser.exit(1, f"{error}\n")
     for head, truths in measured.items():
         for name, row in truths.items():
-            if "ece" not in row:
+            if "drawn" in row:
                 kind = "drawn" if row["drawn"] else "photographed"
                 print(f"{head:22} {name:24} called {kind}: {row['accuracy']:.4f} ({row['right']} of {row['count']})")
                 continue

@@ -189,14 +189,8 @@ def _line(row: Row) -> str:
 def _heads(tried: list[Row]) -> list[str]:
     """A table of the heads that were trained on one base. The columns of drawings only where any of them learnt these."""
     drawn = any("drawn" in row for row in tried)
-    columns = [
-        "head",
-        "design",
-        "share of the label",
-        "FER2013",
-        "FER+",
-        *(["weight of drawings", "drawn families"] if drawn else []),
-    ]
+    columns = ["head", "design", "share of the label", "FER2013", "FER+"]
+    columns += ["weight of drawings", "drawn families"] if drawn else []
     lines = ["| " + " | ".join(columns) + " |", "| --- | --- " + "| ---: " * (len(columns) - 2) + "|"]
     for row in tried:
         name = f"**{row['head']}** (kept)" if row["kept"] else row["head"]

@@ -32,7 +32,7 @@ BATCH = 1024
 LEAST_STEPS, LEAST_BATCH = 8, 32
 """A sample of a table is learnt in smaller batches, or its few steps would leave a head where it began."""
 DRAWN_DESIGNS = ("linear", "small")
-"""`original` is wrong as rarely as `small` (1.6 and 4.2 % against 1.6 and 4.4 %) and five times as large."""
+"""`original` was wrong on 1.6 and 4.2 % of validation, hardly less often than `small`, and is five times as large."""
 ERRORS = ("human_called_drawn", "drawn_called_human")
 MOST_WRONG = 0.05
 """What the head that tells drawn faces may get wrong of either kind on validation: worse ones are reported and not kept."""

@@ -2,7 +2,7 @@
 
 Keras' layers hold maps as (N, H, W, C); torch reads the same memory as (N, C, H, W) in the layout `channels_last`, which its
 kernels on a CPU want. Keras 3.15 copies each map into the other layout before each convolution and pooling all the same, and
-a pooling's gradient comes back in that layout, in which the ReLU before it works at a thirtieth of its speed.
+a pooling's gradient comes back in that layout, in which the ReLU before it is many times slower.
 """
 
 from __future__ import annotations

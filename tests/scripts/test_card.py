@@ -52,6 +52,25 @@ def card_of(folder: Path) -> str:
     return (folder / "models" / Artefacts(folder / "models").entry("expression-base")["card"]).read_text()
 
 
+def test_drawn_and_photographed_faces_are_counted_apart():
+    sources = np.array(["fer2013"] * 4 + ["dicebear"] * 2 + ["my-faces"])
+    report = evaluate.told_apart(np.array([0.1, 0.2, 0.49, 0.5, 0.5, 0.4, 0.9]), sources)
+    assert set(report) == {"fer2013_test", "dicebear_test"}, "of one's own data it is not known"
+    assert [(row["count"], row["right"], row["drawn"]) for row in report.values()] == [(4, 3, False), (2, 1, True)]
+
+
+def test_the_card_tells_how_well_drawn_faces_are_told_apart(measured, capsys):
+    options, run, folder = measured
+    evaluate.main([*options, *run, "--also", str(folder / "drawn.npz")])
+    [head] = Artefacts(folder / "models").entries("drawn-head")
+    card = card_of(folder).partition("## Drawn or photographed")[2].partition("## Faces of each emotion")[0]
+    for source, title in (("fer2013", "FER2013 | 14 | photographed"), ("dicebear", "drawings in DiceBear's styles | 14 | drawn")):
+        row = head["evaluation"][f"{source}_test"]
+        assert row["count"] == 14 and f"| {title} | {row['right'] / 14:.1%} |" in card
+    evaluate.main([*options, "--verify", "--also", str(folder / "drawn.npz")])
+    assert "as published" in capsys.readouterr().out
+
+
 def test_further_tables_are_measured_and_their_failures_shown(measured, capsys):
     options, run, folder = measured
     (folder / "drawn-ATTRIBUTION.md").write_text(CREDITS)
