@@ -75,7 +75,7 @@ def contestants(ours: Path, models: Path) -> list[Contestant]:
 
 def measure(columns: list[Contestant], plan: Plan, folder: Path) -> None:
     """Everything, of every contestant; logs go to `folder`."""
-    photo = bench_pictures.photo()
+    photo, explained = bench_pictures.photo(), bench_pictures.explained()
     with ExitStack() as stack:
         say(f"starts, {plan.starts} each")
         servers = bench_runs.start_all(stack, columns, plan.starts, folder, photo)
@@ -87,9 +87,14 @@ def measure(columns: list[Contestant], plan: Plan, folder: Path) -> None:
         bench_runs.sweep(servers, plan.sweeps, "faces", bench_pictures.crowds(plan.faces))
         say("larger pictures")
         bench_runs.sweep(servers, plan.sweeps, "sizes", bench_pictures.scenes(plan.sizes))
+        say("answers explained")
+        for server in servers:
+            if server.contestant.key == bench_runs.OURS:
+                server.contestant.measured.explained = bench_runs.ask_explained(server, bench_runs.EXPLAINED, explained)
         bench_runs.note_peaks(servers)
     say(f"one core, {plan.alone.rounds} rounds")
-    bench_runs.ask_on_one_core([column for column in columns if column.key in plan.one_core], plan.alone, folder, photo)
+    alone = [column for column in columns if column.key in plan.one_core]
+    bench_runs.ask_on_one_core(alone, plan.alone, folder, photo, explained)
 
 
 def say(what: str) -> None:

@@ -26,6 +26,8 @@ class Measured:
     stages: dict[str, list[float]] = field(default_factory=dict)
     rates: list[float] = field(default_factory=list)
     one_core: list[list[float]] = field(default_factory=list)
+    explained: list[float] = field(default_factory=list)
+    explained_alone: list[float] = field(default_factory=list)
     faces: dict[float, list[float]] = field(default_factory=dict)
     sizes: dict[float, list[float]] = field(default_factory=dict)
     found: dict[str, dict[float, int]] = field(default_factory=dict)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from PIL import Image
@@ -22,6 +23,12 @@ SCENES = {0.3: (640, 480), 1.2: (1280, 960), 3.1: (2048, 1536), 6.0: (2828, 2121
 def photo() -> traffic.Request:
     """The photo that the budgets speak of: 640 x 480 pixels with one face."""
     return traffic.photo(SAMPLES / "obama.jpg")
+
+
+def explained() -> traffic.Request:
+    """The same photo, asked for what the answer rests on as well: this project alone can say."""
+    plain = photo()
+    return replace(plain, path=f"{plain.path}?explain=true")
 
 
 def crowd(faces: int) -> Image.Image:

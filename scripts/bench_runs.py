@@ -12,6 +12,10 @@ from . import sandbox
 from .bench_contestants import Contestant, Server, peak_bytes, serving
 from .traffic import Request
 
+OURS = "ours"
+"""Key of the contestant that is this project."""
+EXPLAINED = 15
+"""How often a photo's answer is explained, with two cores and with one: each costs as much as 49 faces."""
 SLOW_MS = 1000.0
 """In a sweep, whoever took longer for a picture is not asked for it again."""
 
@@ -79,14 +83,20 @@ def sweep(servers: list[Server], rounds: int, kind: str, requests: dict[float, R
                 measured.found.setdefault(kind, {})[value] = len(answer["faces"])
 
 
+def ask_explained(server: Server, least: int, explained: Request) -> list[float]:
+    """Milliseconds that explaining the answer for the photo's one face took of the server, `least` times or more."""
+    return [answer["timing_ms"]["explain"] for _, answer in server.sequence(explained, 0.0, least)]
+
+
 def note_peaks(servers: list[Server]) -> None:
     """The most memory that each server held until now."""
     for server in servers:
         server.contestant.measured.peak_bytes = peak_bytes(server.worker)
 
 
-def ask_on_one_core(contestants: list[Contestant], pace: Pace, folder: Path, photo: Request) -> None:
-    """Photos to servers that were started on one core; the client keeps to the others, if there are any."""
+def ask_on_one_core(contestants: list[Contestant], pace: Pace, folder: Path, photo: Request, explained: Request) -> None:
+    """Photos to servers that were started on one core, and `explained` to this project's; the client keeps to the other cores, if
+    there are any."""
     everywhere = os.sched_getaffinity(0)
     core = min(everywhere)
     with ExitStack() as stack:
@@ -96,3 +106,6 @@ def ask_on_one_core(contestants: list[Contestant], pace: Pace, folder: Path, pho
         for server in servers * pace.rounds:
             answers = server.sequence(photo, pace.seconds, pace.least)
             server.contestant.measured.one_core.append([taken for taken, _ in answers])
+        for server in servers:
+            if server.contestant.key == OURS:
+                server.contestant.measured.explained_alone = ask_explained(server, EXPLAINED, explained)

@@ -32,6 +32,8 @@ def figures(factor: float, rounds: int = 2) -> Measured:
         stages={"decode": [1.0], "detect": [4.0], "classify": [3.0], "HTTP and the rest": [2.0]},
         rates=[100 / factor, 50 / factor],
         one_core=[[8.0 * factor], [9.0 * factor]][:rounds],
+        explained=[30.0, 50.0, 40.0] if factor == 1 else [],
+        explained_alone=[90.0, 70.0, 80.0] if factor == 1 else [],
         faces={1.0: [10.0 * factor], 50.0: [100.0 * factor]},
         sizes={0.3: [10.0 * factor], 24.0: [30.0 * factor]},
         found={"faces": {1.0: 1, 50.0: 49}, "sizes": {0.3: 1, 24.0: 1}},
@@ -62,14 +64,19 @@ def test_rows(measured):
     assert table["memory"]["fer"] == ("250 MB", 2.5) and table["p99 a photo"]["ours"] == ("150 ms", None)
     assert table["photos a second"]["usual"] == ("3.75", 20.0)
     assert set(table["p50 a photo on one core"]) == {"ours", "usual", "fer"}
+    assert table["explaining an answer"] == {"ours": ("40.0 ms", None)}
 
 
 def test_targets(measured):
     judged = targets(measured, TITLES)
-    assert [reached for *_, reached in judged] == [True, True, True, False, True]
+    assert [reached for *_, reached in judged] == [True, True, True, False, True, True]
     assert judged[3][:2] == ("p50 a photo: 3 times better than fer", "2.50 times")
     measured["ours"].one_core = [[11.0], [11.0]]
-    assert targets(measured, TITLES)[-1] == ("p50 a photo on one core: at most 10 ms", "11.0 ms", False)
+    measured["ours"].explained_alone = [301.0]
+    assert targets(measured, TITLES)[-2:] == [
+        ("p50 a photo on one core: at most 10 ms", "11.0 ms", False),
+        ("explaining an answer on one core: at most 300 ms", "301 ms", False),
+    ]
 
 
 def test_shares_and_digits():
@@ -82,7 +89,7 @@ def test_the_report(measured, tmp_path, monkeypatch):
     facts = {"date": "2026-01-31", "command": "`make bench`", "commit": "0123abc"}
     text = report(measured, TITLES, facts, "2026-01-31.svg")
     assert text.startswith("# Benchmark of 2026-01-31\n") and "](2026-01-31.svg)" in text
-    assert text.count("| reached |") == 4 and text.count("| **not reached** |") == 1
+    assert text.count("| reached |") == 5 and text.count("| **not reached** |") == 1
     assert "| 50 | 100 ms, 49 found | 2,000 ms, 49 found |" in text and "- commit: 0123abc\n" in text
     assert "this project 9, usual stack 9" in text
     for block in re.findall(r"(?:^\|.*\n)+", text, re.MULTILINE):
@@ -129,15 +136,17 @@ def test_a_run_against_the_real_server(tmp_path, monkeypatch):
         bench_runs.ask_photos([server], pace, photo)
         bench_runs.ask_together([server], pace, photo)
         bench_runs.sweep([server], 2, "faces", bench_pictures.crowds((2,)))
+        explained = bench_runs.ask_explained(server, 2, bench_pictures.explained())
         bench_runs.note_peaks([server])
         with closing(server.connect()) as connection, pytest.raises(RuntimeError, match="answers 400.*no_file"):
             server.ask(connection, Request("nothing", photo.path, body=b""))
     assert not any(map(sandbox.resident_bytes, pids))
-    bench_runs.ask_on_one_core([contestant], pace, tmp_path, photo)
+    bench_runs.ask_on_one_core([contestant], pace, tmp_path, photo, bench_pictures.explained())
     got = contestant.measured
     assert len(got.starts) == 1 and len(got.rates) == len(got.photos) == len(got.one_core) == 2
     assert all(len(times) >= 3 and min(times) > 0 for times in got.photos + got.one_core)
     assert set(got.stages) == set(STAGES) and got.found == {"faces": {2.0: 2}} and len(got.faces[2.0]) == 2
+    assert len(explained) == 2 and len(got.explained_alone) == bench_runs.EXPLAINED and min(explained + got.explained_alone) > 0
     assert 0 < got.first_bytes <= got.peak_bytes and got.last_bytes <= got.peak_bytes
 
 
