@@ -13,7 +13,7 @@ from __future__ import annotations
 import argparse
 import csv
 import json
-from collections.abc import Collection
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from emotions.artefacts import BUNDLED, ArtefactError, Artefacts
 
 from .card import commit, confusion_table
 from .expression_speed import compare_speed
-from .run_names import start_name
+from .run_names import start_name, start_variant
 
 ROOT = Path(__file__).resolve().parent.parent
 TRUTH = "fer2013"
@@ -49,7 +49,7 @@ def read_run(run: Path, variant: str) -> Row | None:
     done = len({row["epoch"] for row in history})  # one that was cut short after its line was written stands there twice
     part: Row = {"recipe": recipe(config), "epochs": done, "planned": sum(one["epochs"] for one in config["stages"])}
     if config.get("start"):
-        part["start"] = start_name(config["start"])
+        part["start"] = start_variant(config["start"])
     if history:
         names = {truth: f"val_{truth}_categorical_accuracy" for truth in TRUTHS}
         if not set(names.values()) <= set(history[-1]):
@@ -73,6 +73,7 @@ def recipe(config: dict[str, Any]) -> str:
     chosen, augment = config["optimiser"], config["augment"]
     parts = [" + ".join(f"{stage['epochs']} epochs at {stage['crop']} px" for stage in config["stages"])]
     parts += [f"peak {chosen['peak']:g}", f"batch {chosen['batch']}"]
+    parts += [f"weight decay {chosen['weight_decay']:g}"] if chosen.get("weight_decay") else []
     parts += [f"{name} {value:g}" for name in ("mixup", "cutmix") if (value := augment.get(name))]
     parts += [f"ema {chosen['ema']:g}"] if chosen.get("ema") else []
     parts += [f"from {start_name(config['start'])}"] if config.get("start") else []
@@ -104,9 +105,9 @@ def read_exported(folder: Path) -> list[tuple[Row, str, str | None]]:
     return rows
 
 
-def collect(runs: Path, folders: list[Path]) -> tuple[list[Row], set[str]]:
-    """Rows of all runs and exported bases that are here, the exported ones with their time beside the default's; and the runs
-    that became rows of versions.
+def collect(runs: Path, folders: list[Path]) -> tuple[list[Row], dict[str, str]]:
+    """Rows of all runs and exported bases that are here, the exported ones with their time beside the default's; and of the runs
+    that became rows of versions, which.
 
     A run that was exported becomes the row of its version: the next version may be trained in the same folder. One that goes on
     from the very version is that next one.
@@ -114,33 +115,47 @@ def collect(runs: Path, folders: list[Path]) -> tuple[list[Row], set[str]]:
     folders_of_runs = sorted(path.parent for path in runs.rglob("config.json"))
     found = (read_run(run, run.relative_to(runs).as_posix()) for run in folders_of_runs)
     rows = {row["variant"]: row for row in found if row}
-    places, exported = {}, set()
+    places, exported = {}, {}
     for folder in folders:
         for row, head, run in read_exported(folder):
             own = run in rows and rows[run]["training"].get("start") != row["variant"]
             rows[row["variant"]] = {**(rows.pop(run) if own else {}), **row}
-            exported |= {run} if own else set()
+            exported |= {run: row["variant"]} if own else {}
             places[row["variant"]] = (folder, head)
     for variant, speed in compare_speed(places, (BUNDLED, TRUTH)).items():
         rows[variant]["speed"] = speed
-    return list(rows.values()), exported - set(rows)
+    return list(rows.values()), {run: version for run, version in exported.items() if run not in rows}
 
 
-def merge(old: list[Row], new: list[Row], stamp: dict[str, str], exported: Collection[str] = ()) -> list[Row]:
-    """Old rows, but for those of runs that were `exported` since, with what was found anew.
+def merge(old: list[Row], new: list[Row], stamp: dict[str, str], exported: Mapping[str, str] | None = None) -> list[Row]:
+    """Old rows, but for those of runs that were `exported` since (run -> its version's variant), with what was found anew.
 
-    A part that is as it was keeps its date and commit. Sorted by design and variant.
+    A run whose training is that of an old version was exported as that, though the version's files are no longer here. Whoever
+    began from an exported run, began from the version. A part that is as it was keeps its date and commit. Sorted by design and
+    variant.
     """
-    rows = {row["variant"]: row for row in old if row["variant"] not in exported}
-    for row in new:
+    versions = {
+        row["variant"]: before["variant"]
+        for row in new if "exported" not in row
+        for before in old if "exported" in before and "training" in row and unstamped(before, "training") == row["training"]
+    } | dict(exported or {})  # fmt: skip
+    rows = {row["variant"]: row for row in old if row["variant"] not in versions}
+    for row in (row for row in new if row["variant"] not in versions):
         before = rows.get(row["variant"], {})
         merged = {**before, "variant": row["variant"], "design": row["design"]}
         for name in ("training", "exported", "speed"):
-            known = {key: value for key, value in before.get(name, {}).items() if key not in STAMP}
-            if name in row and row[name] != known:
-                merged[name] = {**row[name], **stamp}
+            part = row.get(name, {})
+            if part.get("start") in versions:
+                part = part | {"start": versions[part["start"]]}
+            if part and part != unstamped(before, name):
+                merged[name] = {**part, **stamp}
         rows[row["variant"]] = merged
     return sorted(rows.values(), key=lambda row: (row["design"], row["variant"]))
+
+
+def unstamped(row: Row, part: str) -> Row:
+    """A part of a row without its date and commit; empty where it has none."""
+    return {key: value for key, value in row.get(part, {}).items() if key not in STAMP}
 
 
 def markdown(rows: list[Row]) -> str:

@@ -6,12 +6,13 @@ import json
 
 from emotions.artefacts import BUNDLED, Artefacts
 from scripts import experiments
+from scripts.design_table import epochs
 from scripts.experiments import collect, markdown, merge, read_run
 from scripts.run_names import RUNS, variant
 
 CONFIG = {
     "name": "vgg16", "stages": [{"epochs": 2, "crop": 40}, {"epochs": 1, "crop": 48}], "augment": {},
-    "optimiser": {"peak": 0.02, "batch": 64}, "precision": "mixed_bfloat16", "start": "models/vgg16-1.0.0.tflite",
+    "optimiser": {"peak": 0.02, "batch": 64, "weight_decay": 5e-4}, "precision": "mixed_bfloat16", "start": "models/vgg16-1.0.0.tflite",
 }  # fmt: skip
 HISTORY = """epoch,loss,val_fer2013_categorical_accuracy,val_ferplus_categorical_accuracy
 0,2,0.5,0.6
@@ -31,7 +32,7 @@ def test_an_unfinished_run_shows_its_last_epoch(tmp_path):
     row = read_run(written(tmp_path / "going", data={"drawn": "data/drawn.npz"}), "going")
     assert row["training"]["network"] == {"fer2013": 0.56, "ferplus": 0.67} and row["training"]["epochs"] == 2
     page = markdown(merge([], [row], {"date": "2026-01-01", "commit": "abc"}))
-    assert "2 epochs at 40 px + 1 epochs at 48 px, peak 0.02, batch 64, from vgg16-1.0.0" in page
+    assert "2 epochs at 40 px + 1 epochs at 48 px, peak 0.02, batch 64, weight decay 0.0005, from vgg16-1.0.0" in page
     assert "mixed_bfloat16, drawn faces too; 2 of 3 epochs done |" in page
     assert "| 56.0%* | 67.0%* |" in page and "| 2026-01-01, abc |" in page
 
@@ -54,8 +55,25 @@ def test_a_run_that_was_exported_leaves_no_row_of_its_own():
     run = {"variant": "residual", "design": "residual", "training": {"epochs": 1}}
     before = merge([], [run], {"date": "2026-01-01", "commit": "abc"})
     version = {"variant": "residual-1.0.0", "design": "residual", "training": {"epochs": 1}, "exported": {"bytes": 2}}
-    after = merge(before, [version], {"date": "2026-02-02", "commit": "def"}, {"residual"})
+    after = merge(before, [version], {"date": "2026-02-02", "commit": "def"}, {"residual": "residual-1.0.0"})
     assert [row["variant"] for row in after] == ["residual-1.0.0"]
+
+
+def test_what_began_from_a_run_began_from_the_version_that_it_became(tmp_path):
+    first, later = written(tmp_path / "first"), written(tmp_path / "later", start=f"{tmp_path}/first/base.keras")
+    rows = [read_run(first, "first"), read_run(later, "later")]
+    assert rows[1]["training"]["start"] == "first" and "from the run first" in rows[1]["training"]["recipe"]
+    stamp = {"date": "2026-01-01", "commit": "abc"}
+    version = {**rows[0], "variant": "vgg16-1.1.0", "exported": {"bytes": 2}}
+    with_it = merge([], [version, rows[1]], stamp, {"first": "vgg16-1.1.0"})
+    # Exported over since: the run is still in its folder, the version's files are gone.
+    without = merge(with_it, rows, {"date": "2026-02-02", "commit": "def"})
+    for found in (with_it, without):
+        assert [row["variant"] for row in found] == ["later", "vgg16-1.1.0"] and found[0]["training"]["start"] == "vgg16-1.1.0"
+    assert without == with_it
+    assert epochs("later", {row["variant"]: row for row in without}) is None  # vgg16-1.0.0, where all began, has no row
+    nothing = merge([], [{**rows[0], "training": rows[0]["training"] | {"start": None}}, rows[1]], stamp)
+    assert epochs("later", {row["variant"]: row for row in nothing}) == 4
 
 
 def test_the_heads_that_were_tried_are_rows_too(tmp_path):
@@ -93,7 +111,7 @@ def test_an_exported_run_becomes_its_version_and_the_next_in_its_folder_another_
     written(teacher)
     found, exported = collect(tmp_path, [BUNDLED])
     rows = {row["variant"]: row for row in found}
-    assert exported == {base["run"]} and set(rows) == {version, "distil/teacher-0"} and {"training", "exported"} <= set(rows[version])
+    assert exported == {base["run"]: version} and set(rows) == {version, "distil/teacher-0"} and {"training", "exported"} <= set(rows[version])
     written(tmp_path / base["run"], start=f"models/{version}.tflite")
     found, exported = collect(tmp_path, [BUNDLED])
     rows = {row["variant"]: row for row in found}
