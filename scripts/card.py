@@ -67,6 +67,7 @@ def facts(base: dict[str, Any], heads: list[dict[str, Any]], config: dict[str, A
         f"`{entry['name']}` {entry['chosen']['design']}"
         + (f", {entry['chosen']['share']:.0%} of the label" if entry["truth"] == "mixed" else "")
         + (f", drawn faces at weight {entry['chosen']['drawn_weight']:g}" if entry["chosen"].get("drawn_weight") else "")
+        + (f", further faces at weight {entry['chosen']['others_weight']:g}" if entry["chosen"].get("others_weight") else "")
         for entry in heads
     )
     trained = f"trained at commit {config['commit']}, " if config.get("commit") else ""
@@ -78,8 +79,8 @@ def facts(base: dict[str, Any], heads: list[dict[str, Any]], config: dict[str, A
         "Begun from": begun_from(base.get("begun")),
         "Heads": f"{chosen}.",
         "Licence": f"{base['licence']}.",
-        "Chosen on": f"validation{f' ({validation:,} faces)' if validation else ''}: head design, mixture, weight of drawn "
-                     "faces, temperature. Test was only reported.",
+        "Chosen on": f"validation{f' ({validation:,} faces)' if validation else ''}: head design, mixture, weights of drawn "
+                     "and further faces, temperature. Test was only reported.",
         "Source": f"{trained}measured at commit {commit()}.",
     }  # fmt: skip
     for name, text in listed.items():

@@ -202,15 +202,17 @@ def _line(row: Row) -> str:
 
 
 def _heads(tried: list[Row]) -> list[str]:
-    """A table of the heads that were trained on one base. The columns of drawings only where any of them learnt these."""
-    drawn = any("drawn" in row for row in tried)
+    """A table of the heads that were trained on one base. Columns of drawings and further faces only where any learnt these."""
+    drawn, others = (any(f"{kind}_weight" in row and kind in row for row in tried) for kind in ("drawn", "others"))
     columns = ["head", "design", "share of the label", "FER2013", "FER+"]
     columns += ["weight of drawings", "drawn families"] if drawn else []
+    columns += ["weight of further faces", "their macro-F1"] if others else []
     lines = ["| " + " | ".join(columns) + " |", "| --- | --- " + "| ---: " * (len(columns) - 2) + "|"]
     for row in tried:
         name = f"**{row['head']}** (kept)" if row["kept"] else row["head"]
         cells = [name, row["design"], f"{row['share']:.0%}", *(f"{row[truth]:.1%}" for truth in TRUTHS)]
         cells += [f"{row['drawn_weight']:g}", f"{row['drawn']:.1%}"] if drawn else []
+        cells += [f"{row['others_weight']:g}", f"{row['others']:.3f}"] if others else []
         lines.append("| " + " | ".join(cells) + " |")
     return lines
 

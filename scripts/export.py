@@ -52,8 +52,9 @@ WEIGHTS_LICENCES = {"vgg16_imagenet": "VGG-16's weights by Oxford's Visual Geome
 def licence(config: dict[str, Any], data: list[dict[str, Any]], begun: dict[str, Any] | None) -> str:
     """The terms of all that a run's models come from: weights of others, the data, the base that it went on from."""
     parts = [WEIGHTS_LICENCES.get(design_of(config), ""), licence_of(data)]
-    photographed = [row for row in data if row["source"] != "dicebear"]
-    if begun and begun["licence"] not in (licence_of(data), licence_of(photographed)):  # else it learnt nothing more
+    own = [row for row in data if row["learnt_by"].startswith("base")]
+    photographed = [row for row in own if row["source"] != "dicebear"]
+    if begun and begun["licence"] not in map(licence_of, filter(None, (data, own, photographed))):  # else it learnt nothing more
         parts.append(f"begun from {begun['name']} {begun.get('version', '')}: {begun['licence']}")
     return "; ".join(filter(None, parts))
 
@@ -78,7 +79,8 @@ def export(run: Path, version: str, folder: Path) -> None:
         raise DesignError(f"{BUNDLED.name}/ ships the head `{MIXED}`, which needs votes: name another folder with --models")
     heads = [name for name in tried if name != "drawn"]
     drawn_learnt = "drawn" in tried and any(tried[name]["chosen"]["drawn_weight"] for name in heads)
-    data = learnt(config, drawn_learnt or (run / "head-drawn.keras").is_file())
+    others_learnt = any(tried[name]["chosen"].get("others_weight") for name in heads)
+    data = learnt(config, drawn_learnt or (run / "head-drawn.keras").is_file(), others_learnt)
     begun = config.get("begun") or lineage(config.get("start"))
     faces = Faces.load(config["data"]["faces"]).split("validation")
     base_name, size = config["name"], config["size"]

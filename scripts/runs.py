@@ -13,7 +13,7 @@ from .datasets import Faces
 from .designs import DesignError
 from .run_names import start_name
 from .sources import NOT_STATED, described, licence_of
-from .truths import truths_of
+from .truths import MIXED, truths_of
 
 KEPT = ("start", "begun", "commit")
 """What a run that goes on keeps of its beginning."""
@@ -66,18 +66,24 @@ def lineage(start: str | None) -> dict[str, Any] | None:
     return {name: entry[name] for name in ("name", "version", "licence", "data", "begun") if entry.get(name)}
 
 
-def record_drawn(run: Path, drawn: Path | str | None) -> None:
-    """Write down which table of drawings the heads of a run learnt from."""
+def record_heads(run: Path, drawn: Path | str | None, others: Path | str | None = None) -> None:
+    """Write down which tables of drawings and of further faces the heads of a run learnt from."""
     config = json.loads((run / "config.json").read_text())
-    (run / "config.json").write_text(json.dumps({**config, "heads": {"drawn": drawn and str(drawn)}}, indent=1) + "\n")
+    config["heads"] = {"drawn": drawn and str(drawn), "others": others and str(others)}
+    (run / "config.json").write_text(json.dumps(config, indent=1) + "\n")
 
 
-def learnt(config: dict[str, Any], heads: bool) -> list[dict[str, Any]]:
-    """Rows of scripts/sources.py for all tables that a run learnt from; `heads`: whether its heads learnt drawings."""
+def learnt(config: dict[str, Any], heads: bool, mixed: bool = False) -> list[dict[str, Any]]:
+    """Rows of scripts/sources.py for all tables that a run learnt from.
+
+    `heads`: whether its heads learnt drawings; `mixed`: whether the head `mixed` learnt further faces.
+    """
     data, base = config["data"], bool(config["stages"])
     rows = described(Faces.load(data["faces"]), "base and heads" if base else "heads")
     drawn = config.get("heads", data).get("drawn")
     learnt_by = [who for who, path, yes in (("base", data.get("drawn"), base), ("heads", drawn, heads)) if path and yes]
     if learnt_by:
         rows += described(Faces.load(data.get("drawn") or drawn), " and ".join(learnt_by))
+    if mixed:
+        rows += described(Faces.load(config["heads"]["others"]), f"head `{MIXED}`")
     return rows

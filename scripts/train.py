@@ -26,7 +26,7 @@ from .datasets import DatasetError, Faces
 from .designs import DesignError, build_base, design_of
 from .heads import train_heads
 from .recipe import compile_model, refresh_norms, training_model
-from .runs import record_drawn, resolved
+from .runs import record_heads, resolved
 from .teaching import learned_faces, targets
 from .truths import targets_of
 from .warm_start import warm_start
@@ -132,6 +132,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--epochs", help="other epochs than the configuration's stages have, such as 10+5")
     parser.add_argument("--precision", help="Keras dtype policy, such as mixed_bfloat16 (twice as fast with torch on new CPUs)")
     parser.add_argument("--drawn", type=Path, help="a table of drawn faces (scripts.drawn) to learn from as well")
+    parser.add_argument("--others", type=Path, help="a table of further labelled faces, which the head `mixed` learns as well")
     parser.add_argument("--limit", type=int, help="use only so many faces a split, to rehearse")
     options = parser.parse_args(arguments)
     try:
@@ -153,9 +154,9 @@ def main(arguments: list[str] | None = None) -> None:
             if options.limit:
                 faces = sample(faces, options.limit, config["seed"])
             drawn = options.drawn or config["data"].get("drawn")
-            table = Faces.load(drawn) if drawn else None
-            train_heads(options.run, faces, config["loss"]["smoothing"], config["seed"], table)
-            record_drawn(options.run, drawn)
+            tables = [Faces.load(path) if path else None for path in (drawn, options.others)]
+            train_heads(options.run, faces, config["loss"]["smoothing"], config["seed"], *tables)
+            record_heads(options.run, drawn, options.others)
     except (DatasetError, DesignError, FileNotFoundError) as error:
         parser.exit(1, f"{error}\n")
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from scripts import features, heads, metrics
-from scripts.datasets import Faces
+from scripts.datasets import DatasetError, Faces
 from scripts.networks import dense_head, folded, vgg_base
 
 
@@ -34,6 +34,20 @@ def test_drawn_faces_may_cost_a_fifth_of_a_point():
     assert heads.choose("fer2013", TRUTHS, [rows[0], row(0.70, 0.8, 0.2, 1.0)]) == 0
 
 
+def test_other_faces_are_learnt_where_they_help():
+    """They may cost as little as drawn ones; of heads that learnt both, the sum of both figures decides."""
+    rows = [
+        row(0.700, 0.80, drawn, weight) | {"others_weight": other, "others": f1}
+        for drawn, weight, other, f1 in ((0.6, 0.0, 0.0, 0.30), (0.7, 0.3, 0.0, 0.31), (0.65, 0.3, 0.1, 0.38), (0.5, 0.0, 0.3, 0.4))
+    ]
+    assert heads.choose("mixed", TRUTHS, rows) == 2
+    rows[2]["fer2013"] = 0.697
+    assert heads.choose("mixed", TRUTHS, rows) == 1
+    for one in rows:
+        one["others_weight"] = 0.0  # as for the other heads, which only tell how they read these faces
+    assert heads.choose("fer2013", TRUTHS, rows) == 1
+
+
 def test_classes_weigh_the_same():
     labels = np.array([0, 0, 0, 3])
     assert heads.class_weights(labels).tolist() == pytest.approx([2 / 3] * 3 + [2])
@@ -54,11 +68,13 @@ def learnt(prepared, tmp_path_factory):
     vgg_base(16).save(run / "base.keras")
     faces = Faces.load(prepared)
     drawn = replace(faces, pixels=255 - faces.pixels, groups=np.where(np.arange(len(faces)) % 2, "ink", "oil"))
+    others = replace(faces, pixels=faces.pixels // 2, labels=np.where(np.arange(len(faces)) % 2, faces.labels, -1))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(heads, "MIXTURES", (0.5,))
         patch.setattr(heads, "DRAWN_WEIGHTS", (1.0,))
+        patch.setattr(heads, "OTHERS_WEIGHTS", (0.1,))
         patch.setattr(heads, "MOST_WRONG", 1.0)
-        report = heads.train_heads(run, faces, 0.1, 1, drawn)
+        report = heads.train_heads(run, faces, 0.1, 1, drawn, others)
     return run, report
 
 
@@ -68,7 +84,8 @@ def test_heads_learn_drawn_faces_too(learnt, prepared):
     for name in HEADS:
         tried = report[name]["tried"]
         assert report[name]["chosen"] in tried and {one["drawn_weight"] for one in tried} == {0.0, 1.0}
-        assert all(0 <= one["drawn"] <= 1 for one in tried)
+        assert {one["others_weight"] for one in tried} == ({0.0, 0.1} if name == "mixed" else {0.0})
+        assert all(0 <= one[kind] <= 1 for one in tried for kind in ("drawn", "others"))
         assert keras.saving.load_model(run / f"head-{name}.keras", compile=False).output_shape == (None, 7)
     head = keras.saving.load_model(run / "head-drawn.keras", compile=False)
     assert head.output_shape == (None, 1)
@@ -77,6 +94,14 @@ def test_heads_learn_drawn_faces_too(learnt, prepared):
         held = Faces.load(prepared).splits == "validation"
         wrong = [(head.predict(part["plain"][held], verbose=0)[:, 0] > 0).mean() for part in (human, drawn)]
     assert wrong == pytest.approx([chosen["human_called_drawn"], 1 - chosen["drawn_called_human"]], abs=1e-3)
+
+
+def test_other_faces_need_labels_and_a_mixture(prepared, tmp_path):
+    faces = Faces.load(prepared)
+    unlabelled, unvoted = replace(faces, labels=np.full(len(faces), -1)), replace(faces, votes=faces.votes * 0)
+    for own, others, told in ((faces, unlabelled, "these have none"), (unvoted, faces, "`mixed`")):
+        with pytest.raises(DatasetError, match=told):
+            heads.train_heads(tmp_path, own, 0.1, 1, None, others)
 
 
 def test_a_head_that_is_often_wrong_is_not_kept(tmp_path):
