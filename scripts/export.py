@@ -54,7 +54,7 @@ def licence(config: dict[str, Any], data: list[dict[str, Any]], begun: dict[str,
     parts = [WEIGHTS_LICENCES.get(design_of(config), ""), licence_of(data)]
     own = [row for row in data if row["learnt_by"].startswith("base")]
     photographed = [row for row in own if row["source"] != "dicebear"]
-    if begun and begun["licence"] not in map(licence_of, filter(None, (data, own, photographed))):  # else it learnt nothing more
+    if begun and begun["licence"] not in map(licence_of, filter(None, (data, own, photographed))):  # else nothing more
         parts.append(f"begun from {begun['name']} {begun.get('version', '')}: {begun['licence']}")
     return "; ".join(filter(None, parts))
 

@@ -58,7 +58,7 @@ def class_weights(labels: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Learned:
-    """What heads learn: faces by whose truths they are called; where there are any, drawn ones, and those of further data sets."""
+    """What heads learn: faces by whose truths they are called and, where given, drawn ones and those of further data sets."""
 
     human: Sample
     drawn: Sample | None
@@ -101,8 +101,8 @@ def train_heads(
     Gives, and writes to run/heads.json, what was tried and chosen. With a table of `drawn` faces the best design and mixture of
     each truth, and the design with hidden layers, learn them too; of all heads that lose at most MOST_LOSS on human validation
     faces the one that reads drawn validation faces best is kept. They also make run/head-drawn.keras (one logit: is it drawn?),
-    unless that is wrong too often. Labelled faces of `others` data sets are learnt by `mixed` alone, in the same way. Heads that
-    an earlier call left for other truths go. Raises DatasetError where a split has no truth, or `others` no label.
+    unless that is wrong too often. Labelled faces of `others` data sets are learnt by `mixed` alone, in the same way. Heads
+    that an earlier call left for other truths go. Raises DatasetError where a split has no truth, or `others` no label.
     """
     truths = truths_of(faces)
     if others is not None:

@@ -38,7 +38,7 @@ def test_other_faces_are_learnt_where_they_help():
     """They may cost as little as drawn ones; of heads that learnt both, the sum of both figures decides."""
     rows = [
         row(0.700, 0.80, drawn, weight) | {"others_weight": other, "others": f1}
-        for drawn, weight, other, f1 in ((0.6, 0.0, 0.0, 0.30), (0.7, 0.3, 0.0, 0.31), (0.65, 0.3, 0.1, 0.38), (0.5, 0.0, 0.3, 0.4))
+        for drawn, weight, other, f1 in ((0.6, 0, 0, 0.30), (0.7, 0.3, 0, 0.31), (0.65, 0.3, 0.1, 0.38), (0.5, 0, 0.3, 0.4))
     ]
     assert heads.choose("mixed", TRUTHS, rows) == 2
     rows[2]["fer2013"] = 0.697
