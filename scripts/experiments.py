@@ -146,7 +146,8 @@ def merge(old: list[Row], new: list[Row], stamp: dict[str, str], exported: Mappi
         for name in ("training", "exported", "speed"):
             part = row.get(name, {})
             if part.get("start") in versions:
-                part = part | {"start": versions[part["start"]]}
+                version = versions[part["start"]]
+                part = part | {"start": version, "recipe": part["recipe"].replace(f"from the run {part['start']}", f"from {version}")}
             if part and part != unstamped(before, name):
                 merged[name] = {**part, **stamp}
         rows[row["variant"]] = merged

@@ -70,6 +70,7 @@ def test_what_began_from_a_run_began_from_the_version_that_it_became(tmp_path):
     without = merge(with_it, rows, {"date": "2026-02-02", "commit": "def"})
     for found in (with_it, without):
         assert [row["variant"] for row in found] == ["later", "vgg16-1.1.0"] and found[0]["training"]["start"] == "vgg16-1.1.0"
+        assert "from vgg16-1.1.0" in found[0]["training"]["recipe"]
     assert without == with_it
     assert epochs("later", {row["variant"]: row for row in without}) is None  # vgg16-1.0.0, where all began, has no row
     nothing = merge([], [{**rows[0], "training": rows[0]["training"] | {"start": None}}, rows[1]], stamp)
