@@ -97,13 +97,13 @@ data/drawn.npz: | $(STYLES) .venv-train/.installed
 
 drawn: data/drawn.npz ## render drawn faces in DiceBear's styles (STYLES=: their definitions, fetched if not there; COUNT=)
 
-train: $(or $(TABLE),data/fer2013.npz) .venv-train/.installed ## train base and heads (FACES=, VOTES=: the archives, or TABLE=: a table of your own; VOTES= for labels alone; CONFIG=, RUN=; START=: a base to go on from; EPOCHS=10+5: of each stage; DRAWN=: drawn faces to learn as well; OTHERS=: further faces, for the head `mixed`)
+train: $(or $(TABLE),data/fer2013.npz) $(DRAWN) $(OTHERS) .venv-train/.installed ## train base and heads (FACES=, VOTES=: the archives, or TABLE=: a table of your own; VOTES= for labels alone; CONFIG=, RUN=; START=: a base to go on from; EPOCHS=10+5: of each stage; DRAWN=: drawn faces to learn as well; OTHERS=: further faces, for the head `mixed`)
 	$(TRAIN) -m scripts.train base --config $(CONFIG) --run $(RUN) $(addprefix --faces ,$(TABLE)) $(addprefix --precision ,$(PRECISION)) $(addprefix --start ,$(START)) $(addprefix --epochs ,$(EPOCHS)) $(addprefix --drawn ,$(DRAWN))
 	$(TRAIN) -m scripts.train heads --run $(RUN) $(addprefix --drawn ,$(DRAWN)) $(addprefix --others ,$(OTHERS))
 
 # The base that ships learnt in four goes, each from the one before (1.1.0 and 1.2.0 from int8 files; with 8,000 drawings): the same
 # road again, from data alone. Each go is taken up where it stopped.
-rebuild: data/fer2013.npz data/drawn.npz .venv-train/.installed ## train the model that ships anew from data alone, in the four goes that it had (FACES=, VOTES=, STYLES=; OTHERS=: further faces for the head mixed; PRECISION=); make export RUN=runs/rebuilt follows
+rebuild: data/fer2013.npz data/drawn.npz $(OTHERS) .venv-train/.installed ## train the model that ships anew from data alone, in the four goes that it had (FACES=, VOTES=, STYLES=; OTHERS=: further faces for the head mixed; PRECISION=); make export RUN=runs/rebuilt follows
 	$(TRAIN) -m scripts.train base --run runs/rebuilt-1 --epochs 8+4 $(addprefix --precision ,$(PRECISION))
 	$(TRAIN) -m scripts.train base --run runs/rebuilt-2 --start runs/rebuilt-1/base.keras --epochs 10+5 $(addprefix --precision ,$(PRECISION))
 	$(TRAIN) -m scripts.train base --run runs/rebuilt-3 --start runs/rebuilt-2/base.keras --epochs 11+3 --drawn data/drawn.npz $(addprefix --precision ,$(PRECISION))
