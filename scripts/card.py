@@ -78,7 +78,8 @@ def facts(base: dict[str, Any], heads: list[dict[str, Any]], config: dict[str, A
         "Recipe": recipe(config),
         "Begun from": begun_from(base.get("begun")),
         "Heads": f"{chosen}.",
-        "Licence": f"{base['licence']}.",
+        "Licence": "; ".join([base["licence"], *(
+            f"`{entry['name']}` {entry['licence']}" for entry in heads if entry["licence"] != base["licence"])]) + ".",
         "Chosen on": f"validation{f' ({validation:,} faces)' if validation else ''}: head design, mixture, weights of drawn "
                      "and further faces, temperature. Test was only reported.",
         "Source": f"{trained}measured at commit {commit()}.",

@@ -35,7 +35,7 @@ from .manifest import drop_entry, put_entry
 from .metrics import reliability
 from .networks import folded
 from .run_names import variant
-from .runs import learnt, lineage
+from .runs import MIXED_ONLY, learnt, lineage
 from .sources import licence_of
 from .truths import MIXED, answers_of
 
@@ -49,8 +49,9 @@ WEIGHTS_LICENCES = {"vgg16_imagenet": "VGG-16's weights by Oxford's Visual Geome
 """Design -> the licence of weights that others trained."""
 
 
-def licence(config: dict[str, Any], data: list[dict[str, Any]], begun: dict[str, Any] | None) -> str:
-    """The terms of all that a run's models come from: weights of others, the data, the base that it went on from."""
+def licence(config: dict[str, Any], data: list[dict[str, Any]], begun: dict[str, Any] | None, head: str = "") -> str:
+    """The terms of all that a run's base and this `head` come from: weights of others, the data, the base that it went on from."""
+    data = [row for row in data if head == MIXED or row["learnt_by"] != MIXED_ONLY]
     parts = [WEIGHTS_LICENCES.get(design_of(config), ""), licence_of(data)]
     own = [row for row in data if row["learnt_by"].startswith("base")]
     photographed = [row for row in own if row["source"] != "dicebear"]
@@ -105,7 +106,7 @@ def export(run: Path, version: str, folder: Path) -> None:
             "file": f"{base_name}-{name}-{version}.tflite", "base": base_name, "truth": name,
             "input": {"size": head.input_shape[1], "channels": 1}, "output": head.output_shape[1],
             "parameters": head.count_params(), "temperature": 1.0, "thresholds": {},
-            "chosen": tried[name]["chosen"],
+            "chosen": tried[name]["chosen"], "licence": licence(config, data, begun, name),
         }  # fmt: skip
         put_entry(folder, entry, to_litert(head, HEAD_WEIGHTS))
         model = ExpressionModel(Artefacts(folder), entry["name"])

@@ -17,6 +17,8 @@ from .truths import MIXED, truths_of
 
 KEPT = ("start", "begun", "commit")
 """What a run that goes on keeps of its beginning."""
+MIXED_ONLY = f"head `{MIXED}`"
+"""`learnt_by` of the further faces that one head alone learns."""
 
 
 def resolved(config: dict[str, Any], run: Path, limit: int | None) -> dict[str, Any]:
@@ -85,5 +87,5 @@ def learnt(config: dict[str, Any], heads: bool, mixed: bool = False) -> list[dic
     if learnt_by:
         rows += described(Faces.load(data.get("drawn") or drawn), " and ".join(learnt_by))
     if mixed:
-        rows += described(Faces.load(config["heads"]["others"]), f"head `{MIXED}`")
+        rows += described(Faces.load(config["heads"]["others"]), MIXED_ONLY)
     return rows

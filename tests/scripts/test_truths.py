@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from emotions.artefacts import BUNDLED
-from scripts import export, heads, prepare, sources, truths
+from scripts import export, heads, prepare, runs, sources, truths
 from scripts.datasets import DatasetError, Faces
 from scripts.networks import vgg_base
 
@@ -92,6 +92,9 @@ def test_licences_are_told_from_the_data(faces):
     begun = {"name": "vgg16", "version": "1.0.0", "licence": research}
     assert "begun" not in export.licence(config, [*rows, drawn], begun), "it learnt nothing but these"
     assert export.licence(config, [own], begun) == f"trained on mine (licence not stated); begun from vgg16 1.0.0: {research}"
+    further = {**own, "learnt_by": runs.MIXED_ONLY, "title": "faces of others"}
+    assert export.licence(config, [*rows, further], None) == research == export.licence(config, [*rows, further], None, "fer2013")
+    assert "faces of others" in export.licence(config, [*rows, further], None, "mixed"), "which alone learnt them"
 
 
 def test_a_table_keeps_what_was_stated_and_older_ones_are_read(faces, tmp_path):
