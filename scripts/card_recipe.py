@@ -30,6 +30,7 @@ def recipe(config: dict[str, Any]) -> str:
         f"label smoothing {loss['smoothing']:g}, dropout {loss['dropout']:g}",
         "augmented by " + ", ".join(f"{name} {value:g}" for name, value in augment.items() if value) + " and mirroring",
         f"moving average of weights at {chosen['ema']:g}" if chosen.get("ema") else "",
+        f"the finished weights are {chosen['start_share']:.0%} those that it began from" if chosen.get("start_share") else "",
         f"{loss['soft']:.0%} of the target from teachers' answers" if loss.get("soft") else "",
         f"precision {config['precision']}" if config.get("precision") else "",
         f"a rehearsal on {config['limit']:,} faces" if config.get("limit") else "",

@@ -50,7 +50,7 @@ def read_run(run: Path, variant: str) -> Row | None:
     part: Row = {"recipe": recipe(config), "epochs": done, "planned": sum(one["epochs"] for one in config["stages"])}
     if config.get("start"):
         part["start"] = start_variant(config["start"])
-    if history:
+    if history and not config["optimiser"].get("start_share"):  # else other weights than its lines tell of
         names = {truth: f"val_{truth}_categorical_accuracy" for truth in TRUTHS}
         if not set(names.values()) <= set(history[-1]):
             return None
@@ -77,6 +77,7 @@ def recipe(config: dict[str, Any]) -> str:
     parts += [f"{name} {value:g}" for name in ("mixup", "cutmix") if (value := augment.get(name))]
     parts += [f"ema {chosen['ema']:g}"] if chosen.get("ema") else []
     parts += [f"from {start_name(config['start'])}"] if config.get("start") else []
+    parts += [f"{share:.0%} of its weights kept"] if (share := chosen.get("start_share")) else []
     parts += [config["precision"]] if config.get("precision") else []
     parts += [what for name, what in LEARNT.items() if config.get("data", {}).get(name)]
     return ", ".join(parts)

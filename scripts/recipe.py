@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -60,11 +61,21 @@ def compile_model(model: keras.Model, config: dict[str, Any], steps: int) -> Non
     model.compile(optimiser, losses, loss_weights=weights, metrics={name: ["categorical_accuracy"] for name in truths})
 
 
-def refresh_norms(model: keras.Model, pixels: np.ndarray, batch: int, seed: int) -> None:
+def blended(before: Sequence[np.ndarray], after: Sequence[np.ndarray], share: float) -> list[np.ndarray]:
+    """Weights between those that a training began from, at `share`, and those that it ended with.
+
+    Where both lie in one basin the middle is right more often than either end (Wortsman et al., "Robust fine-tuning of
+    zero-shot models", 2022). Batch norm's statistics are not those of the middle: refresh_norms.
+    """
+    return [share * one + (1 - share) * other for one, other in zip(before, after, strict=True)]
+
+
+def refresh_norms(base: keras.Model, augment: keras.layers.Layer, pixels: np.ndarray, batch: int, seed: int) -> None:
     """Take batch norm's mean and variance anew over augmented training faces (N, S, S, 1) uint8; no weight is learned.
 
-    Averaged weights need it: the statistics that training left are those of the last weights, not of their average.
+    Averaged weights need it: the statistics that training left are those of the last weights, not of their average. Faces are
+    not mixed, since those that are served are not.
     """
     order = np.random.default_rng(seed)
     for _ in range(REFRESH):
-        model(pixels[np.sort(order.integers(0, len(pixels), batch))], training=True)
+        base(augment(pixels[np.sort(order.integers(0, len(pixels), batch))], training=True), training=True)

@@ -25,7 +25,7 @@ from .augment import Augment
 from .datasets import DatasetError, Faces
 from .designs import DesignError, build_base, design_of
 from .heads import train_heads
-from .recipe import compile_model, refresh_norms, training_model
+from .recipe import blended, compile_model, refresh_norms, training_model
 from .runs import record_heads, resolved
 from .teaching import learned_faces, targets
 from .truths import targets_of
@@ -82,6 +82,8 @@ def train_base(config: dict, run: Path, limit: int | None = None) -> None:
     keras.utils.set_random_seed(seed)
     if config.get("precision"):
         keras.config.set_dtype_policy(config["precision"])
+    if config.get("optimiser", {}).get("start_share") and Path(config.get("start") or "").suffix != ".keras":
+        raise DesignError("start_share asks for weights to begin from: name another run's base.keras with --start")
     model, base, augment = training_model(config | {"seed": seed}) if config["stages"] else (None, build_base(config), None)
     run.mkdir(parents=True, exist_ok=True)
     (run / "config.json").write_text(json.dumps(config, indent=1) + "\n")
@@ -117,8 +119,11 @@ def _train(config: dict, run: Path, limit: int | None, model: keras.Model, base:
             validation_data=(validation.pixels[..., None], held_out), validation_batch_size=128,
         )  # fmt: skip
         first += stage["epochs"]
-    if average:
-        refresh_norms(model, train.pixels[..., None], batch, config["seed"])
+    if share := config["optimiser"].get("start_share"):
+        before = keras.saving.load_model(config["start"], compile=False).get_weights()
+        base.set_weights(blended(before, base.get_weights(), share))
+    if average or share:
+        refresh_norms(base, augment, train.pixels[..., None], batch, config["seed"])
     model.save_weights(run / "last.weights.h5")
 
 

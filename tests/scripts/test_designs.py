@@ -129,7 +129,7 @@ def test_norms_are_refreshed_without_learning(monkeypatch):
     model = keras.Model(inputs, keras.layers.BatchNormalization(momentum=0.9)(keras.layers.Rescaling(1.0)(inputs)))
     gamma, beta, mean, variance = model.layers[-1].get_weights()
     model.layers[-1].set_weights([gamma * 3, beta + 2, mean - 50, variance * 99])
-    recipe.refresh_norms(model, np.full((20, 1), 7, np.uint8), 8, seed=0)
+    recipe.refresh_norms(model, keras.layers.Identity(), np.full((20, 1), 7, np.uint8), 8, seed=0)
     gamma, beta, mean, variance = (float(value[0]) for value in model.layers[-1].get_weights())
     assert (gamma, beta) == (3, 2) and mean == pytest.approx(7, abs=0.3) and variance == pytest.approx(0, abs=0.3)
 

@@ -100,6 +100,25 @@ def test_a_run_begins_from_another_s_base(finished, prepared, configured, tmp_pa
     assert "is no base to go on from" in capsys.readouterr().err
 
 
+def test_a_finished_base_may_keep_a_share_of_the_one_before(finished, prepared, configured, tmp_path, capsys):
+    config, run = tmp_path / "config.toml", tmp_path / "run"
+    config.write_text(configured(prepared, 1))
+    begin = ["base", "--config", str(config), "--run", str(run), "--start", str(finished / "base.keras")]
+    train.main(begin)
+    kernels = {"before": finished, "after": run, "kept": run}
+    for name in kernels:
+        if name == "kept":  # the finished run once more, with a share
+            config.write_text(config.read_text().replace("[optimiser]", "[optimiser]\nstart_share = 0.75"))
+            train.main(begin)
+        base = keras.saving.load_model(kernels[name] / "base.keras", compile=False)
+        kernels[name] = np.asarray(base.get_layer("block3_conv1").kernel)
+    np.testing.assert_allclose(kernels["kept"], 0.75 * kernels["before"] + 0.25 * kernels["after"], atol=1e-6)
+    assert not np.allclose(kernels["before"], kernels["after"], atol=1e-5)
+    with pytest.raises(SystemExit):
+        train.main([*begin[:3], "--run", str(tmp_path / "other")])
+    assert "start_share asks for weights to begin from" in capsys.readouterr().err
+
+
 def test_a_run_goes_on_only_as_it_was_begun(finished, prepared, configured, tmp_path, capsys):
     run, config = tmp_path / "run", tmp_path / "config.toml"
     shutil.copytree(finished, run)
