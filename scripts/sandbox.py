@@ -11,6 +11,7 @@ import os
 import shutil
 import signal
 import subprocess
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -105,12 +106,17 @@ def start(command: Sequence[str], *, group: ControlGroup | None, log: Path, **op
         return process, json.loads(info.read())["child-pid"]
 
 
-def stop(process: subprocess.Popen) -> None:
-    """End `process` and all it started."""
-    for pid in [*descendants(process.pid), process.pid]:
+def stop(process: subprocess.Popen, seconds: float = 10.0) -> None:
+    """End `process` and all it started; return when their memory is free, after `seconds` at the latest."""
+    below = descendants(process.pid)
+    for pid in [*below, process.pid]:
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
     process.wait()
+    # They are not ours to wait for, and on a busy machine a killed process lives on for a moment.
+    until = time.monotonic() + seconds
+    while any(resident_bytes(pid) for pid in below) and time.monotonic() < until:
+        time.sleep(0.01)
 
 
 @contextmanager
