@@ -69,10 +69,13 @@ def marks(faces: Faces) -> np.ndarray:
 
 
 def ten_views(pixels: np.ndarray, shift: int) -> Iterator[np.ndarray]:
-    """(N, S, S) faces as they are and shifted by `shift` pixels four ways, each also mirrored; edges repeat."""
+    """(N, S, S) faces as they are and shifted by `shift` pixels four ways, each also mirrored; edges repeat.
+
+    With a `shift` of 0 two views: as they are and mirrored.
+    """
     size = pixels.shape[1]
     padded = np.pad(pixels, ((0, 0), (shift, shift), (shift, shift)), mode="edge")
-    for down, across in ((0, 0), (-1, 0), (1, 0), (0, -1), (0, 1)):
+    for down, across in ((0, 0), (-1, 0), (1, 0), (0, -1), (0, 1))[: 5 if shift else 1]:
         top, left = shift * (1 + down), shift * (1 + across)
         view = padded[:, top : top + size, left : left + size]
         yield view
@@ -80,12 +83,13 @@ def ten_views(pixels: np.ndarray, shift: int) -> Iterator[np.ndarray]:
 
 
 def soft_answers(model, faces: Faces, shift: int) -> dict[str, np.ndarray]:
-    """Mean probabilities over ten views, (N, 7) float16 for each truth. `model`: pixels (N, S, S, 1) -> logits by truth."""
+    """Mean probabilities over ten_views, (N, 7) float16 for each truth. `model`: pixels (N, S, S, 1) -> logits by truth."""
     sums: dict[str, np.ndarray] = {}
+    views = 10 if shift else 2
     for view in ten_views(faces.pixels, shift):
         logits = model.predict(view[..., None], batch_size=512, verbose=0)
         logits.pop("share", None)  # what mixing.Mix adds
-        sums = {name: sums.get(name, 0.0) + softmax(np.asarray(values)) / 10 for name, values in logits.items()}
+        sums = {name: sums.get(name, 0.0) + softmax(np.asarray(values)) / views for name, values in logits.items()}
     return {name: value.astype(np.float16) for name, value in sums.items()}
 
 

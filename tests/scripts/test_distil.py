@@ -1,4 +1,4 @@
-"""Teachers answer only for faces that they never saw, and the student learns their answers."""
+"""Teachers answer for faces, in a distillation only for those that they never saw, and a student learns their answers."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 
 from emotions.labels import EMOTIONS
+from scripts import answers as answering
 from scripts import distil
 from scripts.datasets import DatasetError, Faces
 from scripts.teaching import fold_of, learned_faces, marks, mean_answers, save_answers, targets, ten_views
+from scripts.train import main as train_main
 
 
 TRUTHS = ("fer2013", "ferplus")
@@ -41,6 +43,12 @@ def test_ten_views_show_the_face_moved_and_mirrored():
     face[0, 2, 3] = 200
     places = [tuple(int(axis[0]) for axis in np.nonzero(view[0])) for view in ten_views(face, 1)]
     assert places == [(2, 3), (2, 4), (3, 3), (3, 4), (1, 3), (1, 4), (2, 4), (2, 3), (2, 2), (2, 5)]
+
+
+def test_without_a_shift_a_face_is_seen_as_it_is_and_mirrored():
+    face = np.arange(64, dtype=np.uint8).reshape(1, 8, 8)
+    as_it_is, mirrored = ten_views(face, 0)
+    assert np.array_equal(as_it_is, face) and np.array_equal(mirrored, face[:, :, ::-1])
 
 
 def test_answers_are_mixed_in_by_name(train, tmp_path):
@@ -89,3 +97,21 @@ def test_a_student_is_taught_and_nothing_is_done_twice(prepared, configured, tra
     assert capsys.readouterr().out.count("never saw") == 2
     distil.main(options)
     assert "never saw" not in capsys.readouterr().out
+
+
+def test_finished_runs_answer_for_what_they_learnt(prepared, configured, train, tmp_path, capsys):
+    tiny = configured(prepared, 1).replace("crop = 40", "crop = 48").replace('"vgg16"', '"residual"')
+    tiny += "[network]\nwidths = [16, 16]\nblocks = 1\n"
+    for name, seed in (("a", 1), ("b", 2)):
+        (tmp_path / f"{name}.toml").write_text(tiny.replace("seed = 1", f"seed = {seed}"))
+        train_main(["base", "--config", str(tmp_path / f"{name}.toml"), "--run", str(tmp_path / name)])
+    answering.main(["--runs", str(tmp_path / "a"), str(tmp_path / "b"), "--to", str(tmp_path / "soft.npz")])
+    said = capsys.readouterr().out
+    assert [said.count(f"{name}: fer2013") for name in ("a", "b", "their mean")] == [1, 1, 1]
+    assert not list(tmp_path.glob("soft-*"))
+    with np.load(tmp_path / "soft.npz") as soft:
+        assert sorted(soft["marks"].tolist()) == sorted(marks(train).tolist())
+        np.testing.assert_allclose(soft["fer2013"].sum(axis=1), 1, atol=0.01)
+    with pytest.raises(SystemExit):
+        answering.main(["--runs", str(tmp_path / "c"), "--to", str(tmp_path / "soft.npz")])
+    assert "No such file" in capsys.readouterr().err

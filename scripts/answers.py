@@ -1,0 +1,73 @@
+"""Let finished runs answer for the faces they learnt from; a later run learns their mean answers beside the labels.
+
+    python -m scripts.answers --runs runs/vgg16-decay runs/vgg16-mixup --to data/soft.npz
+
+A network taught by its own kind is often right more often than its teachers (Furlanello et al., "Born-again neural networks",
+2018): wrong labels weigh less, and similar expressions share a face. These teachers saw the labels that they judge;
+scripts.distil has teachers that did not, for several times the price. Prints how often each teacher, and their mean, is right
+on the validation faces, which none of them learnt from.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from .datasets import DatasetError, Faces
+from .recipe import training_model
+from .teaching import learned_faces, mean_answers, save_answers, soft_answers
+from .truths import answers_of
+
+
+def answer(run: Path, shift: int, to: Path) -> dict[str, np.ndarray]:
+    """Write the answers of `run` for the faces it learnt from to `to`; return those for its validation faces."""
+    config = json.loads((run / "config.json").read_text())
+    if config.get("precision"):
+        keras.config.set_dtype_policy(config["precision"])
+    model, _, _ = training_model(config)
+    model.load_weights(run / "last.weights.h5")
+    faces = learned_faces(config["data"])
+    save_answers(to, faces, soft_answers(model, faces, shift))
+    return soft_answers(model, _validation(config), shift)
+
+
+def _validation(config: dict) -> Faces:
+    return Faces.load(config["data"]["faces"]).split("validation")
+
+
+def report(name: str, answers: dict[str, np.ndarray], faces: Faces) -> None:
+    for truth, given in answers.items():
+        labels, counts = answers_of(truth, faces)
+        print(f"{name}: {truth} {(given.argmax(axis=1) == labels)[counts].mean():.4f} of validation", flush=True)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--runs", type=Path, nargs="+", required=True, help="folders of finished runs")
+    parser.add_argument("--shift", type=int, default=0, help="pixels of ten views' shifts; 0: two views, as it is and mirrored")
+    parser.add_argument("--to", type=Path, required=True, help="the file of answers; a configuration names it as data.soft")
+    options = parser.parse_args(arguments)
+    parts = [options.to.with_name(f"{options.to.stem}-{run.name}.npz") for run in options.runs]
+    try:
+        held_out = []
+        for run, part in zip(options.runs, parts, strict=True):
+            held_out.append(answer(run, options.shift, part))
+            faces = _validation(json.loads((run / "config.json").read_text()))
+            report(run.name, held_out[-1], faces)
+            keras.utils.clear_session()
+        mean = {truth: np.mean([one[truth] for one in held_out], axis=0) for truth in held_out[0]}
+        report("their mean", mean, faces)
+        np.savez_compressed(options.to, **mean_answers([[part] for part in parts]))
+    except (DatasetError, FileNotFoundError) as error:
+        parser.exit(1, f"{error}\n")
+    finally:
+        for part in parts:
+            part.unlink(missing_ok=True)
+
+
+if __name__ == "__main__":
+    main()
