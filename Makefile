@@ -29,12 +29,21 @@ help: ## list these targets
 run: .venv/.installed ## install what a server needs and serve on http://127.0.0.1:8080 (PORT=8000, HOST=0.0.0.0; MODELS=, EXPRESSION_HEAD=)
 	exec env $(MALLOC) $(SERVE) -m gunicorn --bind $(HOST):$(PORT) --workers 1 --threads 4 --timeout 0 --no-control-socket main:app
 
-# The training code is tested in its own environment; the closing lines are those of the larger part.
-test: .venv-test/.installed .venv-train/.installed ## install what the tests need and run them all
-	@status=0; \
-	$(TRAIN) -m pytest --confcutdir=tests/scripts tests/scripts || status=1; \
-	$(TEST) -m pytest --ignore=tests/scripts --ignore=tests/doors || status=1; \
-	exit $$status
+# The training code is tested in an environment of its own. Both parts, and what they install, run beside each other: one of them
+# computes while the other waits for servers and browsers. What the training's part says comes as a whole when it is done.
+test: ## install what the tests need and run them all
+	@$(MAKE) --no-print-directory --keep-going -j2 ASKED=test test-serving test-training
+
+# Tests run make themselves: theirs is not to take this one's options and jobs for its own.
+ALONE := env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL
+
+test-serving: .venv-test/.installed
+	@$(ALONE) $(TEST) -m pytest --ignore=tests/scripts --ignore=tests/doors
+
+test-training: .venv-train/.installed .venv-test/.installed
+	@said=$$(mktemp); trap 'rm -f "$$said"' EXIT; status=0; \
+	$(ALONE) $(TRAIN) -m pytest --confcutdir=tests/scripts tests/scripts >"$$said" 2>&1 || status=1; \
+	cat "$$said"; exit $$status
 
 test-doors: .venv-batch/.installed .venv-gradio/.installed ## install what the batch and Gradio need, and test these doors
 	@status=0; \
@@ -160,10 +169,10 @@ vendor: .venv-test/.installed ## take the browser's third-party files from npm i
 .venv-gpu/.installed: requirements-gpu.txt requirements-train.txt
 .venv/.installed .venv-test/.installed .venv-train/.installed .venv-bench/.installed .venv-gradio/.installed .venv-batch/.installed .venv-gpu/.installed:
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || \
-	{ echo 'Python 3.11, 3.12 or 3.13 is needed; $(PYTHON) is' "$$($(PYTHON) --version 2>&1). Name another: make $(MAKECMDGOALS) PYTHON=python3.12" >&2; exit 1; }
+	{ echo 'Python 3.11, 3.12 or 3.13 is needed; $(PYTHON) is' "$$($(PYTHON) --version 2>&1). Name another: make $(or $(ASKED),$(MAKECMDGOALS)) PYTHON=python3.12" >&2; exit 1; }
 	@echo 'Installing $< into $(@D) ...'
 	@test -x $(@D)/bin/pip || $(PYTHON) -m venv $(@D)
 	@$(@D)/bin/python -m pip install --quiet --disable-pip-version-check -r $<
 	@touch $@
 
-.PHONY: help run test test-doors gradio batch autoscaling rehearse rehearse-heroku publish bench drawn train rebuild distil export notebooks lab doubts verify-model experiments readme detectors vendor
+.PHONY: help run test test-serving test-training test-doors gradio batch autoscaling rehearse rehearse-heroku publish bench drawn train rebuild distil export notebooks lab doubts verify-model experiments readme detectors vendor

@@ -68,15 +68,14 @@ def test_other_data_sets_are_prepared(tree):
     assert Faces.load(tree / "data" / "facial_expressions.npz").labels.tolist() == [3]
 
 
-def test_own_pictures_are_trained_carded_and_served(tree, configured):
+def test_own_pictures_are_trained_carded_and_served(tree, configured_small):
     own_pictures(tree / "my-faces")
     (tree / "labels.toml").write_text("\n".join(f'{name} = "{emotion}"' for name, emotion in OWN.items()))
     [line] = prepare_lines("folders")
     run_line(tree, line)
     table = Faces.load(tree / "data" / "my-faces.npz")
     assert set(table.sources) == {"my-faces"} and set(table.licences) == {"CC BY 4.0"} and not table.raters.any()
-    small = configured("elsewhere.npz", 1).replace("crop = 40", "crop = 48").replace('design = "vgg16"', 'design = "residual"')
-    (tree / "own.toml").write_text(small + "[network]\nwidths = [16, 16]\nblocks = 1\n")
+    (tree / "own.toml").write_text(configured_small("elsewhere.npz", 1))
     lines = [line for line in README.splitlines() if line.startswith("make ") and "my-faces" in line]
     train, export, doubts, serve = lines
     assert "written: runs/my-faces/base.keras" in make(tree, train, "CONFIG=own.toml")

@@ -76,9 +76,8 @@ def test_teachers_that_answered_for_other_faces_are_not_averaged(train, tmp_path
         mean_answers([whole[0], [answers("c0", train.where(slice(1, 10)), 0.25)]])
 
 
-def test_a_student_is_taught_and_nothing_is_done_twice(prepared, configured, train, tmp_path, capsys):
-    tiny = configured(prepared, 0).replace("crop = 40", "crop = 48").replace('"vgg16"', '"residual"')
-    (tmp_path / "tiny.toml").write_text(tiny + "[network]\nwidths = [16, 16]\nblocks = 1\n")
+def test_a_student_is_taught_and_nothing_is_done_twice(prepared, configured_small, train, tmp_path, capsys):
+    (tmp_path / "tiny.toml").write_text(configured_small(prepared, 0))
     plan = {"faces": str(prepared), "folds": 2, "teachers": ["tiny.toml"], "shift": 2, "share": 0.5, "student": "tiny.toml"}
     (tmp_path / "distil.toml").write_text("\n".join(f"{name} = {json.dumps(value)}" for name, value in plan.items()))
     options = ["--config", str(tmp_path / "distil.toml"), "--run", str(tmp_path / "run")]
@@ -99,11 +98,9 @@ def test_a_student_is_taught_and_nothing_is_done_twice(prepared, configured, tra
     assert "never saw" not in capsys.readouterr().out
 
 
-def test_finished_runs_answer_for_what_they_learnt(prepared, configured, train, tmp_path, capsys):
-    tiny = configured(prepared, 1).replace("crop = 40", "crop = 48").replace('"vgg16"', '"residual"')
-    tiny += "[network]\nwidths = [16, 16]\nblocks = 1\n"
+def test_finished_runs_answer_for_what_they_learnt(prepared, configured_small, train, tmp_path, capsys):
     for name, seed in (("a", 1), ("b", 2)):
-        (tmp_path / f"{name}.toml").write_text(tiny.replace("seed = 1", f"seed = {seed}"))
+        (tmp_path / f"{name}.toml").write_text(configured_small(prepared, 0).replace("seed = 1", f"seed = {seed}"))
         train_main(["base", "--config", str(tmp_path / f"{name}.toml"), "--run", str(tmp_path / name)])
     answering.main(["--runs", str(tmp_path / "a"), str(tmp_path / "b"), "--to", str(tmp_path / "soft.npz")])
     said = capsys.readouterr().out
