@@ -3,7 +3,7 @@
 A set is what `scripts.publish_models` uploads: `manifest.json` and the files that it names, at an address that is never written
 twice. So whoever holds the set of an address need not ask for it again: neither a restarted worker nor a second one.
 
-    analyser = emotions.Analyser(emotions.Artefacts(fetch_models("gs://my-models/emotions/vgg16-1.3.0")))
+    analyser = emotions.Analyser(emotions.Artefacts(fetch_models("gs://my-models/emotions/vgg16-1.4.0")))
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Put a set of models into a bucket of Google Cloud Storage, for good: nothing that is there is ever overwritten.
 
-    python -m scripts.publish_models --bucket gs://BUCKET/PREFIX                       # models/, as PREFIX/vgg16-1.3.0
+    python -m scripts.publish_models --bucket gs://BUCKET/PREFIX                       # models/, as PREFIX/vgg16-1.4.0
     python -m scripts.publish_models --bucket gs://BUCKET/PREFIX --models build/models --name a-try
 
 The set lies under its name: base and version of the network unless `--name` says otherwise. Model files go first, the
@@ -38,7 +38,7 @@ def files_to_publish(folder: Path) -> list[Path]:
 
 
 def name_of(folder: Path) -> str:
-    """ "vgg16-1.3.0": name and version of the folder's first base."""
+    """ "vgg16-1.4.0": name and version of the folder's first base."""
     base = Artefacts(folder).entry("expression-base")
     return f"{base['name']}-{base['version']}"
 
