@@ -135,24 +135,30 @@ def merge(old: list[Row], new: list[Row], stamp: dict[str, str], exported: Mappi
     began from an exported run, began from the version. A part that is as it was keeps its date and commit. Sorted by design and
     variant.
     """
-    versions = {
-        row["variant"]: before["variant"]
-        for row in new if "exported" not in row
-        for before in old if "exported" in before and "training" in row and unstamped(before, "training") == row["training"]
-    } | dict(exported or {})  # fmt: skip
+    versions = dict(exported or {})
+    known = {before["variant"]: unstamped(before, "training") for before in old if "exported" in before}
+    runs = [row for row in new if "training" in row and "exported" not in row]
+    for _ in runs:  # the name of one run's version may tell another's
+        trainings = {row["variant"]: _from_version(row["training"], versions) for row in runs}
+        versions |= {run: name for run, training in trainings.items() for name, before in known.items() if before == training}
     rows = {row["variant"]: row for row in old if row["variant"] not in versions}
     for row in (row for row in new if row["variant"] not in versions):
         before = rows.get(row["variant"], {})
         merged = {**before, "variant": row["variant"], "design": row["design"]}
         for name in ("training", "exported", "speed"):
-            part = row.get(name, {})
-            if part.get("start") in versions:
-                version = versions[part["start"]]
-                part = part | {"start": version, "recipe": part["recipe"].replace(f"from the run {part['start']}", f"from {version}")}
+            part = _from_version(row.get(name, {}), versions)
             if part and part != unstamped(before, name):
                 merged[name] = {**part, **stamp}
         rows[row["variant"]] = merged
     return sorted(rows.values(), key=lambda row: (row["design"], row["variant"]))
+
+
+def _from_version(part: Row, versions: Mapping[str, str]) -> Row:
+    """`part` of a row, begun from the version that its run became (run -> version's variant), if it did."""
+    if part.get("start") not in versions:
+        return part
+    version = versions[part["start"]]
+    return part | {"start": version, "recipe": part["recipe"].replace(f"from the run {part['start']}", f"from {version}")}
 
 
 def unstamped(row: Row, part: str) -> Row:

@@ -77,6 +77,18 @@ def test_what_began_from_a_run_began_from_the_version_that_it_became(tmp_path):
     assert epochs("later", {row["variant"]: row for row in nothing}) == 4
 
 
+def test_versions_of_runs_that_began_from_each_other_are_known_again(tmp_path):
+    first = written(tmp_path / "first")
+    then = written(tmp_path / "then", start=f"{tmp_path}/first/base.keras")
+    last = written(tmp_path / "last", start=f"{tmp_path}/then/base.keras")
+    runs = [read_run(run, run.name) for run in (first, then, last)]
+    names, stamp = {"first": "vgg16-1.1.0", "then": "vgg16-1.2.0"}, {"date": "2026-01-01", "commit": "abc"}
+    old = merge([], [{**run, "variant": names[run["variant"]], "exported": {"bytes": 2}} for run in runs[:2]], stamp, names)
+    rows = {row["variant"]: row for row in merge(old, runs, stamp)}  # the versions' files are gone, the runs are here
+    assert sorted(rows) == ["last", "vgg16-1.1.0", "vgg16-1.2.0"]
+    assert rows["last"]["training"]["start"] == "vgg16-1.2.0" and "from vgg16-1.2.0" in rows["last"]["training"]["recipe"]
+
+
 def test_the_heads_that_were_tried_are_rows_too(tmp_path):
     run = written(tmp_path / "run")
     tried = [
@@ -112,7 +124,11 @@ def test_an_exported_run_becomes_its_version_and_the_next_in_its_folder_another_
     written(teacher)
     found, exported = collect(tmp_path, [BUNDLED])
     rows = {row["variant"]: row for row in found}
-    assert exported == {base["run"]: version} and set(rows) == {version, "distil/teacher-0"} and {"training", "exported"} <= set(rows[version])
+    assert (
+        exported == {base["run"]: version}
+        and set(rows) == {version, "distil/teacher-0"}
+        and {"training", "exported"} <= set(rows[version])
+    )
     written(tmp_path / base["run"], start=f"models/{version}.tflite")
     found, exported = collect(tmp_path, [BUNDLED])
     rows = {row["variant"]: row for row in found}
