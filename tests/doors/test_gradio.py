@@ -163,7 +163,7 @@ def test_the_page_loads_nothing_from_outside(server, tmp_path):
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.goto(server[0])
         page.get_by_label("haar").wait_for()
-        assert page.locator(".gallery-item, .gallery img").count() >= 4
+        page.locator(".gallery-item, .gallery img").nth(3).wait_for(state="attached")  # the examples come after the form
         page.locator(".gallery img").first.click()
         page.get_by_role("button", name="Read", exact=True).first.click()
         page.get_by_text("Anger", exact=True).first.wait_for()
