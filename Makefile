@@ -111,8 +111,8 @@ train: $(or $(TABLE),data/fer2013.npz) $(DRAWN) $(OTHERS) .venv-train/.installed
 	$(TRAIN) -m scripts.train heads --run $(RUN) $(addprefix --drawn ,$(DRAWN)) $(addprefix --others ,$(OTHERS))
 
 # The base that ships learnt in five goes, each from the one before (1.1.0 and 1.2.0 from int8 files; with 8,000 drawings): the same
-# road again, from data alone. The fourth and one with MixUp answer for
-# the faces they learnt from, which teaches the fifth. Each go is taken up where it stopped.
+# road again, from data alone. The fourth and one with MixUp answer for the faces they learnt from, which teaches the fifth. Each go is
+# taken up where it stopped.
 rebuild: data/fer2013.npz data/drawn.npz $(OTHERS) .venv-train/.installed ## train the model that ships anew from data alone, in the goes that it had (FACES=, VOTES=, STYLES=; OTHERS=: further faces for the head mixed; PRECISION=); make export RUN=runs/rebuilt follows
 	$(TRAIN) -m scripts.train base --run runs/rebuilt-1 --epochs 8+4 $(addprefix --precision ,$(PRECISION))
 	$(TRAIN) -m scripts.train base --run runs/rebuilt-2 --start runs/rebuilt-1/base.keras --epochs 10+5 $(addprefix --precision ,$(PRECISION))

@@ -19,30 +19,23 @@ import numpy as np
 
 from .datasets import DatasetError, Faces
 from .recipe import training_model
-from .teaching import learned_faces, mean_answers, save_answers, soft_answers
-from .truths import answers_of
+from .teaching import learned_faces, mean_answers, save_answers, share_right, soft_answers
 
 
-def answer(run: Path, shift: int, to: Path) -> dict[str, np.ndarray]:
-    """Write the answers of `run` for the faces it learnt from to `to`; return those for its validation faces."""
+def answer(run: Path, shift: int, to: Path) -> tuple[Faces, dict[str, np.ndarray]]:
+    """Write the answers of `run` for the faces it learnt from to `to`; return its validation faces and its answers for these."""
     config = json.loads((run / "config.json").read_text())
-    if config.get("precision"):
-        keras.config.set_dtype_policy(config["precision"])
+    keras.config.set_dtype_policy(config.get("precision") or "float32")
     model, _, _ = training_model(config)
     model.load_weights(run / "last.weights.h5")
-    faces = learned_faces(config["data"])
+    faces, validation = learned_faces(config["data"]), Faces.load(config["data"]["faces"]).split("validation")
     save_answers(to, faces, soft_answers(model, faces, shift))
-    return soft_answers(model, _validation(config), shift)
-
-
-def _validation(config: dict) -> Faces:
-    return Faces.load(config["data"]["faces"]).split("validation")
+    return validation, soft_answers(model, validation, shift)
 
 
 def report(name: str, answers: dict[str, np.ndarray], faces: Faces) -> None:
     for truth, given in answers.items():
-        labels, counts = answers_of(truth, faces)
-        print(f"{name}: {truth} {(given.argmax(axis=1) == labels)[counts].mean():.4f} of validation", flush=True)
+        print(f"{name}: {truth} {share_right(given, truth, faces):.4f} of validation", flush=True)
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -55,13 +48,12 @@ def main(arguments: list[str] | None = None) -> None:
     try:
         held_out = []
         for run, part in zip(options.runs, parts, strict=True):
-            held_out.append(answer(run, options.shift, part))
-            faces = _validation(json.loads((run / "config.json").read_text()))
-            report(run.name, held_out[-1], faces)
+            faces, answers = answer(run, options.shift, part)
+            held_out.append(answers)
+            report(run.name, answers, faces)
             keras.utils.clear_session()
-        mean = {truth: np.mean([one[truth] for one in held_out], axis=0) for truth in held_out[0]}
-        report("their mean", mean, faces)
         np.savez_compressed(options.to, **mean_answers([[part] for part in parts]))
+        report("their mean", {truth: np.mean([one[truth] for one in held_out], axis=0) for truth in answers}, faces)
     except (DatasetError, FileNotFoundError) as error:
         parser.exit(1, f"{error}\n")
     finally:

@@ -23,9 +23,9 @@ import numpy as np
 from .datasets import DatasetError, Faces
 from .designs import DesignError
 from .recipe import training_model
-from .teaching import fold_of, learned_faces, mean_answers, save_answers, soft_answers
+from .teaching import fold_of, learned_faces, mean_answers, save_answers, share_right, soft_answers
 from .train import train_base
-from .truths import answers_of, truths_of
+from .truths import truths_of
 
 
 def teach(plan: dict[str, Any], recipes: Path, run: Path, precision: str | None, limit: int | None) -> None:
@@ -63,8 +63,7 @@ def _teacher(config: dict[str, Any], folder: Path, shift: int, limit: int | None
     train = learned_faces({name: config["data"].get(name) for name in ("faces", "drawn")})
     faces = train.where(fold_of(train, folds) == fold)
     answers = soft_answers(model, faces, shift)
-    truth, counts = answers_of(config["truths"][0], faces)
-    right = (answers[config["truths"][0]].argmax(axis=1) == truth)[counts].mean()
+    right = share_right(answers[config["truths"][0]], config["truths"][0], faces)
     print(f"{folder.name}: {right:.4f} of the {len(faces)} faces that it never saw, ten views", flush=True)
     save_answers(folder / "soft.npz", faces, answers)
     keras.utils.clear_session()

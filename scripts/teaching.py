@@ -15,7 +15,7 @@ import numpy as np
 from emotions.expressions import softmax
 
 from .datasets import DatasetError, Faces
-from .truths import VOTES, targets_of
+from .truths import VOTES, answers_of, targets_of
 
 
 def fold_of(faces: Faces, folds: int) -> np.ndarray:
@@ -68,10 +68,10 @@ def marks(faces: Faces) -> np.ndarray:
     return np.array([f"{source}/{name}" for source, name in zip(faces.sources, faces.names, strict=True)])
 
 
-def ten_views(pixels: np.ndarray, shift: int) -> Iterator[np.ndarray]:
+def views(pixels: np.ndarray, shift: int) -> Iterator[np.ndarray]:
     """(N, S, S) faces as they are and shifted by `shift` pixels four ways, each also mirrored; edges repeat.
 
-    With a `shift` of 0 two views: as they are and mirrored.
+    Ten views, or with a `shift` of 0 two: as they are and mirrored.
     """
     size = pixels.shape[1]
     padded = np.pad(pixels, ((0, 0), (shift, shift), (shift, shift)), mode="edge")
@@ -83,14 +83,19 @@ def ten_views(pixels: np.ndarray, shift: int) -> Iterator[np.ndarray]:
 
 
 def soft_answers(model, faces: Faces, shift: int) -> dict[str, np.ndarray]:
-    """Mean probabilities over ten_views, (N, 7) float16 for each truth. `model`: pixels (N, S, S, 1) -> logits by truth."""
+    """Mean probabilities over all `views`, (N, 7) float16 for each truth. `model`: pixels (N, S, S, 1) -> logits by truth."""
     sums: dict[str, np.ndarray] = {}
-    views = 10 if shift else 2
-    for view in ten_views(faces.pixels, shift):
+    for count, view in enumerate(views(faces.pixels, shift), 1):
         logits = model.predict(view[..., None], batch_size=512, verbose=0)
         logits.pop("share", None)  # what mixing.Mix adds
-        sums = {name: sums.get(name, 0.0) + softmax(np.asarray(values)) / views for name, values in logits.items()}
-    return {name: value.astype(np.float16) for name, value in sums.items()}
+        sums = {name: sums.get(name, 0.0) + softmax(np.asarray(values)) for name, values in logits.items()}
+    return {name: (total / count).astype(np.float16) for name, total in sums.items()}
+
+
+def share_right(answers: np.ndarray, truth: str, faces: Faces) -> float:
+    """How often (N, 7) `answers` name what `truth` says of `faces`, of those that it tells of."""
+    labels, counts = answers_of(truth, faces)
+    return float((answers.argmax(axis=1) == labels)[counts].mean())
 
 
 def save_answers(path: Path, faces: Faces, answers: dict[str, np.ndarray]) -> None:

@@ -11,7 +11,7 @@ from emotions.labels import EMOTIONS
 from scripts import answers as answering
 from scripts import distil
 from scripts.datasets import DatasetError, Faces
-from scripts.teaching import fold_of, learned_faces, marks, mean_answers, save_answers, targets, ten_views
+from scripts.teaching import fold_of, learned_faces, marks, mean_answers, save_answers, targets, views
 from scripts.train import main as train_main
 
 
@@ -41,13 +41,13 @@ def test_drawn_faces_are_learned_too(prepared, train):
 def test_ten_views_show_the_face_moved_and_mirrored():
     face = np.zeros((1, 8, 8), np.uint8)
     face[0, 2, 3] = 200
-    places = [tuple(int(axis[0]) for axis in np.nonzero(view[0])) for view in ten_views(face, 1)]
+    places = [tuple(int(axis[0]) for axis in np.nonzero(view[0])) for view in views(face, 1)]
     assert places == [(2, 3), (2, 4), (3, 3), (3, 4), (1, 3), (1, 4), (2, 4), (2, 3), (2, 2), (2, 5)]
 
 
 def test_without_a_shift_a_face_is_seen_as_it_is_and_mirrored():
     face = np.arange(64, dtype=np.uint8).reshape(1, 8, 8)
-    as_it_is, mirrored = ten_views(face, 0)
+    as_it_is, mirrored = views(face, 0)
     assert np.array_equal(as_it_is, face) and np.array_equal(mirrored, face[:, :, ::-1])
 
 
