@@ -14,9 +14,10 @@ from emotions.artefacts import Artefacts
 from .card_failures import served, worded
 from .card_figures import accuracy_table, by_group, confusion_table, quantisation_table, reliability, set_title, support_table
 from .card_recipe import NETWORKS, begun_from, recipe
+from .common.git import commit
 from .sources import source_of
 
-__all__ = ["commit", "confusion_table", "write_card"]
+__all__ = ["confusion_table", "write_card"]
 
 WIDTH = 128
 INTRODUCTION = """Seven probabilities (anger, disgust, fear, happy, neutral, sad, surprise) for a grey {size} px crop of a
@@ -191,13 +192,3 @@ def _sources(base: dict[str, Any]) -> set[str]:
 
 def _learnt(base: dict[str, Any], source: str) -> bool:
     return source in _sources(base)
-
-
-def commit() -> str:
-    """The short name of the commit that is checked out, or "unknown"."""
-    try:
-        command = ["git", "rev-parse", "--short", "HEAD"]
-        answer = subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).parent)
-    except OSError:
-        return "unknown"
-    return answer.stdout.strip() or "unknown"

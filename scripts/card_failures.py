@@ -20,8 +20,8 @@ from emotions.artefacts import Artefacts
 from emotions.images import open_image
 from emotions.labels import EMOTIONS
 
+from .common.manifest import put_entry
 from .datasets import Faces
-from .manifest import put_entry
 from .truths import MIXED
 
 SAMPLES = {"collins.jpg": ("happy",), "obama.jpg": ("happy",), "angry.png": ("anger",), "friends.png": (None,) * 4}

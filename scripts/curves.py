@@ -9,7 +9,7 @@ import numpy as np
 
 from emotions.expressions import softmax
 
-from .metrics import cross_entropy
+from .common.metrics import cross_entropy
 
 
 class Curves(keras.callbacks.Callback):

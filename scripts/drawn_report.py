@@ -10,8 +10,8 @@ import numpy as np
 
 from emotions.labels import EMOTIONS
 
+from .common.metrics import balanced_recall
 from .drawn import TEST_FAMILIES, split_of
-from .metrics import balanced_recall
 
 WAYS = ("crop", "alone", "canvas")
 """The drawing read as one face; uploaded as it is; uploaded as part of a larger picture."""

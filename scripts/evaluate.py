@@ -28,9 +28,9 @@ from emotions.expressions import ExpressionModel, softmax
 
 from .card import write_card
 from .card_failures import show_failures
+from .common.manifest import put_entry
+from .common.metrics import accuracy, calibration_error, class_f1, confusion, group_recalls, interval, macro_f1
 from .datasets import DatasetError, Faces
-from .manifest import put_entry
-from .metrics import accuracy, calibration_error, class_f1, confusion, group_recalls, interval, macro_f1
 from .reliability_chart import draw_reliability
 from .sources import SOURCES, described, source_of
 from .truths import VOTES, answers_of

@@ -29,13 +29,13 @@ from emotions.faces import align_crop
 from emotions.images import open_image
 from emotions.labels import EMOTIONS
 
+from .common.metrics import balanced_recall
 from .datasets import DatasetError, Faces
 from .dicebear import RECIPES
 from .drawn_framing import COVERED, EXAMPLE, covered, matrix_of, on_canvas
 from .drawn_pictures import Artist, family, load_artist
 from .drawn_report import Measured, Views, report
 from .heads import class_weights, fit
-from .metrics import balanced_recall
 from .networks import dense_head
 
 EPOCHS = 8

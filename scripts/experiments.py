@@ -20,7 +20,8 @@ from typing import Any
 
 from emotions.artefacts import BUNDLED, ArtefactError, Artefacts
 
-from .card import commit, confusion_table
+from .card import confusion_table
+from .common.git import commit
 from .expression_speed import compare_speed
 from .run_names import start_name, start_variant
 

@@ -27,12 +27,12 @@ from emotions.artefacts import BUNDLED, Artefacts
 from emotions.drawn_search import ROLE
 from emotions.expressions import ExpressionModel, softmax
 
-from .convert import to_litert
+from .common.litert import to_litert
+from .common.manifest import drop_entry, put_entry
+from .common.metrics import reliability
 from .datasets import DatasetError, Faces
 from .designs import DesignError, design_of
 from .heads import fit_temperature
-from .manifest import drop_entry, put_entry
-from .metrics import reliability
 from .networks import folded
 from .run_names import variant
 from .runs import MIXED_ONLY, learnt, lineage

@@ -23,13 +23,13 @@ from emotions.drawn_search import ROLE, box_of, windows
 from emotions.expressions import ExpressionModel
 from emotions.framing import align_crop
 
-from .convert import to_litert
+from .common.litert import to_litert
+from .common.manifest import drop_entry, put_entry
 from .datasets import DatasetError
 from .dicebear import RECIPES
 from .drawn_pictures import load_artist
 from .face_windows import windows as labelled
 from .graphics import graphic
-from .manifest import drop_entry, put_entry
 from .sources import licence_of, source_of
 
 NAME = "drawn-face-check"

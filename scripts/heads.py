@@ -13,9 +13,9 @@ import numpy as np
 
 from emotions.expressions import softmax
 
+from .common.metrics import confusion, cross_entropy, family_recall, macro_f1
 from .datasets import DatasetError, Faces
 from .features import Sample, cache_features
-from .metrics import confusion, cross_entropy, family_recall, macro_f1
 from .networks import dense_head, folded
 from .truths import MIXED, VOTES, answers_of, hard_targets, heads_for, label_truth, mixed_targets, targets_of, truths_of
 

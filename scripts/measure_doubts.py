@@ -30,9 +30,9 @@ from emotions.doubts import DOUBTS, doubt, quality_of
 from emotions.expressions import ExpressionModel, softmax
 from emotions.faces import FaceFinder, align_crop
 
+from .common.manifest import put_entry
 from .datasets import DatasetError, Faces
 from .doubts_report import told, write_report
-from .manifest import put_entry
 from .measure_framing import ENLARGE, placed
 from .truths import MIXED, answers_of, truths_of
 

@@ -9,7 +9,7 @@ from xml.sax.saxutils import escape
 
 from emotions.artefacts import Artefacts
 
-from .manifest import put_entry
+from .common.manifest import put_entry
 
 SIDE, MARGIN, TOP, GAP = 200, 34, 30, 24  # pixels of a diagram, left of and above it, and between two
 FEW = 20

@@ -8,7 +8,7 @@ from typing import Any
 
 from emotions.artefacts import ArtefactError, Artefacts
 
-from .card import commit
+from .common.git import commit
 from .datasets import Faces
 from .designs import DesignError
 from .run_names import start_name

@@ -6,7 +6,7 @@ import json
 import pytest
 
 from emotions.artefacts import Artefacts
-from scripts.manifest import put_entry
+from scripts.common.manifest import put_entry
 
 
 def entry(name: str, role: str, version: str = "1") -> dict:

@@ -15,8 +15,8 @@ import numpy as np
 
 from emotions.labels import EMOTIONS
 
+from ..common.progress import progress
 from ..datasets import SPLIT_NAMES, DatasetError, Faces, table
-from ..progress import progress
 from .ferplus import row_name
 from .files import Files, table_rows, text
 from .folders import cut_missing, list_folders

@@ -15,8 +15,8 @@ from emotions.faces import FaceFinder, align_crop
 from emotions.images import ImageError, open_image
 from emotions.results import Box
 
+from ..common.progress import progress
 from ..datasets import SPLITS, DatasetError, Faces, table
-from ..progress import progress
 from ..splits import hashed_split
 from .files import Files
 

@@ -8,8 +8,9 @@ from typing import Any
 
 from emotions.artefacts import Artefacts
 
-from ..card import commit, filled
+from ..card import filled
 from ..card_figures import confusion_table
+from ..common.git import commit
 
 TITLES = {
     "ravdess_cross_validated": "RAVDESS, the recipe cross-validated over `emobox_fold` (6 folds of 4 actors)",

@@ -21,8 +21,8 @@ from emotions.artefacts import BUNDLED, Artefacts
 from emotions.labels import EMOTIONS
 from emotions.speech import SpeechReader
 
+from ..common.manifest import put_entry
 from ..datasets import DatasetError
-from ..manifest import put_entry
 from .card import write_card
 from .figures import figures
 from .train import HELD_BACK

@@ -16,8 +16,8 @@ from emotions.artefacts import BUNDLED
 from emotions.mel import BANDS, RATE
 from emotions.windows import FRAMES
 
-from ..convert import to_litert
-from ..manifest import put_entry
+from ..common.litert import to_litert
+from ..common.manifest import put_entry
 from .radial import Radial, network
 
 SOURCES = {

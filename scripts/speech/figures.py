@@ -8,7 +8,7 @@ import numpy as np
 
 from emotions.expressions import softmax
 
-from ..metrics import balanced_recall, calibration_error, class_f1, confusion
+from ..common.metrics import balanced_recall, calibration_error, class_f1, confusion
 
 
 def clip_means(rows: np.ndarray, owners: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

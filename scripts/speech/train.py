@@ -18,7 +18,7 @@ import numpy as np
 
 from emotions.expressions import softmax
 
-from ..card import commit
+from ..common.git import commit
 from ..datasets import DatasetError
 from .check import fit_check, other_rows, speech_rows
 from .clips import Clips, Rows, rows_of

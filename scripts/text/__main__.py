@@ -55,7 +55,7 @@ def export(options: argparse.Namespace) -> None:
 
 
 def evaluate(options: argparse.Namespace) -> int:
-    from ..manifest import put_entry
+    from ..common.manifest import put_entry
     from .card import write_card
     from .measure import figures
 

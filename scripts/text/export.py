@@ -23,7 +23,7 @@ from emotions.text import TextModel
 from emotions.text_files import ENGLISH, VOCABULARY
 from emotions.tokens import SPECIAL, Vocabulary
 
-from ..manifest import put_entry
+from ..common.manifest import put_entry
 from .batches import logits
 from .corpora import Corpus
 from .english import english_words

@@ -7,9 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from scripts.common.progress import progress
 from scripts.datasets import DatasetError, Faces, table
 from scripts.duplicates import Duplicates, duplicates
-from scripts.progress import progress
 from scripts.splits import hashed_split, leave_one_group_out, leave_out
 
 
@@ -21,7 +21,7 @@ def small(groups: list[str], source: str = "one", side: int = 8) -> Faces:
 
 
 def test_long_readings_tell_how_far_they_are(monkeypatch, capsys):
-    monkeypatch.setattr("scripts.progress.IN_A_LOG", 0.0)
+    monkeypatch.setattr("scripts.common.progress.IN_A_LOG", 0.0)
     assert list(progress("abc", "letters", 3)) == ["a", "b", "c"]
     assert capsys.readouterr().err.splitlines() == ["1 of 3 letters", "2 of 3 letters", "3 of 3 letters", "3 letters read"]
 

@@ -16,7 +16,7 @@ from emotions import Analyser, Artefacts
 from emotions.artefacts import BUNDLED
 from emotions.litert import LiteModel
 from scripts import evaluate, experiments, export, expression_speed, heads, recipe, train
-from scripts.convert import to_litert
+from scripts.common.litert import to_litert
 from scripts.designs import BASES, DesignError, build_base, design_of, fer_cnn_base
 from scripts.networks import dense_head, folded
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from scripts import metrics
+from scripts.common import metrics
 
 
 def test_confusion_accuracy_and_f1():

@@ -17,17 +17,16 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from speech_clips import tiny_clips
 
 from emotions import Analyser, Artefacts, open_image
 from emotions.expressions import ExpressionModel
-from scripts import metrics
+from scripts.common import metrics
 from scripts.datasets import Faces
 from scripts.drawn import split_of
 from scripts.notebooks import METADATA, NAMES, left_out
 from scripts.readers.fer2013 import IDS, read_fer2013
 from scripts.readers.ferg import CHARACTERS
-
-from speech_clips import tiny_clips
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text()
