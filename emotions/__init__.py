@@ -12,14 +12,14 @@ from __future__ import annotations
 from functools import cache
 from pathlib import Path
 
-from .analysis import Analyser
-from .artefacts import ArtefactError, Artefacts
-from .drawing import annotate
-from .expressions import HEAD
-from .images import ImageError, open_image
+from .face.analyzer import Analyser
+from .face.annotate import annotate
+from .face.classifier import HEAD
+from .face.results import Face, ImageResult
+from .image.loading import ImageError, open_image
 from .labels import EMOTIONS
-from .results import Face, ImageResult
-from .video import Follower
+from .runtime.manifest import ArtefactError, Artefacts
+from .video.tracker import Follower
 
 __all__ = [
     "EMOTIONS", "Analyser", "ArtefactError", "Artefacts", "Face", "Follower", "ImageError", "annotate", "open_image", "read_photo",

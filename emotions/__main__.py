@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from .commands import main
+from .cli import main
 
 if __name__ == "__main__":  # worker processes import this module too
     sys.exit(main())

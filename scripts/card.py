@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from emotions.artefacts import Artefacts
+from emotions.runtime.manifest import Artefacts
 
 from .card_failures import served, worded
 from .card_figures import accuracy_table, by_group, confusion_table, quantisation_table, reliability, set_title, support_table

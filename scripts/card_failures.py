@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from emotions.analysis import Analyser
-from emotions.artefacts import Artefacts
-from emotions.images import open_image
+from emotions.face.analyzer import Analyser
+from emotions.image.loading import open_image
 from emotions.labels import EMOTIONS
+from emotions.runtime.manifest import Artefacts
 
 from .common.manifest import put_entry
 from .datasets import Faces

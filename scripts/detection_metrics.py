@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable
 
 import numpy as np
 
-from emotions import blazeface
-from emotions.faces import Detection
-from emotions.results import Box
+from emotions.face import blazeface
+from emotions.face.detector import Detection
+from emotions.face.results import Box
 
 from .face_scenes import Scene
 

@@ -17,9 +17,9 @@ from pathlib import Path
 
 import numpy as np
 
-from emotions.artefacts import Artefacts
-from emotions.faces import FaceFinder
+from emotions.face.detector import FaceFinder
 from emotions.labels import EMOTIONS
+from emotions.runtime.manifest import Artefacts
 
 from .datasets import SPLITS, DatasetError, Faces, table
 from .dicebear import RECIPES, attribution

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from emotions.faces import Detection, FaceFinder
-from emotions.framing import crop_matrix, cut
+from emotions.face.alignment import crop_matrix, cut
+from emotions.face.detector import Detection, FaceFinder
 
 from .drawn_pictures import Artist
 

@@ -23,8 +23,8 @@ from typing import Any
 
 import numpy as np
 
-from emotions.artefacts import BUNDLED, ArtefactError, Artefacts
-from emotions.expressions import ExpressionModel, softmax
+from emotions.face.classifier import ExpressionModel, softmax
+from emotions.runtime.manifest import BUNDLED, ArtefactError, Artefacts
 
 from .card import write_card
 from .card_failures import show_failures

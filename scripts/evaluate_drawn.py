@@ -22,12 +22,12 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from emotions.analysis import Analyser
-from emotions.artefacts import BUNDLED, ArtefactError, Artefacts
-from emotions.expressions import ExpressionModel
-from emotions.faces import align_crop
-from emotions.images import open_image
+from emotions.face.analyzer import Analyser
+from emotions.face.classifier import ExpressionModel
+from emotions.face.detector import align_crop
+from emotions.image.loading import open_image
 from emotions.labels import EMOTIONS
+from emotions.runtime.manifest import BUNDLED, ArtefactError, Artefacts
 
 from .common.metrics import balanced_recall
 from .datasets import DatasetError, Faces

@@ -23,8 +23,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from emotions.analysis import Analyser
-from emotions.faces import Detection, FaceFinder, detection_of
+from emotions.face.analyzer import Analyser
+from emotions.face.detector import Detection, FaceFinder, detection_of
 
 from .detection_metrics import LOWEST, OVERLAP, Finder, best_threshold, hits, recall_precision, tally
 from .face_scenes import Scene, drawn, labelled, parts_without_faces, small_faces, without_faces

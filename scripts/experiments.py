@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from emotions.artefacts import BUNDLED, ArtefactError, Artefacts
+from emotions.runtime.manifest import BUNDLED, ArtefactError, Artefacts
 
 from .card import confusion_table
 from .common.git import commit

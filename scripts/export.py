@@ -23,9 +23,9 @@ from typing import Any
 import keras
 import numpy as np
 
-from emotions.artefacts import BUNDLED, Artefacts
-from emotions.drawn_search import ROLE
-from emotions.expressions import ExpressionModel, softmax
+from emotions.face.classifier import ExpressionModel, softmax
+from emotions.face.drawn_detector import ROLE
+from emotions.runtime.manifest import BUNDLED, Artefacts
 
 from .common.litert import to_litert
 from .common.manifest import drop_entry, put_entry

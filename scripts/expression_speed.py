@@ -11,8 +11,8 @@ from statistics import median
 
 import numpy as np
 
-from emotions.artefacts import Artefacts
-from emotions.expressions import ExpressionModel
+from emotions.face.classifier import ExpressionModel
+from emotions.runtime.manifest import Artefacts
 
 ROUNDS = 15
 FACES = 10

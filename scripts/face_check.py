@@ -4,7 +4,7 @@
 
 It reads the features of squares of DiceBear drawings (families of the training split), and of charts, letters and patterns;
 after a first round it searches other charts and learns what it took for faces there too. It belongs to one version of the base:
-scripts.export takes it out when that changes. emotions/drawn_search.py says how it is used.
+scripts.export takes it out when that changes. emotions/face/drawn_detector.py says how it is used.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ import cv2
 import keras
 import numpy as np
 
-from emotions.artefacts import BUNDLED, ArtefactError, Artefacts
-from emotions.drawn_search import ROLE, box_of, windows
-from emotions.expressions import ExpressionModel
-from emotions.framing import align_crop
+from emotions.face.alignment import align_crop
+from emotions.face.classifier import ExpressionModel
+from emotions.face.drawn_detector import ROLE, box_of, windows
+from emotions.runtime.manifest import BUNDLED, ArtefactError, Artefacts
 
 from .common.litert import to_litert
 from .common.manifest import drop_entry, put_entry

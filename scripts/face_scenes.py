@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from emotions.images import open_image
+from emotions.image.loading import open_image
 
 SCORED = ("annotation", "detector, reviewed")
 """Sources of boxes.csv that name every face of their photo; others are partial or were never looked at."""

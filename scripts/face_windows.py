@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from emotions.drawn_search import box_of
-from emotions.framing import align_crop
+from emotions.face.alignment import align_crop
+from emotions.face.drawn_detector import box_of
 
 from .drawn import split_of
 from .drawn_framing import on_canvas

@@ -14,7 +14,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from emotions.litert import LiteModel
+from emotions.runtime.litert import LiteModel
 
 from .common.litert import to_litert
 from .datasets import Faces

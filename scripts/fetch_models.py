@@ -17,7 +17,7 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
-from emotions.artefacts import BUNDLED
+from emotions.runtime.manifest import BUNDLED
 
 from .common.manifest import put_entry
 

@@ -10,8 +10,8 @@ import cv2
 import numpy as np
 
 from emotions import Analyser, open_image
-from emotions.images import Picture, encode_jpeg
-from emotions.results import Box
+from emotions.face.results import Box
+from emotions.image.loading import Picture, encode_jpeg
 
 WIDTH, HEIGHT = 640, 480
 SMALLEST = 60  # pixels: smaller faces give blurred actors

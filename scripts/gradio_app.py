@@ -31,8 +31,8 @@ os.environ |= {"GRADIO_ANALYTICS_ENABLED": "False", "GRADIO_TEMP_DIR": str(UPLOA
 import gradio as gr
 
 from emotions import Analyser, Follower, ImageError, annotate, open_image
-from emotions.faces import DETECTORS
-from emotions.images import Picture
+from emotions.face.detector import DETECTORS
+from emotions.image.loading import Picture
 from emotions.labels import TITLES
 
 SAMPLES = Path(__file__).resolve().parent.parent / "static" / "samples"
@@ -156,7 +156,7 @@ def readers(analyser: Analyser) -> dict[str, Callable[[Any], Any]]:
     found = {}
     for name, reader in (("text", "TextModel"), ("speech", "SpeechReader")):
         if importlib.util.find_spec(f"emotions.{name}") and analyser.artefacts.entries(name):
-            found[name] = getattr(importlib.import_module(f"emotions.{name}"), reader)(analyser.artefacts).read
+            found[name] = getattr(importlib.import_module(f"emotions.{name}.classifier"), reader)(analyser.artefacts).read
     return found
 
 

@@ -15,7 +15,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from emotions.artefacts import BUNDLED
+from emotions.runtime.manifest import BUNDLED
 
 from . import sandbox
 from .appengine import CLASSES, MEGABYTE, environment, read_config

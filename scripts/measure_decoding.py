@@ -19,8 +19,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from emotions.decoding import plan
-from emotions.images import MB, estimate, open_image, set_decode_budget
+from emotions.image.decoders import plan
+from emotions.image.loading import MB, estimate, open_image, set_decode_budget
 
 MAX_SIDE = 2048
 

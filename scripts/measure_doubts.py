@@ -24,11 +24,11 @@ from typing import Any
 import cv2
 import numpy as np
 
-from emotions.analysis import Analyser
-from emotions.artefacts import BUNDLED, ArtefactError, Artefacts
-from emotions.doubts import DOUBTS, doubt, quality_of
-from emotions.expressions import ExpressionModel, softmax
-from emotions.faces import FaceFinder, align_crop
+from emotions.face.analyzer import Analyser
+from emotions.face.classifier import ExpressionModel, softmax
+from emotions.face.detector import FaceFinder, align_crop
+from emotions.face.reliability import DOUBTS, doubt, quality_of
+from emotions.runtime.manifest import BUNDLED, ArtefactError, Artefacts
 
 from .common.manifest import put_entry
 from .datasets import DatasetError, Faces

@@ -4,7 +4,7 @@
 
 Crossings: two or three people walk past each other. Gaps: one of two is away for a while. Successors: one leaves and another
 comes to the same place. What the camera adds (shake, noise, a wandering lamp, JPEG) is in all of them. Every other person of
-the photos is for choosing the figures of emotions/matching.py and TAU (`--choosing`), the rest for reporting.
+the photos is for choosing the figures of emotions/video/association.py and TAU (`--choosing`), the rest for reporting.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from pathlib import Path
 import numpy as np
 
 from emotions import Analyser, Follower, ImageResult
-from emotions.images import Picture
-from emotions.results import Box
-from emotions.video import TAU
+from emotions.face.results import Box
+from emotions.image.loading import Picture
+from emotions.video.tracker import TAU
 
 from .following_films import Person, film, people, who
 from .following_scenes import CAMERA, SCENES, Scene, change, scenes, still
@@ -141,7 +141,7 @@ def main() -> None:
         "",
         f"Films of 640 x 480 pixels at 5, 10 or 15 frames a second, made of {len(cast)} people cut out of photos, every",
         "other time of people of one photo, who dress alike. The camera shakes by 2 pixels and adds noise of 4 grey levels, its light wanders by",
-        "8 %, its JPEGs have quality 80. The figures of emotions/matching.py were chosen on films of other people.",
+        "8 %, its JPEGs have quality 80. The figures of emotions/video/association.py were chosen on films of other people.",
         "",
         *following(analyser, cast, options.films, options.seed),
         "",

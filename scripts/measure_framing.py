@@ -1,4 +1,4 @@
-"""Measure how FER2013's pictures frame faces: the constants at the top of emotions/framing.py come from here.
+"""Measure how FER2013's pictures frame faces: the constants at the top of emotions/face/alignment.py come from here.
 
     python -m scripts.measure_framing --faces data/fer2013.npz
 
@@ -15,9 +15,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from emotions.artefacts import Artefacts
-from emotions.faces import FaceFinder
-from emotions.framing import LEFT_EYE, RIGHT_EYE, eye_line, spread
+from emotions.face.alignment import LEFT_EYE, RIGHT_EYE, eye_line, spread
+from emotions.face.detector import FaceFinder
+from emotions.runtime.manifest import Artefacts
 
 from .datasets import DatasetError, Faces
 

@@ -17,8 +17,8 @@ import sys
 import time
 from pathlib import Path
 
-from emotions.artefacts import ArtefactError
-from emotions.images import ImageError
+from emotions.image.loading import ImageError
+from emotions.runtime.manifest import ArtefactError
 
 from .datasets import DatasetError
 from .text.corpora import CorpusError

@@ -13,9 +13,9 @@ import numpy as np
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import PercentFormatter
 
-from emotions.drawing import text_colour
+from emotions.face.annotate import text_colour
+from emotions.face.results import Box
 from emotions.labels import COLOURS, EMOTIONS, TITLES
-from emotions.results import Box
 
 from .datasets import SPLITS, Faces
 

@@ -10,7 +10,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from emotions.artefacts import Artefacts
+from emotions.runtime.manifest import Artefacts
 from web.settings import markdown
 
 from . import design_table

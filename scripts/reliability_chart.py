@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import escape
 
-from emotions.artefacts import Artefacts
+from emotions.runtime.manifest import Artefacts
 
 from .common.manifest import put_entry
 

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from emotions.artefacts import ArtefactError, Artefacts
+from emotions.runtime.manifest import ArtefactError, Artefacts
 
 from .common.git import commit
 from .datasets import Faces

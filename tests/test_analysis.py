@@ -10,11 +10,10 @@ import pytest
 from PIL import Image
 
 import emotions
-from emotions.analysis import Analyser
-from emotions.drawing import STYLE, annotate, text_colour
-from emotions.images import encode_jpeg, open_image
+from emotions.face.analyzer import Analyser
+from emotions.face.annotate import STYLE, annotate, text_colour
+from emotions.image.loading import encode_jpeg, open_image
 from emotions.labels import COLOURS, EMOTIONS
-
 
 SAMPLES = sorted((Path(__file__).resolve().parent.parent / "static" / "samples").glob("*.*g"))
 

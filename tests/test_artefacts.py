@@ -7,7 +7,7 @@ import shutil
 
 import pytest
 
-from emotions.artefacts import BUNDLED, ArtefactError, Artefacts
+from emotions.runtime.manifest import BUNDLED, ArtefactError, Artefacts
 
 
 @pytest.fixture

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from emotions.analysis import Analyser
-from emotions.images import Picture
+from emotions.face.analyzer import Analyser
+from emotions.image.loading import Picture
 from scripts import bench_pictures, bench_runs, readme, sandbox
 from scripts.bench_contestants import APP, GUNICORN, Contestant, serving
 from scripts.bench_figures import MEGABYTE, STAGES, Measured, quantile, shares, short, times_better

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from emotions.blazeface import MOSAIC, anchors, compose, decode, merge, overlap, share_inside, starts
+from emotions.face.blazeface import MOSAIC, anchors, compose, decode, merge, overlap, share_inside, starts
 
 
 def candidate(left, top, right, bottom, score):

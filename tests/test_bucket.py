@@ -13,9 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from emotions import ArtefactError, Artefacts, bucket, bucket_objects
-from emotions.artefacts import BUNDLED
-from emotions.bucket import fetch_models, files_of, split_address
+from emotions import ArtefactError, Artefacts
+from emotions.runtime import gcs, gcs_objects
+from emotions.runtime.gcs import fetch_models, files_of, split_address
+from emotions.runtime.manifest import BUNDLED
 from scripts.storage_server import BUCKET, storage_server
 from tests.storage import Relay, Storage, make_set, put_set, same_files
 
@@ -39,7 +40,7 @@ def into(tmp_path) -> Path:
 @pytest.fixture
 def storage(models, monkeypatch):
     """The small server, holding the set at ADDRESS."""
-    monkeypatch.setattr(bucket_objects, "PAUSE", 0.01)
+    monkeypatch.setattr(gcs_objects, "PAUSE", 0.01)
     with Storage() as server:
         put_set(server, models, "emotions/set-1.0.0")
         monkeypatch.setenv("STORAGE_EMULATOR_HOST", server.address)
@@ -61,7 +62,7 @@ def test_a_set_is_fetched_and_then_never_again(storage, models, into):
 
 def test_threads_and_processes_share_one_fetch(storage, models, into):
     storage.faults[BASE] = ["slow"]
-    script = f"from emotions.bucket import fetch_models, Path; print(fetch_models('{ADDRESS}', Path('{into}')))"
+    script = f"from emotions.runtime.gcs import fetch_models, Path; print(fetch_models('{ADDRESS}', Path('{into}')))"
     other = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
     with ThreadPoolExecutor(8) as pool:
         folders = set(pool.map(lambda _: fetch_models(ADDRESS, into), range(8)))
@@ -87,7 +88,7 @@ def test_threads_and_processes_share_one_fetch(storage, models, into):
     ],
 )
 def test_what_goes_wrong_is_said_and_leaves_nothing(storage, into, monkeypatch, name, fault, message, asked):
-    monkeypatch.setattr(bucket_objects, "READ", 0.3)
+    monkeypatch.setattr(gcs_objects, "READ", 0.3)
     storage.faults[name] = [fault] * 9
     with pytest.raises(ArtefactError) as caught:
         fetch_models(ADDRESS, into)
@@ -106,7 +107,7 @@ def test_what_passes_is_tried_again(storage, models, into, fault):
 
 
 def test_a_server_that_is_too_slow(storage, into, monkeypatch):
-    monkeypatch.setattr(bucket, "SECONDS", 0.5)
+    monkeypatch.setattr(gcs, "SECONDS", 0.5)
     storage.faults[BASE] = ["slow"] * 3
     with pytest.raises(ArtefactError, match="too slow"):
         fetch_models(ADDRESS, into)
@@ -135,7 +136,7 @@ def test_without_credentials(into, monkeypatch):
 
 def test_a_full_disk(storage, into, monkeypatch):
     """/dev/full takes the place of the file."""
-    monkeypatch.setattr(bucket.tempfile, "mkdtemp", lambda dir, suffix: linked(Path(dir) / f"x{suffix}"))
+    monkeypatch.setattr(gcs.tempfile, "mkdtemp", lambda dir, suffix: linked(Path(dir) / f"x{suffix}"))
 
     def linked(part: Path) -> str:
         part.mkdir()
@@ -190,7 +191,7 @@ def test_no_file_is_asked_for_by_a_bad_manifest(storage, into, manifest, message
 
 
 def test_a_manifest_that_is_too_long(storage, into):
-    storage.objects[MANIFEST] = b" " * (bucket.MANIFEST_BYTES + 1)
+    storage.objects[MANIFEST] = b" " * (gcs.MANIFEST_BYTES + 1)
     with pytest.raises(ArtefactError, match="more than the 2097152 bytes"):
         fetch_models(ADDRESS, into)
 
@@ -277,7 +278,7 @@ def test_a_real_storage_server(models, into, monkeypatch):
 def test_a_real_storage_server_killed_in_the_middle_of_a_file(models, into, monkeypatch):
     from google.cloud import storage
 
-    monkeypatch.setattr(bucket_objects, "PAUSE", 0.01)
+    monkeypatch.setattr(gcs_objects, "PAUSE", 0.01)
     with storage_server() as (address, process):
         monkeypatch.setenv("STORAGE_EMULATOR_HOST", address)
         with storage.Client() as client:

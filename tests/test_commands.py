@@ -17,8 +17,8 @@ import pytest
 from PIL import Image
 
 from emotions import EMOTIONS
-from emotions.commands import inputs, main, photo, saving, workers
-from emotions.images import _budget as budget
+from emotions.cli import files, main, photo, saving, workers
+from emotions.image.loading import _budget as budget
 from tests import clips
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -104,7 +104,7 @@ def test_patterns_and_folders(run, pictures):
     code, out = run("photo", pictures / "**" / "a.*", pictures / "*.png", pictures / "below" / "none")
     assert [line.get("error", {}).get("code") for line in lines(out)] == [None, None, "file_not_found", "file_not_found"]
     (pictures / "empty").mkdir()
-    assert inputs.expand([str(pictures / "empty")], photo.ENDINGS)[0].error.code == "no_files"
+    assert files.expand([str(pictures / "empty")], photo.ENDINGS)[0].error.code == "no_files"
 
 
 def test_standard_input():

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from google.appengine.api import appinfo
 
-from emotions.artefacts import BUNDLED
+from emotions.runtime.manifest import BUNDLED
 from scripts import heroku
 from scripts.publish_models import name_of
 from scripts.rehearse import free_port

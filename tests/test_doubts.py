@@ -10,14 +10,14 @@ import cv2
 import numpy as np
 import pytest
 
-from emotions.analysis import Analyser
-from emotions.artefacts import BUNDLED, Artefacts
-from emotions.doubts import DOUBTS, Quality, doubt, quality_of, sharpness
-from emotions.drawing import annotate
-from emotions.faces import align_crop
-from emotions.images import encode_jpeg, open_image
-from emotions.pose import Pose
-from emotions.results import Box
+from emotions.face.analyzer import Analyser
+from emotions.face.annotate import annotate
+from emotions.face.detector import align_crop
+from emotions.face.pose import Pose
+from emotions.face.reliability import DOUBTS, Quality, doubt, quality_of, sharpness
+from emotions.face.results import Box
+from emotions.image.loading import encode_jpeg, open_image
+from emotions.runtime.manifest import BUNDLED, Artefacts
 
 LIMITS = {"turned": 40.0, "small": 16.0, "blurred": 0.15, "low_confidence": 0.4}
 GOOD = Quality(Pose(10, 0, 0), 100, 0.4)

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from emotions import Analyser
-from emotions.drawn_search import box_of, flatness, windows
-from emotions.faces import FaceFinder
-from emotions.framing import align_crop, cut
-from emotions.results import Box
+from emotions.face.alignment import align_crop, cut
+from emotions.face.detector import FaceFinder
+from emotions.face.drawn_detector import box_of, flatness, windows
+from emotions.face.results import Box
 from scripts.graphics import graphic
 
 SKIN, INK, RED = (250, 205, 150), (20, 20, 20), (190, 40, 50)

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from emotions.analysis import Analyser
-from emotions.explanation import GRID, LEAST, MOST_FACES, SIDE, Explanation, explain
-from emotions.images import encode_jpeg, open_image
+from emotions.face.analyzer import Analyser
+from emotions.face.saliency import GRID, LEAST, MOST_FACES, SIDE, Explanation, explain
+from emotions.image.loading import encode_jpeg, open_image
 from emotions.labels import EMOTIONS
 
 SIZE = 48

@@ -7,10 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from emotions.artefacts import Artefacts
-from emotions.expressions import ExpressionModel, softmax
-from emotions.faces import FaceFinder, align_crop
-from emotions.images import open_image
+from emotions.face.classifier import ExpressionModel, softmax
+from emotions.face.detector import FaceFinder, align_crop
+from emotions.image.loading import open_image
+from emotions.runtime.manifest import Artefacts
 
 
 @pytest.fixture(scope="module")

@@ -8,9 +8,9 @@ import zipfile
 import numpy as np
 import pytest
 
-from emotions.artefacts import BUNDLED, Artefacts
-from emotions.faces import Detection
-from emotions.results import Box
+from emotions.face.detector import Detection
+from emotions.face.results import Box
+from emotions.runtime.manifest import BUNDLED, Artefacts
 from scripts.detection_metrics import best_threshold, hits, recall_precision, tally
 from scripts.face_scenes import Scene, parts_without_faces, small_faces
 from scripts.fetch_models import MODELS, take

@@ -5,17 +5,16 @@ from concurrent.futures import ThreadPoolExecutor
 import cv2
 import numpy as np
 import pytest
+from shared_data import shared
 
-from emotions.artefacts import Artefacts
-from emotions.blazeface import overlap
-from emotions.drawn_search import flatness
-from emotions.faces import DETECTORS, Detection, FaceFinder, align_crop
-from emotions.images import open_image
-from emotions.results import Box
+from emotions.face.blazeface import overlap
+from emotions.face.detector import DETECTORS, Detection, FaceFinder, align_crop
+from emotions.face.drawn_detector import flatness
+from emotions.face.results import Box
+from emotions.image.loading import open_image
+from emotions.runtime.manifest import Artefacts
 from scripts.detection_metrics import recall_precision, tally
 from scripts.face_scenes import labelled, without_faces
-
-from shared_data import shared
 
 FACE = Box(140, 41, 70, 95)  # boxes.csv, derived/astronaut_gray.jpg: the same picture
 EYES = np.array([[160, 80], [193, 82]])  # by eye

@@ -12,10 +12,10 @@ import av
 import numpy as np
 import pytest
 
-from emotions.containers import is_cut
-from emotions.film import SIDE, Film, FilmError
-from emotions.images import encode_jpeg, set_decode_budget
-from emotions.images import _budget as budget
+from emotions.image.loading import _budget as budget
+from emotions.image.loading import encode_jpeg, set_decode_budget
+from emotions.video.containers import is_cut
+from emotions.video.reader import SIDE, Film, FilmError
 from tests import clips
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -224,7 +224,7 @@ def test_paths_and_open_files_too(tmp_path):
 
 LONG = """
 import resource, sys
-from emotions.film import Film
+from emotions.video.reader import Film
 with Film({path!r} and __import__("pathlib").Path({path!r}), fps=1) as film:
     count = sum(1 for _ in film.moments())
 print(count, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)

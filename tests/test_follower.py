@@ -14,9 +14,10 @@ import pytest
 from hypothesis import strategies
 
 from emotions import EMOTIONS, Analyser, Follower, open_image
-from emotions.images import Picture, encode_jpeg
-from emotions.results import Box, Face, ImageResult
-from emotions.tracks import (
+from emotions.face.results import Box, Face, ImageResult
+from emotions.image.loading import Picture, encode_jpeg
+from emotions.video.tracker import FRAME, TAU
+from emotions.video.tracker_state import (
     APPEARANCE,
     FARTHEST,
     LATEST,
@@ -30,10 +31,10 @@ from emotions.tracks import (
     TracksError,
     parse,
 )
-from emotions.video import FRAME, TAU
 from scripts.following_films import HEIGHT, WIDTH, Camera, Person, Place, film, people, who
 from scripts.following_scenes import crossing, gap, scenes, successor
-from scripts.measure_following import cast_of, changes, ids_of, read, shared as shares_ids
+from scripts.measure_following import cast_of, changes, ids_of, read
+from scripts.measure_following import shared as shares_ids
 from tests.shared_data import shared
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 import pytest
 
-from emotions.framing import BOX_MIDDLE, BOX_SIDE, EYES, LEFT_EYE, RIGHT_EYE, SPREAD, align_crop, eye_line, spread
-from emotions.results import Box
+from emotions.face.alignment import BOX_MIDDLE, BOX_SIDE, EYES, LEFT_EYE, RIGHT_EYE, SPREAD, align_crop, eye_line, spread
+from emotions.face.results import Box
 
 WHERE = Box(60, 40, 80, 90)
 

@@ -17,10 +17,10 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from emotions import images
-from emotions.formats import sniff
-from emotions.images import MB, Budget, ImageError, encode_jpeg, open_image
-from emotions.pixels import rgb, white_level
+from emotions.image import loading
+from emotions.image.conversion import rgb, white_level
+from emotions.image.formats import sniff
+from emotions.image.loading import MB, Budget, ImageError, encode_jpeg, open_image
 
 PHOTOS = Path(__file__).resolve().parents[1].parent / "shared" / "data" / "photos"
 FAILS = {
@@ -201,7 +201,7 @@ def test_truncated(kind, share):
         (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "unsupported_image"),
         (b"\0\0\0\x18ftypisom\0\0\0\0isommp42", "unsupported_image"),
         (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "unsupported_image"),
-        (b"\0" * (images.MAX_FILE + 1), "file_too_large"),
+        (b"\0" * (loading.MAX_FILE + 1), "file_too_large"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
@@ -248,7 +248,7 @@ def test_bands_meet_without_a_seam(monkeypatch):
     noise = Image.fromarray(np.random.default_rng(1).integers(0, 255, (301, 203, 3), np.uint8))
     data = encoded("PNG", noise)
     whole = open_image(data, max_side=130).pixels.astype(int)
-    monkeypatch.setattr("emotions.pixels.BAND", 1000)
+    monkeypatch.setattr("emotions.image.conversion.BAND", 1000)
     assert np.abs(open_image(data, max_side=130).pixels - whole).max() <= 1
 
 
@@ -274,12 +274,12 @@ def test_scan_bomb():
 
 
 def test_budget_is_set(monkeypatch):
-    monkeypatch.setattr(images, "_budget", Budget(MB))
+    monkeypatch.setattr(loading, "_budget", Budget(MB))
     assert code_of(encoded("PNG")) == "too_much_memory"
-    images.set_decode_budget(50)
+    loading.set_decode_budget(50)
     assert open_image(encoded("PNG")).width == 96
     with pytest.raises(ValueError, match="positive"):
-        images.set_decode_budget(0)
+        loading.set_decode_budget(0)
 
 
 def test_budget_serves_in_order_and_frees():
@@ -313,7 +313,7 @@ def test_budget_is_free_after_errors():
     data = encoded("PNG")
     for _ in range(3):
         code_of(data[: len(data) - 60])
-    assert images._budget.used == 0
+    assert loading._budget.used == 0
 
 
 def test_no_warning_leaks():
@@ -364,7 +364,7 @@ def test_estimate_is_an_upper_bound(tmp_path, kind, options):
     path = tmp_path / "picture"
     path.write_bytes(encoded(kind, scene(2400, 1800), **options))
     command = [sys.executable, "-m", "scripts.measure_decoding", "--one", str(path)]
-    row = json.loads(subprocess.run(command, cwd=Path(images.__file__).parents[1], capture_output=True, check=True).stdout)
+    row = json.loads(subprocess.run(command, cwd=Path(loading.__file__).parents[1], capture_output=True, check=True).stdout)
     assert 2400 * 1800 / 4 < row["peak"] <= row["estimate"]
 
 

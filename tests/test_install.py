@@ -51,8 +51,8 @@ def test_the_wheel_holds_the_library_and_its_models(wheel):
         (entry_points,) = [archive.read(name).decode() for name in names if name.endswith("entry_points.txt")]
     code = {str(path.relative_to(ROOT)) for path in (ROOT / "emotions").rglob("*.py")}
     models = {f"emotions/models/{entry['file']}" for entry in Artefacts().entries()}
-    assert code | models | {"emotions/models/manifest.json", "emotions/models/NOTICE.md", "emotions/warm_up.jpg"} <= names
-    assert "emotions = emotions.commands:main" in entry_points
+    assert code | models | {"emotions/models/manifest.json", "emotions/models/NOTICE.md", "emotions/face/warm_up.jpg"} <= names
+    assert "emotions = emotions.cli:main" in entry_points
     assert not [name for name in names if not name.startswith(("emotions/", "emotion_detector-"))]
     assert wheel.stat().st_size < 32 * 2**20
 
@@ -61,7 +61,7 @@ def test_it_reads_a_photo_without_the_repository(wheel, tmp_path):
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(tmp_path / "installed")
     shutil.copy(ROOT / "static" / "samples" / "obama.jpg", tmp_path)
-    start = "import sys, emotions.commands; print(emotions.__file__, file=sys.stderr); sys.exit(emotions.commands.main())"
+    start = "import sys, emotions.cli; print(emotions.__file__, file=sys.stderr); sys.exit(emotions.cli.main())"
     environment = os.environ | {"PYTHONPATH": str(tmp_path / "installed")}
     command = [sys.executable, "-P", "-c", start, "photo", "obama.jpg"]
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True)

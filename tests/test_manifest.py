@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from emotions.artefacts import Artefacts
+from emotions.runtime.manifest import Artefacts
 from scripts.common.manifest import put_entry
 
 

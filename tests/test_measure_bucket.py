@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from emotions.artefacts import Artefacts
+from emotions.runtime.manifest import Artefacts
 from scripts import measure_bucket, sandbox
 from scripts.appengine import MEGABYTE
 from scripts.measure_bucket import IN_MEMORY, measure, table

@@ -6,10 +6,10 @@ import cv2
 import numpy as np
 import pytest
 
-from emotions.artefacts import Artefacts
-from emotions.faces import FaceFinder
-from emotions.images import open_image
-from emotions.pose import Pose, pose_of
+from emotions.face.detector import FaceFinder
+from emotions.face.pose import Pose, pose_of
+from emotions.image.loading import open_image
+from emotions.runtime.manifest import Artefacts
 
 
 @pytest.fixture(scope="module")

@@ -7,8 +7,8 @@ import sys
 
 import pytest
 
-from emotions.artefacts import BUNDLED
-from emotions.bucket import fetch_models
+from emotions.runtime.gcs import fetch_models
+from emotions.runtime.manifest import BUNDLED
 from scripts.publish_models import PublishError, files_to_publish, main, publish
 from scripts.storage_server import BUCKET, storage_server
 from tests.storage import Storage, make_set

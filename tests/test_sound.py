@@ -7,7 +7,7 @@ import io
 import numpy as np
 import pytest
 
-from emotions.sound import SoundError, open_sound
+from emotions.speech.audio import SoundError, open_sound
 from tests.sounds import encoded, voice_like
 
 FORMATS = {
@@ -103,7 +103,7 @@ def test_samples_that_are_no_numbers():
 
 
 def test_an_hour_is_the_limit(monkeypatch):
-    monkeypatch.setattr("emotions.sound.MAX_SECONDS", 1.0)
+    monkeypatch.setattr("emotions.speech.audio.MAX_SECONDS", 1.0)
     with pytest.raises(SoundError) as caught:
         samples_of(encoded(voice_like(1.5)))
     assert caught.value.code == "sound_too_long"

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 from emotions import EMOTIONS
-from emotions.artefacts import Artefacts
-from emotions.mel import BANDS, FLOOR_DB, HOP, RATE, WINDOW, centres, log_mel, normalised
-from emotions.sound import open_sound
-from emotions.speech import SpeechReader, spectrogram
-from emotions.voice import describe
-from emotions.windows import FRAMES, STEP, active, starts
+from emotions.runtime.manifest import Artefacts
+from emotions.speech.audio import open_sound
+from emotions.speech.classifier import SpeechReader, spectrogram
+from emotions.speech.features import describe
+from emotions.speech.spectrogram import BANDS, FLOOR_DB, HOP, RATE, WINDOW, centres, log_mel, normalised
+from emotions.speech.windows import FRAMES, STEP, active, starts
 from tests.shared_data import shared
 from tests.sounds import encoded, voice_like
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from emotions.commands import main
+from emotions.cli import main
 from emotions.labels import EMOTIONS
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from emotions.artefacts import Artefacts
-from emotions.text import TextModel
-from emotions.tokens import END, NAME, SPECIAL, START, UNKNOWN, Vocabulary
+from emotions.runtime.manifest import Artefacts
+from emotions.text.classifier import TextModel
+from emotions.text.tokenizer import END, NAME, SPECIAL, START, UNKNOWN, Vocabulary
 
 PIECES = [*SPECIAL, *"abcdefghijklmnopqrstuvwxyz!?'.", *(f"##{letter}" for letter in "abcdefghijklmnopqrstuvwxyz"),
           "so", "good", "##ness", "i", "love", "face", "with", "tears", "of", "joy", "http", "cool", "cafe", "don"]  # fmt: skip

@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 
 from emotions import EMOTIONS, Analyser
-from emotions.film import FilmError
-from emotions.film_writer import FilmWriter
-from emotions.results import Box, Face
-from emotions.timeline import BUCKETS, Timeline
-from emotions.timeline_chart import MOST_PEOPLE, chart, clock
-from emotions.viewing import Viewing
+from emotions.face.results import Box, Face
+from emotions.video.analyzer import Viewing
+from emotions.video.reader import FilmError
+from emotions.video.timeline import BUCKETS, Timeline
+from emotions.video.timeline_chart import MOST_PEOPLE, chart, clock
+from emotions.video.writer import FilmWriter
 from tests import clips
 
 

@@ -8,7 +8,7 @@ from functools import wraps
 from apiflask import APIBlueprint, EmptySchema
 from flask import Response, json, jsonify, request
 
-from emotions.drawing import STYLE
+from emotions.face.annotate import STYLE
 
 from . import schemas
 from .feedback import record_feedback

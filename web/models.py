@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from emotions import Analyser, ArtefactError, Artefacts
-from emotions.bucket import fetch_models
+from emotions.runtime.gcs import fetch_models
 
 from .logs import LOGGER
 

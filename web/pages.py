@@ -8,12 +8,12 @@ from flask import Blueprint, Response, current_app, redirect, render_template, r
 from marshmallow import ValidationError
 
 from emotions import EMOTIONS, Face
-from emotions.explanation import MOST_FACES
-from emotions.faces import DETECTORS
-from emotions.images import MAX_FILE
+from emotions.face.detector import DETECTORS
+from emotions.face.saliency import MOST_FACES
+from emotions.image.loading import MAX_FILE
 from emotions.labels import COLOURS, TITLES
-from emotions.speech_results import SpeechResult
-from emotions.text_results import TextResult
+from emotions.speech.results import SpeechResult
+from emotions.text.results import TextResult
 
 from . import schemas
 from .card import design_cards, doubt_card, head_card, reliability_of, text_card

@@ -11,9 +11,9 @@ from flask import Response, g, json, render_template, request
 from werkzeug.exceptions import HTTPException
 
 from emotions import ImageError
-from emotions.containers import FilmError
-from emotions.sound import SoundError
-from emotions.text import TextError
+from emotions.speech.audio import SoundError
+from emotions.text.classifier import TextError
+from emotions.video.containers import FilmError
 
 CATALOGUE: dict[str, tuple[int, str, str]] = {
     "bad_request": (400, "Request not understood", "The request is not well-formed."),

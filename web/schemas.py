@@ -11,10 +11,10 @@ from apiflask.validators import OneOf, Range, Regexp
 from marshmallow import INCLUDE, RAISE
 
 from emotions import EMOTIONS
-from emotions.doubts import DOUBTS
-from emotions.explanation import MOST_FACES
-from emotions.faces import DETECTORS
-from emotions.tracks import LATEST, MOST_BYTES
+from emotions.face.detector import DETECTORS
+from emotions.face.reliability import DOUBTS
+from emotions.face.saliency import MOST_FACES
+from emotions.video.tracker_state import LATEST, MOST_BYTES
 
 SWITCHES = {"true": True, "1": True, "false": False, "0": False}
 MOST_SECONDS = LATEST // 1000

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from emotions.bucket import split_address
+from emotions.runtime.gcs import split_address
 
 ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?")
 LEVELS = ("debug", "info", "warning", "error")

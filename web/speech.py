@@ -10,9 +10,9 @@ from urllib.parse import quote
 
 from flask import Blueprint, Response, current_app, g, jsonify, render_template, request
 
-from emotions.sound import MAX_SECONDS
-from emotions.speech import SpeechReader
-from emotions.speech_results import SpeechResult
+from emotions.speech.audio import MAX_SECONDS
+from emotions.speech.classifier import SpeechReader
+from emotions.speech.results import SpeechResult
 
 from .api import api
 from .card import confusion_shares

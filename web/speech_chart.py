@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from emotions import EMOTIONS
-from emotions.mel import FRAMES_A_SECOND
-from emotions.speech_results import SpeechResult
+from emotions.speech.results import SpeechResult
+from emotions.speech.spectrogram import FRAMES_A_SECOND
 
 WIDTH, HEIGHT = 720, 200
 """Units of the drawing; the waveform lies around the middle, probabilities rise from the bottom (0) to the top (1)."""

@@ -6,7 +6,7 @@ from apiflask.fields import Boolean, Float, List, Nested, String
 from apiflask.validators import OneOf
 
 from emotions import EMOTIONS
-from emotions.speech_results import REASONS
+from emotions.speech.results import REASONS
 
 from .schemas import SHARE, Model, Open, Probabilities
 

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 from flask import Response, current_app, g, jsonify
 
-from emotions.text import MAX_TEXT, TextModel
-from emotions.text_results import TextResult
+from emotions.text.classifier import MAX_TEXT, TextModel
+from emotions.text.results import TextResult
 
 from .api import api, json_body
 from .problems import Problem

@@ -8,8 +8,8 @@ from urllib.parse import quote
 
 from flask import Blueprint, g, render_template, request
 
-from emotions.text import MAX_TEXT
-from emotions.text_results import Part, TextResult
+from emotions.text.classifier import MAX_TEXT
+from emotions.text.results import Part, TextResult
 
 from .problems import Problem
 from .text import MOST_BYTES, read_texts

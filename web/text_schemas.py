@@ -8,8 +8,8 @@ from apiflask.fields import Boolean, Field, Float, Integer, List, Nested, String
 from apiflask.validators import OneOf
 
 from emotions import EMOTIONS
-from emotions.text import MAX_TEXT, MOST_EXPLAINED
-from emotions.text_results import REASONS
+from emotions.text.classifier import MAX_TEXT, MOST_EXPLAINED
+from emotions.text.results import REASONS
 
 from .schemas import Model, Open, Probabilities, Strict
 

@@ -14,10 +14,10 @@ from typing import BinaryIO
 
 from flask import Response, current_app
 
-from emotions.film import Film, FilmError
-from emotions.film_writer import FilmWriter
-from emotions.images import MAX_FILE
-from emotions.viewing import Viewing
+from emotions.image.loading import MAX_FILE
+from emotions.video.analyzer import Viewing
+from emotions.video.reader import Film, FilmError
+from emotions.video.writer import FilmWriter
 
 from .api import api
 from .logs import LOGGER, trace_fields

@@ -8,8 +8,8 @@ from typing import Any
 from apiflask.fields import Boolean, Field, Float, Integer, List, Nested, String
 from apiflask.validators import OneOf
 
-from emotions.faces import DETECTORS
-from emotions.film import FPS, LEAST_FPS, MOST_FPS
+from emotions.face.detector import DETECTORS
+from emotions.video.reader import FPS, LEAST_FPS, MOST_FPS
 
 from .schemas import Face, Model, Open, Probabilities, Strict, Switch
 

@@ -26,10 +26,10 @@ from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions,
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner, fn_runner
 from apache_beam.transforms.environments import SubprocessSDKEnvironment
 
-from emotions.analysis import Analyser
-from emotions.artefacts import ArtefactError
-from emotions.commands import HEAD
-from emotions.faces import DETECTORS
+from emotions.cli import HEAD
+from emotions.face.analyzer import Analyser
+from emotions.face.detector import DETECTORS
+from emotions.runtime.manifest import ArtefactError
 
 from .parts import FORMATS, Results
 from .pipeline import COUNTS, build

@@ -12,11 +12,11 @@ from apache_beam.io import fileio
 from apache_beam.metrics import Metrics
 from apache_beam.utils.shared import Shared
 
-from emotions.analysis import Analyser
-from emotions.artefacts import Artefacts
-from emotions.commands import DECODE_MB, HEAD
-from emotions.images import set_decode_budget
-from emotions.litert import LiteModel
+from emotions.cli import DECODE_MB, HEAD
+from emotions.face.analyzer import Analyser
+from emotions.image.loading import set_decode_budget
+from emotions.runtime.litert import LiteModel
+from emotions.runtime.manifest import Artefacts
 
 from .parts import File, Results
 from .rows import row_of

@@ -10,11 +10,11 @@ from typing import Any
 from apache_beam.io.filesystem import CompressionTypes
 from apache_beam.io.filesystems import FileSystems
 
-from emotions.analysis import Analyser
-from emotions.artefacts import ArtefactError
-from emotions.commands.output import error_record
-from emotions.images import MAX_FILE, MB, ImageError, open_image
+from emotions.cli.output import error_record
+from emotions.face.analyzer import Analyser
+from emotions.image.loading import MAX_FILE, MB, ImageError, open_image
 from emotions.labels import EMOTIONS
+from emotions.runtime.manifest import ArtefactError
 
 PATIENCE = 10
 """How often a photo is tried for which there was no memory: as `busy` says, the same file may pass later."""

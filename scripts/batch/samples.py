@@ -7,7 +7,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from emotions.images import encode_jpeg, open_image
+from emotions.image.loading import encode_jpeg, open_image
 
 FACES = ("obama.jpg", "collins.jpg", "friends.png")
 SAMPLES = Path(__file__).resolve().parents[2] / "static" / "samples"

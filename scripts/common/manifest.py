@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from emotions.artefacts import SCHEMA
+from emotions.runtime.manifest import SCHEMA
 
 ROLES = (
     "detector",

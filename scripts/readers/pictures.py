@@ -10,10 +10,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from emotions.artefacts import Artefacts
-from emotions.faces import FaceFinder, align_crop
-from emotions.images import ImageError, open_image
-from emotions.results import Box
+from emotions.face.detector import FaceFinder, align_crop
+from emotions.face.results import Box
+from emotions.image.loading import ImageError, open_image
+from emotions.runtime.manifest import Artefacts
 
 from ..common.progress import progress
 from ..datasets import SPLITS, DatasetError, Faces, table

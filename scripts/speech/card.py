@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from emotions.artefacts import Artefacts
+from emotions.runtime.manifest import Artefacts
 
 from ..card import filled
 from ..card_figures import confusion_table

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from emotions.mel import BANDS, log_mel
-from emotions.voice import describe
-from emotions.windows import FRAMES, starts
+from emotions.speech.features import describe
+from emotions.speech.spectrogram import BANDS, log_mel
+from emotions.speech.windows import FRAMES, starts
 
 from .clips import Clips, trimmed
 from .noises import HELD_OUT, MAKERS, make

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from emotions.mel import BANDS
-from emotions.voice import describe
-from emotions.windows import FRAMES, active, starts
+from emotions.speech.features import describe
+from emotions.speech.spectrogram import BANDS
+from emotions.speech.windows import FRAMES, active, starts
 
 from ..datasets import DatasetError
 

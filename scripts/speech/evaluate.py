@@ -17,9 +17,9 @@ from typing import Any
 
 import numpy as np
 
-from emotions.artefacts import BUNDLED, Artefacts
 from emotions.labels import EMOTIONS
-from emotions.speech import SpeechReader
+from emotions.runtime.manifest import BUNDLED, Artefacts
+from emotions.speech.classifier import SpeechReader
 
 from ..common.manifest import put_entry
 from ..datasets import DatasetError

@@ -12,9 +12,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-from emotions.artefacts import BUNDLED
-from emotions.mel import BANDS, RATE
-from emotions.windows import FRAMES
+from emotions.runtime.manifest import BUNDLED
+from emotions.speech.spectrogram import BANDS, RATE
+from emotions.speech.windows import FRAMES
 
 from ..common.litert import to_litert
 from ..common.manifest import put_entry

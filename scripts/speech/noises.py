@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from emotions.mel import RATE
+from emotions.speech.spectrogram import RATE
 
 Maker = Callable[[np.random.Generator, float], np.ndarray]
 

@@ -16,8 +16,8 @@ from pathlib import Path
 import numpy as np
 
 from emotions.labels import EMOTIONS
-from emotions.sound import open_sound
-from emotions.speech import spectrogram
+from emotions.speech.audio import open_sound
+from emotions.speech.classifier import spectrogram
 
 from ..datasets import DatasetError
 from .clips import Clips

@@ -18,8 +18,8 @@ import tempfile
 import tomllib
 from pathlib import Path
 
-from emotions.artefacts import BUNDLED, ArtefactError, Artefacts
-from emotions.text import TextModel
+from emotions.runtime.manifest import BUNDLED, ArtefactError, Artefacts
+from emotions.text.classifier import TextModel
 
 from .corpora import CorpusError, read_goemotions, read_meld
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import keras
 import numpy as np
 
-from emotions.tokens import PAD, Vocabulary
+from emotions.text.tokenizer import PAD, Vocabulary
 
 NAMES = (
     "James Mary John Anna Michael Sarah David Emma Robert Laura Daniel Julia Thomas Emily Chris Kate Mark Lisa Paul Amy "

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
-from emotions.foreign_words import FOREIGN
-from emotions.language import FUNCTION_WORDS, written_words
-from emotions.tokens import plain
+from emotions.text.foreign_words import FOREIGN
+from emotions.text.language import FUNCTION_WORDS, written_words
+from emotions.text.tokenizer import plain
 
 LEAST, LEAST_FOREIGN = 2, 30
 """Times a word must stand in the texts; more for one that another language uses all the time ("de", "que")."""

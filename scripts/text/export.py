@@ -17,11 +17,11 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from emotions.artefacts import Artefacts
 from emotions.labels import EMOTIONS
-from emotions.text import TextModel
-from emotions.text_files import ENGLISH, VOCABULARY
-from emotions.tokens import SPECIAL, Vocabulary
+from emotions.runtime.manifest import Artefacts
+from emotions.text.classifier import TextModel
+from emotions.text.text_files import ENGLISH, VOCABULARY
+from emotions.text.tokenizer import SPECIAL, Vocabulary
 
 from ..common.manifest import put_entry
 from .batches import logits

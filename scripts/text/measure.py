@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from emotions.labels import EMOTIONS
-from emotions.text import TextModel
+from emotions.text.classifier import TextModel
 
 from .corpora import Corpus
 from .scores import f1_scores

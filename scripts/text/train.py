@@ -7,7 +7,7 @@ from pathlib import Path
 
 import keras
 
-from emotions.tokens import Vocabulary
+from emotions.text.tokenizer import Vocabulary
 
 from .batches import Batches, logits
 from .corpora import Corpus

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from emotions.tokens import NAME, RELIGION, SPECIAL, Vocabulary
+from emotions.text.tokenizer import NAME, RELIGION, SPECIAL, Vocabulary
 
 FIRST_WORD = 1996
 """Row of "the" in BERT's uncased vocabulary: whole words follow, frequent ones first."""

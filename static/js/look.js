@@ -1,4 +1,4 @@
-// The one look of annotated pictures, as emotions/drawing.py has it and the API serves it, and how numbers are written.
+// The one look of annotated pictures, as emotions/face/annotate.py has it and the API serves it, and how numbers are written.
 
 const ADDRESS = "/api/v1/style";
 const TOP = "neutral"; // in a chart the calm face lies on top, so that what moves rises from below

@@ -1,4 +1,4 @@
-// Draws faces on a canvas as emotions/drawing.py draws them on a photo: frame, points, label, all by the served table. The bars
+// Draws faces on a canvas as emotions/face/annotate.py draws them on a photo: frame, points, label, all by the served table. The bars
 // beside a face are the browser's alone.
 
 import { emotionsOf, percent, textColour, title } from "./look.js";

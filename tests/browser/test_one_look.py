@@ -1,4 +1,4 @@
-"""One look: what emotions/drawing.py draws on a photo and overlay.js on a canvas, pixel by pixel."""
+"""One look: what emotions/face/annotate.py draws on a photo and overlay.js on a canvas, pixel by pixel."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import pytest
 from PIL import Image
 
 from emotions import Face, ImageResult
-from emotions.drawing import STYLE, annotate, text_colour
-from emotions.images import Picture
+from emotions.face.annotate import STYLE, annotate, text_colour
+from emotions.face.results import Box
+from emotions.image.loading import Picture
 from emotions.labels import COLOURS, EMOTIONS
-from emotions.results import Box
 from scripts.moving_face import PHOTO
 
 MEAN_DIFFERENCE = 0.1

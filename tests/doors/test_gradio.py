@@ -22,10 +22,10 @@ from PIL import Image
 
 import emotions
 from emotions import EMOTIONS
-from emotions.drawing import annotate
+from emotions.face.annotate import annotate
 from emotions.labels import TITLES
-from emotions.speech import SpeechReader
-from emotions.text import TextModel
+from emotions.speech.classifier import SpeechReader
+from emotions.text.classifier import TextModel
 from tests.sounds import encoded, voice_like
 
 ROOT = Path(__file__).resolve().parents[2]

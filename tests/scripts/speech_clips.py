@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from emotions.mel import BANDS, log_mel
+from emotions.speech.spectrogram import BANDS, log_mel
 from scripts.speech.clips import Clips
 from scripts.speech.noises import make
 

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from emotions.artefacts import BUNDLED, Artefacts
 from emotions.labels import EMOTIONS
+from emotions.runtime.manifest import BUNDLED, Artefacts
 from scripts import evaluate, export
 from scripts.card_failures import contact_sheet, credits_of, worded
 from scripts.card_recipe import begun_from

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from emotions.artefacts import Artefacts
+from emotions.runtime.manifest import Artefacts
 from scripts.datasets import Faces
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 from emotions import Analyser, Artefacts
-from emotions.artefacts import BUNDLED
-from emotions.litert import LiteModel
+from emotions.runtime.litert import LiteModel
+from emotions.runtime.manifest import BUNDLED
 from scripts import evaluate, experiments, export, expression_speed, heads, recipe, train
 from scripts.common.litert import to_litert
 from scripts.designs import BASES, DesignError, build_base, design_of, fer_cnn_base

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from emotions.analysis import Analyser
-from emotions.artefacts import BUNDLED, Artefacts
-from emotions.faces import FaceFinder
+from emotions.face.analyzer import Analyser
+from emotions.face.detector import FaceFinder
 from emotions.labels import EMOTIONS
+from emotions.runtime.manifest import BUNDLED, Artefacts
 from scripts import drawn, drawn_framing, evaluate_drawn, face_check, face_windows
 from scripts.datasets import DatasetError, Faces
 from scripts.dicebear import Style, attribution, choose_colours, choose_parts, choose_places, load_styles, rasterise, to_svg

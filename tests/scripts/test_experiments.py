@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from emotions.artefacts import BUNDLED, Artefacts
+from emotions.runtime.manifest import BUNDLED, Artefacts
 from scripts import experiments
 from scripts.design_table import epochs
 from scripts.experiments import collect, markdown, merge, read_run

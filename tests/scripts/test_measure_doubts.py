@@ -10,9 +10,9 @@ import cv2
 import numpy as np
 import pytest
 
-from emotions.artefacts import BUNDLED, Artefacts
-from emotions.doubts import Quality
-from emotions.pose import Pose
+from emotions.face.pose import Pose
+from emotions.face.reliability import Quality
+from emotions.runtime.manifest import BUNDLED, Artefacts
 from scripts import measure_doubts
 from scripts.datasets import table
 

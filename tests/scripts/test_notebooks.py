@@ -20,7 +20,7 @@ import pytest
 from speech_clips import tiny_clips
 
 from emotions import Analyser, Artefacts, open_image
-from emotions.expressions import ExpressionModel
+from emotions.face.classifier import ExpressionModel
 from scripts.common import metrics
 from scripts.datasets import Faces
 from scripts.drawn import split_of

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 import pytest
 
-from emotions.images import encode_jpeg, open_image
+from emotions.image.loading import encode_jpeg, open_image
 from emotions.labels import EMOTIONS
 from scripts.datasets import DatasetError, Faces
 from scripts.prepare import main

@@ -14,11 +14,11 @@ import numpy as np
 import pytest
 from speech_clips import tiny_clips
 
-from emotions.artefacts import Artefacts
 from emotions.labels import EMOTIONS
-from emotions.mel import log_mel
-from emotions.speech import SpeechReader
-from emotions.voice import describe
+from emotions.runtime.manifest import Artefacts
+from emotions.speech.classifier import SpeechReader
+from emotions.speech.features import describe
+from emotions.speech.spectrogram import log_mel
 from scripts.speech import check, evaluate, export, prepare, train
 from scripts.speech.clips import Clips, rows_of
 from scripts.speech.figures import clip_means, figures, fit_temperature

@@ -12,10 +12,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from emotions.artefacts import Artefacts
 from emotions.labels import EMOTIONS
-from emotions.text import TextModel
-from emotions.tokens import SPECIAL
+from emotions.runtime.manifest import Artefacts
+from emotions.text.classifier import TextModel
+from emotions.text.tokenizer import SPECIAL
 from scripts.text import corpora, pretrained
 from scripts.text.__main__ import RECIPE, main
 from scripts.text.english import english_words

@@ -10,15 +10,14 @@ import keras
 import numpy as np
 import pytest
 
-from emotions.artefacts import Artefacts
-from emotions.expressions import ExpressionModel, softmax
+from emotions.face.classifier import ExpressionModel, softmax
+from emotions.runtime.manifest import Artefacts
 from scripts import evaluate, export, train
 from scripts.augment import Augment
 from scripts.datasets import Faces
 from scripts.heads import fit_temperature
 from scripts.networks import dense_head, folded, vgg_base
 from scripts.warm_start import convolutions, warm_start
-
 
 HEADS = ("fer2013", "ferplus", "mixed")
 

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import pytest
 
-from emotions.artefacts import BUNDLED
+from emotions.runtime.manifest import BUNDLED
 from scripts import export, heads, prepare, runs, sources, truths
 from scripts.datasets import DatasetError, Faces
 from scripts.networks import vgg_base

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from emotions import EMOTIONS, Artefacts
-from emotions.artefacts import BUNDLED
+from emotions.runtime.manifest import BUNDLED
 from tests.markup import Page
 from web import create_app
 from web.card import confusion_shares, design_cards, per_emotion, reliability_of

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from emotions import EMOTIONS, ArtefactError, Artefacts
-from emotions.drawing import STYLE
+from emotions.face.annotate import STYLE
 from web import create_app
 
 MODELS = Path(__file__).resolve().parents[2] / "models"

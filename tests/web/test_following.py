@@ -12,7 +12,7 @@ from hypothesis import strategies
 from PIL import Image
 
 from emotions import EMOTIONS
-from emotions.tracks import APPEARANCE, MOST_BYTES, MOST_TRACKS
+from emotions.video.tracker_state import APPEARANCE, MOST_BYTES, MOST_TRACKS
 
 
 def without_times(response) -> dict:

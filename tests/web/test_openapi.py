@@ -11,8 +11,8 @@ from hypothesis import strategies
 from openapi_spec_validator import OpenAPIV31SpecValidator
 from schemathesis import GenerationMode
 
-from emotions.doubts import DOUBTS
-from emotions.tracks import SURE, Track, Tracks
+from emotions.face.reliability import DOUBTS
+from emotions.video.tracker_state import SURE, Track, Tracks
 from tests import clips
 from web import create_app
 from web.problems import CATALOGUE

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from emotions.labels import EMOTIONS
-from emotions.text import MAX_TEXT
+from emotions.text.classifier import MAX_TEXT
 from web.text_page import SAMPLES
 
 
@@ -139,7 +139,7 @@ def test_an_unknown_sample(client):
 
 
 def test_nothing_of_it_is_loaded_for_photos(app):
-    from emotions.artefacts import Artefacts
+    from emotions.runtime.manifest import Artefacts
     from web import create_app
 
     fresh = create_app(artefacts=Artefacts())

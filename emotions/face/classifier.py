@@ -1,0 +1,91 @@
+"""Face crops -> bottleneck features -> a dense head's logits -> calibrated probabilities.
+
+F, the number of features, is the base's own: 512 for the VGG-16 that ships.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from ..runtime.manifest import Artefacts
+
+HEAD = "mixed"
+"""The head that answers where none is named: on the pages, in the API, on the command line and in `read_photo`."""
+BATCH = 8
+"""Faces a pass through the network: a crowd must not take more memory than eight faces do."""
+
+
+def softmax(logits: np.ndarray, temperature: float = 1.0) -> np.ndarray:
+    """(N, 7) logits -> (N, 7) float32 probabilities, after division by `temperature` (Guo et al., "On Calibration", 2017)."""
+    scaled = np.asarray(logits, np.float64) / temperature
+    powers = np.exp(scaled - scaled.max(axis=1, keepdims=True))
+    return (powers / powers.sum(axis=1, keepdims=True)).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class ExpressionModel:
+    """A base and one of the heads that read its features; `head` None takes the manifest's first."""
+
+    artefacts: Artefacts
+    head: str | None = None
+
+    @cached_property
+    def head_entry(self) -> dict[str, Any]:
+        return self.artefacts.entry("expression-head", self.head)
+
+    @cached_property
+    def base_entry(self) -> dict[str, Any]:
+        return self.artefacts.entry("expression-base", self.head_entry["base"])
+
+    @cached_property
+    def drawn_entry(self) -> dict[str, Any] | None:
+        """The head that tells drawn faces from photographed ones by the same base's features, if there is one."""
+        entries = self.artefacts.entries("drawn-head")
+        return next((entry for entry in entries if entry["base"] == self.base_entry["name"]), None)
+
+    @property
+    def size(self) -> int:
+        """Side of the square crops in pixels."""
+        return self.base_entry["input"]["size"]
+
+    @property
+    def description(self) -> dict[str, str]:
+        """Name and version as every answer carries them."""
+        base, head = self.base_entry, self.head_entry
+        return {"name": f"{base['name']}/{head['name']}", "version": head["version"]}
+
+    def features(self, crops: np.ndarray) -> np.ndarray:
+        """Crops (N, S, S) uint8 grey -> bottleneck features (N, F) float32."""
+        if crops.ndim != 3 or crops.shape[1:] != (self.size, self.size):
+            raise ValueError(f"crops must be (N, {self.size}, {self.size}), not {crops.shape}")
+        pixels = crops[..., None].astype(np.float32)
+        return self._in_batches(self.artefacts.model(self.base_entry), pixels, self.base_entry["output"])
+
+    def logits(self, features: np.ndarray) -> np.ndarray:
+        """Bottleneck features (N, F) -> the head's logits (N, 7)."""
+        return self._in_batches(self.artefacts.model(self.head_entry), features, self.head_entry["output"])
+
+    def calibrated(self, features: np.ndarray) -> np.ndarray:
+        """Bottleneck features (N, F) -> calibrated probabilities (N, 7) float32; rows sum to 1."""
+        return softmax(self.logits(features), self.head_entry["temperature"])
+
+    def probabilities(self, crops: np.ndarray) -> np.ndarray:
+        """Crops (N, S, S) uint8 grey -> calibrated probabilities (N, 7) float32; rows sum to 1."""
+        return self.calibrated(self.features(crops))
+
+    def drawn(self, features: np.ndarray) -> np.ndarray | None:
+        """Bottleneck features (N, F) -> probabilities (N,) that the faces are drawn; None if the models have no such head."""
+        entry = self.drawn_entry
+        if entry is None:
+            return None
+        logits = self._in_batches(self.artefacts.model(entry), features, 1)[:, 0].astype(np.float64)
+        return 1 / (1 + np.exp(-logits / entry["temperature"]))
+
+    @staticmethod
+    def _in_batches(model, rows: np.ndarray, width: int) -> np.ndarray:
+        parts = [model(rows[start : start + BATCH])[0] for start in range(0, len(rows), BATCH)]
+        return np.concatenate(parts) if parts else np.zeros((0, width), np.float32)

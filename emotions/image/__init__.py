@@ -1,0 +1,1 @@
+"""Image decoding: formats, limits and conversion to RGB."""

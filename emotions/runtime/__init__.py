@@ -1,0 +1,1 @@
+"""Model files, the LiteRT runtime and the memory budget."""

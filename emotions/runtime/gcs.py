@@ -1,0 +1,156 @@
+"""Models in a bucket of Google Cloud Storage: a published set is fetched once, checked, and kept where temporary files are.
+
+A set is what `scripts.publish_models` uploads: `manifest.json` and the files that it names, at an address that is never written
+twice. So whoever holds the set of an address need not ask for it again: neither a restarted worker nor a second one.
+
+    analyser = emotions.Analyser(emotions.Artefacts(fetch_models("gs://my-models/emotions/vgg16-1.4.0")))
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import re
+import shutil
+import stat
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from .gcs_objects import Objects
+from .manifest import SCHEMA, ArtefactError, Artefacts
+
+ADDRESS = re.compile(r"gs://([a-z0-9][a-z0-9._-]{1,220}[a-z0-9])((?:/[A-Za-z0-9][A-Za-z0-9._=-]*)*)/?")
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+MANIFEST, PART = "manifest.json", ".part"
+MANIFEST_BYTES, SET_BYTES = 2 * 2**20, 200 * 2**20
+"""Most bytes of a manifest, and of the files of a set together: on App Engine the folder for temporary files is memory."""
+SECONDS = 45.0
+"""Most time that fetching a set may take; Heroku gives a start 60 seconds in all."""
+
+_held: dict[Path, int] = {}
+
+
+def split_address(address: str) -> tuple[str, str]:
+    """Bucket and prefix of gs://bucket/prefix; ValueError for anything else."""
+    found = ADDRESS.fullmatch(address)
+    if not found:
+        raise ValueError("an address such as gs://bucket/prefix is needed (letters, digits, '.', '_', '-' and '=')")
+    return found[1], found[2].strip("/")
+
+
+def fetch_models(address: str, into: Path | None = None) -> Path:
+    """The folder with the set of models at `address` (gs://bucket/prefix): as it was left before, else fetched and checked.
+
+    `into`: where the folder for sets is made, by default the system's folder for temporary files. Threads and processes that
+    ask at once share one fetch. Sets of other addresses that no process uses any more are removed.
+    Raises ValueError for another kind of address; ArtefactError if the set cannot be had, with what is wrong, leaving nothing.
+    """
+    bucket, prefix = split_address(address)
+    key = hashlib.sha256(f"{bucket}/{prefix}".encode()).hexdigest()[:16]
+    with _store(Path(into or tempfile.gettempdir())) as store:
+        folder = store / key
+        if not _complete(folder):
+            _fetch(bucket, prefix, folder)
+        _hold(folder)
+        _sweep(store)
+    return folder
+
+
+@contextmanager
+def _store(into: Path) -> Iterator[Path]:
+    """The folder that holds the sets of this user, for one thread of one process at a time."""
+    store = into / f"emotion-models-{os.getuid()}"
+    try:
+        store.mkdir(mode=0o700, exist_ok=True)
+        handle = os.open(store, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+        try:
+            status = os.fstat(handle)
+            if status.st_uid != os.getuid() or stat.S_IMODE(status.st_mode) & 0o022:
+                raise ArtefactError(f"{store.name} in the folder for temporary files can be written by others: remove it")
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            yield store
+        finally:
+            os.close(handle)
+    except OSError as error:
+        raise ArtefactError(f"{store.name} cannot be kept in the folder for temporary files ({error.strerror})") from None
+
+
+def _complete(folder: Path) -> bool:
+    """Whether every file of the set is there with the size and sha256 of its manifest."""
+    try:
+        files_of((folder / MANIFEST).read_bytes())
+        Artefacts(folder).verify()
+    except (OSError, ArtefactError):
+        return False
+    return True
+
+
+def _fetch(bucket: str, prefix: str, folder: Path) -> None:
+    """Fetch a set under another name and give it its own when it is whole."""
+    part = Path(tempfile.mkdtemp(dir=folder.parent, suffix=PART))
+    try:
+        with Objects(bucket, prefix, SECONDS) as objects:
+            objects.take(MANIFEST, part / MANIFEST, MANIFEST_BYTES)
+            for name, (size, sha256) in files_of((part / MANIFEST).read_bytes()).items():
+                objects.take(name, part / name, size, sha256)
+        if folder.exists():  # damaged
+            shutil.rmtree(folder)
+        part.rename(folder)
+    except BaseException:
+        shutil.rmtree(part, ignore_errors=True)
+        raise
+
+
+def files_of(manifest: bytes) -> dict[str, tuple[int, str]]:
+    """Name -> size in bytes and sha256 of a manifest's files; ArtefactError for one that nothing should be fetched by."""
+
+    def wrong(what: str) -> ArtefactError:
+        return ArtefactError(f"the set's {MANIFEST} {what}")
+
+    try:
+        content = json.loads(manifest)
+        schema, entries = content["schema"], [(one["file"], one["bytes"], one["sha256"]) for one in content["models"]]
+    except (ValueError, LookupError, TypeError, RecursionError):
+        raise wrong("is not one: JSON with `schema` and `models`, each of them with `file`, `bytes` and `sha256`") from None
+    if schema != SCHEMA:
+        raise wrong(f"has schema {schema!r}; this version reads schema {SCHEMA}")
+    files: dict[str, tuple[int, str]] = {}
+    for name, size, sha256 in entries:
+        if not (isinstance(name, str) and NAME.fullmatch(name)) or name == MANIFEST:
+            raise wrong(f"names a file {name!r}: letters, digits, '.', '_' and '-' are taken, and no folder")
+        if not (type(size) is int and size > 0) or not re.fullmatch("[0-9a-f]{64}", str(sha256)):
+            raise wrong(f"gives {name} no size or no sha256")
+        if files.setdefault(name, (size, sha256)) != (size, sha256):
+            raise wrong(f"names {name} twice, with other bytes")
+    total = sum(size for size, _ in files.values())
+    if not 0 < total <= SET_BYTES:
+        raise wrong(f"asks for {total:,} bytes; from 1 to {SET_BYTES:,} are fetched")
+    return files
+
+
+def _hold(folder: Path) -> None:
+    """Keep other processes from removing a set for as long as this one lives: models are read from it on first use."""
+    if folder not in _held or os.fstat(_held[folder]).st_ino != folder.stat().st_ino:
+        if folder in _held:
+            os.close(_held.pop(folder))  # the set was fetched anew
+        handle = os.open(folder, os.O_RDONLY)
+        fcntl.flock(handle, fcntl.LOCK_SH)
+        _held[folder] = handle
+
+
+def _sweep(store: Path) -> None:
+    """Remove what was left half fetched, and the sets that no process holds."""
+    for folder in store.iterdir():
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            continue  # in use, and sets only appear under the store's lock
+        else:
+            shutil.rmtree(folder, ignore_errors=True)
+        finally:
+            os.close(handle)

@@ -1,0 +1,1 @@
+"""Emotion classification of English text."""

@@ -1,0 +1,1 @@
+"""Video decoding, face tracking and timelines."""

@@ -1,0 +1,207 @@
+"""A video file in, upright pictures at a steady rate out, one at a time: memory does not grow with the film's length.
+
+PyAV (FFmpeg) decodes; it is imported on first use.
+"""
+
+from __future__ import annotations
+
+import time as clock
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from ..image.loading import ImageError, Picture, reserve
+from ..runtime.litert import usable_cores
+from .containers import HEAD, FilmError, is_cut, sniff
+from .picture_track import MAX_PIXELS, decoder_bytes, display_size, picture_track, stated_seconds, unreadable
+
+__all__ = ["FPS", "LEAST_FPS", "MOST_FPS", "Film", "FilmError", "Moment"]
+
+FPS, LEAST_FPS, MOST_FPS = 5.0, 0.01, 30.0
+"""Pictures a second that are taken, unless asked otherwise, and the least and the most that may be asked for."""
+SIDE = 1024
+"""Most pixels of a taken picture's longer side: in larger ones without large faces the detector looks a dozen times, part by
+part, which is for photos (see faces.LARGE_PICTURE)."""
+LATE = 0.002
+"""Seconds by which a frame may come before its turn: many containers round times to milliseconds."""
+LATEST = 1e6
+"""Seconds: a time beyond it (eleven days) is a broken time stamp."""
+
+
+@dataclass(frozen=True)
+class Moment:
+    """A picture of a film. `time`: seconds since its beginning. `sampled`: whether its turn has come at the rate asked for."""
+
+    time: float
+    picture: Picture
+    sampled: bool
+
+
+class Film:
+    """An open video file. Raises FilmError for what is no film or cannot be read; close it, or use it in `with`.
+
+    `fps`: pictures a second to take. `longest`: seconds after which reading ends (`reason` says so); None for no limit.
+    While it is open it holds its part of the memory for decoding (images.set_decode_budget).
+
+    Once read: `duration`, the seconds that were really there, whatever the header says (`stated`: what it says, or None);
+    `reason`, None or why this is not the whole film: `cut_off`, `damaged`, `video_too_long`.
+    """
+
+    def __init__(self, source: bytes | Path | BinaryIO, fps: float = FPS, longest: float | None = None) -> None:
+        if not LEAST_FPS <= fps <= MOST_FPS:
+            raise ValueError(f"fps must be from {LEAST_FPS:g} to {MOST_FPS:g}, not {fps}")
+        self.fps, self.longest = fps, longest
+        self.duration = 0.0
+        self.reason: str | None = None
+        self._size: tuple[int, int] | None = None
+        self._stack = ExitStack()
+        try:
+            self._open(source)
+        except BaseException:
+            self.close()
+            raise
+
+    def __enter__(self) -> Film:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._stack.close()
+
+    def extent(self) -> tuple[float, int]:
+        """Seconds and frames of the film as its packets tell, without decoding any. Afterwards the film is at its end: not all
+        can be wound back, so open it again to read it."""
+        from av.error import FFmpegError
+
+        last, count, first = 0.0, 0, None
+        try:
+            for packet in self._container.demux(self._stream):
+                if packet.pts is not None:
+                    moment = float(packet.pts * packet.time_base)
+                    first = moment if first is None else min(first, moment)
+                    last, count = max(last, moment), count + 1
+        except FFmpegError:
+            pass  # reading will come to the same place, and say so
+        return last - (first or 0.0), count
+
+    def moments(self, every_frame: bool = False) -> Iterator[Moment]:
+        """The pictures of the film in order, those at the rate asked for; with `every_frame` all, at most MOST_FPS a second.
+
+        Raises FilmError where not a single frame can be read.
+        """
+        next_sample, next_shown = 0.0, 0.0
+        for time, frame in self._timed():
+            sampled, shown = time >= next_sample - LATE, every_frame and time >= next_shown - LATE
+            if sampled:
+                next_sample = _turn_after(time, self.fps)
+            if shown:
+                next_shown = _turn_after(time, MOST_FPS)
+            if sampled or shown:
+                yield Moment(time, self._picture(frame), sampled)
+
+    def _open(self, source: bytes | Path | BinaryIO) -> None:
+        import av
+
+        file = source.open("rb") if isinstance(source, Path) else BytesIO(source) if isinstance(source, bytes) else source
+        if file is not source:
+            self._stack.callback(file.close)
+        kind = sniff(file.read(HEAD))
+        if is_cut(kind, file):
+            self.reason = "cut_off"
+        file.seek(0)
+        try:
+            # Only the file itself may be read, whatever it names; and some decoders have to run to tell the size.
+            options = {"max_pixels": str(4 * MAX_PIXELS)}
+            limits = {"protocol_whitelist": "file"}
+            self._container = av.open(file, "r", kind, options, limits, metadata_errors="ignore")
+        except (av.error.FFmpegError, ValueError) as error:
+            raise unreadable(self.reason) from error
+        self._stack.callback(self._container.close)
+        self._stream = picture_track(self._container, self.reason)
+        context = self._stream.codec_context
+        threads = context.thread_count = min(2, usable_cores())
+        context.thread_type = "AUTO"
+        context.options = {"max_pixels": str(MAX_PIXELS)}  # frames may grow on the way
+        self.stated = stated_seconds(self._container, self._stream)
+        try:
+            self._stack.enter_context(reserve(decoder_bytes(context, threads) + 2 * 3 * SIDE * SIDE))
+        except ImageError as error:
+            what = "Other pictures and videos are being decoded; try again in a moment."
+            if error.code == "too_much_memory":
+                what = "Decoding frames of this size takes more memory than a video gets here. Save it smaller."
+            raise FilmError(error.code, what) from None
+
+    def _timed(self) -> Iterator[tuple[float, Any]]:
+        """Frames with their seconds since the film's beginning, which never run back."""
+        rate = float(self._stream.average_rate or 25)
+        step, time, begin = 1 / min(max(rate, 1), 240), None, None
+        for frame in self._frames():
+            if frame.pts is not None:
+                stamp = float(frame.pts * frame.time_base)
+                if begin is None:
+                    start = self._container.start_time
+                    begin = stamp if start is None else min(stamp, start / 1e6)
+                moment = stamp - begin
+            else:
+                moment = 0.0 if time is None else time + step
+            if moment > LATEST:
+                self.reason = self.reason or "damaged"
+                return
+            if self.longest is not None and moment > self.longest:
+                self.reason = "video_too_long"
+                return
+            time = moment if time is None else max(time, moment)
+            shown = float(frame.duration * frame.time_base) if frame.duration else step
+            self.duration = time + (shown if shown < 10 else step)
+            yield time, frame
+        if time is None:
+            raise unreadable(self.reason)
+
+    def _frames(self) -> Iterator[Any]:
+        """What can be decoded, as players do it: what is damaged is passed by, and noted."""
+        from av.error import FFmpegError
+
+        try:
+            for packet in self._container.demux(self._stream):
+                try:
+                    frames = packet.decode()
+                except FFmpegError:
+                    frames = []
+                    self.reason = self.reason or "damaged"
+                if packet.is_corrupt:
+                    self.reason = self.reason or "damaged"
+                for frame in frames:
+                    if frame.is_corrupt:
+                        self.reason = self.reason or "damaged"
+                    else:
+                        yield frame
+        except FFmpegError:
+            self.reason = self.reason or "cut_off"
+
+    def _picture(self, frame: Any) -> Picture:
+        """A frame upright and small enough; all in the size of the first, even where a phone was turned while it filmed."""
+        begun = clock.perf_counter()
+        turns = round(frame.rotation / 90) % 4
+        if self._size is None:
+            self._size = display_size(frame, self._stream.sample_aspect_ratio)
+            if turns % 2:
+                self._size = self._size[::-1]
+        width, height = self._size
+        shrink = min(1.0, SIDE / max(width, height))
+        across, down = max(1, round(width * shrink)), max(1, round(height * shrink))
+        size = (down, across) if turns % 2 else (across, down)
+        method = "AREA" if size[0] < frame.width else "BILINEAR"
+        pixels = frame.reformat(*size, format="rgb24", interpolation=method, threads=1).to_ndarray()
+        pixels = np.ascontiguousarray(np.rot90(pixels, turns))
+        return Picture(pixels, width, height, (clock.perf_counter() - begun) * 1e3)
+
+
+def _turn_after(time: float, rate: float) -> float:
+    return (int((time + LATE) * rate) + 1) / rate
