@@ -12,13 +12,14 @@ from __future__ import annotations
 from functools import cache
 from pathlib import Path
 
+from .errors import ArtefactError, ImageError
 from .face.analyzer import Analyser
 from .face.annotate import annotate
 from .face.classifier import HEAD
 from .face.results import Face, ImageResult
-from .image.loading import ImageError, open_image
+from .image.loading import open_image
 from .labels import EMOTIONS
-from .runtime.manifest import ArtefactError, Artefacts
+from .runtime.manifest import Artefacts
 from .video.tracker import Follower
 
 __all__ = [

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import keras
 import numpy as np
 
-from emotions.face.classifier import softmax
+from emotions.runtime.litert import softmax
 
 from .common.metrics import cross_entropy
 

@@ -23,8 +23,10 @@ from typing import Any
 
 import numpy as np
 
-from emotions.face.classifier import ExpressionModel, softmax
-from emotions.runtime.manifest import BUNDLED, ArtefactError, Artefacts
+from emotions.errors import ArtefactError
+from emotions.face.classifier import ExpressionModel
+from emotions.runtime.litert import softmax
+from emotions.runtime.manifest import BUNDLED, Artefacts
 
 from .card import write_card
 from .card_failures import show_failures

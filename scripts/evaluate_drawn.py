@@ -22,12 +22,13 @@ from pathlib import Path
 import keras
 import numpy as np
 
+from emotions.errors import ArtefactError
 from emotions.face.analyzer import Analyser
 from emotions.face.classifier import ExpressionModel
 from emotions.face.detector import align_crop
 from emotions.image.loading import open_image
 from emotions.labels import EMOTIONS
-from emotions.runtime.manifest import BUNDLED, ArtefactError, Artefacts
+from emotions.runtime.manifest import BUNDLED, Artefacts
 
 from .common.metrics import balanced_recall
 from .datasets import DatasetError, Faces

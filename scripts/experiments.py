@@ -18,7 +18,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from emotions.runtime.manifest import BUNDLED, ArtefactError, Artefacts
+from emotions.errors import ArtefactError
+from emotions.runtime.manifest import BUNDLED, Artefacts
 
 from .card import confusion_table
 from .common.git import commit

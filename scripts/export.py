@@ -23,8 +23,9 @@ from typing import Any
 import keras
 import numpy as np
 
-from emotions.face.classifier import ExpressionModel, softmax
+from emotions.face.classifier import ExpressionModel
 from emotions.face.drawn_detector import ROLE
+from emotions.runtime.litert import softmax
 from emotions.runtime.manifest import BUNDLED, Artefacts
 
 from .common.litert import to_litert

@@ -18,10 +18,11 @@ import cv2
 import keras
 import numpy as np
 
+from emotions.errors import ArtefactError
 from emotions.face.alignment import align_crop
 from emotions.face.classifier import ExpressionModel
 from emotions.face.drawn_detector import ROLE, box_of, windows
-from emotions.runtime.manifest import BUNDLED, ArtefactError, Artefacts
+from emotions.runtime.manifest import BUNDLED, Artefacts
 
 from .common.litert import to_litert
 from .common.manifest import drop_entry, put_entry

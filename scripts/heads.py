@@ -11,7 +11,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from emotions.face.classifier import softmax
+from emotions.runtime.litert import softmax
 
 from .common.metrics import confusion, cross_entropy, family_recall, macro_f1
 from .datasets import DatasetError, Faces

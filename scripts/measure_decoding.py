@@ -20,7 +20,8 @@ import numpy as np
 from PIL import Image
 
 from emotions.image.decoders import plan
-from emotions.image.loading import MB, estimate, open_image, set_decode_budget
+from emotions.image.loading import estimate, open_image
+from emotions.runtime.memory import MB, set_decode_budget
 
 MAX_SIDE = 2048
 

@@ -24,11 +24,13 @@ from typing import Any
 import cv2
 import numpy as np
 
+from emotions.errors import ArtefactError
 from emotions.face.analyzer import Analyser
-from emotions.face.classifier import ExpressionModel, softmax
+from emotions.face.classifier import ExpressionModel
 from emotions.face.detector import FaceFinder, align_crop
 from emotions.face.reliability import DOUBTS, doubt, quality_of
-from emotions.runtime.manifest import BUNDLED, ArtefactError, Artefacts
+from emotions.runtime.litert import softmax
+from emotions.runtime.manifest import BUNDLED, Artefacts
 
 from .common.manifest import put_entry
 from .datasets import DatasetError, Faces

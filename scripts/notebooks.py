@@ -17,8 +17,7 @@ import sys
 import time
 from pathlib import Path
 
-from emotions.image.loading import ImageError
-from emotions.runtime.manifest import ArtefactError
+from emotions.errors import ArtefactError, ImageError
 
 from .datasets import DatasetError
 from .text.corpora import CorpusError

@@ -18,8 +18,9 @@ import os
 import sys
 from pathlib import Path
 
+from emotions.errors import ArtefactError
 from emotions.runtime.gcs import MANIFEST, NAME, files_of, split_address
-from emotions.runtime.manifest import BUNDLED, ArtefactError, Artefacts
+from emotions.runtime.manifest import BUNDLED, Artefacts
 
 PAPERS = (".md", ".png", ".svg", ".json")
 """Endings of what goes up beside the models: cards, their pictures, the notice; licences have none."""
@@ -48,7 +49,7 @@ def publish(folder: Path, address: str, name: str | None = None) -> tuple[str, l
 
     Raises PublishError, before anything is uploaded where that can be known, and ArtefactError for a damaged set.
     """
-    os.environ.setdefault("DISABLE_GCS_PYTHON_CLIENT_OTEL_BUCKET_METADATA", "true")  # emotions.runtime.gcs_objects says why
+    os.environ.setdefault("DISABLE_GCS_PYTHON_CLIENT_OTEL_BUCKET_METADATA", "true")  # emotions.runtime.gcs says why
     from google.api_core.exceptions import GoogleAPICallError
     from google.auth.exceptions import GoogleAuthError
     from google.cloud import storage

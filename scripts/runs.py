@@ -6,7 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from emotions.runtime.manifest import ArtefactError, Artefacts
+from emotions.errors import ArtefactError
+from emotions.runtime.manifest import Artefacts
 
 from .common.git import commit
 from .datasets import Faces

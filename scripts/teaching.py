@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from emotions.face.classifier import softmax
+from emotions.runtime.litert import softmax
 
 from .datasets import DatasetError, Faces
 from .truths import VOTES, answers_of, targets_of

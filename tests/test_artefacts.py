@@ -7,7 +7,8 @@ import shutil
 
 import pytest
 
-from emotions.runtime.manifest import BUNDLED, ArtefactError, Artefacts
+from emotions.errors import ArtefactError
+from emotions.runtime.manifest import BUNDLED, Artefacts
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from emotions import ArtefactError, Artefacts
-from emotions.runtime import gcs, gcs_objects
+from emotions.runtime import gcs
 from emotions.runtime.gcs import fetch_models, files_of, split_address
 from emotions.runtime.manifest import BUNDLED
 from scripts.storage_server import BUCKET, storage_server
@@ -40,7 +40,7 @@ def into(tmp_path) -> Path:
 @pytest.fixture
 def storage(models, monkeypatch):
     """The small server, holding the set at ADDRESS."""
-    monkeypatch.setattr(gcs_objects, "PAUSE", 0.01)
+    monkeypatch.setattr(gcs, "PAUSE", 0.01)
     with Storage() as server:
         put_set(server, models, "emotions/set-1.0.0")
         monkeypatch.setenv("STORAGE_EMULATOR_HOST", server.address)
@@ -88,7 +88,7 @@ def test_threads_and_processes_share_one_fetch(storage, models, into):
     ],
 )
 def test_what_goes_wrong_is_said_and_leaves_nothing(storage, into, monkeypatch, name, fault, message, asked):
-    monkeypatch.setattr(gcs_objects, "READ", 0.3)
+    monkeypatch.setattr(gcs, "READ", 0.3)
     storage.faults[name] = [fault] * 9
     with pytest.raises(ArtefactError) as caught:
         fetch_models(ADDRESS, into)
@@ -278,7 +278,7 @@ def test_a_real_storage_server(models, into, monkeypatch):
 def test_a_real_storage_server_killed_in_the_middle_of_a_file(models, into, monkeypatch):
     from google.cloud import storage
 
-    monkeypatch.setattr(gcs_objects, "PAUSE", 0.01)
+    monkeypatch.setattr(gcs, "PAUSE", 0.01)
     with storage_server() as (address, process):
         monkeypatch.setenv("STORAGE_EMULATOR_HOST", address)
         with storage.Client() as client:

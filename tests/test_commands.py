@@ -17,8 +17,8 @@ import pytest
 from PIL import Image
 
 from emotions import EMOTIONS
-from emotions.cli import files, main, photo, saving, workers
-from emotions.image.loading import _budget as budget
+from emotions.cli import files, main, photo, workers
+from emotions.runtime.memory import _budget as budget
 from tests import clips
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -151,7 +151,7 @@ def test_annotated_pictures_never_replace_a_file(run, pictures):
 
 
 def test_what_is_written_is_whole_or_not_there(tmp_path):
-    with pytest.raises(KeyboardInterrupt), saving.whole(tmp_path / "out.bin") as path:
+    with pytest.raises(KeyboardInterrupt), files.whole(tmp_path / "out.bin") as path:
         path.write_bytes(b"half")
         raise KeyboardInterrupt
     assert list(tmp_path.iterdir()) == []

@@ -7,9 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from emotions.face.classifier import ExpressionModel, softmax
+from emotions.face.classifier import ExpressionModel
 from emotions.face.detector import FaceFinder, align_crop
 from emotions.image.loading import open_image
+from emotions.runtime.litert import softmax
 from emotions.runtime.manifest import Artefacts
 
 

@@ -12,10 +12,12 @@ import av
 import numpy as np
 import pytest
 
-from emotions.image.loading import _budget as budget
-from emotions.image.loading import encode_jpeg, set_decode_budget
+from emotions.errors import FilmError
+from emotions.image.loading import encode_jpeg
+from emotions.runtime.memory import _budget as budget
+from emotions.runtime.memory import set_decode_budget
 from emotions.video.containers import is_cut
-from emotions.video.reader import SIDE, Film, FilmError
+from emotions.video.reader import SIDE, Film
 from tests import clips
 
 ROOT = Path(__file__).resolve().parent.parent

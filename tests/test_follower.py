@@ -14,6 +14,7 @@ import pytest
 from hypothesis import strategies
 
 from emotions import EMOTIONS, Analyser, Follower, open_image
+from emotions.errors import TracksError
 from emotions.face.results import Box, Face, ImageResult
 from emotions.image.loading import Picture, encode_jpeg
 from emotions.video.tracker import FRAME, TAU
@@ -28,7 +29,6 @@ from emotions.video.tracker_state import (
     SURE,
     Track,
     Tracks,
-    TracksError,
     parse,
 )
 from scripts.following_films import HEIGHT, WIDTH, Camera, Person, Place, film, people, who

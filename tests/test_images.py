@@ -17,10 +17,13 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
+from emotions.errors import ImageError
 from emotions.image import loading
 from emotions.image.conversion import rgb, white_level
 from emotions.image.formats import sniff
-from emotions.image.loading import MB, Budget, ImageError, encode_jpeg, open_image
+from emotions.image.loading import encode_jpeg, open_image
+from emotions.runtime import memory
+from emotions.runtime.memory import MB, Budget, set_decode_budget
 
 PHOTOS = Path(__file__).resolve().parents[1].parent / "shared" / "data" / "photos"
 FAILS = {
@@ -274,12 +277,12 @@ def test_scan_bomb():
 
 
 def test_budget_is_set(monkeypatch):
-    monkeypatch.setattr(loading, "_budget", Budget(MB))
+    monkeypatch.setattr(memory, "_budget", Budget(MB))
     assert code_of(encoded("PNG")) == "too_much_memory"
-    loading.set_decode_budget(50)
+    set_decode_budget(50)
     assert open_image(encoded("PNG")).width == 96
     with pytest.raises(ValueError, match="positive"):
-        loading.set_decode_budget(0)
+        set_decode_budget(0)
 
 
 def test_budget_serves_in_order_and_frees():
@@ -313,7 +316,7 @@ def test_budget_is_free_after_errors():
     data = encoded("PNG")
     for _ in range(3):
         code_of(data[: len(data) - 60])
-    assert loading._budget.used == 0
+    assert memory._budget.used == 0
 
 
 def test_no_warning_leaks():
@@ -364,7 +367,7 @@ def test_estimate_is_an_upper_bound(tmp_path, kind, options):
     path = tmp_path / "picture"
     path.write_bytes(encoded(kind, scene(2400, 1800), **options))
     command = [sys.executable, "-m", "scripts.measure_decoding", "--one", str(path)]
-    row = json.loads(subprocess.run(command, cwd=Path(loading.__file__).parents[1], capture_output=True, check=True).stdout)
+    row = json.loads(subprocess.run(command, cwd=Path(loading.__file__).parents[2], capture_output=True, check=True).stdout)
     assert 2400 * 1800 / 4 < row["peak"] <= row["estimate"]
 
 

@@ -7,7 +7,8 @@ import io
 import numpy as np
 import pytest
 
-from emotions.speech.audio import SoundError, open_sound
+from emotions.errors import SoundError
+from emotions.speech.audio import open_sound
 from tests.sounds import encoded, voice_like
 
 FORMATS = {

@@ -13,8 +13,20 @@ from emotions.runtime.manifest import Artefacts
 from emotions.speech.audio import open_sound
 from emotions.speech.classifier import SpeechReader, spectrogram
 from emotions.speech.features import describe
-from emotions.speech.spectrogram import BANDS, FLOOR_DB, HOP, RATE, WINDOW, centres, log_mel, normalised
-from emotions.speech.windows import FRAMES, STEP, active, starts
+from emotions.speech.spectrogram import (
+    BANDS,
+    FLOOR_DB,
+    FRAMES,
+    HOP,
+    RATE,
+    STEP,
+    WINDOW,
+    active,
+    centres,
+    log_mel,
+    normalised,
+    starts,
+)
 from tests.shared_data import shared
 from tests.sounds import encoded, voice_like
 

@@ -9,12 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from emotions.errors import ArtefactError, TextError
 from emotions.labels import EMOTIONS
-from emotions.runtime.manifest import ArtefactError, Artefacts
-from emotions.text.classifier import MAX_TEXT, MOST_EXPLAINED, TextError, TextModel
-from emotions.text.sentences import runs, sentences
-from emotions.text.text_files import lines_of
-from emotions.text.tokenizer import Word
+from emotions.runtime.manifest import Artefacts
+from emotions.text.classifier import MAX_TEXT, MOST_EXPLAINED, TextModel, lines_of
+from emotions.text.tokenizer import Word, runs, sentences
 
 LANGUAGES = json.loads((Path(__file__).parent / "data" / "languages.json").read_text(encoding="utf-8"))
 

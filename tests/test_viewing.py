@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from emotions import EMOTIONS, Analyser
+from emotions.errors import FilmError
 from emotions.face.results import Box, Face
 from emotions.video.analyzer import Viewing
-from emotions.video.reader import FilmError
 from emotions.video.timeline import BUCKETS, Timeline
 from emotions.video.timeline_chart import MOST_PEOPLE, chart, clock
 from emotions.video.writer import FilmWriter

@@ -10,7 +10,7 @@ from typing import Any
 from apiflask import APIFlask
 
 from emotions import Artefacts
-from emotions.image.loading import set_decode_budget
+from emotions.runtime.memory import set_decode_budget
 
 from . import logs, models, openapi, problems, security, uploads
 

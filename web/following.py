@@ -5,8 +5,8 @@ from __future__ import annotations
 from flask import g
 
 from emotions import Follower, ImageResult
+from emotions.errors import TracksError
 from emotions.image.loading import Picture
-from emotions.video.tracker import TracksError
 
 from .problems import Problem
 

@@ -7,8 +7,8 @@ import time
 from flask import current_app, g
 
 from emotions import Analyser, ImageResult, open_image
-from emotions.face.annotate import annotated_jpeg, data_uri
-from emotions.image.loading import Picture
+from emotions.face.annotate import annotated_jpeg
+from emotions.image.loading import Picture, data_uri
 
 
 def analyser() -> Analyser:

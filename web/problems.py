@@ -11,9 +11,7 @@ from flask import Response, g, json, render_template, request
 from werkzeug.exceptions import HTTPException
 
 from emotions import ImageError
-from emotions.speech.audio import SoundError
-from emotions.text.classifier import TextError
-from emotions.video.containers import FilmError
+from emotions.errors import FilmError, SoundError, TextError
 
 CATALOGUE: dict[str, tuple[int, str, str]] = {
     "bad_request": (400, "Request not understood", "The request is not well-formed."),

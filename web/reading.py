@@ -10,9 +10,8 @@ import numpy as np
 from PIL import Image
 
 from emotions import ImageResult
-from emotions.face.annotate import data_uri
 from emotions.face.results import Box
-from emotions.image.loading import Picture, encode_jpeg
+from emotions.image.loading import Picture, data_uri, encode_jpeg
 
 from .photos import analyser, annotated_uri, read_photo
 

@@ -9,7 +9,8 @@ from io import BytesIO
 from flask import Flask, Request, Response, current_app, g, request
 from werkzeug.datastructures import FileStorage
 
-from emotions.image.loading import MAX_FILE, Budget
+from emotions.image.loading import MAX_FILE
+from emotions.runtime.memory import Budget
 
 from .problems import Problem
 

@@ -14,9 +14,10 @@ from typing import BinaryIO
 
 from flask import Response, current_app
 
+from emotions.errors import FilmError
 from emotions.image.loading import MAX_FILE
 from emotions.video.analyzer import Viewing
-from emotions.video.reader import Film, FilmError
+from emotions.video.reader import Film
 from emotions.video.writer import FilmWriter
 
 from .api import api

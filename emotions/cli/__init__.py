@@ -17,10 +17,10 @@ import os
 import sys
 from collections.abc import Sequence
 
+from ..errors import ArtefactError
 from ..face.classifier import HEAD
 from ..face.detector import DETECTORS
-from ..image.loading import set_decode_budget
-from ..runtime.manifest import ArtefactError
+from ..runtime.memory import set_decode_budget
 from . import photo, speech, text, video
 from .output import FORMATS
 

@@ -11,12 +11,11 @@ from typing import Any
 
 from ..face.analyzer import Analyser
 from ..face.annotate import annotated_jpeg
-from ..image.loading import MAX_FILE, open_image, set_decode_budget
+from ..image.loading import MAX_FILE, open_image
 from ..labels import EMOTIONS
-from .files import Input, expand
-from .output import Output, Row, error_record, error_row
-from .progress import Progress
-from .saving import Folder, whole
+from ..runtime.memory import set_decode_budget
+from .files import Folder, Input, expand, whole
+from .output import Output, Progress, Row, error_record, error_row
 from .workers import ProcessDied, in_order
 
 NAME, HELP = "photo", "read the faces of pictures"

@@ -10,8 +10,7 @@ from ..image.loading import MAX_FILE
 from ..labels import EMOTIONS
 from ..speech.classifier import SpeechReader
 from .files import Input, expand
-from .output import Output, Row, error_record, error_row
-from .progress import Progress
+from .output import Output, Progress, Row, error_record, error_row
 
 NAME, HELP = "speech", "read the voices of recordings"
 ENDINGS = frozenset((".wav", ".flac", ".mp3", ".m4a", ".aac", ".ogg", ".oga", ".opus", ".webm", ".weba", ".mka"))

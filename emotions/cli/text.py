@@ -13,8 +13,7 @@ from typing import Any
 from ..labels import EMOTIONS
 from ..text.classifier import MAX_TEXT, TextModel
 from .files import Input, InputError, expand
-from .output import Output, Row, error_record, error_row
-from .progress import Progress
+from .output import Output, Progress, Row, error_record, error_row
 
 NAME, HELP, FACES = "text", "read the emotions of texts", False
 ENDINGS = frozenset((".txt", ".md", ".text"))

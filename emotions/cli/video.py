@@ -19,11 +19,9 @@ from ..video.analyzer import Viewing
 from ..video.reader import FPS, LEAST_FPS, MOST_FPS, Film
 from ..video.timeline_chart import chart, clock
 from ..video.writer import FilmWriter
-from .files import Input, expand
-from .output import Output, Row, error_record, error_row
+from .files import Folder, Input, expand, whole
+from .output import Output, Progress, Row, error_record, error_row
 from .photo import flat
-from .progress import Progress
-from .saving import Folder, whole
 
 NAME, HELP = "video", "read the faces of films"
 ENDINGS = frozenset((".mp4", ".m4v", ".mov", ".webm", ".mkv", ".avi", ".3gp"))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from functools import cache
 
 import numpy as np
@@ -59,11 +58,6 @@ def annotate(picture: Picture, result: ImageResult) -> np.ndarray:
 def annotated_jpeg(picture: Picture, result: ImageResult) -> bytes:
     """The annotated picture as JPEG bytes."""
     return encode_jpeg(annotate(picture, result))
-
-
-def data_uri(jpeg: bytes) -> str:
-    """JPEG bytes as the `data:` URI that goes inline into a page or an answer."""
-    return "data:image/jpeg;base64," + base64.b64encode(jpeg).decode("ascii")
 
 
 def text_colour(background: str) -> str:

@@ -11,19 +11,11 @@ from typing import Any
 
 import numpy as np
 
+from ..runtime.litert import BATCH, softmax
 from ..runtime.manifest import Artefacts
 
 HEAD = "mixed"
 """The head that answers where none is named: on the pages, in the API, on the command line and in `read_photo`."""
-BATCH = 8
-"""Faces a pass through the network: a crowd must not take more memory than eight faces do."""
-
-
-def softmax(logits: np.ndarray, temperature: float = 1.0) -> np.ndarray:
-    """(N, 7) logits -> (N, 7) float32 probabilities, after division by `temperature` (Guo et al., "On Calibration", 2017)."""
-    scaled = np.asarray(logits, np.float64) / temperature
-    powers = np.exp(scaled - scaled.max(axis=1, keepdims=True))
-    return (powers / powers.sum(axis=1, keepdims=True)).astype(np.float32)
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from ..image.loading import encode_jpeg
-from .annotate import data_uri
+from ..image.loading import data_uri, encode_jpeg
 
 GRID = 7
 """Covers a side: 49 passes of the network a face."""

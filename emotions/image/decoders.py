@@ -11,8 +11,9 @@ import cv2
 import numpy as np
 from PIL import Image, ImageFile
 
+from ..errors import ImageError
 from .conversion import Rows
-from .formats import ImageError, check_gif, check_size, decoder_errors, is_cut, sniff, without_exif
+from .formats import check_gif, check_size, decoder_errors, is_cut, sniff, without_exif
 
 DECODERS = {"JPEG": "Jpeg", "PNG": "Png", "GIF": "Gif", "BMP": "Bmp", "TIFF": "Tiff", "WEBP": "WebP", "AVIF": "Avif"}
 """Format -> prefix of Pillow's plugin. The one plugin is called by its name: `Image.open` would try EPS and forty others."""

@@ -10,6 +10,8 @@ from contextlib import contextmanager
 
 from PIL import Image
 
+from ..errors import ImageError
+
 MAX_PIXELS = 120_000_000
 """Width times height: above the 108 megapixels that some phones take, and about two seconds of a slow core's work."""
 OTHERS: tuple[tuple[bytes, str], ...] = (
@@ -22,18 +24,6 @@ OTHERS: tuple[tuple[bytes, str], ...] = (
 )  # fmt: skip
 HEVC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1", b"mif2"}
 BMP_HEADERS = {12, 40, 52, 56, 64, 108, 124}
-
-
-class ImageError(ValueError):
-    """A picture that cannot be used. `code` is stable, the message is for people.
-
-    Codes: `empty_file`, `not_an_image`, `truncated_image` (cut off or damaged), `unsupported_image`, `file_too_large`,
-    `too_many_pixels`, `too_much_memory`, and `busy` (other pictures hold the memory; the same file may pass later).
-    """
-
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
-        self.code = code
 
 
 _quiet_lock = threading.Lock()

@@ -60,3 +60,14 @@ class LiteModel:
     def _describe(self) -> None:
         self._input = self._interpreter.get_input_details()[0]
         self._outputs = self._interpreter.get_output_details()
+
+
+BATCH = 8
+"""Faces a pass through the network: a crowd must not take more memory than eight faces do."""
+
+
+def softmax(logits: np.ndarray, temperature: float = 1.0) -> np.ndarray:
+    """(N, 7) logits -> (N, 7) float32 probabilities, after division by `temperature` (Guo et al., "On Calibration", 2017)."""
+    scaled = np.asarray(logits, np.float64) / temperature
+    powers = np.exp(scaled - scaled.max(axis=1, keepdims=True))
+    return (powers / powers.sum(axis=1, keepdims=True)).astype(np.float32)

@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from ..errors import ArtefactError
 from .litert import LiteModel, usable_cores
 
 SCHEMA = 1
@@ -17,10 +18,6 @@ processor time; the detectors, of many small layers, gain a tenth and spend twic
 HERE = Path(__file__).resolve().parents[1]
 BUNDLED = HERE / "models" if (HERE / "models").is_dir() else HERE.parent / "models"
 """Inside of the package where it was installed from a wheel, beside it in the repository (see pyproject.toml)."""
-
-
-class ArtefactError(RuntimeError):
-    """A model file or the manifest is missing, damaged or of another schema; the message says which and what to do."""
 
 
 class Artefacts:

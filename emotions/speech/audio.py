@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from ..errors import SoundError
 from ..image.loading import MAX_FILE
 from .spectrogram import RATE
 
@@ -23,18 +24,6 @@ MAX_SECONDS = 3600.0
 MAX_CHANNELS = 32
 GUESSING = ("mp3", "aac", "amr")
 """Formats whose length FFmpeg guesses from the bit rate."""
-
-
-class SoundError(ValueError):
-    """A recording that cannot be used. `code` is stable, the message is for people.
-
-    Codes: `empty_file`, `file_too_large`, `not_a_sound`, `no_sound_track` (a film without sound), `unsupported_sound` (a codec
-    that is not read), `truncated_sound` (cut off before its first sound), `sound_too_long`.
-    """
-
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
-        self.code = code
 
 
 class Sound:

@@ -9,13 +9,25 @@ from typing import Any
 
 import numpy as np
 
-from ..face.classifier import BATCH, softmax
+from ..runtime.litert import BATCH, softmax
 from ..runtime.manifest import Artefacts
 from .audio import Sound, open_sound
 from .features import describe
 from .results import SpeechResult, SpeechSegment
-from .spectrogram import BANDS, HOP, RATE, log_mel
-from .windows import FRAMES, QUIET_DB, active, loudness, peak_level, seconds_of, seconds_to, starts
+from .spectrogram import (
+    BANDS,
+    FRAMES,
+    HOP,
+    QUIET_DB,
+    RATE,
+    active,
+    log_mel,
+    loudness,
+    peak_level,
+    seconds_of,
+    seconds_to,
+    starts,
+)
 
 PIECE = 4 * RATE
 """Samples whose spectrogram is computed at once."""

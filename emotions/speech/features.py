@@ -11,8 +11,7 @@ from functools import cache
 
 import numpy as np
 
-from .spectrogram import BANDS, RANGE_DB, normalised
-from .windows import QUIET_DB
+from .spectrogram import BANDS, QUIET_DB, RANGE_DB, normalised
 
 CEPSTRA = 24
 LEAST = 3

@@ -9,6 +9,8 @@ What is read is the wording of a text, not what its writer feels.
 
 from __future__ import annotations
 
+import io
+import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,28 +18,33 @@ from typing import Any
 
 import numpy as np
 
+from ..errors import ArtefactError, TextError
 from ..labels import EMOTIONS
 from ..runtime.litert import LiteModel
 from ..runtime.manifest import Artefacts
 from .attribution import carriers
 from .language import is_english, says_nothing, written_words
 from .results import Part, TextResult
-from .sentences import runs, sentences
-from .text_files import ENGLISH, VOCABULARY, lines_of
-from .tokenizer import Vocabulary, Word
+from .tokenizer import Vocabulary, Word, runs, sentences
+
+# The word lists inside a text model's file: a zip archive behind the network, as TensorFlow Lite's metadata packs them.
+
+VOCABULARY, ENGLISH = "vocabulary.txt", "english.txt"
+
+
+def lines_of(data: bytes, name: str) -> list[str]:
+    """The lines of a list in the model file's bytes; ArtefactError where there is none."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            return archive.read(name).decode("utf-8").removesuffix("\n").split("\n")
+    except (zipfile.BadZipFile, KeyError, UnicodeDecodeError) as error:
+        raise ArtefactError(f"the text model's file holds no {name} ({error}): restore it from the repository") from None
+
 
 MAX_TEXT = 100_000
 """Characters of the longest text that is read."""
 MOST_EXPLAINED = 300
 """Words whose part in the answer is looked at; each costs a reading of its sentence without it."""
-
-
-class TextError(ValueError):
-    """A text that is not read; `code` is stable: `text_too_long`."""
-
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
-        self.code = code
 
 
 @dataclass(frozen=True)

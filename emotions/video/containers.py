@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import BinaryIO
 
+from ..errors import FilmError
+
 HEAD = 192
 """Bytes that `sniff` wants to see."""
 MOVIE_BOXES = {b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot", b"styp", b"moof"}
@@ -19,19 +21,6 @@ OTHER_VIDEO: tuple[tuple[bytes, str], ...] = (
 SOUND: tuple[bytes, ...] = (b"ID3", b"fLaC", b"\xff\xfb", b"\xff\xf3", b"\xff\xf2", b"\xff\xf1", b"\xff\xf9", b"#!AMR")
 SEGMENT, CLUSTER = 0x18538067, 0x1F43B675  # ids of Matroska (RFC 9559)
 FRIENDS = "MP4, MOV, WebM, MKV and AVI are read"
-
-
-class FilmError(ValueError):
-    """A video that cannot be used. `code` is stable, the message is for people.
-
-    Codes: `empty_file`, `not_a_video`, `unsupported_video` (a container or codec that is not read), `no_picture_track`,
-    `truncated_video` (cut off or damaged, and nothing of it can be read), `too_many_pixels`, `too_much_memory`,
-    `video_too_long`, and `busy` (the same file may pass later).
-    """
-
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
-        self.code = code
 
 
 def sniff(head: bytes) -> str:

@@ -16,12 +16,13 @@ from dataclasses import replace
 
 import numpy as np
 
+from ..errors import TracksError
 from ..face.reliability import doubt_of_smoothed
 from ..face.results import Box, ImageResult
 from ..image.loading import Picture
 from .appearance import appearances, blend
 from .association import Sight, match
-from .tracker_state import FARTHEST, LATEST, MEMORY, MOST_TRACKS, SURE, UNIT, Track, Tracks, TracksError, parse
+from .tracker_state import FARTHEST, LATEST, MEMORY, MOST_TRACKS, SURE, UNIT, Track, Tracks, parse
 
 __all__ = ["FRAME", "TAU", "Follower", "TracksError"]
 

@@ -11,6 +11,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+from ..errors import TracksError
 from ..labels import EMOTIONS
 
 VERSION = 1
@@ -30,10 +31,6 @@ SURE = 10**5
 """A probability of 1."""
 APPEARANCE = 48
 """Bytes of a face's appearance, see appearance.py."""
-
-
-class TracksError(ValueError):
-    """`tracks` is malformed, too long or not of this tracker."""
 
 
 @dataclass(frozen=True)

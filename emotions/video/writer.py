@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from .containers import FilmError
+from ..errors import FilmError
 
 TICKS = 90_000
 """Parts of a second in which times are written, as MPEG has it: the frame times of any camera fit."""

@@ -27,9 +27,9 @@ from apache_beam.runners.portability.fn_api_runner import FnApiRunner, fn_runner
 from apache_beam.transforms.environments import SubprocessSDKEnvironment
 
 from emotions.cli import HEAD
+from emotions.errors import ArtefactError
 from emotions.face.analyzer import Analyser
 from emotions.face.detector import DETECTORS
-from emotions.runtime.manifest import ArtefactError
 
 from .parts import FORMATS, Results
 from .pipeline import COUNTS, build

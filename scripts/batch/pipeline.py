@@ -14,9 +14,9 @@ from apache_beam.utils.shared import Shared
 
 from emotions.cli import DECODE_MB, HEAD
 from emotions.face.analyzer import Analyser
-from emotions.image.loading import set_decode_budget
 from emotions.runtime.litert import LiteModel
 from emotions.runtime.manifest import Artefacts
+from emotions.runtime.memory import set_decode_budget
 
 from .parts import File, Results
 from .rows import row_of

@@ -11,10 +11,11 @@ from apache_beam.io.filesystem import CompressionTypes
 from apache_beam.io.filesystems import FileSystems
 
 from emotions.cli.output import error_record
+from emotions.errors import ArtefactError, ImageError
 from emotions.face.analyzer import Analyser
-from emotions.image.loading import MAX_FILE, MB, ImageError, open_image
+from emotions.image.loading import MAX_FILE, open_image
 from emotions.labels import EMOTIONS
-from emotions.runtime.manifest import ArtefactError
+from emotions.runtime.memory import MB
 
 PATIENCE = 10
 """How often a photo is tried for which there was no memory: as `busy` says, the same file may pass later."""

@@ -10,9 +10,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from emotions.errors import ImageError
 from emotions.face.detector import FaceFinder, align_crop
 from emotions.face.results import Box
-from emotions.image.loading import ImageError, open_image
+from emotions.image.loading import open_image
 from emotions.runtime.manifest import Artefacts
 
 from ..common.progress import progress

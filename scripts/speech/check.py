@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from emotions.speech.features import describe
-from emotions.speech.spectrogram import BANDS, log_mel
-from emotions.speech.windows import FRAMES, starts
+from emotions.speech.spectrogram import BANDS, FRAMES, log_mel, starts
 
 from .clips import Clips, trimmed
 from .noises import HELD_OUT, MAKERS, make

@@ -9,8 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from emotions.speech.features import describe
-from emotions.speech.spectrogram import BANDS
-from emotions.speech.windows import FRAMES, active, starts
+from emotions.speech.spectrogram import BANDS, FRAMES, active, starts
 
 from ..datasets import DatasetError
 

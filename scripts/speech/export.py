@@ -13,8 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from emotions.runtime.manifest import BUNDLED
-from emotions.speech.spectrogram import BANDS, RATE
-from emotions.speech.windows import FRAMES
+from emotions.speech.spectrogram import BANDS, FRAMES, RATE
 
 from ..common.litert import to_litert
 from ..common.manifest import put_entry

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from emotions.face.classifier import softmax
+from emotions.runtime.litert import softmax
 
 from ..common.metrics import balanced_recall, calibration_error, class_f1, confusion
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from emotions.face.classifier import softmax
+from emotions.runtime.litert import softmax
 
 from ..common.git import commit
 from ..datasets import DatasetError

@@ -18,7 +18,8 @@ import tempfile
 import tomllib
 from pathlib import Path
 
-from emotions.runtime.manifest import BUNDLED, ArtefactError, Artefacts
+from emotions.errors import ArtefactError
+from emotions.runtime.manifest import BUNDLED, Artefacts
 from emotions.text.classifier import TextModel
 
 from .corpora import CorpusError, read_goemotions, read_meld

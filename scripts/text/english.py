@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
-from emotions.text.foreign_words import FOREIGN
-from emotions.text.language import FUNCTION_WORDS, written_words
+from emotions.text.language import FOREIGN, FUNCTION_WORDS, written_words
 from emotions.text.tokenizer import plain
 
 LEAST, LEAST_FOREIGN = 2, 30

@@ -19,8 +19,7 @@ import tensorflow as tf
 
 from emotions.labels import EMOTIONS
 from emotions.runtime.manifest import Artefacts
-from emotions.text.classifier import TextModel
-from emotions.text.text_files import ENGLISH, VOCABULARY
+from emotions.text.classifier import ENGLISH, VOCABULARY, TextModel
 from emotions.text.tokenizer import SPECIAL, Vocabulary
 
 from ..common.manifest import put_entry

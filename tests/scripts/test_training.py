@@ -10,7 +10,8 @@ import keras
 import numpy as np
 import pytest
 
-from emotions.face.classifier import ExpressionModel, softmax
+from emotions.face.classifier import ExpressionModel
+from emotions.runtime.litert import softmax
 from emotions.runtime.manifest import Artefacts
 from scripts import evaluate, export, train
 from scripts.augment import Augment

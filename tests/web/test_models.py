@@ -34,7 +34,7 @@ COMMAND = [sys.executable, "-m", "gunicorn", "--no-control-socket", "--workers",
 def storage(monkeypatch, tmp_path) -> Iterator[Storage]:
     """The shipped models in a bucket, and an empty folder for temporary files."""
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    monkeypatch.setattr("emotions.runtime.gcs_objects.PAUSE", 0.01)
+    monkeypatch.setattr("emotions.runtime.gcs.PAUSE", 0.01)
     with Storage() as server:
         monkeypatch.setenv("STORAGE_EMULATOR_HOST", server.address)
         publish(BUNDLED, f"gs://{BUCKET}/emotions", "shipped")

@@ -18,7 +18,7 @@ import av
 import numpy as np
 import pytest
 
-from emotions.image.loading import _budget as decoding
+from emotions.runtime.memory import _budget as decoding
 from tests import clips
 from web import video as module
 
