@@ -1,4 +1,4 @@
-# Everything this project can do, a line each: `make help`.
+# `make help` lists the targets by purpose.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 PYTHON ?= python3
@@ -9,11 +9,12 @@ INPUT ?=
 OUTPUT ?=
 WORKERS ?= 1
 FORMAT ?= jsonl
+JOBS ?= 2
 export KERAS_BACKEND ?= tensorflow
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
 SERVE := .venv/bin/python
-# As in app.yaml, which has the reasons.
+# As in app.yaml, which gives the reasons.
 MALLOC := MALLOC_ARENA_MAX=1 MALLOC_MMAP_THRESHOLD_=1048576 MALLOC_TRIM_THRESHOLD_=8388608
 TEST := .venv-test/bin/python
 MODELS ?=
@@ -22,61 +23,72 @@ BENCH := .venv-bench/bin/python
 GRADIO := .venv-gradio/bin/python
 BATCH := .venv-batch/bin/python
 GPU := .venv-gpu/bin/python
+LINT := .venv-lint/bin
+EXTRAS := test train lab gpu gradio batch integrations bench docs lint
+INTEGRATIONS := tests/doors
 
 help: ## list these targets
-	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
+	@sed -n -e 's/^##@ \(.*\)/\n\1/p' -e 's/^\([a-z-]*\):.*## /  \1\t/p' $(MAKEFILE_LIST) | expand -t 20
+
+##@ Run
 
 run: .venv/.installed ## install what a server needs and serve on http://127.0.0.1:8080 (PORT=8000, HOST=0.0.0.0; MODELS=, EXPRESSION_HEAD=)
 	exec env $(MALLOC) $(SERVE) -m gunicorn --bind $(HOST):$(PORT) --workers 1 --threads 4 --timeout 0 --no-control-socket main:app
 
-# The training code is tested in an environment of its own. Both parts, and what they install, run beside each other: one of them
-# computes while the other waits for servers and browsers. What the training's part says comes as a whole when it is done.
-test: ## install what the tests need and run them all
-	@$(MAKE) --no-print-directory --keep-going -j2 ASKED=test test-serving test-training
-
-# Tests run make themselves: theirs is not to take this one's options and jobs for its own.
-ALONE := env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL
-
-test-serving: .venv-test/.installed
-	@$(ALONE) $(TEST) -m pytest --ignore=tests/scripts --ignore=tests/doors
-
-test-training: .venv-train/.installed .venv-test/.installed
-	@said=$$(mktemp); trap 'rm -f "$$said"' EXIT; status=0; \
-	$(ALONE) $(TRAIN) -m pytest --confcutdir=tests/scripts tests/scripts >"$$said" 2>&1 || status=1; \
-	cat "$$said"; exit $$status
-
-test-doors: .venv-batch/.installed .venv-gradio/.installed ## install what the batch and Gradio need, and test these doors
-	@status=0; \
-	$(BATCH) -m pytest --confcutdir=tests/doors tests/doors || status=1; \
-	$(GRADIO) -m pytest --confcutdir=tests/doors tests/doors || status=1; \
-	exit $$status
-
-gradio: .venv-gradio/.installed ## the library behind Gradio's components on http://127.0.0.1:7860 (GRADIO_PORT=)
+gradio: .venv-gradio/.installed ## serve the library with Gradio's components on http://127.0.0.1:7860 (GRADIO_PORT=)
 	exec $(GRADIO) -m scripts.gradio_app --port $(GRADIO_PORT)
 
-batch: .venv-batch/.installed ## read all photos of INPUT='photos/**/*.jpg' into OUTPUT=folder (WORKERS=, FORMAT=jsonl or parquet; docs/batch.md)
+##@ Use
+
+batch: .venv-batch/.installed ## analyze all photos of INPUT='photos/**/*.jpg' into OUTPUT=folder (WORKERS=, FORMAT=jsonl or parquet; docs/batch.md)
 	@test -n "$(INPUT)" -a -n "$(OUTPUT)" || { echo "Name photos and results: make batch INPUT='photos/**/*.jpg' OUTPUT=out" >&2; exit 1; }
 	$(BATCH) -m scripts.batch --input '$(INPUT)' --output '$(OUTPUT)' --workers $(WORKERS) --format $(FORMAT)
 
-autoscaling: .venv-train/.installed ## simulate app.yaml's scaling keys; writes docs/autoscaling.md and its plot
-	$(TRAIN) -m scripts.autoscaling
+# Settings are environment variables, and make passes on those of its command line: make notebooks SAMPLE=500 FACES=...
+notebooks: .venv-train/.installed ## run the notebooks; copies with their results go to build/notebooks/ (SAMPLE=: number of faces)
+	$(TRAIN) -m scripts.notebooks
 
-rehearse: .venv-test/.installed ## start app.yaml's server inside App Engine's limits and send it real photos (as root)
-	$(TEST) -m scripts.rehearse
+lab: .venv-lab/.installed ## open the notebooks in JupyterLab
+	.venv-lab/bin/python -m jupyterlab scripts
 
-rehearse-heroku: .venv-test/.installed ## start Procfile's web command as a small dyno of Heroku's would, and send it real photos (as root)
-	$(TEST) -m scripts.heroku
+##@ Test
 
-publish: .venv-test/.installed ## upload a set of models to BUCKET=gs://bucket/prefix, never over another (MODELS=: its folder; NAME=: its name)
-	@test -n "$(BUCKET)" || { echo 'Name the bucket: make publish BUCKET=gs://my-models/emotions' >&2; exit 1; }
-	$(TEST) -m scripts.publish_models --bucket $(BUCKET) $(addprefix --models ,$(MODELS)) $(addprefix --name ,$(NAME))
+# Some tests run make themselves: it must not inherit the options and jobs of this make.
+PYTEST := env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL $(TEST) -m pytest -n $(JOBS) --dist loadfile
+COVERAGE := --cov --cov-report=term-missing:skip-covered
 
-# fer is put in without what it asks for: requirements-bench.txt says why.
-bench: .venv/.installed .venv-bench/.installed ## measure speed and memory beside the usual stack; writes benchmarks/
-	@$(BENCH) -m pip install --quiet --disable-pip-version-check --no-deps fer==25.10.3
-	$(BENCH) -m scripts.bench
+test: .venv-test/.installed ## run the tests in at most 10 minutes on two cores, and print which lines of emotions/ and web/ no test reached (JOBS=2)
+	@$(PYTEST) -m 'not slow and not sandbox' $(COVERAGE) $(addprefix --ignore=,$(INTEGRATIONS))
 
-# Data is not in the tree: name the archives once, the prepared faces are kept in data/.
+test-all: .venv-test/.installed ## run all tests: also the slow ones, those in a sandbox (as root) and those of the integrations
+	@status=0; \
+	$(PYTEST) $(COVERAGE) $(addprefix --ignore=,$(INTEGRATIONS)) || status=1; \
+	$(MAKE) --no-print-directory test-integrations || status=1; \
+	exit $$status
+
+test-integrations: .venv-integrations/.installed ## run the tests of Gradio and Apache Beam
+	.venv-integrations/bin/python -m pytest --confcutdir=$(INTEGRATIONS) $(INTEGRATIONS)
+
+lint: .venv-lint/.installed ## check style, formatting, annotations and spelling
+	$(LINT)/ruff check
+	$(LINT)/ruff format --check
+	$(LINT)/mypy
+	$(LINT)/codespell
+
+format: .venv-lint/.installed ## format the code and apply the fixes that are safe
+	$(LINT)/ruff check --fix
+	$(LINT)/ruff format
+
+# An installed package keeps its version where pyproject.toml still allows it, unless UPGRADE=1. All environments agree with the server's.
+requirements: .venv-lint/.installed ## compile requirements*.txt, with hashes, from the extras in pyproject.toml (UPGRADE=1: newest versions)
+	$(LINT)/uv pip compile --quiet $(if $(UPGRADE),--upgrade) --extra server --output-file requirements.txt pyproject.toml
+	for extra in $(EXTRAS); do \
+	  $(LINT)/uv pip compile --quiet $(if $(UPGRADE),--upgrade) --extra $$extra --constraints requirements.txt --output-file requirements-$$extra.txt pyproject.toml || exit 1; \
+	done
+
+##@ Train
+
+# Data sets are not part of the repository: name the archives once, the prepared faces are kept in data/.
 FACES ?= fer2013.zip
 VOTES ?= fer2013new.csv.gz
 CONFIG ?= scripts/configs/vgg16.toml
@@ -93,7 +105,7 @@ ALSO ?=
 OTHERS ?=
 
 %.npz:
-	@echo '$@ is not there: `$(TEST) -m scripts.prepare --help` tells how tables are made' >&2; exit 1
+	@echo '$@ does not exist: `$(TEST) -m scripts.prepare --help` says how to make tables' >&2; exit 1
 
 data/fer2013.npz: | .venv-test/.installed
 	$(TEST) -m scripts.prepare --faces $(FACES) $(addprefix --votes ,$(VOTES)) --out $@
@@ -104,16 +116,16 @@ $(STYLES): | .venv-train/.installed
 data/drawn.npz: | $(STYLES) .venv-train/.installed
 	$(TRAIN) -m scripts.drawn --styles $(STYLES) --count $(COUNT) --out $@
 
-drawn: data/drawn.npz ## render drawn faces in DiceBear's styles (STYLES=: their definitions, fetched if not there; COUNT=)
+synthetic: data/drawn.npz ## render drawn faces in DiceBear's styles (STYLES=: their definitions, downloaded if absent; COUNT=)
 
-train: $(or $(TABLE),data/fer2013.npz) $(DRAWN) $(OTHERS) .venv-train/.installed ## train base and heads (FACES=, VOTES=: the archives, or TABLE=: a table of your own; VOTES= for labels alone; CONFIG=, RUN=; START=: a base to go on from; EPOCHS=10+5: of each stage; DRAWN=: drawn faces to learn as well; OTHERS=: further faces, for the head `mixed`)
+train: $(or $(TABLE),data/fer2013.npz) $(DRAWN) $(OTHERS) .venv-train/.installed ## train backbone and heads (FACES=, VOTES=: the archives, or TABLE=: your own table; VOTES= for labels alone; CONFIG=, RUN=; START=: initial backbone; EPOCHS=10+5: of each stage; DRAWN=: drawn faces to add; OTHERS=: further faces, for the head `mixed`)
 	$(TRAIN) -m scripts.train base --config $(CONFIG) --run $(RUN) $(addprefix --faces ,$(TABLE)) $(addprefix --precision ,$(PRECISION)) $(addprefix --start ,$(START)) $(addprefix --epochs ,$(EPOCHS)) $(addprefix --drawn ,$(DRAWN))
 	$(TRAIN) -m scripts.train heads --run $(RUN) $(addprefix --drawn ,$(DRAWN)) $(addprefix --others ,$(OTHERS))
 
-# The base that ships learnt in five goes, each from the one before (1.1.0 and 1.2.0 from int8 files; with 8,000 drawings): the same
-# road again, from data alone. The fourth and one with MixUp answer for the faces they learnt from, which teaches the fifth. Each go is
-# taken up where it stopped.
-rebuild: data/fer2013.npz data/drawn.npz $(OTHERS) .venv-train/.installed ## train the model that ships anew from data alone, in the goes that it had (FACES=, VOTES=, STYLES=; OTHERS=: further faces for the head mixed; PRECISION=); make export RUN=runs/rebuilt follows
+# The shipped backbone was trained in five rounds, each initialised from the one before, and from soft labels: the mean predictions of the
+# fourth round and of one with MixUp. (1.1.0 and 1.2.0 were initialised from int8 files and trained on 8,000 drawn faces.) An interrupted
+# round resumes from its checkpoint.
+rebuild: data/fer2013.npz data/drawn.npz $(OTHERS) .venv-train/.installed ## train the shipped model again from the data sets alone, in five rounds (FACES=, VOTES=, STYLES=; OTHERS=: further faces for the head `mixed`; PRECISION=); then make export RUN=runs/rebuilt
 	$(TRAIN) -m scripts.train base --run runs/rebuilt-1 --epochs 8+4 $(addprefix --precision ,$(PRECISION))
 	$(TRAIN) -m scripts.train base --run runs/rebuilt-2 --start runs/rebuilt-1/base.keras --epochs 10+5 $(addprefix --precision ,$(PRECISION))
 	$(TRAIN) -m scripts.train base --run runs/rebuilt-3 --start runs/rebuilt-2/base.keras --epochs 11+3 --drawn data/drawn.npz $(addprefix --precision ,$(PRECISION))
@@ -123,60 +135,72 @@ rebuild: data/fer2013.npz data/drawn.npz $(OTHERS) .venv-train/.installed ## tra
 	$(TRAIN) -m scripts.train base --config scripts/configs/vgg16-soft.toml --run runs/rebuilt --start runs/rebuilt-4/base.keras --epochs 13+3 --drawn data/drawn.npz $(addprefix --precision ,$(PRECISION))
 	$(TRAIN) -m scripts.train heads --run runs/rebuilt $(addprefix --others ,$(OTHERS))
 
-# KERAS_BACKEND is for this line alone: heads are trained with TensorFlow, as everywhere.
-distil: data/fer2013.npz data/drawn.npz .venv-gpu/.installed ## on a GPU: teachers, then the VGG-16 that learns from their answers (LIMIT=600 rehearses); make export RUN=runs/distil/student follows
+# KERAS_BACKEND applies to this line alone: heads are trained with TensorFlow.
+distil: data/fer2013.npz data/drawn.npz .venv-gpu/.installed ## on a GPU: train teachers and distill them into the VGG-16 (LIMIT=600: a dry run); then make export RUN=runs/distil/student
 	KERAS_BACKEND=torch $(GPU) -m scripts.distil --precision $(or $(PRECISION),mixed_bfloat16) $(addprefix --limit ,$(LIMIT))
 	$(if $(LIMIT),,$(GPU) -m scripts.train heads --run runs/distil/student)
 
-export: $(or $(TABLE),data/fer2013.npz) .venv-train/.installed .venv-test/.installed ## put a finished run into models/ (MODELS=: elsewhere) as VERSION=, measure it (ALSO=: on further tables), write card and README
+export: $(or $(TABLE),data/fer2013.npz) .venv-train/.installed .venv-test/.installed ## export a finished run to models/ (MODELS=: elsewhere) as VERSION=, evaluate it (ALSO=: on further tables too), write model card and README
 	@test -n "$(VERSION)" || { echo 'Name the new version: make export VERSION=2.0.0' >&2; exit 1; }
 	$(TRAIN) -m scripts.export --run $(RUN) --version $(VERSION) $(addprefix --models ,$(MODELS))
 	$(TEST) -m scripts.evaluate --run $(RUN) $(addprefix --models ,$(MODELS)) $(if $(ALSO),--also $(ALSO))
 	$(TEST) -m scripts.readme
 
-# Settings are environment variables, and make hands on those of its command line: make notebooks SAMPLE=500 FACES=...
-notebooks: .venv-train/.installed ## run the notebooks; copies with their results go into build/notebooks/ (SAMPLE=: so many faces)
-	$(TRAIN) -m scripts.notebooks
-
-# JupyterLab is put in here alone: running the notebooks does not need it.
-lab: .venv-train/.installed ## open the notebooks in JupyterLab
-	@$(TRAIN) -m pip install --quiet --disable-pip-version-check jupyterlab==4.6.6
-	$(TRAIN) -m jupyterlab scripts
-
-doubts: $(or $(TABLE),data/fer2013.npz) .venv-train/.installed ## choose when an answer is unsure: after every export, which leaves that off
+thresholds: $(or $(TABLE),data/fer2013.npz) .venv-train/.installed ## choose when a prediction is `unsure`; run it after every export, which removes the old choice
 	$(TRAIN) -m scripts.measure_doubts --write $(addprefix --faces ,$(TABLE)) $(if $(MODELS),--models $(MODELS) --out $(MODELS))
 
-verify-model: $(or $(TABLE),data/fer2013.npz) .venv-test/.installed ## measure the published accuracy again from the shipped files (MODELS=: others; ALSO=: on further tables too)
+##@ Measure
+
+verify-model: $(or $(TABLE),data/fer2013.npz) .venv-test/.installed ## measure the published accuracy again with the shipped files (MODELS=: others; ALSO=: on further tables too)
 	$(TEST) -m scripts.evaluate --verify $(addprefix --faces ,$(TABLE)) $(addprefix --models ,$(MODELS)) $(if $(ALSO),--also $(ALSO))
 
 experiments: .venv-test/.installed ## collect all runs and exported designs in benchmarks/experiments.md
 	$(TEST) -m scripts.experiments
 
-readme: .venv-test/.installed ## write README's generated tables
+bench: .venv/.installed .venv-bench/.installed ## measure speed and memory beside the frameworks in common use; writes benchmarks/
+	$(BENCH) -m scripts.bench
+
+autoscaling: .venv-train/.installed ## simulate the scaling keys of app.yaml; writes docs/autoscaling.md and its plot
+	$(TRAIN) -m scripts.autoscaling
+
+##@ Deploy
+
+smoke-appengine: .venv-test/.installed ## run the server of app.yaml within App Engine's limits and send it photos (as root)
+	$(TEST) -m scripts.rehearse
+
+smoke-heroku: .venv-test/.installed ## run the web command of the Procfile as a small Heroku dyno would and send it photos (as root)
+	$(TEST) -m scripts.heroku
+
+publish: .venv-test/.installed ## upload a set of models to BUCKET=gs://bucket/prefix; never overwrites one (MODELS=: its folder; NAME=: its name)
+	@test -n "$(BUCKET)" || { echo 'Name the bucket: make publish BUCKET=gs://my-models/emotions' >&2; exit 1; }
+	$(TEST) -m scripts.publish_models --bucket $(BUCKET) $(addprefix --models ,$(MODELS)) $(addprefix --name ,$(NAME))
+
+##@ Maintain
+
+docs: .venv-docs/.installed ## build the documentation site in build/site/
+	.venv-docs/bin/python -m mkdocs build --strict
+
+readme: .venv-test/.installed ## write the generated tables of README and docs/
 	$(TEST) -m scripts.readme
 
-detectors: .venv-test/.installed ## take MediaPipe's face models into models/
+detectors: .venv-test/.installed ## download MediaPipe's face models into models/
 	$(TEST) -m scripts.fetch_models
 
-vendor: .venv-test/.installed ## take the browser's third-party files from npm into static/vendor/
+vendor: .venv-test/.installed ## download the third-party browser files from npm into static/vendor/
 	$(TEST) -m scripts.vendor
 
-# One recipe makes every environment: `$<` is its requirements file. The empty .installed is written last, so that an
-# installation that was cut short starts again, and a finished one costs nothing. An environment that is there keeps its Python:
-# one that pyenv chooses by .python-version is not mixed into it.
+# One recipe makes every environment; `$<` is its requirements file, which is complete: --no-deps, and no resolution. The empty file
+# .installed is written last, so that an interrupted installation starts again. An existing environment keeps its Python.
+ENVIRONMENTS := $(EXTRAS:%=.venv-%/.installed)
 .venv/.installed: requirements.txt
-.venv-test/.installed: requirements-dev.txt requirements.txt
-.venv-train/.installed: requirements-train.txt
-.venv-bench/.installed: requirements-bench.txt
-.venv-gradio/.installed: requirements-gradio.txt
-.venv-batch/.installed: requirements-batch.txt
-.venv-gpu/.installed: requirements-gpu.txt requirements-train.txt
-.venv/.installed .venv-test/.installed .venv-train/.installed .venv-bench/.installed .venv-gradio/.installed .venv-batch/.installed .venv-gpu/.installed:
+$(ENVIRONMENTS): .venv-%/.installed: requirements-%.txt
+.venv/.installed $(ENVIRONMENTS):
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || \
-	{ echo 'Python 3.11, 3.12 or 3.13 is needed; $(PYTHON) is' "$$($(PYTHON) --version 2>&1). Name another: make $(or $(ASKED),$(MAKECMDGOALS)) PYTHON=python3.12" >&2; exit 1; }
+	{ echo 'Python 3.11, 3.12 or 3.13 is needed; $(PYTHON) is' "$$($(PYTHON) --version 2>&1). Name another: make $(MAKECMDGOALS) PYTHON=python3.12" >&2; exit 1; }
 	@echo 'Installing $< into $(@D) ...'
 	@test -x $(@D)/bin/pip || $(PYTHON) -m venv $(@D)
-	@$(@D)/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+	@$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-compile --require-hashes -r $<
 	@touch $@
 
-.PHONY: help run test test-serving test-training test-doors gradio batch autoscaling rehearse rehearse-heroku publish bench drawn train rebuild distil export notebooks lab doubts verify-model experiments readme detectors vendor
+.PHONY: help run gradio batch notebooks lab test test-all test-integrations lint format requirements train rebuild distil synthetic export thresholds \
+	verify-model experiments bench autoscaling smoke-appengine smoke-heroku publish docs readme detectors vendor
