@@ -118,7 +118,7 @@ def test_upload_leaves_out_all_that_serving_does_not_need(tmp_path):
     """A tree as a developer has it: only .gcloudignore decides what of it goes up."""
     (tmp_path / ".gcloudignore").write_text((ROOT / ".gcloudignore").read_text())
     kept = [".python-version", "Procfile",  # for Cloud Run, which has no app.yaml
-            "main.py", "requirements.txt", "emotions/face/detector.py", "emotions/deeper/new.py", "web/api.py", "templates/home.html",
+            "main.py", "requirements.txt", "emotions/face/detector.py", "emotions/deeper/new.py", "web/api/image.py", "templates/home.html",
             "static/js/app.js", "static/vendor/data/x.css", "models/manifest.json", "models/base-1.tflite"]  # fmt: skip
     out = [".git/config", ".gitignore", ".ci/run", ".env", ".venv/bin/python", ".venv-test/x.py", ".venv-new/x.py", "app.yaml",
            "Makefile", "README.md", "key.json", "requirements-dev.txt", "tests/test_x.py", "tests/data/a.jpg", "data/fer2013.npz",

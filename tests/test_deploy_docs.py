@@ -28,7 +28,7 @@ LINES = [line for block in BLOCKS for line in block.splitlines()]
 KNOWN = {
     "make publish": "test_a_bucket_without_an_account, tests/test_publish_models.py",
     "make run MODELS=gs://": "test_a_bucket_without_an_account, tests/web/test_models.py",
-    "make rehearse-heroku": "tests/test_heroku.py",
+    "make smoke-heroku": "tests/test_heroku.py",
     ".venv-test/bin/python -m scripts.storage_server": "test_a_bucket_without_an_account",
     "export STORAGE_EMULATOR_HOST=": "test_a_bucket_without_an_account",
     "awk ": "test_the_canary_s_files",

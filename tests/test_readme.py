@@ -25,18 +25,18 @@ README = (ROOT / "README.md").read_text()
 BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
 LINES = [line for language, block in BLOCKS if language == "bash" for line in block.splitlines()]
 ELSEWHERE = {
-    "make test-doors": "it is what runs these doors' tests, in .ci/run",
+    "make test-integrations": "it is what runs these doors' tests, in .ci/run",
     "make test": "it runs this test",
     "pip install .": "tests/test_install.py",
     "make gradio": "tests/doors/test_gradio.py",
     "make batch": "tests/doors/test_batch.py",
-    "make rehearse": "tests/test_rehearsal.py",
+    "make smoke-appengine": "tests/test_rehearsal.py",
     "make bench": "tests/test_bench.py",
     "make verify-model": "tests/scripts/test_commands.py",
     "make train": "tests/scripts/test_commands.py",
     "make rebuild": "test_the_rebuilt_base_learns_as_the_card_says, and tests/scripts/test_training.py each of its goes",
     "make export": "tests/scripts/test_commands.py",
-    "make doubts": "tests/scripts/test_commands.py",
+    "make thresholds": "tests/scripts/test_commands.py",
     "make run MODELS=": "tests/scripts/test_commands.py",
     "make notebooks": "tests/scripts/test_notebooks.py",
     "make lab": "it opens an editor and stays",

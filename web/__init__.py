@@ -12,7 +12,9 @@ from apiflask import APIFlask
 from emotions import Artefacts
 from emotions.runtime.memory import set_decode_budget
 
-from . import logs, models, openapi, problems, security, uploads
+from . import inference
+from .api import openapi
+from .http import logging, problems, security, uploads
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -35,8 +37,8 @@ def create_app(settings: Mapping[str, Any] | None = None, artefacts: Artefacts |
     )
     app.config.update(read_settings(os.environ) | dict(settings or {}))
     app.json.sort_keys = False  # emotions come in their own order
-    logs.register(app)  # first: fetching models has something to say
-    app.extensions["analyser"] = models.analyser(app.config, artefacts)
+    logging.register(app)  # first: fetching models has something to say
+    app.extensions["analyser"] = inference.load_analyser(app.config, artefacts)
     set_decode_budget(app.config["DECODE_MB"])
     for part in (uploads, problems, security):
         part.register(app)
@@ -46,13 +48,14 @@ def create_app(settings: Mapping[str, Any] | None = None, artefacts: Artefacts |
 
 
 def _register_blueprints(app: APIFlask) -> None:
-    from . import text, video  # noqa: F401 - add their addresses to api
-    from .api import api
-    from .health import health
-    from .live import live
-    from .pages import pages
-    from .speech import speech  # it adds its address to api too
-    from .text_page import text_pages
+    from .api import image, speech, text, video  # noqa: F401 - add their addresses to api
+    from .api.blueprint import api
+    from .api.health import health
+    from .pages import about, photo  # noqa: F401 - add their addresses to pages
+    from .pages.base import pages
+    from .pages.speech import speech as speech_pages
+    from .pages.text import text_pages
+    from .pages.webcam import live
 
-    for blueprint in (api, health, live, pages, speech, text_pages):
+    for blueprint in (api, health, live, pages, speech_pages, text_pages):
         app.register_blueprint(blueprint)

@@ -1,4 +1,4 @@
-"""The doors that have environments of their own: `make test-doors` runs each part with its own Python."""
+"""The doors that have environments of their own: `make test-integrations` runs each part with its own Python."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from web.problems import CATALOGUE
+from web.http.problems import CATALOGUE
 
 ROOT = Path(__file__).resolve().parents[2]
 PHOTOS = ROOT.parent / "shared" / "data" / "photos"

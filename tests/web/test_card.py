@@ -8,7 +8,7 @@ from emotions import EMOTIONS, Artefacts
 from emotions.runtime.manifest import BUNDLED
 from tests.markup import Page
 from web import create_app
-from web.card import confusion_shares, design_cards, per_emotion, reliability_of
+from web.pages.model_card import confusion_shares, design_cards, per_emotion, reliability_of
 
 BINS = [
     {"low": 0.6, "high": 0.8, "count": 50, "confidence": 0.7, "accuracy": 0.66},

@@ -15,7 +15,7 @@ from emotions.face.reliability import DOUBTS
 from emotions.video.tracker_state import SURE, Track, Tracks
 from tests import clips
 from web import create_app
-from web.problems import CATALOGUE
+from web.http.problems import CATALOGUE
 
 SLOW = [hypothesis.HealthCheck.too_slow, hypothesis.HealthCheck.filter_too_much]
 DATA = Path(__file__).resolve().parents[1] / "data"

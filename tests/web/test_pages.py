@@ -16,8 +16,8 @@ from emotions import EMOTIONS
 from emotions.labels import TITLES
 from tests.markup import Page
 from web import ROOT, create_app
-from web.card import reliability_of
-from web.samples import SAMPLES
+from web.pages.model_card import reliability_of
+from web.pages.samples import SAMPLES
 
 HTML = {"Accept": "text/html"}
 

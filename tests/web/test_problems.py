@@ -9,7 +9,7 @@ from flask import abort
 from werkzeug.exceptions import default_exceptions
 
 from web import create_app
-from web.problems import CATALOGUE, Problem
+from web.http.problems import CATALOGUE, Problem
 
 HTML = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
 

@@ -8,7 +8,7 @@ import pytest
 
 from emotions.labels import EMOTIONS
 from emotions.text.classifier import MAX_TEXT
-from web.text_page import SAMPLES
+from web.pages.text import SAMPLES
 
 
 def ask(client, **body):

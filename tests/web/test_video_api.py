@@ -20,7 +20,7 @@ import pytest
 
 from emotions.runtime.memory import _budget as decoding
 from tests import clips
-from web import video as module
+from web.api import video as module
 
 ROOT = Path(__file__).resolve().parents[2]
 

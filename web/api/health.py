@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from apiflask import APIBlueprint
 
+from ..inference import analyser
 from . import schemas
-from .photos import analyser
 
 health = APIBlueprint("health", __name__, tag="Operation")
 

@@ -11,8 +11,8 @@ from flask import Blueprint, g, render_template, request
 from emotions.text.classifier import MAX_TEXT
 from emotions.text.results import Part, TextResult
 
-from .problems import Problem
-from .text import MOST_BYTES, read_texts
+from ..api.text import MOST_BYTES, read_texts
+from ..http.problems import Problem
 
 SAMPLES = {
     "thanks": "I can't believe you drove all night just to help me move. Thank you so much, you're the best!",

@@ -10,8 +10,8 @@ from apispec import APISpec
 from apispec.ext.marshmallow import MarshmallowPlugin
 from flask import Blueprint, render_template
 
+from ..http.problems import CATALOGUE, MEDIA_TYPE
 from . import schemas
-from .problems import CATALOGUE, MEDIA_TYPE
 
 VERSION = "1.0.0"
 DESCRIPTION = """\

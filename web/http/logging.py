@@ -17,6 +17,8 @@ from uuid import uuid4
 
 from flask import Flask, Response, current_app, g, request
 
+from .problems import Problem
+
 LOGGER = logging.getLogger("web")
 REQUEST_ID = re.compile(r"[A-Za-z0-9_.:-]{8,128}")
 CLOUD_TRACE = re.compile(r"([0-9a-f]{32})(/[0-9]+)?(;.*)?")  # TRACE_ID/SPAN_ID;o=OPTIONS, as Google's front end sends it
@@ -110,3 +112,16 @@ def _fields(response: Response, seconds: float) -> dict[str, Any]:
     if "exception" in g:
         fields["stack_trace"] = "".join(traceback.format_exception(g.exception))
     return fields
+
+
+# "Was this right?": one log line an answer, so that errors can be counted without keeping anybody's picture.
+
+FEEDBACK_LOGGER = logging.getLogger("web.feedback")
+FEEDBACK_LOGGER.setLevel(logging.INFO)  # its own level: LOG_LEVEL=warning quietens the requests, not what people said
+
+
+def record_feedback(feedback: dict[str, Any]) -> None:
+    """Write what `schemas.Feedback` let through as one log line. Raises Problem where FEEDBACK=0."""
+    if not current_app.config["FEEDBACK"]:
+        raise Problem("feedback_off")
+    FEEDBACK_LOGGER.info("feedback", extra={"fields": {"feedback": feedback, **trace_fields()}})

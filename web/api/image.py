@@ -1,45 +1,29 @@
-"""What the API takes and gives, as marshmallow schemas: validation, and the source of the OpenAPI document."""
+"""API v1. Fields are only ever added."""
 
 from __future__ import annotations
 
 import re
 from typing import Any
 
-from apiflask import Schema
+from apiflask import EmptySchema
 from apiflask.fields import Boolean, Dict, Field, Float, Integer, List, Nested, String
 from apiflask.validators import OneOf, Range, Regexp
-from marshmallow import INCLUDE, RAISE
+from flask import Response, jsonify
 
 from emotions import EMOTIONS
+from emotions.face.annotate import STYLE
 from emotions.face.detector import DETECTORS
-from emotions.face.reliability import DOUBTS
 from emotions.face.saliency import MOST_FACES
 from emotions.video.tracker_state import LATEST, MOST_BYTES
 
-SWITCHES = {"true": True, "1": True, "false": False, "0": False}
+from ..http.logging import record_feedback
+from ..http.uploads import uploaded_photo
+from ..inference import analyser, annotated_uri, followed, follower_of, read_photo
+from .blueprint import api, json_body
+from .options import given_options
+from .schemas import Face, Model, Open, Strict, Switch
+
 MOST_SECONDS = LATEST // 1000
-SHARE = {"minimum": 0, "maximum": 1}
-UNSURE = (
-    "Why to doubt the answer, or null: `turned` (the head is turned far to a side), `small` (few pixels), `blurred`, "
-    "`low_confidence` (no emotion stands out); the first that applies, in this order. `emotion` stays given. The limits are "
-    "the `thresholds` of the head that answers (`/api/v1/models`): beyond them answers were at least one and a half times as often "
-    "wrong as usual, or more often wrong than right."
-)
-
-
-class Switch(Field):
-    """true, false, 1 or 0 in a form or a query, and nothing else: `bool("false")` is true in too many services."""
-
-    default_error_messages = {"invalid": "Must be true, false, 1 or 0."}
-
-    def __init__(self, **options: Any) -> None:
-        options["metadata"] = {"type": "string", "enum": list(SWITCHES), "default": "false"} | options["metadata"]
-        super().__init__(load_default=False, **options)
-
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **_: Any) -> bool:
-        if value not in SWITCHES:
-            raise self.make_error("invalid")
-        return SWITCHES[value]
 
 
 class Number(Float):
@@ -63,20 +47,6 @@ class Seconds(Field):
         ):
             raise self.make_error("invalid")
         return float(value)
-
-
-class Strict(Schema):
-    """A schema of input: a field that it does not list is an error."""
-
-    class Meta:
-        unknown = RAISE
-
-
-class Open(Schema):
-    """A schema of output, to which fields may be added without a new version of the API."""
-
-    class Meta:
-        unknown = INCLUDE
 
 
 class ImageOptions(Strict):
@@ -129,51 +99,6 @@ class Feedback(Strict):
     )
 
 
-class Box(Open):
-    left = Integer(required=True, metadata={"description": "may be negative: a face may begin outside of the picture"})
-    top = Integer(required=True)
-    width = Integer(required=True)
-    height = Integer(required=True)
-
-
-Probabilities = Open.from_dict({name: Float(required=True, metadata=SHARE) for name in EMOTIONS}, name="Probabilities")
-
-
-class Pose(Open):
-    """Degrees, all 0 for a head that faces the camera upright; turned in the order pitch, yaw, roll."""
-
-    yaw = Float(required=True, metadata={"description": "positive where it faces the right of the picture"})
-    pitch = Float(required=True, metadata={"description": "positive where it faces up"})
-    roll = Float(required=True, metadata={"description": "positive where it leans clockwise as seen"})
-
-
-class Face(Open):
-    id = Integer(
-        required=True, metadata={"description": "with `tracks`: the same for a person through all frames, never used again"}
-    )
-    box = Nested(Box, required=True)
-    score = Float(required=True, allow_none=True, metadata=SHARE | {"description": "of the detector; null with detector=none"})
-    emotion = String(required=True, allow_none=True, validate=OneOf(EMOTIONS))
-    confidence = Float(required=True, metadata=SHARE | {"description": "calibrated probability of `emotion`"})
-    probabilities = Nested(Probabilities, required=True)
-    drawn = Float(required=True, allow_none=True, metadata=SHARE | {"description": "how likely it is drawn, or null"})
-    unsure = String(required=True, allow_none=True, validate=OneOf(DOUBTS), metadata={"description": UNSURE})
-    raw = Nested(Probabilities, metadata={"description": "with `tracks`: this frame's own probabilities, before smoothing"})
-    landmarks = List(List(Float()), metadata={"description": "[x, y] pairs, with landmarks=true, where they were found"})
-    pose = Nested(Pose, metadata={"description": "how the head is turned, together with the landmarks"})
-    explanation = String(
-        metadata={
-            "description": "With explain=true, for the largest faces: the aligned crop as data: URI of a JPEG, tinted from dark blue "
-            "(covering this place changed nothing, or helped) to yellow (covering it made `emotion` least likely)."
-        }
-    )
-
-
-class Model(Open):
-    name = String(required=True)
-    version = String(required=True)
-
-
 class Timing(Open):
     decode = Float(required=True)
     detect = Float(required=True)
@@ -224,17 +149,72 @@ class Style(Open):
     colours = Dict(keys=String(), values=String(), required=True)
 
 
-class Status(Open):
-    status = String(required=True)
+FEEDBACK_BYTES = 4096
+KEPT_A_WHILE = "public, max-age=300"
+PICTURE_PROBLEMS = (
+    "unknown_option", "invalid_option", "invalid_tracks", "no_file", "wrong_field", "too_many_files", "file_too_large", "body_too_large",
+    "too_many_pixels", "too_much_memory", "unsupported_media_type", "unsupported_image", "empty_file", "not_an_image",
+    "truncated_image", "busy",
+)  # fmt: skip
+FEEDBACK_PROBLEMS = ("invalid_json", "invalid_body", "feedback_off", "body_too_large", "unsupported_media_type")
+
+IMAGE_OPTIONS = ImageOptions()  # one for all requests: making a schema takes longer than a load
 
 
-class Problem(Open):
-    """RFC 9457; `code` is stable, `type` points to its meaning in the OpenAPI document."""
+@api.post("/image")
+@api.input(ImageOptions, location="query", arg_name="query", validation=False)  # documents; the form counts as well
+@api.output(ImageAnswer)
+@api.doc(summary="Read the faces of a picture", operation_id="readImage", extensions={"x-problems": PICTURE_PROBLEMS})
+def image(query: dict) -> Response:
+    """A picture without faces is an answer (200, `faces: []`).
 
-    type = String(required=True)
-    title = String(required=True)
-    status = Integer(required=True)
-    detail = String(required=True)
-    code = String(required=True)
-    request_id = String(required=True)
-    errors = Dict(keys=String(), values=String(), metadata={"description": "field or option -> what is wrong with it"})
+    Options count in the query and as form fields alike; the form's win where both have one.
+    """
+    options = given_options(IMAGE_OPTIONS)
+    follower = follower_of(options["tracks"]) if "tracks" in options else None
+    picture, result = read_photo(uploaded_photo(), options["detector"], options["landmarks"], options["explain"])
+    if follower:
+        result = followed(follower, picture, result, options.get("time"))
+    body = result.to_json()
+    if follower:
+        body["tracks"] = follower.tracks
+    if options["annotate"]:
+        body["image"] = annotated_uri(picture, result)
+    return jsonify(body)
+
+
+@api.post("/feedback")
+@json_body(FEEDBACK_BYTES)
+@api.input(Feedback, arg_name="feedback")
+@api.output(EmptySchema, status_code=204, description="Written down as one log line")
+@api.doc(summary="Say whether an answer was right", operation_id="sendFeedback", extensions={"x-problems": FEEDBACK_PROBLEMS})
+def feedback(feedback: dict) -> str:
+    """One log line with these four values, no picture; refused where the server runs with FEEDBACK=0."""
+    record_feedback(feedback)
+    return ""
+
+
+@api.get("/models")
+@api.output(Models)
+@api.doc(summary="List the models with their licences", operation_id="listModels")
+def models() -> Response:
+    """The manifest's entries: name, role, version, licence, file and its sha256, temperature, thresholds, reliability."""
+    expressions = analyser().expressions
+    idle = [entry["name"] for entry in analyser().artefacts.entries("expression-head") if entry != expressions.head_entry]
+    entries = [entry | {"served": entry["name"] not in idle} for entry in analyser().artefacts.entries()]
+    artefacts = analyser().artefacts
+    return _kept_a_while({"models": entries, "source": artefacts.source, "set": artefacts.fingerprint})
+
+
+@api.get("/style")
+@api.output(Style)
+@api.doc(summary="Give the look of annotated pictures", operation_id="getStyle")
+def style() -> Response:
+    """The one table of colours, widths and label layout, by which a client can draw as the server does."""
+    return _kept_a_while(STYLE)
+
+
+def _kept_a_while(body: dict) -> Response:
+    response = jsonify(body)
+    response.headers["Cache-Control"] = KEPT_A_WHILE
+    return response

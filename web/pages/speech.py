@@ -1,14 +1,27 @@
-"""A reading of a recording -> the coordinates of its chart: waveform, probabilities over it, a strip of answers."""
+"""Voices: the page /speech, with recording and upload, and POST /api/v1/speech."""
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+from urllib.parse import quote
 
 import numpy as np
+from flask import Blueprint, render_template, request
 
 from emotions import EMOTIONS
+from emotions.speech.audio import MAX_SECONDS
 from emotions.speech.results import SpeechResult
 from emotions.speech.spectrogram import FRAMES_A_SECOND
+
+from ..api.speech import read_recording
+from ..http.problems import Problem
+from ..inference import analyser
+from .model_card import confusion_shares
+
+# A reading of a recording -> the coordinates of its chart: waveform, probabilities over it, a strip of answers.
 
 WIDTH, HEIGHT = 720, 200
 """Units of the drawing; the waveform lies around the middle, probabilities rise from the bottom (0) to the top (1)."""
@@ -88,3 +101,64 @@ def _strip(result: SpeechResult, scale: float) -> tuple[tuple[float, float, str 
 def _ticks(length: float) -> tuple[tuple[float, str], ...]:
     step = next((one for one in TICKS if length / one <= MOST_TICKS), TICKS[-1])
     return tuple((round(time / length * WIDTH, 1), clock(time)) for time in np.arange(0, length * 0.98, step))
+
+
+MOST_ROWS = 400
+"""Rows of the page's table of segments; the JSON has them all."""
+
+speech = Blueprint("speech", __name__)
+
+
+@dataclass(frozen=True)
+class SpeechReading:
+    """A result as the page shows it."""
+
+    result: SpeechResult
+
+    @cached_property
+    def chart(self) -> Chart:
+        return chart_of(self.result)
+
+    @property
+    def milliseconds(self) -> float:
+        return sum(self.result.timing_ms.values())
+
+    @property
+    def rows(self) -> tuple:
+        return self.result.segments[:MOST_ROWS]
+
+    @property
+    def json_link(self) -> str:
+        """The result as a `data:` link, so that downloading it needs neither JavaScript nor a copy on the server."""
+        return "data:application/json," + quote(json.dumps(self.result.to_json(), indent=1))
+
+
+@speech.get("/speech")
+def form() -> str:
+    """Record or choose a recording."""
+    return page()
+
+
+@speech.post("/speech")
+def answer() -> str:
+    """The page with the answer above the form."""
+    if not any(file.filename for file in request.files.values()):
+        raise Problem("no_file", "No recording was chosen. Choose one, or record your voice.")
+    return page(SpeechReading(read_recording()))
+
+
+def page(reading: SpeechReading | None = None) -> str:
+    return render_template("speech.html", reading=reading, limit_minutes=int(MAX_SECONDS // 60))
+
+
+@speech.app_context_processor
+def shared() -> dict[str, Any]:
+    """What the speech templates use."""
+    sizes = {"chart_width": WIDTH, "chart_height": HEIGHT}
+    return {**sizes, "clock": clock, "speech_card": speech_card, "shares_of": confusion_shares}
+
+
+def speech_card() -> dict[str, Any] | None:
+    """What /about shows of the speech model: its manifest entry; None where the model folder has none."""
+    entries = analyser().artefacts.entries("speech")
+    return entries[0] if entries else None

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from apiflask.fields import Boolean, Float, List, Nested, String
 from apiflask.validators import OneOf
+from flask import Response, current_app, g, jsonify, request
 
 from emotions import EMOTIONS
-from emotions.speech.results import REASONS
+from emotions.speech.classifier import SpeechReader
+from emotions.speech.results import REASONS, SpeechResult
 
+from ..http.problems import Problem
+from ..http.uploads import uploaded_sound
+from ..inference import analyser
+from .blueprint import api
 from .schemas import SHARE, Model, Open, Probabilities
 
 REASON = (
@@ -47,3 +53,32 @@ class SpeechAnswer(Told):
     )
     model = Nested(Model, required=True)
     timing_ms = Nested(SpeechTiming, required=True, metadata={"description": "milliseconds"})
+
+
+SOUND_PROBLEMS = (
+    "unknown_option", "no_file", "wrong_field", "too_many_files", "file_too_large", "body_too_large", "sound_too_long",
+    "unsupported_media_type", "unsupported_sound", "empty_file", "not_a_sound", "no_sound_track", "truncated_sound", "busy",
+)  # fmt: skip
+
+
+def speech_reader() -> SpeechReader:
+    """Made when the first recording comes: a server that only sees photos holds no model for voices."""
+    return current_app.extensions.setdefault("speech", SpeechReader(analyser().artefacts))
+
+
+def read_recording() -> SpeechResult:
+    """Read the request's recording. Raises Problem and SoundError, which the error handlers turn into a problem."""
+    result = speech_reader().read(uploaded_sound())
+    g.timing_ms = dict(result.timing_ms)
+    return result
+
+
+@api.post("/speech")
+@api.output(SpeechAnswer)
+@api.doc(summary="Read the voice in a recording", operation_id="readSpeech", extensions={"x-problems": SOUND_PROBLEMS})
+def recording() -> Response:
+    """Silence, noise and music are answers (200, `emotion: null`, with a `reason`). There are no options."""
+    names = [*request.args, *(name for name in request.form if name != "file")]
+    if names:
+        raise Problem("unknown_option", f"There is no option {names[0][:40]!r}; this address takes none.")
+    return jsonify(read_recording().to_json())

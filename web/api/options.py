@@ -9,7 +9,7 @@ from flask import request
 from marshmallow import ValidationError
 from werkzeug.datastructures import MultiDict
 
-from .problems import Problem, invalid
+from ..http.problems import Problem, invalid
 
 
 def given_options(schema: Schema) -> dict[str, Any]:

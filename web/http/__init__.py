@@ -1,0 +1,1 @@
+"""Uploads, error responses, security headers and logging."""

@@ -1,0 +1,108 @@
+"""The models that answer: those of the folder or the bucket that MODELS names, or, where allowed, the tree's instead."""
+
+from __future__ import annotations
+
+import ctypes
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from flask import current_app, g
+
+from emotions import Analyser, ArtefactError, Artefacts, Follower, ImageResult, open_image
+from emotions.errors import TracksError
+from emotions.face.annotate import annotated_jpeg
+from emotions.image.loading import Picture, data_uri
+from emotions.runtime.gcs import fetch_models
+
+from .http.logging import LOGGER
+from .http.problems import Problem
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def load_analyser(config: Mapping[str, Any], artefacts: Artefacts | None = None) -> Analyser:
+    """The models of `artefacts`, else of MODELS. Raises ArtefactError; for a bucket only without MODELS_FALLBACK."""
+    address, head = config["MODELS"], config["EXPRESSION_HEAD"]
+    if artefacts or not address.startswith("gs:"):
+        return _checked(artefacts or Artefacts(ROOT / address), head)
+    begun = time.perf_counter()
+    try:
+        found = _checked(Artefacts(fetch_models(address), source="bucket"), head)
+    except ArtefactError as error:
+        told = {"extra": {"fields": {"models": {"address": address, "error": str(error)}}}}
+        if not config["MODELS_FALLBACK"]:
+            LOGGER.error("models of the bucket cannot be had, and MODELS_FALLBACK is 0: no start", **told)
+            raise
+        LOGGER.error("models of the bucket cannot be had: those in the tree answer", **told)
+        return _checked(Artefacts(source="fallback"), head)
+    seconds = round(time.perf_counter() - begun, 3)
+    fields = {"address": address, "set": found.artefacts.fingerprint, "seconds": seconds}
+    LOGGER.info("models of the bucket are here", extra={"fields": {"models": fields}})
+    return found
+
+
+def _checked(artefacts: Artefacts, head: str) -> Analyser:
+    """Every file is checked: a damaged one must stop the start, not a visitor's request."""
+    artefacts.verify()
+    artefacts.entry("expression-head", head)  # raises where EXPRESSION_HEAD names none of the manifest
+    return Analyser(artefacts, head)
+
+
+# What the pages and the API do alike: bytes in, a reading out, its times noted for the answer's headers and the log.
+
+
+def analyser() -> Analyser:
+    return current_app.extensions["analyser"]
+
+
+def read_photo(
+    photo: bytes, detector: str = "auto", landmarks: bool = False, explain: bool = False
+) -> tuple[Picture, ImageResult]:
+    """Open and read the bytes of a picture. Raises ImageError, which the error handlers turn into a problem."""
+    picture = open_image(photo)
+    result = analyser().analyse(picture, detector, landmarks, explain)
+    g.timing_ms = dict(result.timing_ms)
+    g.faces = len(result.faces)
+    g.detector = result.detector
+    return picture, result
+
+
+def annotated_uri(picture: Picture, result: ImageResult) -> str:
+    """The annotated picture as a data: URI."""
+    begun = time.perf_counter()
+    uri = data_uri(annotated_jpeg(picture, result))
+    g.timing_ms["annotate"] = (time.perf_counter() - begun) * 1e3
+    return uri
+
+
+# Faces followed through the frames that a client sends: what is remembered travels with them, the server keeps nothing.
+
+
+def follower_of(tracks: str) -> Follower:
+    """The follower that goes on from an earlier answer's `tracks`; anew where they are empty. Raises Problem."""
+    try:
+        return Follower(tracks)
+    except TracksError as error:
+        raise Problem("invalid_tracks", str(error)) from None
+
+
+def followed(follower: Follower, picture: Picture, result: ImageResult, time: float | None) -> ImageResult:
+    """The result with followed ids and smoothed probabilities, its time noted for the answer's headers and the log."""
+    result = follower.follow(picture, result, time)
+    g.timing_ms["follow"] = result.timing_ms["follow"]
+    return result
+
+
+# Memory that large requests leave behind in the C library's heap.
+
+
+def give_back() -> None:
+    """Give freed memory back to the system, where the C library can (glibc): after a film some 10 MB in a few milliseconds.
+
+    The heap only shrinks from its end by itself, and what a decoder and an encoder freed lies in its middle.
+    """
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(None).malloc_trim(0)

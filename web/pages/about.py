@@ -1,0 +1,22 @@
+"""Model card, limits, uses and privacy: the page /about."""
+
+from __future__ import annotations
+
+from flask import render_template
+
+from ..inference import analyser
+from .base import pages
+from .model_card import design_cards, doubt_card, head_card, text_card
+
+
+@pages.get("/about")
+def about() -> str:
+    """Model card, limits, uses and privacy."""
+    artefacts = analyser().artefacts
+    heads = [head_card(entry) for entry in artefacts.entries("expression-head")]
+    served = analyser().expressions.head_entry["name"]
+    heads.sort(key=lambda head: head["name"] != served)
+    return render_template(
+        "about.html", heads=heads, served=served, doubts=doubt_card(heads[0]), designs=design_cards(artefacts.folder),
+        models=artefacts.entries(), texts=[text_card(entry) for entry in artefacts.entries("text")],
+    )  # fmt: skip
