@@ -1,6 +1,6 @@
 """Rehearse App Engine: start what app.yaml starts, inside the limits of its instance class, and send it real photos.
 
-    make rehearse                                    1,000 mixed requests, some minutes
+    make smoke-appengine                             1,000 mixed requests, some minutes
     python -m scripts.rehearse --requests 30         every kind of request once, in a minute
     python -m scripts.rehearse --json report.json    what was measured, for a program too
 
