@@ -36,7 +36,7 @@ run: .venv/.installed ## install what a server needs and serve on http://127.0.0
 	exec env $(MALLOC) $(SERVE) -m gunicorn --bind $(HOST):$(PORT) --workers 1 --threads 4 --timeout 0 --no-control-socket main:app
 
 gradio: .venv-gradio/.installed ## serve the library with Gradio's components on http://127.0.0.1:7860 (GRADIO_PORT=)
-	exec $(GRADIO) -m scripts.gradio_app --port $(GRADIO_PORT)
+	exec $(GRADIO) -m scripts.demo.gradio_app --port $(GRADIO_PORT)
 
 ##@ Use
 
@@ -46,10 +46,10 @@ batch: .venv-batch/.installed ## analyze all photos of INPUT='photos/**/*.jpg' i
 
 # Settings are environment variables, and make passes on those of its command line: make notebooks SAMPLE=500 FACES=...
 notebooks: .venv-train/.installed ## run the notebooks; copies with their results go to build/notebooks/ (SAMPLE=: number of faces)
-	$(TRAIN) -m scripts.notebooks
+	$(TRAIN) -m scripts.docs.notebooks
 
 lab: .venv-lab/.installed ## open the notebooks in JupyterLab
-	.venv-lab/bin/python -m jupyterlab scripts
+	.venv-lab/bin/python -m jupyterlab scripts/notebooks
 
 ##@ Test
 
@@ -105,16 +105,16 @@ ALSO ?=
 OTHERS ?=
 
 %.npz:
-	@echo '$@ does not exist: `$(TEST) -m scripts.prepare --help` says how to make tables' >&2; exit 1
+	@echo '$@ does not exist: `$(TEST) -m scripts.data.prepare --help` says how to make tables' >&2; exit 1
 
 data/fer2013.npz: | .venv-test/.installed
-	$(TEST) -m scripts.prepare --faces $(FACES) $(addprefix --votes ,$(VOTES)) --out $@
+	$(TEST) -m scripts.data.prepare --faces $(FACES) $(addprefix --votes ,$(VOTES)) --out $@
 
 $(STYLES): | .venv-train/.installed
-	$(TRAIN) -m scripts.fetch dicebear
+	$(TRAIN) -m scripts.data.fetch dicebear
 
 data/drawn.npz: | $(STYLES) .venv-train/.installed
-	$(TRAIN) -m scripts.drawn --styles $(STYLES) --count $(COUNT) --out $@
+	$(TRAIN) -m scripts.synthetic.generate --styles $(STYLES) --count $(COUNT) --out $@
 
 synthetic: data/drawn.npz ## render drawn faces in DiceBear's styles (STYLES=: their definitions, downloaded if absent; COUNT=)
 
@@ -131,49 +131,49 @@ rebuild: data/fer2013.npz data/drawn.npz $(OTHERS) .venv-train/.installed ## tra
 	$(TRAIN) -m scripts.train base --run runs/rebuilt-3 --start runs/rebuilt-2/base.keras --epochs 11+3 --drawn data/drawn.npz $(addprefix --precision ,$(PRECISION))
 	$(TRAIN) -m scripts.train base --config scripts/configs/vgg16-decay.toml --run runs/rebuilt-4 --start runs/rebuilt-3/base.keras --epochs 19+3 --drawn data/drawn.npz $(addprefix --precision ,$(PRECISION))
 	$(TRAIN) -m scripts.train base --config scripts/configs/vgg16-mixup.toml --run runs/rebuilt-mixup --start runs/rebuilt-4/base.keras --drawn data/drawn.npz $(addprefix --precision ,$(PRECISION))
-	$(TRAIN) -m scripts.answers --runs runs/rebuilt-4 runs/rebuilt-mixup --to data/soft.npz
+	$(TRAIN) -m scripts.train.soft_labels --runs runs/rebuilt-4 runs/rebuilt-mixup --to data/soft.npz
 	$(TRAIN) -m scripts.train base --config scripts/configs/vgg16-soft.toml --run runs/rebuilt --start runs/rebuilt-4/base.keras --epochs 13+3 --drawn data/drawn.npz $(addprefix --precision ,$(PRECISION))
 	$(TRAIN) -m scripts.train heads --run runs/rebuilt $(addprefix --others ,$(OTHERS))
 
 # KERAS_BACKEND applies to this line alone: heads are trained with TensorFlow.
 distil: data/fer2013.npz data/drawn.npz .venv-gpu/.installed ## on a GPU: train teachers and distill them into the VGG-16 (LIMIT=600: a dry run); then make export RUN=runs/distil/student
-	KERAS_BACKEND=torch $(GPU) -m scripts.distil --precision $(or $(PRECISION),mixed_bfloat16) $(addprefix --limit ,$(LIMIT))
+	KERAS_BACKEND=torch $(GPU) -m scripts.train.distill --precision $(or $(PRECISION),mixed_bfloat16) $(addprefix --limit ,$(LIMIT))
 	$(if $(LIMIT),,$(GPU) -m scripts.train heads --run runs/distil/student)
 
 export: $(or $(TABLE),data/fer2013.npz) .venv-train/.installed .venv-test/.installed ## export a finished run to models/ (MODELS=: elsewhere) as VERSION=, evaluate it (ALSO=: on further tables too), write model card and README
 	@test -n "$(VERSION)" || { echo 'Name the new version: make export VERSION=2.0.0' >&2; exit 1; }
-	$(TRAIN) -m scripts.export --run $(RUN) --version $(VERSION) $(addprefix --models ,$(MODELS))
-	$(TEST) -m scripts.evaluate --run $(RUN) $(addprefix --models ,$(MODELS)) $(if $(ALSO),--also $(ALSO))
-	$(TEST) -m scripts.readme
+	$(TRAIN) -m scripts.release.export --run $(RUN) --version $(VERSION) $(addprefix --models ,$(MODELS))
+	$(TEST) -m scripts.evaluate.accuracy --run $(RUN) $(addprefix --models ,$(MODELS)) $(if $(ALSO),--also $(ALSO))
+	$(TEST) -m scripts.docs.readme
 
 thresholds: $(or $(TABLE),data/fer2013.npz) .venv-train/.installed ## choose when a prediction is `unsure`; run it after every export, which removes the old choice
-	$(TRAIN) -m scripts.measure_doubts --write $(addprefix --faces ,$(TABLE)) $(if $(MODELS),--models $(MODELS) --out $(MODELS))
+	$(TRAIN) -m scripts.evaluate.rejection --write $(addprefix --faces ,$(TABLE)) $(if $(MODELS),--models $(MODELS) --out $(MODELS))
 
 ##@ Measure
 
 verify-model: $(or $(TABLE),data/fer2013.npz) .venv-test/.installed ## measure the published accuracy again with the shipped files (MODELS=: others; ALSO=: on further tables too)
-	$(TEST) -m scripts.evaluate --verify $(addprefix --faces ,$(TABLE)) $(addprefix --models ,$(MODELS)) $(if $(ALSO),--also $(ALSO))
+	$(TEST) -m scripts.evaluate.accuracy --verify $(addprefix --faces ,$(TABLE)) $(addprefix --models ,$(MODELS)) $(if $(ALSO),--also $(ALSO))
 
 experiments: .venv-test/.installed ## collect all runs and exported designs in benchmarks/experiments.md
-	$(TEST) -m scripts.experiments
+	$(TEST) -m scripts.evaluate.experiments
 
 bench: .venv/.installed .venv-bench/.installed ## measure speed and memory beside the frameworks in common use; writes benchmarks/
 	$(BENCH) -m scripts.bench
 
 autoscaling: .venv-train/.installed ## simulate the scaling keys of app.yaml; writes docs/autoscaling.md and its plot
-	$(TRAIN) -m scripts.autoscaling
+	$(TRAIN) -m scripts.deploy.autoscaling
 
 ##@ Deploy
 
 smoke-appengine: .venv-test/.installed ## run the server of app.yaml within App Engine's limits and send it photos (as root)
-	$(TEST) -m scripts.rehearse
+	$(TEST) -m scripts.deploy.appengine
 
 smoke-heroku: .venv-test/.installed ## run the web command of the Procfile as a small Heroku dyno would and send it photos (as root)
-	$(TEST) -m scripts.heroku
+	$(TEST) -m scripts.deploy.heroku
 
 publish: .venv-test/.installed ## upload a set of models to BUCKET=gs://bucket/prefix; never overwrites one (MODELS=: its folder; NAME=: its name)
 	@test -n "$(BUCKET)" || { echo 'Name the bucket: make publish BUCKET=gs://my-models/emotions' >&2; exit 1; }
-	$(TEST) -m scripts.publish_models --bucket $(BUCKET) $(addprefix --models ,$(MODELS)) $(addprefix --name ,$(NAME))
+	$(TEST) -m scripts.release.publish --bucket $(BUCKET) $(addprefix --models ,$(MODELS)) $(addprefix --name ,$(NAME))
 
 ##@ Maintain
 
@@ -181,13 +181,13 @@ docs: .venv-docs/.installed ## build the documentation site in build/site/
 	.venv-docs/bin/python -m mkdocs build --strict
 
 readme: .venv-test/.installed ## write the generated tables of README and docs/
-	$(TEST) -m scripts.readme
+	$(TEST) -m scripts.docs.readme
 
 detectors: .venv-test/.installed ## download MediaPipe's face models into models/
-	$(TEST) -m scripts.fetch_models
+	$(TEST) -m scripts.release.fetch_detectors
 
 vendor: .venv-test/.installed ## download the third-party browser files from npm into static/vendor/
-	$(TEST) -m scripts.vendor
+	$(TEST) -m scripts.release.vendor
 
 # One recipe makes every environment; `$<` is its requirements file, which is complete: --no-deps, and no resolution. The empty file
 # .installed is written last, so that an interrupted installation starts again. An existing environment keeps its Python.

@@ -17,7 +17,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 import google_crc32c
 
-from scripts.storage_server import BUCKET
+from scripts.deploy.gcs_emulator import BUCKET
 
 
 class Relay(threading.Thread):

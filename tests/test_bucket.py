@@ -17,7 +17,7 @@ from emotions import ArtefactError, Artefacts
 from emotions.runtime import gcs
 from emotions.runtime.gcs import fetch_models, files_of, split_address
 from emotions.runtime.manifest import BUNDLED
-from scripts.storage_server import BUCKET, storage_server
+from scripts.deploy.gcs_emulator import BUCKET, storage_server
 from tests.storage import Relay, Storage, make_set, put_set, same_files
 
 ADDRESS = f"gs://{BUCKET}/emotions/set-1.0.0"

@@ -16,10 +16,10 @@ import pytest
 from google.appengine.api import appinfo
 
 from emotions.runtime.manifest import BUNDLED
-from scripts import heroku
-from scripts.publish_models import name_of
-from scripts.rehearse import free_port
-from scripts.storage_server import BUCKET
+from scripts.deploy import heroku
+from scripts.deploy.appengine import free_port
+from scripts.deploy.gcs_emulator import BUCKET
+from scripts.release.publish import name_of
 
 ROOT = Path(__file__).resolve().parent.parent
 TEXT = (ROOT / "docs" / "deploy.md").read_text()
@@ -29,7 +29,7 @@ KNOWN = {
     "make publish": "test_a_bucket_without_an_account, tests/test_publish_models.py",
     "make run MODELS=gs://": "test_a_bucket_without_an_account, tests/web/test_models.py",
     "make smoke-heroku": "tests/test_heroku.py",
-    ".venv-test/bin/python -m scripts.storage_server": "test_a_bucket_without_an_account",
+    ".venv-test/bin/python -m scripts.deploy.gcs_emulator": "test_a_bucket_without_an_account",
     "export STORAGE_EMULATOR_HOST=": "test_a_bucket_without_an_account",
     "awk ": "test_the_canary_s_files",
     "gcloud ": "needs an account",
@@ -79,7 +79,7 @@ def test_a_bucket_without_an_account(tmp_path):
         f"{run.partition('MODELS=')[2].rpartition('/')[0]}/{name_of(BUNDLED)}"  # the document's version may be an older one
     )
     environment = os.environ | {"STORAGE_EMULATOR_HOST": address, "TMPDIR": str(tmp_path), "MODELS": models}
-    serve = [sys.executable, "-m", "scripts.storage_server", "--port", str(storage_port)]
+    serve = [sys.executable, "-m", "scripts.deploy.gcs_emulator", "--port", str(storage_port)]
     storage = subprocess.Popen(serve, cwd=ROOT, stdout=subprocess.PIPE, text=True)
     try:
         assert f"STORAGE_EMULATOR_HOST={address} leads" in storage.stdout.readline() and f"gs://{BUCKET}/" in publish

@@ -11,7 +11,7 @@ from emotions.face.alignment import align_crop, cut
 from emotions.face.detector import FaceFinder
 from emotions.face.drawn_detector import box_of, flatness, windows
 from emotions.face.results import Box
-from scripts.graphics import graphic
+from scripts.synthetic.negatives import graphic
 
 SKIN, INK, RED = (250, 205, 150), (20, 20, 20), (190, 40, 50)
 

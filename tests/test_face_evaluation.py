@@ -11,9 +11,9 @@ import pytest
 from emotions.face.detector import Detection
 from emotions.face.results import Box
 from emotions.runtime.manifest import BUNDLED, Artefacts
-from scripts.detection_metrics import best_threshold, hits, recall_precision, tally
-from scripts.face_scenes import Scene, parts_without_faces, small_faces
-from scripts.fetch_models import MODELS, take
+from scripts.evaluate.detection_metrics import best_threshold, hits, recall_precision, tally
+from scripts.evaluate.detection_scenes import Scene, parts_without_faces, small_faces
+from scripts.release.fetch_detectors import MODELS, take
 
 
 def found(left: float, score: float, size: float = 10) -> Detection:
@@ -72,7 +72,7 @@ def test_shipped_files_are_the_ones_that_the_script_takes():
         entry = artefacts.entry(model["entry"]["role"], model["entry"]["name"])
         assert hashlib.sha256(artefacts.read(entry)).hexdigest() == model["sha256"]
         assert entry["licence"] == "Apache-2.0" and "MediaPipe" in entry["origin"]
-        assert {key: entry[key] for key in model["entry"]} == model["entry"], "run scripts.fetch_models again"
+        assert {key: entry[key] for key in model["entry"]} == model["entry"], "run scripts.release.fetch_detectors again"
         assert entry["file"] in (BUNDLED / "NOTICE.md").read_text()
     assert "Apache License" in (BUNDLED / "LICENSE-APACHE-2.0").read_text()
 

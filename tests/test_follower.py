@@ -31,10 +31,10 @@ from emotions.video.tracker_state import (
     Tracks,
     parse,
 )
-from scripts.following_films import HEIGHT, WIDTH, Camera, Person, Place, film, people, who
-from scripts.following_scenes import crossing, gap, scenes, successor
-from scripts.measure_following import cast_of, changes, ids_of, read
-from scripts.measure_following import shared as shares_ids
+from scripts.evaluate.following_scenes import crossing, gap, scenes, successor
+from scripts.evaluate.synthetic_video import HEIGHT, WIDTH, Camera, Person, Place, film, people, who
+from scripts.evaluate.tracking import cast_of, changes, ids_of, read
+from scripts.evaluate.tracking import shared as shares_ids
 from tests.shared_data import shared
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from scripts import heroku, sandbox
-from scripts.appengine import MEGABYTE, uploaded
-from scripts.cgroups import ControlGroup
-from scripts.rehearsal import Rehearsal, Requests
+from scripts.deploy import heroku, sandbox
+from scripts.deploy.appengine_config import MEGABYTE, uploaded
+from scripts.deploy.cgroups import ControlGroup
+from scripts.deploy.load_test import Rehearsal, Requests
 
 ROOT = Path(__file__).resolve().parent.parent
 CAPS = sandbox.missing().get("caps")

@@ -366,7 +366,7 @@ def test_sniffing_does_not_decode():
 def test_estimate_is_an_upper_bound(tmp_path, kind, options):
     path = tmp_path / "picture"
     path.write_bytes(encoded(kind, scene(2400, 1800), **options))
-    command = [sys.executable, "-m", "scripts.measure_decoding", "--one", str(path)]
+    command = [sys.executable, "-m", "scripts.bench.decoding", "--one", str(path)]
     row = json.loads(subprocess.run(command, cwd=Path(loading.__file__).parents[2], capture_output=True, check=True).stdout)
     assert 2400 * 1800 / 4 < row["peak"] <= row["estimate"]
 

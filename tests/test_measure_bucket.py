@@ -8,16 +8,17 @@ from pathlib import Path
 import pytest
 
 from emotions.runtime.manifest import Artefacts
-from scripts import measure_bucket, sandbox
-from scripts.appengine import MEGABYTE
-from scripts.measure_bucket import IN_MEMORY, measure, table
+from scripts.bench import gcs
+from scripts.bench.gcs import IN_MEMORY, measure, table
+from scripts.deploy import sandbox
+from scripts.deploy.appengine_config import MEGABYTE
 
 REASON = sandbox.missing().get("caps") or (None if IN_MEMORY.is_dir() else f"{IN_MEMORY} is not there")
 
 
 @pytest.mark.skipif(bool(REASON), reason=f"not to be had on this machine: {REASON}")
 def test_models_from_a_bucket_fit_into_an_instance(monkeypatch):
-    monkeypatch.setattr(measure_bucket, "SERVER", Path(sys.executable).parent)
+    monkeypatch.setattr(gcs, "SERVER", Path(sys.executable).parent)
     monkeypatch.setenv("STORAGE_EMULATOR_HOST", "")  # measuring sets it: it must not stay
     reports = measure(rounds=1, count=20)
     for name, tmp in (("tree", 0), ("bucket", sum(entry["bytes"] for entry in Artefacts().entries()))):

@@ -9,8 +9,8 @@ import pytest
 
 from emotions.runtime.gcs import fetch_models
 from emotions.runtime.manifest import BUNDLED
-from scripts.publish_models import PublishError, files_to_publish, main, publish
-from scripts.storage_server import BUCKET, storage_server
+from scripts.deploy.gcs_emulator import BUCKET, storage_server
+from scripts.release.publish import PublishError, files_to_publish, main, publish
 from tests.storage import Storage, make_set
 
 SIZES = {"base-1.0.0.tflite": 50_000, "head-1.0.0.tflite": 4_000}
@@ -127,7 +127,7 @@ def test_a_real_storage_server(models, tmp_path, monkeypatch):
         monkeypatch.setenv("STORAGE_EMULATOR_HOST", address)
         with storage.Client() as client:
             bucket = client.bucket(BUCKET)
-            command = [sys.executable, "-m", "scripts.publish_models", "--bucket", ADDRESS, "--models", str(models)]
+            command = [sys.executable, "-m", "scripts.release.publish", "--bucket", ADDRESS, "--models", str(models)]
             first, second = (subprocess.run(command, cwd=BUNDLED.parent, capture_output=True, text=True) for _ in range(2))
             assert (first.returncode, second.returncode) == (0, 0), first.stderr + second.stderr
             assert "6 files uploaded" in first.stdout and "already there" in second.stdout

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts.readme import designs, rendered
+from scripts.docs.readme import designs, rendered
 from tests import clips
 from web import create_app
 
@@ -40,7 +40,7 @@ ELSEWHERE = {
     "make run MODELS=": "tests/scripts/test_commands.py",
     "make notebooks": "tests/scripts/test_notebooks.py",
     "make lab": "it opens an editor and stays",
-    ".venv-test/bin/python -m scripts.prepare": "tests/scripts/test_commands.py",
+    ".venv-test/bin/python -m scripts.data.prepare": "tests/scripts/test_commands.py",
     ".venv-train/bin/python -m scripts.text": "tests/scripts/test_text_model.py",
     ".venv-test/bin/python -m scripts.speech": "tests/scripts/test_speech_scripts.py",
     ".venv-train/bin/python -m scripts.speech": "tests/scripts/test_speech_scripts.py",

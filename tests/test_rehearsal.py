@@ -15,8 +15,8 @@ import pytest
 from PIL import Image
 from werkzeug.wrappers import Request
 
-from scripts import cgroups, rehearse, sandbox, traffic
-from scripts.rehearsal import Rehearsal, quantiles
+from scripts.deploy import appengine, cgroups, sandbox, traffic
+from scripts.deploy.load_test import Rehearsal, quantiles
 
 ROOT = Path(__file__).resolve().parent.parent
 MISSING = sandbox.missing()
@@ -104,7 +104,7 @@ def test_stop_ends_a_server_and_its_workers(tmp_path):
 
 
 def test_a_missing_python_gives_the_running_one():
-    assert rehearse.find_python("3.99") == sys.executable
+    assert appengine.find_python("3.99") == sys.executable
 
 
 def test_requests_are_what_they_say():
@@ -134,27 +134,27 @@ def test_quantiles_and_budgets():
     good = {"start": {"first_photo_s": 5.9}, "group": {"kills": 0}, "left_in_tmp": [],
             "resident_bytes": {"half": 195 * megabyte, "end": 199 * megabyte}}  # fmt: skip
     assert (
-        rehearse.broken_budgets(good, True) == rehearse.broken_budgets(good | {"group": None, "left_in_tmp": None}, True) == []
+        appengine.broken_budgets(good, True) == appengine.broken_budgets(good | {"group": None, "left_in_tmp": None}, True) == []
     )
     slow = good | {"start": {"first_photo_s": 6.1}}
-    assert "6.1 s" in rehearse.broken_budgets(slow, True)[0]
-    assert rehearse.broken_budgets(slow, False) == []
+    assert "6.1 s" in appengine.broken_budgets(slow, True)[0]
+    assert appengine.broken_budgets(slow, False) == []
     assert (
-        "201 MB" in rehearse.broken_budgets(good | {"resident_bytes": {"half": 200 * megabyte, "end": 201 * megabyte}}, True)[0]
+        "201 MB" in appengine.broken_budgets(good | {"resident_bytes": {"half": 200 * megabyte, "end": 201 * megabyte}}, True)[0]
     )
     loaded = good["resident_bytes"] | {"everything": 257 * megabyte}
-    assert "257 MB" in rehearse.broken_budgets(good | {"resident_bytes": loaded}, True)[0]
+    assert "257 MB" in appengine.broken_budgets(good | {"resident_bytes": loaded}, True)[0]
     assert (
-        "grows" in rehearse.broken_budgets(good | {"resident_bytes": {"half": 150 * megabyte, "end": 160 * megabyte}}, True)[0]
+        "grows" in appengine.broken_budgets(good | {"resident_bytes": {"half": 150 * megabyte, "end": 160 * megabyte}}, True)[0]
     )
-    assert "left in /tmp" in rehearse.broken_budgets(good | {"left_in_tmp": ["upload"]}, True)[0]
-    assert "killed" in rehearse.broken_budgets(good | {"group": {"kills": 1}}, True)[0]
+    assert "left in /tmp" in appengine.broken_budgets(good | {"left_in_tmp": ["upload"]}, True)[0]
+    assert "killed" in appengine.broken_budgets(good | {"group": {"kills": 1}}, True)[0]
 
 
 def test_the_rehearsal(tmp_path):
     """The real one, with few requests: every budget but times, and every answer."""
     report = tmp_path / "report.json"
-    command = [sys.executable, "-m", "scripts.rehearse", "--busy", "--requests", "30", "--json", str(report)]
+    command = [sys.executable, "-m", "scripts.deploy.appengine", "--busy", "--requests", "30", "--json", str(report)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stdout + done.stderr
     told = json.loads(report.read_text())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from scripts.autoscaling.service_times import OUT, SIZES, quietest
+from scripts.deploy.autoscaling.service_times import OUT, SIZES, quietest
 
 
 def test_the_quietest_rounds_count():

@@ -68,8 +68,8 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         "MODELS",
         "models",
-        "Folder of the model files and their manifest, as `scripts.export` writes it; or `gs://bucket/prefix`, as "
-        "`scripts.publish_models` uploads it.",
+        "Folder of the model files and their manifest, as `scripts.release.export` writes it; or `gs://bucket/prefix`, as "
+        "`scripts.release.publish` uploads it.",
         _models,
     ),
     Setting(

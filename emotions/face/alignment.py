@@ -7,7 +7,7 @@ import numpy as np
 
 from .results import Box
 
-# Where faces lie in FER2013's pictures, as shares of their side: medians over validation faces (scripts/measure_framing.py).
+# Where faces lie in FER2013's pictures, as shares of their side: medians over validation faces (scripts/evaluate/framing.py).
 EYES = 0.5, 0.394  # the middle between the eyes
 SPREAD = 0.277  # root mean square distance of the 468 points from their mean
 BOX_SIDE = 1 / 0.888  # side of the picture over the mean side of the detector's box

@@ -2,7 +2,7 @@
 
 Detectors of faces learnt photographs: in a drawing they miss faces without an outline and take a pupil for a face. The features
 of the expression network tell a face that lies as it is read from eyes, mouths and ornaments, drawn in styles that it never saw
-too; a small head on them (role `face-check`, scripts/face_check.py) says so. Only flat parts are looked at, so that photographs
+too; a small head on them (role `face-check`, scripts/train/drawn_face_verifier.py) says so. Only flat parts are looked at, so that photographs
 cost next to nothing.
 """
 

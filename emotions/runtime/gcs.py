@@ -1,6 +1,6 @@
 """Models in a bucket of Google Cloud Storage: a published set is fetched once, checked, and kept where temporary files are.
 
-A set is what `scripts.publish_models` uploads: `manifest.json` and the files that it names, at an address that is never written
+A set is what `scripts.release.publish` uploads: `manifest.json` and the files that it names, at an address that is never written
 twice. So whoever holds the set of an address need not ask for it again: neither a restarted worker nor a second one.
 
     analyser = emotions.Analyser(emotions.Artefacts(fetch_models("gs://my-models/emotions/vgg16-1.4.0")))

@@ -21,7 +21,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-from ..sandbox import descendants, resident_bytes
+from ..deploy.sandbox import descendants, resident_bytes
 from .estimate import estimate
 from .samples import photos
 

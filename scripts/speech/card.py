@@ -8,9 +8,9 @@ from typing import Any
 
 from emotions.runtime.manifest import Artefacts
 
-from ..card import filled
-from ..card_figures import confusion_table
 from ..common.git import commit
+from ..report.card import filled
+from ..report.tables import confusion_table
 
 TITLES = {
     "ravdess_cross_validated": "RAVDESS, the recipe cross-validated over `emobox_fold` (6 folds of 4 actors)",

@@ -11,7 +11,7 @@ import numpy as np
 from emotions.speech.features import describe
 from emotions.speech.spectrogram import BANDS, FRAMES, active, starts
 
-from ..datasets import DatasetError
+from ..data.dataset import DatasetError
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from emotions.runtime.manifest import BUNDLED, Artefacts
 from emotions.speech.classifier import SpeechReader
 
 from ..common.manifest import put_entry
-from ..datasets import DatasetError
+from ..data.dataset import DatasetError
 from .card import write_card
 from .figures import figures
 from .train import HELD_BACK

@@ -19,7 +19,7 @@ from emotions.labels import EMOTIONS
 from emotions.speech.audio import open_sound
 from emotions.speech.classifier import spectrogram
 
-from ..datasets import DatasetError
+from ..data.dataset import DatasetError
 from .clips import Clips
 
 TABLE = Path("data/speech.npz")

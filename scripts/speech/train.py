@@ -19,7 +19,7 @@ import numpy as np
 from emotions.runtime.litert import softmax
 
 from ..common.git import commit
-from ..datasets import DatasetError
+from ..data.dataset import DatasetError
 from .check import fit_check, other_rows, speech_rows
 from .clips import Clips, Rows, rows_of
 from .figures import clip_means, figures, fit_temperature

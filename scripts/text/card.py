@@ -8,8 +8,8 @@ from typing import Any
 
 from emotions.labels import EMOTIONS
 
-from ..card import filled
 from ..common.git import commit
+from ..report.card import filled
 
 INTRODUCTION = """Seven independent probabilities (anger, disgust, fear, happy, neutral, sad, surprise) for an English text, and
 which of them are above thresholds. Written by `python -m scripts.text evaluate` from the exported file; every figure is through

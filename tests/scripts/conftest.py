@@ -82,7 +82,7 @@ def published(tmp_path_factory) -> tuple[Path, Path]:
 @pytest.fixture(scope="session")
 def prepared(published, tmp_path_factory) -> Path:
     """The .npz that `prepare` makes of the published files."""
-    from scripts.prepare import main
+    from scripts.data.prepare import main
 
     out = tmp_path_factory.mktemp("prepared") / "faces.npz"
     main(["--faces", str(published[0]), "--votes", str(published[1]), "--out", str(out)])

@@ -7,10 +7,10 @@ import math
 import numpy as np
 import pytest
 
-from scripts.autoscaling.__main__ import SETTINGS, Row, keys, recommended, summed_up
-from scripts.autoscaling.demand import Day, day
-from scripts.autoscaling.plot import plot
-from scripts.autoscaling.scheduler import Outcome, Scaling, simulate
+from scripts.deploy.autoscaling.__main__ import SETTINGS, Row, keys, recommended, summed_up
+from scripts.deploy.autoscaling.demand import Day, day
+from scripts.deploy.autoscaling.plot import plot
+from scripts.deploy.autoscaling.scheduler import Outcome, Scaling, simulate
 
 SERVICE = [0.1, 0.15, 0.2]
 

@@ -10,8 +10,8 @@ import cv2
 import numpy as np
 import pytest
 
-from scripts import bench_chart, bench_servers
-from scripts.bench_figures import Measured
+from scripts.bench import baselines, chart
+from scripts.bench.figures import Measured
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 TITLES = {"ours": "this project", "usual": "usual stack"}
@@ -25,7 +25,7 @@ def figures(factor: float) -> Measured:
 
 def test_the_chart_tells_the_figures_and_is_the_same_each_time(tmp_path):
     for name in ("first.svg", "second.svg"):
-        bench_chart.draw({"ours": figures(1), "usual": figures(23.4)}, TITLES, tmp_path / name)
+        chart.draw({"ours": figures(1), "usual": figures(23.4)}, TITLES, tmp_path / name)
     svg = (tmp_path / "first.svg").read_bytes()
     assert svg == (tmp_path / "second.svg").read_bytes()
     texts = {text for element in ElementTree.parse(io.BytesIO(svg)).iter() for text in [element.text or ""]}
@@ -34,9 +34,9 @@ def test_the_chart_tells_the_figures_and_is_the_same_each_time(tmp_path):
 
 @pytest.mark.parametrize("name", ["usual", "small"])
 def test_the_usual_stack_reads_a_face(name, tmp_path):
-    bench_servers.vgg16(bench_servers.SIDES[name]).save(tmp_path / f"{name}.keras")
-    read = bench_servers.keras_reader(name, tmp_path)
+    baselines.vgg16(baselines.SIDES[name]).save(tmp_path / f"{name}.keras")
+    read = baselines.keras_reader(name, tmp_path)
     (face,), timing = read(cv2.imread(str(ROOT / "static" / "samples" / "obama.jpg")))
-    assert set(face["probabilities"]) == set(bench_servers.EMOTIONS)
+    assert set(face["probabilities"]) == set(baselines.EMOTIONS)
     assert np.isclose(sum(face["probabilities"].values()), 1, atol=1e-4) and set(timing) == {"detect", "classify"}
     assert abs(face["box"]["left"] + face["box"]["width"] / 2 - 278) < 30  # the middle of the portrait's face

@@ -15,11 +15,12 @@ from PIL import Image
 
 from emotions.labels import EMOTIONS
 from emotions.runtime.manifest import BUNDLED, Artefacts
-from scripts import evaluate, export
-from scripts.card_failures import contact_sheet, credits_of, worded
-from scripts.card_recipe import begun_from
-from scripts.datasets import Faces
-from scripts.reliability_chart import calibration_of, reliability_svg
+from scripts.data.dataset import Faces
+from scripts.evaluate import accuracy
+from scripts.release import export
+from scripts.report.card_recipe import begun_from
+from scripts.report.failures import contact_sheet, credits_of, worded
+from scripts.report.reliability import calibration_of, reliability_svg
 
 CREDITS = """# Who drew the styles
 
@@ -54,27 +55,27 @@ def card_of(folder: Path) -> str:
 
 def test_drawn_and_photographed_faces_are_counted_apart():
     sources = np.array(["fer2013"] * 4 + ["dicebear"] * 2 + ["my-faces"])
-    report = evaluate.told_apart(np.array([0.1, 0.2, 0.49, 0.5, 0.5, 0.4, 0.9]), sources)
+    report = accuracy.told_apart(np.array([0.1, 0.2, 0.49, 0.5, 0.5, 0.4, 0.9]), sources)
     assert set(report) == {"fer2013_test", "dicebear_test"}, "of one's own data it is not known"
     assert [(row["count"], row["right"], row["drawn"]) for row in report.values()] == [(4, 3, False), (2, 1, True)]
 
 
 def test_the_card_tells_how_well_drawn_faces_are_told_apart(measured, capsys):
     options, run, folder = measured
-    evaluate.main([*options, *run, "--also", str(folder / "drawn.npz")])
+    accuracy.main([*options, *run, "--also", str(folder / "drawn.npz")])
     [head] = Artefacts(folder / "models").entries("drawn-head")
     card = card_of(folder).partition("## Drawn or photographed")[2].partition("## Faces of each emotion")[0]
     for source, title in (("fer2013", "FER2013 | 14 | photographed"), ("dicebear", "drawings in DiceBear's styles | 14 | drawn")):
         row = head["evaluation"][f"{source}_test"]
         assert row["count"] == 14 and f"| {title} | {row['right'] / 14:.1%} |" in card
-    evaluate.main([*options, "--verify", "--also", str(folder / "drawn.npz")])
+    accuracy.main([*options, "--verify", "--also", str(folder / "drawn.npz")])
     assert "as published" in capsys.readouterr().out
 
 
 def test_further_tables_are_measured_and_their_failures_shown(measured, capsys):
     options, run, folder = measured
     (folder / "drawn-ATTRIBUTION.md").write_text(CREDITS)
-    evaluate.main([*options, *run, "--also", str(folder / "drawn.npz")])
+    accuracy.main([*options, *run, "--also", str(folder / "drawn.npz")])
     artefacts = Artefacts(folder / "models")
     base, head = artefacts.entry("expression-base"), artefacts.entry("expression-head", "mixed")
     figures = head["evaluation"]["dicebear_test"]
@@ -95,9 +96,9 @@ def test_further_tables_are_measured_and_their_failures_shown(measured, capsys):
         assert sheet.format == "PNG" and sheet.width == 150 * min(4, len(shown["faces"]))
     assert "7 of 7 faces are found" in card and max(map(len, prose(card))) <= 128
     capsys.readouterr()
-    evaluate.main([*options, "--verify"])
+    accuracy.main([*options, "--verify"])
     assert "as published" in capsys.readouterr().out, "the further table is not asked for"
-    evaluate.main([*options, *run])
+    accuracy.main([*options, *run])
     assert "dicebear_test" in Artefacts(folder / "models").entry("expression-head", "mixed")["evaluation"]
     assert card_of(folder) == card, "what was measured on these files before stays"
 
@@ -116,14 +117,14 @@ def test_without_credits_no_drawing_is_shown(measured, capsys):
     manifest = json.loads((folder / "models" / "manifest.json").read_text())
     manifest["models"] = [shipped if entry["role"] == "expression-base" else entry for entry in manifest["models"]]
     (folder / "models" / "manifest.json").write_text(json.dumps(manifest))
-    evaluate.main([*options, *run, "--also", str(folder / "drawn.npz")])
+    accuracy.main([*options, *run, "--also", str(folder / "drawn.npz")])
     assert "none of its faces are shown" in capsys.readouterr().out
     assert not list((folder / "models").glob("*failures.png")) and "Drawn test faces" not in card_of(folder)
 
 
 def test_a_new_version_takes_the_pictures_of_the_old_away(measured):
     options, run, folder = measured
-    evaluate.main([*options, *run])
+    accuracy.main([*options, *run])
     pictures = Artefacts(folder / "models").entry("expression-base")["pictures"]
     assert pictures and set(pictures) <= export._files(folder / "models"), "an export removes what nothing names any more"
 
@@ -135,7 +136,7 @@ def test_a_table_that_cannot_be_measured_is_said(measured, prepared, again, caps
     empty = table.where(table.splits != "test")
     (table if again else empty).save(folder / "other.npz")
     with pytest.raises(SystemExit) as stop:
-        evaluate.main([*options, *run, "--also", str(folder / "other.npz")])
+        accuracy.main([*options, *run, "--also", str(folder / "other.npz")])
     told = "two tables hold faces of fer2013" if again else "table 2 has no labelled face in its test split"
     assert stop.value.code == 1 and told in capsys.readouterr().err
 

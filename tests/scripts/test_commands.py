@@ -18,7 +18,7 @@ import pytest
 from PIL import Image
 
 from emotions.runtime.manifest import Artefacts
-from scripts.datasets import Faces
+from scripts.data.dataset import Faces
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text()

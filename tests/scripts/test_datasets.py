@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from scripts.common.progress import progress
-from scripts.datasets import DatasetError, Faces, table
-from scripts.duplicates import Duplicates, duplicates
-from scripts.splits import hashed_split, leave_one_group_out, leave_out
+from scripts.data.dataset import DatasetError, Faces, table
+from scripts.data.duplicates import Duplicates, duplicates
+from scripts.data.splits import hashed_split, leave_one_group_out, leave_out
 
 
 def small(groups: list[str], source: str = "one", side: int = 8) -> Faces:
@@ -51,7 +51,7 @@ def test_a_damaged_table_gets_one_clear_error(tmp_path, damage):
         path.write_text("text")
     else:
         np.savez(path, pixels=np.zeros(3))
-    with pytest.raises(DatasetError, match="faces.npz is .*python -m scripts.prepare"):
+    with pytest.raises(DatasetError, match="faces.npz is .*python -m scripts.data.prepare"):
         Faces.load(path)
 
 

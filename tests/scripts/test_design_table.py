@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from scripts.design_table import designs, epochs, markdown
+from scripts.evaluate.design_table import designs, epochs, markdown
 
 TEST = {"count": 10, "accuracy": 0.6, "interval": [0.5, 0.7], "macro_f1": 0.55, "confusion": [[1]]}
 

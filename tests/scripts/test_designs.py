@@ -15,12 +15,16 @@ import pytest
 from emotions import Analyser, Artefacts
 from emotions.runtime.litert import LiteModel
 from emotions.runtime.manifest import BUNDLED
-from scripts import evaluate, experiments, export, expression_speed, heads, recipe, train
 from scripts.common.litert import to_litert
-from scripts.designs import BASES, DesignError, build_base, design_of, fer_cnn_base
-from scripts.networks import dense_head, folded
+from scripts.evaluate import accuracy, experiments, expression_speed
+from scripts.release import export
+from scripts.train import base as train
+from scripts.train import heads, optimisation
+from scripts.train.__main__ import main
+from scripts.train.backbones import BASES, DesignError, build_base, design_of, fer_cnn_base
+from scripts.train.networks import dense_head, folded
 
-CONFIGS = sorted((Path(train.__file__).parent / "configs").glob("*.toml"))
+CONFIGS = sorted((Path(train.__file__).parents[1] / "configs").glob("*.toml"))
 LESSONS = ("distil", "student-", "teacher-")  # the plan of a distillation and what it trains
 TINY = {"widths": [16, 32], "blocks": 1}  # fewer than 16 channels crash oneDNN's backward pass of a 1 x 1 stride-2 convolution
 TRUTHS = ("fer2013", "ferplus")
@@ -94,7 +98,7 @@ def test_every_design_has_a_configuration():
 
 
 def test_a_distillation_names_configurations_that_are_there():
-    folder = Path(train.__file__).parent / "configs"
+    folder = Path(train.__file__).parents[1] / "configs"
     plan = tomllib.loads((folder / "distil.toml").read_text())
     assert plan["teachers"] and all((folder / name).is_file() for name in [*plan["teachers"], plan["student"]])
 
@@ -102,7 +106,7 @@ def test_a_distillation_names_configurations_that_are_there():
 def test_a_base_of_one_size_refuses_other_crops(configured, prepared, tmp_path, capsys):
     (tmp_path / "config.toml").write_text(configured(prepared, 1).replace("vgg16", "fer_cnn"))
     with pytest.raises(SystemExit) as stop:
-        train.main(["base", "--config", str(tmp_path / "config.toml"), "--run", str(tmp_path / "run")])
+        main(["base", "--config", str(tmp_path / "config.toml"), "--run", str(tmp_path / "run")])
     assert stop.value.code == 1 and "fer_cnn reads 48 px only" in capsys.readouterr().err
 
 
@@ -113,7 +117,7 @@ def test_averaged_weights_stay_behind_the_last_ones():
         model = keras.Model(inputs, {name: keras.layers.Dense(7, name=name)(inputs) for name in TRUTHS})
         chosen = {"peak": 0.5, "momentum": 0.9, "weight_decay": 0.0, "clipnorm": 5.0, "warmup_epochs": 0, "ema": ema}
         config = {"optimiser": chosen, "stages": [{"epochs": 5}], "loss": {"ferplus": 1.0}, "truths": TRUTHS}
-        recipe.compile_model(model, config, steps=4)
+        optimisation.compile_model(model, config, steps=4)
         x = np.random.default_rng(0).normal(size=(32, 4)).astype(np.float32)
         target = np.eye(7, dtype=np.float32)[np.arange(32) % 7]
         start = model.get_layer("fer2013").get_weights()[0]
@@ -124,12 +128,12 @@ def test_averaged_weights_stay_behind_the_last_ones():
 
 
 def test_norms_are_refreshed_without_learning(monkeypatch):
-    monkeypatch.setattr(recipe, "REFRESH", 60)
+    monkeypatch.setattr(optimisation, "REFRESH", 60)
     inputs = keras.Input((1,), dtype="uint8")
     model = keras.Model(inputs, keras.layers.BatchNormalization(momentum=0.9)(keras.layers.Rescaling(1.0)(inputs)))
     gamma, beta, mean, variance = model.layers[-1].get_weights()
     model.layers[-1].set_weights([gamma * 3, beta + 2, mean - 50, variance * 99])
-    recipe.refresh_norms(model, keras.layers.Identity(), np.full((20, 1), 7, np.uint8), 8, seed=0)
+    optimisation.refresh_norms(model, keras.layers.Identity(), np.full((20, 1), 7, np.uint8), 8, seed=0)
     gamma, beta, mean, variance = (float(value[0]) for value in model.layers[-1].get_weights())
     assert (gamma, beta) == (3, 2) and mean == pytest.approx(7, abs=0.3) and variance == pytest.approx(0, abs=0.3)
 
@@ -146,9 +150,9 @@ def finished(prepared, configured, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(heads, "DESIGNS", ("linear",))
         patch.setattr(heads, "MIXTURES", (0.5,))
-        patch.setattr(recipe, "REFRESH", 5)
-        train.main(["base", "--config", str(folder / "tiny.toml"), "--run", str(run)])
-        train.main(["heads", "--run", str(run)])
+        patch.setattr(optimisation, "REFRESH", 5)
+        main(["base", "--config", str(folder / "tiny.toml"), "--run", str(run)])
+        main(["heads", "--run", str(run)])
     export.main(["--run", str(run), "--version", "1.0.0", "--models", str(folder / "models")])
     return folder
 
@@ -173,7 +177,7 @@ def test_only_the_default_goes_into_the_tree(finished, capsys):
 def test_the_table_keeps_what_is_gone(finished, prepared, tmp_path, monkeypatch):
     monkeypatch.setattr(expression_speed, "ROUNDS", 2)
     models, run = finished / "models", finished / "runs" / "first"
-    evaluate.main(["--faces", str(prepared), "--models", str(models), "--run", str(run)])
+    accuracy.main(["--faces", str(prepared), "--models", str(models), "--run", str(run)])
     assert "a residual network" in (models / "tiny-1.0.0.md").read_text()
     options = ["--runs", str(finished / "runs"), "--out", str(tmp_path)]
     experiments.main([*options, "--models", str(models)])

@@ -8,12 +8,11 @@ import numpy as np
 import pytest
 
 from emotions.labels import EMOTIONS
-from scripts import answers as answering
-from scripts import distil
-from scripts.datasets import DatasetError, Faces
-from scripts.teaching import fold_of, learned_faces, marks, mean_answers, save_answers, targets, views
-from scripts.train import main as train_main
-
+from scripts.data.dataset import DatasetError, Faces
+from scripts.train import distill
+from scripts.train import soft_labels as answering
+from scripts.train.__main__ import main as train_main
+from scripts.train.targets import fold_of, learned_faces, marks, mean_answers, save_answers, targets, views
 
 TRUTHS = ("fer2013", "ferplus")
 
@@ -81,10 +80,10 @@ def test_a_student_is_taught_and_nothing_is_done_twice(prepared, configured_smal
     plan = {"faces": str(prepared), "folds": 2, "teachers": ["tiny.toml"], "shift": 2, "share": 0.5, "student": "tiny.toml"}
     (tmp_path / "distil.toml").write_text("\n".join(f"{name} = {json.dumps(value)}" for name, value in plan.items()))
     options = ["--config", str(tmp_path / "distil.toml"), "--run", str(tmp_path / "run")]
-    distil.main([*options, "--limit", "28"])
+    distill.main([*options, "--limit", "28"])
     assert [path.name for path in (tmp_path / "run").iterdir()] == ["rehearsal-28"]
     assert capsys.readouterr().out.count("never saw") == 2
-    distil.main(options)  # takes nothing of the rehearsal for finished
+    distill.main(options)  # takes nothing of the rehearsal for finished
     with np.load(tmp_path / "run" / "soft.npz") as soft:
         assert sorted(soft["marks"].tolist()) == sorted(marks(train).tolist())
         for name in TRUTHS:
@@ -94,7 +93,7 @@ def test_a_student_is_taught_and_nothing_is_done_twice(prepared, configured_smal
     assert taught["data"]["soft"] == str(tmp_path / "run" / "soft.npz") and taught["loss"]["soft"] == 0.5
     assert (tmp_path / "run" / "student" / "base.keras").is_file()
     assert capsys.readouterr().out.count("never saw") == 2
-    distil.main(options)
+    distill.main(options)
     assert "never saw" not in capsys.readouterr().out
 
 

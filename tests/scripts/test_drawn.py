@@ -15,10 +15,21 @@ from emotions.face.analyzer import Analyser
 from emotions.face.detector import FaceFinder
 from emotions.labels import EMOTIONS
 from emotions.runtime.manifest import BUNDLED, Artefacts
-from scripts import drawn, drawn_framing, evaluate_drawn, face_check, face_windows
-from scripts.datasets import DatasetError, Faces
-from scripts.dicebear import Style, attribution, choose_colours, choose_parts, choose_places, load_styles, rasterise, to_svg
-from scripts.drawn_pictures import Artist, load_artist, shifted
+from scripts.data.dataset import DatasetError, Faces
+from scripts.evaluate import drawn_faces
+from scripts.synthetic import framing, generate, patches
+from scripts.synthetic.catalogue import (
+    Style,
+    attribution,
+    choose_colours,
+    choose_parts,
+    choose_places,
+    load_styles,
+    rasterise,
+    to_svg,
+)
+from scripts.synthetic.renderer import Artist, load_artist, shifted
+from scripts.train import drawn_face_verifier
 
 SHARED = Path(__file__).parents[3] / "shared" / "data" / "stylised"
 
@@ -159,28 +170,28 @@ def test_a_bare_face_is_its_parts_on_plain_skin(artist):
 def test_a_crop_shows_a_share_of_the_parts():
     mask = np.zeros((100, 100), bool)
     mask[40:60, 20:80] = True
-    assert drawn_framing.covered(mask, np.eye(2, 3)) == 1
+    assert framing.covered(mask, np.eye(2, 3)) == 1
     left_half = np.array([[0.5, 0, 0], [0, 1, 0]])
-    assert drawn_framing.covered(mask, left_half) == pytest.approx(0.5)
-    assert drawn_framing.covered(np.zeros((9, 9), bool), np.eye(2, 3)) == 0
+    assert framing.covered(mask, left_half) == pytest.approx(0.5)
+    assert framing.covered(np.zeros((9, 9), bool), np.eye(2, 3)) == 0
 
 
 def test_crops_follow_their_matrix(monkeypatch):
     for name in ("TURN", "GROW", "SHIFT"):
-        monkeypatch.setattr(drawn_framing, name, 0.0)
+        monkeypatch.setattr(framing, name, 0.0)
     picture = np.zeros((96, 96, 3), np.uint8)
     picture[:48, 48:] = 255
     for seed in range(4):  # on a canvas or not
-        quarter = drawn_framing.crop(picture, np.array([[0.5, 0, 0.25], [0, 0.5, 0.25]]), 48, np.random.default_rng(seed))
+        quarter = framing.crop(picture, np.array([[0.5, 0, 0.25], [0, 0.5, 0.25]]), 48, np.random.default_rng(seed))
         assert quarter.shape == (48, 48) and quarter[:23, 25:].min() == 255 and quarter[25:].max() == quarter[:, :23].max() == 0
 
 
 def test_pictures_are_spread_evenly_and_families_stay_together(artist):
-    chosen = drawn.rows(artist, 24, np.random.default_rng(0))
+    chosen = generate.rows(artist, 24, np.random.default_rng(0))
     counts = {cell: chosen.count(cell) for cell in set(chosen)}
     assert counts == {("blob", "happy"): 3, ("blob", "sad"): 3, ("blob-neutral", "happy"): 3, ("blob-neutral", "sad"): 3,
                       ("orb", "happy"): 6, ("orb", "sad"): 6}  # fmt: skip
-    assert [drawn.split_of(name) for name in ("notionists-neutral", "toon-head", "micah", "lorelei")] == [
+    assert [generate.split_of(name) for name in ("notionists-neutral", "toon-head", "micah", "lorelei")] == [
         "test", "test", "validation", "train",
     ]  # fmt: skip
 
@@ -189,10 +200,10 @@ def test_pictures_are_spread_evenly_and_families_stay_together(artist):
 def made(folder, tmp_path_factory) -> Path:
     out = tmp_path_factory.mktemp("made") / "drawn.npz"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(drawn, "EXAMPLES", 2)
-        patch.setattr(drawn, "VALIDATION_FAMILIES", ("orb",))
+        patch.setattr(generate, "EXAMPLES", 2)
+        patch.setattr(generate, "VALIDATION_FAMILIES", ("orb",))
         recipes = ["--recipes", str(folder / "recipes.csv")]
-        drawn.main(["--styles", str(folder), *recipes, "--count", "40", "--out", str(out), "--seed", "1"])
+        generate.main(["--styles", str(folder), *recipes, "--count", "40", "--out", str(out), "--seed", "1"])
     return out
 
 
@@ -206,8 +217,8 @@ def test_a_table_is_made_with_its_attribution(made, artist, monkeypatch):
     assert faces.pixels.std(axis=(1, 2)).mean() > 10
     text = made.with_name("drawn-ATTRIBUTION.md").read_text()
     assert "- **blob** (Nobody; CC0 1.0): Blob, CC0 1.0" in text and text.count("- **") == 2
-    monkeypatch.setattr(drawn, "EXAMPLES", 2)
-    again = drawn.draw(artist, FaceFinder(Artefacts()), 40, 1)
+    monkeypatch.setattr(generate, "EXAMPLES", 2)
+    again = generate.draw(artist, FaceFinder(Artefacts()), 40, 1)
     assert np.array_equal(again.pixels, faces.pixels) and np.array_equal(again.names, faces.names)
 
 
@@ -227,19 +238,19 @@ def test_other_files_get_one_clear_error(tmp_path, capsys, file, content, messag
     (tmp_path / "recipes.csv").write_text("style,expression,components\nblob,happy,eyes=small\n")
     (tmp_path / file).write_text(content)
     with pytest.raises(SystemExit) as stop:
-        drawn.main(["--styles", str(tmp_path), "--recipes", str(tmp_path / "recipes.csv"), "--out", str(tmp_path / "out.npz")])
+        generate.main(["--styles", str(tmp_path), "--recipes", str(tmp_path / "recipes.csv"), "--out", str(tmp_path / "out.npz")])
     assert stop.value.code == 1 and message in capsys.readouterr().err and not (tmp_path / "out.npz").exists()
     with pytest.raises(DatasetError, match="no style definition"):
         load_styles(tmp_path / "nowhere")
 
 
 def test_heads_are_measured_on_families_left_out(made, folder, prepared, tmp_path, monkeypatch):
-    monkeypatch.setattr(evaluate_drawn, "EPOCHS", 1)
-    monkeypatch.setattr(drawn, "VALIDATION_FAMILIES", ("orb",))
+    monkeypatch.setattr(drawn_faces, "EPOCHS", 1)
+    monkeypatch.setattr(generate, "VALIDATION_FAMILIES", ("orb",))
     out = tmp_path / "drawn.md"
     tables = ["--drawn", str(made), "--faces", str(prepared)]
     styles = ["--styles", str(folder), "--recipes", str(folder / "recipes.csv"), "--emoji", str(folder)]
-    evaluate_drawn.main([*styles, *tables, "--each", "2", "--out", str(out)])
+    drawn_faces.main([*styles, *tables, "--each", "2", "--out", str(out)])
     text = out.read_text()
     assert "12 pictures of 2 families" in text and "| blob | 2 |" in text and "| plain |" in text
     assert "| orb (validation) | 2 |" in text and "| **mean, validation** |" in text
@@ -249,20 +260,20 @@ def test_heads_are_measured_on_families_left_out(made, folder, prepared, tmp_pat
 
 
 def test_a_family_is_read_by_heads_that_never_saw_it(made, monkeypatch):
-    monkeypatch.setattr(evaluate_drawn, "EPOCHS", 300)
+    monkeypatch.setattr(drawn_faces, "EPOCHS", 300)
     drawings = Faces.load(made)
     happy, sad = EMOTIONS.index("happy"), EMOTIONS.index("sad")
     swapped = np.where(drawings.groups == "orb", happy + sad - drawings.labels, drawings.labels)
     features = 5 * np.eye(512, dtype=np.float32)[swapped]  # an orb's happy face looks as a blob's sad one
-    seen = evaluate_drawn.Views(np.zeros((2, 1)), np.ones((2, 1), bool), np.array([happy, sad]), np.array(["orb", "orb"]))
+    seen = drawn_faces.Views(np.zeros((2, 1)), np.ones((2, 1), bool), np.array([happy, sad]), np.array(["orb", "orb"]))
     seen.features = 5 * np.eye(512, dtype=np.float32)[[sad, happy]][:, None]
-    guess = evaluate_drawn.left_out("linear", drawings, features, [], seen)
+    guess = drawn_faces.left_out("linear", drawings, features, [], seen)
     assert guess[:, 0].tolist() == [sad, happy]  # as a head says that knows blobs alone
 
 
 def test_squares_of_drawings_are_labelled(artist, monkeypatch):
-    monkeypatch.setattr(drawn, "VALIDATION_FAMILIES", ("orb",))
-    table = face_windows.windows(artist, 2, 5, 48, 1)
+    monkeypatch.setattr(generate, "VALIDATION_FAMILIES", ("orb",))
+    table = patches.windows(artist, 2, 5, 48, 1)
     drawings = len(artist.subjects) * 2
     assert len(table.crops) == drawings * 8 + 40 and table.faces.sum() == drawings * 3
     assert set(table.splits[table.faces]) == {"train", "validation"}
@@ -272,22 +283,22 @@ def test_squares_of_drawings_are_labelled(artist, monkeypatch):
 def test_a_square_of_a_face_holds_it_and_another_does_not():
     random, area = np.random.default_rng(1), np.array([60.0, 80.0, 160.0, 150.0])
     for _ in range(200):
-        x, y, side = face_windows.face_square(area, random)
+        x, y, side = patches.face_square(area, random)
         assert x - side / 2 < 70 and x + side / 2 > 150 and y - side / 2 < 90 and y + side / 2 > 140 and side < 201
-        assert not face_windows._may_be_a_face(area, face_windows.other_square(area, (256, 256), random))
+        assert not patches._may_be_a_face(area, patches.other_square(area, (256, 256), random))
 
 
 def test_a_check_is_trained_and_goes_with_its_base(folder, tmp_path, monkeypatch):
     """On two styles and a few charts; it must tell their faces from the rest."""
     models = tmp_path / "models"
     shutil.copytree(BUNDLED, models)
-    monkeypatch.setattr(face_check, "EPOCHS", 40)
+    monkeypatch.setattr(drawn_face_verifier, "EPOCHS", 40)
     styles = ["--styles", str(folder), "--recipes", str(folder / "recipes.csv"), "--models", str(models)]
-    face_check.main([*styles, "--pictures", "6", "--graphics", "20"])
+    drawn_face_verifier.main([*styles, "--pictures", "6", "--graphics", "20"])
     before, (entry,) = Artefacts(BUNDLED).entries("face-check"), Artefacts(models).entries("face-check")
     assert before[0]["file"] == entry["file"] and before[0]["sha256"] != entry["sha256"] and entry["base"] == "vgg16"
     Artefacts(models).verify()
-    table = face_windows.windows(load_artist(folder, folder / "recipes.csv"), 3, 5, 48, 9)
+    table = patches.windows(load_artist(folder, folder / "recipes.csv"), 3, 5, 48, 9)
     model = Analyser(Artefacts(models)).expressions
     logits = Artefacts(models).model(entry)(model.features(table.crops))[0][:, 0]
     assert logits[table.faces].mean() > 1 > -1 > logits[~table.faces].mean()
@@ -303,5 +314,5 @@ def test_the_real_styles():
         picture, mask = painter.plain(style, expression, 64, np.random.default_rng(1))
         assert picture.shape == (64, 64, 3) and 0.003 < mask.mean() < 0.5, style
     artists = [style.definition["meta"]["creator"]["name"] for style in styles.values()]
-    held = [styles[name].definition["meta"]["creator"]["name"] for name in (*drawn.TEST_FAMILIES, *drawn.VALIDATION_FAMILIES)]
+    held = [styles[name].definition["meta"]["creator"]["name"] for name in (*generate.TEST_FAMILIES, *generate.VALIDATION_FAMILIES)]
     assert all(artists.count(name) == 1 for name in held)  # as the rule by which they were chosen says

@@ -14,11 +14,11 @@ import numpy as np
 import pytest
 
 from emotions.labels import EMOTIONS
-from scripts.datasets import SPLITS, DatasetError, Faces
-from scripts.readers.fer2013 import read_fer2013
-from scripts.readers.ferplus import COLUMNS, OTHERS, add_ferplus_votes
-from scripts.readers.files import Files
-from scripts.readers.folders import list_folders
+from scripts.data.dataset import SPLITS, DatasetError, Faces
+from scripts.data.readers.fer2013 import read_fer2013
+from scripts.data.readers.ferplus import COLUMNS, OTHERS, add_ferplus_votes
+from scripts.data.readers.files import Files
+from scripts.data.readers.folders import list_folders
 
 SHARED = Path(__file__).parents[3] / "shared" / "data" / "faces"
 ORDER = ["anger", "disgust", "fear", "happy", "sad", "surprise", "neutral"]

@@ -8,8 +8,8 @@ from dataclasses import replace
 
 import pytest
 
-from scripts import fetch
-from scripts.datasets import DatasetError
+from scripts.data import fetch
+from scripts.data.dataset import DatasetError
 
 
 def git(*arguments) -> str:
@@ -73,7 +73,7 @@ def test_no_git(published, tmp_path, monkeypatch):
 def test_the_command_tells_what_comes_next(published, tmp_path, monkeypatch, capsys):
     monkeypatch.setitem(fetch.SOURCES, "ferplus", published)
     fetch.main(["ferplus", "--folder", str(tmp_path)])
-    assert f"Next: python -m scripts.prepare ferg --faces {tmp_path / 'ferplus'}" in capsys.readouterr().out
+    assert f"Next: python -m scripts.data.prepare ferg --faces {tmp_path / 'ferplus'}" in capsys.readouterr().out
 
 
 def test_all_are_listed_with_their_licence(capsys):

@@ -9,10 +9,10 @@ import keras
 import numpy as np
 import pytest
 
-from scripts import features, heads
 from scripts.common import metrics
-from scripts.datasets import DatasetError, Faces
-from scripts.networks import dense_head, folded, vgg_base
+from scripts.data.dataset import DatasetError, Faces
+from scripts.train import features, heads
+from scripts.train.networks import dense_head, folded, vgg_base
 
 TRUTHS = ("fer2013", "ferplus")
 HEADS = (*TRUTHS, "mixed")

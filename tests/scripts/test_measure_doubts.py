@@ -13,8 +13,8 @@ import pytest
 from emotions.face.pose import Pose
 from emotions.face.reliability import Quality
 from emotions.runtime.manifest import BUNDLED, Artefacts
-from scripts import measure_doubts
-from scripts.datasets import table
+from scripts.data.dataset import table
+from scripts.evaluate import rejection
 
 PORTRAIT = Path(__file__).resolve().parents[1] / "data" / "astronaut.jpg"
 
@@ -37,37 +37,37 @@ def faces(labels: list[int], majorities: list[int | None]):
 def test_the_limit_is_where_answers_turn_bad():
     values = np.linspace(0, 1, 1000)
     wrong = (np.random.default_rng(0).random(1000) < np.where(values < 0.3, 0.8, 0.1)).astype(float)
-    assert measure_doubts.choose(values, wrong, 0.5) == pytest.approx(0.3, abs=0.02)
-    assert measure_doubts.choose(-values[::-1], wrong, 0.5) == pytest.approx(-0.7, abs=0.02)
-    assert measure_doubts.choose(values, np.full(1000, 0.2), 0.5) is None, "nothing speaks for one"
-    assert measure_doubts.choose(values[:20], np.ones(20), 0.5) is None, "twenty faces are chance"
+    assert rejection.choose(values, wrong, 0.5) == pytest.approx(0.3, abs=0.02)
+    assert rejection.choose(-values[::-1], wrong, 0.5) == pytest.approx(-0.7, abs=0.02)
+    assert rejection.choose(values, np.full(1000, 0.2), 0.5) is None, "nothing speaks for one"
+    assert rejection.choose(values[:20], np.ones(20), 0.5) is None, "twenty faces are chance"
     gaps = np.where(np.arange(1000) % 3 == 0, np.nan, wrong)
-    assert measure_doubts.choose(values, gaps, 0.5) == pytest.approx(0.3, abs=0.02), "faces without a truth do not count"
+    assert rejection.choose(values, gaps, 0.5) == pytest.approx(0.3, abs=0.02), "faces without a truth do not count"
 
 
 def test_each_truth_counts_half_for_a_head_that_learned_both():
-    right = measure_doubts.right_answers(answers([3, 3, 3]), faces([3, 5, 3], [3, 3, None]), TRUTHS)
+    right = rejection.right_answers(answers([3, 3, 3]), faces([3, 5, 3], [3, 3, None]), TRUTHS)
     assert right["fer2013"].tolist() == [1, 0, 1]
     assert right["ferplus"][:2].tolist() == [1, 1] and np.isnan(right["ferplus"][2])
-    assert measure_doubts.wrongness(right, "mixed").tolist() == [0, 0.5, 0]
-    assert measure_doubts.wrongness(right, "fer2013").tolist() == [0, 1, 0]
-    assert np.isnan(measure_doubts.wrongness(right, "ferplus")[2])
+    assert rejection.wrongness(right, "mixed").tolist() == [0, 0.5, 0]
+    assert rejection.wrongness(right, "fer2013").tolist() == [0, 1, 0]
+    assert np.isnan(rejection.wrongness(right, "ferplus")[2])
 
 
 def test_the_curve_leaves_the_least_confident_out_first():
     confidence, right = np.array([0.2, 0.9, 0.5, 0.7]), np.array([0.0, 1, 0, 1])
-    points = measure_doubts.curve(confidence, right, (1.0, 0.75, 0.5))
+    points = rejection.curve(confidence, right, (1.0, 0.75, 0.5))
     assert [point["accuracy"] for point in points] == [0.5, 0.6667, 1.0]
 
 
 def test_figures_of_the_marks():
     good = Quality(None, 90, 0.4)
     quality = np.array([Quality(Pose(60, 0, 0), 90, 0.4), good, Quality(None, 9, 0.4), good], object)
-    reads = measure_doubts.Reads(faces([3, 3, 3, 5], [3, 3, 3, 3]), quality, np.zeros((4, 2)))
+    reads = rejection.Reads(faces([3, 3, 3, 5], [3, 3, 3, 3]), quality, np.zeros((4, 2)))
     probabilities = answers([0, 3, 0, 3])
-    marked = measure_doubts.marks(reads, probabilities, {"turned": 40, "small": 16})
+    marked = rejection.marks(reads, probabilities, {"turned": 40, "small": 16})
     assert marked.tolist() == ["turned", "", "small", ""]
-    row = measure_doubts.figures(reads, probabilities, marked, TRUTHS)["fer2013"]
+    row = rejection.figures(reads, probabilities, marked, TRUTHS)["fer2013"]
     assert row["accuracy"] == 0.25 and row["sure"] == {"share": 0.5, "accuracy": 0.5}
     assert row["marked"] == {"turned": {"count": 1, "accuracy": 0.0}, "small": {"count": 1, "accuracy": 0.0}}
 
@@ -90,9 +90,9 @@ def test_the_command_writes_manifest_and_report(models, tmp_path, capsys):
     made.save(tmp_path / "faces.npz")
     arguments = ["--faces", str(tmp_path / "faces.npz"), "--models", str(models), "--out", str(tmp_path), "--degraded", "4"]
     before = (models / "manifest.json").read_text()
-    measure_doubts.main(arguments)
+    rejection.main(arguments)
     assert "100.0% sure" in capsys.readouterr().out and (models / "manifest.json").read_text() == before
-    measure_doubts.main([*arguments, "--write"])
+    rejection.main([*arguments, "--write"])
     for entry in Artefacts(models).entries("expression-head"):
         assert entry["thresholds"] == {}, "four faces decide nothing"
         assert entry["doubts"]["fer2013_test"]["count"] == 4 and entry["doubts"]["fer2013_test"]["sure"]["share"] == 1
@@ -108,5 +108,5 @@ def test_pictures_without_faces_and_missing_data_are_said(models, tmp_path, caps
     plain.save(tmp_path / "plain.npz")
     for path, words in ((tmp_path / "plain.npz", "no face was found"), (tmp_path / "nothing.npz", "is not there")):
         with pytest.raises(SystemExit) as stopped:
-            measure_doubts.main(["--faces", str(path), "--models", str(models)])
+            rejection.main(["--faces", str(path), "--models", str(models)])
         assert stopped.value.code == 1 and words in capsys.readouterr().err

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 
-from scripts.mixing import Mix, MixedModel, cutmix_weights, mixed, mixed_targets, mixup_weights
+from scripts.train.mixup import Mix, MixedModel, cutmix_weights, mixed, mixed_targets, mixup_weights
 
 
 def numpy(tensor) -> np.ndarray:

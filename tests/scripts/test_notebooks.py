@@ -22,11 +22,11 @@ from speech_clips import tiny_clips
 from emotions import Analyser, Artefacts, open_image
 from emotions.face.classifier import ExpressionModel
 from scripts.common import metrics
-from scripts.datasets import Faces
-from scripts.drawn import split_of
-from scripts.notebooks import METADATA, NAMES, left_out
-from scripts.readers.fer2013 import IDS, read_fer2013
-from scripts.readers.ferg import CHARACTERS
+from scripts.data.dataset import Faces
+from scripts.data.readers.fer2013 import IDS, read_fer2013
+from scripts.data.readers.ferg import CHARACTERS
+from scripts.docs.notebooks import METADATA, NAMES, left_out
+from scripts.synthetic.generate import split_of
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text()
@@ -42,7 +42,7 @@ COMMENTS = [
 
 
 def committed_notebooks() -> dict[str, dict]:
-    return {name: json.loads((ROOT / "scripts" / f"{name}.ipynb").read_text()) for name in NAMES}
+    return {name: json.loads((ROOT / "scripts" / "notebooks" / f"{name}.ipynb").read_text()) for name in NAMES}
 
 
 def as_table(archive: Path, votes: Path, folder: Path) -> None:
@@ -132,7 +132,7 @@ def as_comments(folder: Path) -> None:
 def bare(committed, tmp_path_factory) -> tuple[Path, subprocess.CompletedProcess]:
     """A fresh clone without data, and the notebooks' run there."""
     folder = committed(tmp_path_factory.mktemp("bare"))
-    done = subprocess.run([sys.executable, "-m", "scripts.notebooks"], cwd=folder, capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-m", "scripts.docs.notebooks"], cwd=folder, capture_output=True, text=True)
     return folder, done
 
 
@@ -246,8 +246,8 @@ def test_without_data_one_sentence_says_where_it_is_from(bare):
     folder, done = bare
     assert done.returncode == 1
     said = dict(line.split(": ", 1) for line in done.stdout.splitlines())
-    assert said["Human_Face_Data_Cleanup"].startswith("fer2013.zip is not there. `python -m scripts.fetch fer2013` gets")
-    assert said["Animated_Face_Cleanup"].startswith("data/sources/dicebear is not there. `python -m scripts.fetch dicebear`")
+    assert said["Human_Face_Data_Cleanup"].startswith("fer2013.zip is not there. `python -m scripts.data.fetch fer2013` gets")
+    assert said["Animated_Face_Cleanup"].startswith("data/sources/dicebear is not there. `python -m scripts.data.fetch dicebear`")
     assert said["Emotion_Detection"].startswith("data/notebooks/human.npz is not there. Run the notebook Human_Face")
     assert re.fullmatch(r"build/notebooks/Emotion_Prediction\.ipynb, \d+ s", said["Emotion_Prediction"]) and len(said) == 6
     assert said["Text_Emotion"] == "left out, data/goemotions.csv.gz is not there (if it lies elsewhere: TEXTS=...)"
@@ -273,7 +273,7 @@ def test_a_reader_sees_no_traceback(setting, message, bare, tmp_path, monkeypatc
     for name, value in setting.items():
         monkeypatch.setenv(name, value)
     cv2.imwrite(str(bare[0] / "wall.png"), np.full((200, 200, 3), 120, np.uint8))
-    command = [sys.executable, "-m", "scripts.notebooks", "Emotion_Prediction", "--out", str(tmp_path)]
+    command = [sys.executable, "-m", "scripts.docs.notebooks", "Emotion_Prediction", "--out", str(tmp_path)]
     done = subprocess.run(command, cwd=bare[0], capture_output=True, text=True)
     (line,) = shown_in_editor(tmp_path / "Emotion_Prediction.ipynb")
     assert done.returncode == 1 and line.startswith("Stopped: ") and "\n" not in line and len(line) < 200
@@ -291,7 +291,7 @@ def test_committed_notebooks_hold_no_results_and_nothing_of_a_machine():
         assert len(set(ids)) == len(ids) and all(not cell["metadata"] for cell in book["cells"])
         for cell in book["cells"]:
             assert cell["cell_type"] == "markdown" or (cell["outputs"] == [] and cell["execution_count"] is None)
-        text = (ROOT / "scripts" / f"{name}.ipynb").read_text()
+        text = (ROOT / "scripts" / "notebooks" / f"{name}.ipynb").read_text()
         assert not re.search(r"(?<![\w.])/(home|work|tmp|Users|root|mnt)/", text) and len(text) < 100_000
 
 
@@ -313,8 +313,8 @@ def test_notebooks_about_other_data_than_faces_want_theirs(tmp_path, monkeypatch
 
 def test_an_editor_s_traces_are_taken_out(told):
     for name in NAMES:
-        shutil.copy(told / "build" / "notebooks" / f"{name}.ipynb", told / "scripts")
-    subprocess.run([sys.executable, "-m", "scripts.notebooks", "--clear"], cwd=told, check=True)
+        shutil.copy(told / "build" / "notebooks" / f"{name}.ipynb", told / "scripts" / "notebooks")
+    subprocess.run([sys.executable, "-m", "scripts.docs.notebooks", "--clear"], cwd=told, check=True)
     for name in NAMES:
-        cleared, committed = (folder / "scripts" / f"{name}.ipynb" for folder in (told, ROOT))
+        cleared, committed = (folder / "scripts" / "notebooks" / f"{name}.ipynb" for folder in (told, ROOT))
         assert cleared.read_bytes() == committed.read_bytes()

@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from scripts import pack
-from scripts.datasets import DatasetError, Faces
+from scripts.data import pack
+from scripts.data.dataset import DatasetError, Faces
 
 
 def test_faces_come_back(prepared, tmp_path, capsys):

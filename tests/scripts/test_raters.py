@@ -8,13 +8,13 @@ import keras
 import numpy as np
 import pytest
 
-from scripts import raters
-from scripts.curves import Curves
-from scripts.datasets import Faces, table
-from scripts.duplicates import copies, duplicates, nearest
-from scripts.heads import BATCH, fit
-from scripts.networks import dense_head
-from scripts.readers.pictures import Listed, some
+from scripts.data import raters
+from scripts.data.dataset import Faces, table
+from scripts.data.duplicates import copies, duplicates, nearest
+from scripts.data.readers.pictures import Listed, some
+from scripts.docs.curves import Curves
+from scripts.train.heads import BATCH, fit
+from scripts.train.networks import dense_head
 
 
 def voted(labels: list[int], votes: list[dict[int, int]], asked: int = 10) -> Faces:

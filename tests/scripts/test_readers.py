@@ -15,13 +15,13 @@ import pytest
 
 from emotions.image.loading import encode_jpeg, open_image
 from emotions.labels import EMOTIONS
-from scripts.datasets import DatasetError, Faces
-from scripts.prepare import main
-from scripts.readers.facial_expressions import list_pictures, person, read_facial_expressions
-from scripts.readers.ferg import CHARACTERS, read_ferg
-from scripts.readers.files import Files
-from scripts.readers.folders import read_folders, read_label_map
-from scripts.readers.pictures import Cropper
+from scripts.data.dataset import DatasetError, Faces
+from scripts.data.prepare import main
+from scripts.data.readers.facial_expressions import list_pictures, person, read_facial_expressions
+from scripts.data.readers.ferg import CHARACTERS, read_ferg
+from scripts.data.readers.files import Files
+from scripts.data.readers.folders import read_folders, read_label_map
+from scripts.data.readers.pictures import Cropper
 
 ROOT = Path(__file__).resolve().parents[2]
 SHARED = ROOT.parent / "shared" / "data" / "faces"

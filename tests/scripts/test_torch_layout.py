@@ -18,8 +18,8 @@ import keras, torch
 import numpy as np
 from keras.src.backend.torch import nn
 copied = nn._transpose_spatial_inputs
-from scripts.designs import residual_base
-from scripts.networks import vgg_base
+from scripts.train.backbones import residual_base
+from scripts.train.networks import vgg_base
 
 spared = nn._transpose_spatial_inputs
 told = {"replaced": spared is not copied}

@@ -13,12 +13,14 @@ import pytest
 from emotions.face.classifier import ExpressionModel
 from emotions.runtime.litert import softmax
 from emotions.runtime.manifest import Artefacts
-from scripts import evaluate, export, train
-from scripts.augment import Augment
-from scripts.datasets import Faces
-from scripts.heads import fit_temperature
-from scripts.networks import dense_head, folded, vgg_base
-from scripts.warm_start import convolutions, warm_start
+from scripts.data.dataset import Faces
+from scripts.evaluate import accuracy
+from scripts.release import export
+from scripts.train.__main__ import main
+from scripts.train.augment import Augment
+from scripts.train.finetune import convolutions, warm_start
+from scripts.train.heads import fit_temperature
+from scripts.train.networks import dense_head, folded, vgg_base
 
 HEADS = ("fer2013", "ferplus", "mixed")
 
@@ -30,8 +32,8 @@ def finished(prepared, configured, tmp_path_factory):
     config = folder / "config.toml"
     for last in (0, 1):
         config.write_text(configured(prepared, last))
-        train.main(["base", "--config", str(config), "--run", str(folder / "run")])
-    train.main(["heads", "--run", str(folder / "run")])
+        main(["base", "--config", str(config), "--run", str(folder / "run")])
+    main(["heads", "--run", str(folder / "run")])
     return folder / "run"
 
 
@@ -73,7 +75,7 @@ def test_a_published_base_trains_on(finished, prepared, configured, tmp_path, ca
         warm_start(vgg_base(19), path, train_faces)
     config = tmp_path / "config.toml"
     config.write_text(configured(prepared, 0))
-    train.main(["base", "--config", str(config), "--run", str(tmp_path / "run"), "--start", str(path)])
+    main(["base", "--config", str(config), "--run", str(tmp_path / "run"), "--start", str(path)])
     config = json.loads((tmp_path / "run" / "config.json").read_text())
     assert config["start"] == str(path) and config["begun"]["version"] == "9.9.9" and "FER2013" in config["begun"]["licence"]
     assert (tmp_path / "run" / "base.keras").is_file() and len(convolutions(path)) == 13
@@ -84,7 +86,7 @@ def small(prepared, configured_small, tmp_path_factory):
     """A run of one epoch of a network that learns in a second."""
     folder = tmp_path_factory.mktemp("small")
     (folder / "config.toml").write_text(configured_small(prepared, 0))
-    train.main(["base", "--config", str(folder / "config.toml"), "--run", str(folder / "run")])
+    main(["base", "--config", str(folder / "config.toml"), "--run", str(folder / "run")])
     return folder / "run"
 
 
@@ -98,9 +100,9 @@ def test_a_run_begins_from_another_s_base(small, prepared, configured_small, tmp
     begin = ["base", "--config", str(config), "--run", str(run), "--start", str(small / "base.keras")]
     for epochs in ("1", "1+0", "1+two"):
         with pytest.raises(SystemExit):
-            train.main([*begin, "--epochs", epochs])
+            main([*begin, "--epochs", epochs])
         assert "one for each of 2 stages" in capsys.readouterr().err and not run.exists()
-    train.main([*begin, "--epochs", "2+1"])
+    main([*begin, "--epochs", "2+1"])
     recorded = json.loads((run / "config.json").read_text())
     assert [stage["epochs"] for stage in recorded["stages"]] == [2, 1]
     assert recorded["begun"]["name"] == "the run run" and "FER2013" in recorded["begun"]["licence"]
@@ -108,7 +110,7 @@ def test_a_run_begins_from_another_s_base(small, prepared, configured_small, tmp
         assert np.array_equal(before, after)
     config.write_text(config.read_text().replace("widths = [16, 16]", "widths = [16, 32]"))
     with pytest.raises(SystemExit):
-        train.main([*begin[:4], str(tmp_path / "other"), *begin[5:]])
+        main([*begin[:4], str(tmp_path / "other"), *begin[5:]])
     assert "is no base to go on from" in capsys.readouterr().err
 
 
@@ -116,15 +118,15 @@ def test_a_finished_base_may_keep_a_share_of_the_one_before(small, prepared, con
     config, run = tmp_path / "config.toml", tmp_path / "run"
     config.write_text(configured_small(prepared, 1))
     begin = ["base", "--config", str(config), "--run", str(run), "--start", str(small / "base.keras")]
-    train.main(begin)
+    main(begin)
     before, after = weights_of(small), weights_of(run)
     config.write_text(config.read_text().replace("[optimiser]", "[optimiser]\nstart_share = 0.75"))
-    train.main(begin)  # the finished run once more, with a share
+    main(begin)  # the finished run once more, with a share
     for one, other, kept in zip(before, after, weights_of(run), strict=True):
         np.testing.assert_allclose(kept, 0.75 * np.asarray(one) + 0.25 * np.asarray(other), atol=1e-6)
     assert not np.allclose(before[0], after[0], atol=1e-5)
     with pytest.raises(SystemExit):
-        train.main([*begin[:3], "--run", str(tmp_path / "other")])
+        main([*begin[:3], "--run", str(tmp_path / "other")])
     assert "start_share asks for weights to begin from" in capsys.readouterr().err
 
 
@@ -139,16 +141,16 @@ def test_a_run_goes_on_only_as_it_was_begun(finished, prepared, configured, tmp_
         (["--drawn", str(prepared)], "data was"),
     ):
         with pytest.raises(SystemExit) as stop:
-            train.main([*again, *options])
+            main([*again, *options])
         assert stop.value.code == 1 and told in capsys.readouterr().err
     recorded = json.loads((run / "config.json").read_text())
     recorded |= {"start": "models/begun.tflite", "begun": {"name": "begun"}, "commit": "0123abc"}
     (run / "config.json").write_text(json.dumps(recorded))
-    train.main(again)  # all epochs are done: it goes on, and keeps what it was begun from
+    main(again)  # all epochs are done: it goes on, and keeps what it was begun from
     assert "goes on from its checkpoint, begun from models/begun.tflite" in capsys.readouterr().out
     kept = json.loads((run / "config.json").read_text())
     assert [kept[name] for name in ("start", "begun", "commit")] == ["models/begun.tflite", {"name": "begun"}, "0123abc"]
-    train.main([*again, "--start", "./models/begun.tflite"])
+    main([*again, "--start", "./models/begun.tflite"])
 
 
 def _altered(run, tmp_path):
@@ -165,16 +167,16 @@ def _altered(run, tmp_path):
 def test_figures_are_recomputed_and_a_false_one_is_noticed(finished, prepared, tmp_path, capsys):
     export.export(finished, "1.0.0", tmp_path)
     options = ["--faces", str(prepared), "--models", str(tmp_path), "--run", str(finished)]
-    evaluate.main(options)
+    accuracy.main(options)
     card = (tmp_path / "vgg16-1.0.0.md").read_text()
     published = Artefacts(tmp_path).entry("expression-head", "fer2013")["evaluation"]["fer2013_test"]
     assert published["count"] == 14 and f"| 14 | {published['accuracy']:.2%} |" in card
-    evaluate.main([*options, "--verify"])
+    accuracy.main([*options, "--verify"])
     assert "as published" in capsys.readouterr().out
     manifest = tmp_path / "manifest.json"
     manifest.write_text(manifest.read_text().replace(f'"right": {published["right"]}', '"right": 9000'))
     with pytest.raises(SystemExit) as stop:
-        evaluate.main([*options, "--verify"])
+        accuracy.main([*options, "--verify"])
     assert stop.value.code == 1
 
 

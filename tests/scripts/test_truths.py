@@ -10,9 +10,11 @@ import numpy as np
 import pytest
 
 from emotions.runtime.manifest import BUNDLED
-from scripts import export, heads, prepare, runs, sources, truths
-from scripts.datasets import DatasetError, Faces
-from scripts.networks import vgg_base
+from scripts.data import labels, prepare, sources
+from scripts.data.dataset import DatasetError, Faces
+from scripts.release import export
+from scripts.train import heads, runs
+from scripts.train.networks import vgg_base
 
 
 @pytest.fixture
@@ -27,16 +29,16 @@ def without_votes(faces: Faces, mask=slice(None), source: str = "mine") -> Faces
 
 
 def test_truths_are_called_by_what_they_are(faces):
-    assert truths.truths_of(faces) == ("fer2013", "ferplus") and truths.heads_for(("a", "b")) == ("a", "b", "mixed")
+    assert labels.truths_of(faces) == ("fer2013", "ferplus") and labels.heads_for(("a", "b")) == ("a", "b", "mixed")
     own = without_votes(faces)
-    assert truths.truths_of(own) == ("mine",) == truths.heads_for(("mine",))
-    assert truths.truths_of(Faces.joined([faces, own])) == ("labels", "ferplus")
+    assert labels.truths_of(own) == ("mine",) == labels.heads_for(("mine",))
+    assert labels.truths_of(Faces.joined([faces, own])) == ("labels", "ferplus")
     partly = without_votes(faces, faces.splits == "validation")
-    assert truths.truths_of(partly) == ("labels",), "votes that nothing can be chosen by"
+    assert labels.truths_of(partly) == ("labels",), "votes that nothing can be chosen by"
     unlabelled = replace(faces, labels=np.full(len(faces), -1, np.int8))
-    assert truths.truths_of(unlabelled) == ("ferplus",)
+    assert labels.truths_of(unlabelled) == ("ferplus",)
     with pytest.raises(DatasetError, match="validation has 0 faces"):
-        truths.truths_of(faces.where(faces.splits != "validation"))
+        labels.truths_of(faces.where(faces.splits != "validation"))
 
 
 def test_a_face_is_taught_by_what_it_has(faces):
@@ -44,11 +46,11 @@ def test_a_face_is_taught_by_what_it_has(faces):
     some = replace(some, labels=np.array([0, 0, -1, -1], np.int8), votes=np.eye(7, dtype=np.float32)[[3, 3, 3, 3]] * 8,
                    raters=np.array([10, 0, 10, 0], np.float32))  # fmt: skip
     some.votes[[1, 3]] = 0
-    target = truths.mixed_targets(some, 0.75, 0.0)
+    target = labels.mixed_targets(some, 0.75, 0.0)
     assert target[0, [0, 3]].tolist() == pytest.approx([0.75, 0.2])  # two of ten raters named none of the seven
     assert target[1].tolist() == [1, 0, 0, 0, 0, 0, 0], "the label alone"
     assert target[2, 3] == pytest.approx(0.8) and target[2, 0] == 0, "the votes alone"
-    assert not target[3].any() and not truths.hard_targets(some, 0.1)[2:].any()
+    assert not target[3].any() and not labels.hard_targets(some, 0.1)[2:].any()
 
 
 def test_heads_of_a_table_in_which_some_have_votes(faces, tmp_path, monkeypatch):

@@ -18,9 +18,9 @@ import pytest
 
 from emotions import ArtefactError
 from emotions.runtime.manifest import BUNDLED, Artefacts
-from scripts.publish_models import publish
-from scripts.rehearse import free_port
-from scripts.storage_server import BUCKET, storage_server
+from scripts.deploy.appengine import free_port
+from scripts.deploy.gcs_emulator import BUCKET, storage_server
+from scripts.release.publish import publish
 from tests.storage import Relay, Storage
 from web import create_app
 

@@ -1,10 +1,10 @@
-"""What the browser gets from others is what scripts/vendor.py pins, with its licence."""
+"""What the browser gets from others is what scripts/release/vendor.py pins, with its licence."""
 
 from __future__ import annotations
 
 import shutil
 
-from scripts import vendor
+from scripts.release import vendor
 
 
 def test_the_tree_holds_the_pinned_files():
@@ -23,5 +23,5 @@ def test_a_changed_missing_or_added_file_is_told(tmp_path, monkeypatch):
     assert list(vendor.problems()) == [
         "bootstrap/bootstrap.min.css is not the file of bootstrap 5.3.8",
         "swagger-ui/swagger-ui.css is missing",
-        "extra.js is not in the list of scripts/vendor.py",
+        "extra.js is not in the list of scripts/release/vendor.py",
     ]

@@ -1,0 +1,135 @@
+"""Peak memory and time of decoding beside what the budget is asked for, as a Markdown table (Linux).
+
+    python -m scripts.bench.decoding --megapixels 12
+    python -m scripts.bench.decoding FILE [FILE ...]
+
+Each file is opened in a fresh process, which reads its own high-water mark. (ru_maxrss would begin at the parent's.)
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from emotions.image.decoders import plan
+from emotions.image.loading import estimate, open_image
+from emotions.runtime.memory import MB, set_decode_budget
+
+MAX_SIDE = 2048
+
+
+def samples(folder: Path, megapixels: float) -> Iterator[Path]:
+    """Write a picture of that size (4:3, smooth shapes under noise) in each format and in the variants that cost more."""
+    import cv2
+    import pillow_heif
+
+    pillow_heif.register_heif_opener()
+    width = round((megapixels * 1e6 * 4 / 3) ** 0.5 / 2) * 2
+    rng = np.random.default_rng(0)
+    coarse = Image.fromarray(rng.integers(0, 255, (15, 20, 3), np.uint8))
+    coarse = coarse.resize((width, width * 3 // 4), Image.Resampling.BICUBIC)
+    noise = np.resize(rng.integers(-4, 5, (509, width, 3), np.int8), (coarse.height, width, 3))
+    picture = Image.fromarray((np.asarray(coarse) // 2 + 64 + noise).astype(np.uint8))
+    clear = picture.copy()
+    clear.putalpha(picture.convert("L"))
+    variants: list[tuple[str, Image.Image, dict]] = [
+        ("baseline.jpg", picture, {}),
+        ("progressive.jpg", picture, {"progressive": True}),
+        ("progressive-444.jpg", picture, {"progressive": True, "subsampling": 0}),
+        ("cmyk.jpg", picture.convert("CMYK"), {}),
+        ("rgb.png", picture, {"compress_level": 1}),
+        ("alpha.png", clear, {"compress_level": 1}),
+        ("grey16.png", picture.convert("L").convert("I;16"), {"compress_level": 1}),
+        ("palette.png", picture.quantize(64), {"compress_level": 1}),
+        ("palette.gif", picture.quantize(64), {}),
+        ("rgb.bmp", picture, {}),
+        ("lzw.tif", picture, {"compression": "tiff_lzw"}),
+        ("one-strip.tif", picture, {"compression": "tiff_deflate", "strip_size": 2**30}),
+        ("turned.tif", picture, {"tiffinfo": {274: 6}}),
+        ("lossy.webp", picture, {"method": 0}),
+        ("alpha.webp", clear, {"method": 0}),
+        ("lossless.webp", picture, {"lossless": True, "method": 0, "quality": 0}),
+        ("animated.webp", picture, {"save_all": True, "append_images": [clear], "method": 0}),
+        ("420.avif", picture, {"speed": 10}),
+        ("444.avif", picture, {"speed": 10, "subsampling": "4:4:4"}),
+        ("alpha.avif", clear, {"speed": 10}),
+        ("420.heic", picture, {}),
+        ("444.heic", picture, {"chroma": 444}),
+        ("grey.heic", picture.convert("L"), {}),
+        ("alpha.heic", clear, {}),
+        ("tiles.heic", picture, {"tile_size": 512}),
+    ]
+    for name, image, options in variants:
+        image.save(folder / name, **options)
+        yield folder / name
+    deep = np.asarray(picture).astype(np.uint16)
+    cv2.imwrite(str(folder / "10bit.avif"), deep * 4, [cv2.IMWRITE_AVIF_DEPTH, 10, cv2.IMWRITE_AVIF_SPEED, 10])
+    yield folder / "10bit.avif"
+    for name, options in (("10bit.heic", {}), ("10bit-444.heic", {"chroma": 444}), ("10bit-tiles.heic", {"tile_size": 512})):
+        pillow_heif.from_bytes("RGB;16", picture.size, (deep * 257).tobytes()).save(folder / name, **options)
+        yield folder / name
+
+
+def measure(path: Path) -> dict[str, object]:
+    """Open one file in this process, whatever the budget says; the process must be fresh."""
+    import pillow_heif  # noqa: F401  loaded once for the process, and no part of a picture's cost
+
+    for plugin in ("Jpeg", "Png", "Gif", "Bmp", "Tiff", "WebP", "Avif"):
+        __import__(f"PIL.{plugin}ImagePlugin")
+    set_decode_budget(100_000)
+    data = path.read_bytes()
+    header = plan(data, MAX_SIDE)
+    row: dict[str, object] = {"file": path.name, "size": header.size, "estimate": estimate(header, MAX_SIDE)}
+    del header
+    before = _memory("VmRSS")
+    picture = open_image(data, MAX_SIDE)
+    return row | {"peak": _memory("VmHWM") - before, "ms": picture.decode_ms, "given": picture.pixels.shape[1::-1]}
+
+
+def _memory(field: str) -> int:
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(field))
+
+
+def report(paths: Iterator[Path]) -> None:
+    print("| file | MB | pixels | given | estimate MB | peak MB | peak bytes a pixel | ms | |")
+    print("| --- | --- | --- | --- | --- | --- | --- | --- | --- |")
+    for path in paths:
+        command = [sys.executable, "-m", "scripts.bench.decoding", "--one", str(path)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode:
+            print(f"| {path.name} | {done.stderr.strip().splitlines()[-1]} |")
+            continue
+        row = json.loads(done.stdout)
+        (width, height), given = row["size"], "x".join(map(str, row["given"]))
+        verdict = "" if row["peak"] <= row["estimate"] else "**over**"
+        size = f"{path.stat().st_size / MB:.1f} | {width}x{height} | {given}"
+        memory = f"{row['estimate'] / MB:.1f} | {row['peak'] / MB:.1f} | {row['peak'] / width / height:.2f}"
+        print(f"| {row['file']} | {size} | {memory} | {row['ms']:.0f} | {verdict} |", flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("files", nargs="*", type=Path)
+    parser.add_argument("--megapixels", type=float, default=12.2)
+    parser.add_argument("--one", type=Path, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.one:
+        print(json.dumps(measure(options.one)))
+    elif options.files:
+        report(iter(options.files))
+    else:
+        with tempfile.TemporaryDirectory() as folder:
+            report(samples(Path(folder), options.megapixels))
+
+
+if __name__ == "__main__":
+    main()

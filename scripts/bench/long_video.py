@@ -1,0 +1,115 @@
+"""Read an hour of film by the command line with its memory capped, and tell what it took.
+
+    python -m scripts.bench.long_video                               60 minutes at one picture a second under 384 MB, as root
+    python -m scripts.bench.long_video --minutes 10 --annotate       and write the annotated film as well
+
+The film is made here: a minute of 640 x 480 pixels at 25 frames a second, in which the camera moves over sample photos, again
+and again. What the group held at its peak counts what it read of the file too, which the kernel could have dropped.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from fractions import Fraction
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+from PIL import Image
+
+from ..deploy.cgroups import ControlGroup
+from ..deploy.sandbox import resident_bytes
+
+ROOT = Path(__file__).resolve().parents[2]
+SAMPLES = ("obama.jpg", "collins.jpg", "friends.png", "angry.png")
+SIZE, RATE, MINUTE = (640, 480), 25, 60
+MEGABYTE = 2**20
+
+
+def a_minute() -> bytes:
+    """The camera over each photo in turn, as a minute of MP4."""
+    buffer, each = BytesIO(), MINUTE * RATE // len(SAMPLES)
+    with av.open(buffer, "w", format="mp4") as output:
+        stream = output.add_stream("libx264", rate=RATE, options={"preset": "veryfast"})
+        stream.width, stream.height = SIZE
+        for name in SAMPLES:
+            with Image.open(ROOT / "static" / "samples" / name) as image:
+                photo = image.convert("RGB")
+            for index in range(each):
+                margin = 0.12 * (1 - np.cos(2 * np.pi * index / each)) / 2
+                left, top = margin * photo.width, margin * photo.height
+                window = photo.resize(SIZE, Image.Resampling.BILINEAR, (left, top, photo.width - left, photo.height - top))
+                output.mux(stream.encode(av.VideoFrame.from_image(window)))
+        output.mux(stream.encode())
+    return buffer.getvalue()
+
+
+def make(path: Path, minutes: int) -> None:
+    """That minute so many times, its packets copied: an hour is made in seconds."""
+    with av.open(BytesIO(a_minute())) as source, av.open(str(path), "w", format="mp4") as output:
+        stream = source.streams.video[0]
+        copy = output.add_stream_from_template(stream)
+        packets = [packet for packet in source.demux(stream) if packet.dts is not None]
+        step = int(MINUTE / Fraction(stream.time_base))
+        stamps = [(packet.pts, packet.dts) for packet in packets]
+        for repeat in range(minutes):
+            for packet, (pts, dts) in zip(packets, stamps, strict=True):
+                packet.stream, packet.time_base = copy, stream.time_base
+                packet.pts, packet.dts = pts + repeat * step, dts + repeat * step
+                output.mux(packet)
+
+
+def measure(minutes: int, fps: float, memory: int, annotate: bool) -> dict[str, Any]:
+    """Read such a film in a group of `memory` bytes; gives what it took."""
+    with tempfile.TemporaryDirectory(dir="/var/tmp") as name:
+        path, out = Path(name, "film.mp4"), Path(name, "out")
+        make(path, minutes)
+        command = [sys.executable, "-m", "emotions", "video", str(path), "--fps", str(fps), "--format", "jsonl"]
+        command += ["--annotate", str(out)] if annotate else []
+        begun, resident, rows, last = time.perf_counter(), {}, 0, None
+        pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL, "text": True}
+        with ControlGroup(memory, 64.0) as group:
+            with subprocess.Popen(command, cwd=ROOT, preexec_fn=group.enter, **pipes) as process:
+                for line in process.stdout:
+                    last = json.loads(line)
+                    rows += "faces" in last
+                    if rows and last.get("time", 1) % (minutes * MINUTE // 4) < 1e-3:
+                        resident[round(last["time"] / MINUTE, 1)] = resident_bytes(process.pid)
+            return {
+                "exit": process.returncode, "rows": rows, "seconds": time.perf_counter() - begun, "resident": resident,
+                "film_bytes": path.stat().st_size, "peak_bytes": group.peak_bytes, "kills": group.kills,
+                "summary": last and last.get("summary"), "annotated_bytes": sum(one.stat().st_size for one in out.glob("*.mp4")),
+            }  # fmt: skip
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--minutes", type=int, default=60, help="length of the film (default 60)")
+    parser.add_argument("--fps", type=float, default=1.0, help="pictures a second to read (default 1)")
+    parser.add_argument("--memory", type=int, default=384, help="megabytes that the command may take (default 384)")
+    parser.add_argument("--annotate", action="store_true", help="write the annotated film too")
+    options = parser.parse_args()
+    told = measure(options.minutes, options.fps, options.memory * MEGABYTE, options.annotate)
+    summary = told["summary"]
+    print(f"film      {options.minutes} minutes, {told['film_bytes'] / MEGABYTE:.0f} MB")
+    ended = f"exit code {told['exit']}, killed for memory: {told['kills']}"
+    print(f"read      {told['rows']} pictures in {told['seconds']:.0f} s, {ended}")
+    sizes = [f"{size / MEGABYTE:.0f} MB at minute {minute:g}" for minute, size in told["resident"].items()]
+    print("resident  " + ", ".join(sizes))
+    print(f"peak      {told['peak_bytes'] / MEGABYTE:.0f} MB of {options.memory}, with what the kernel kept of the file")
+    if summary:
+        print(f"summary   {summary['duration']:.1f} s, {len(summary['people'])} people, partial: {summary['partial']}")
+    if told["annotated_bytes"]:
+        print(f"annotated {told['annotated_bytes'] / MEGABYTE:.0f} MB")
+    return 0 if told["exit"] == 0 and not told["kills"] else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

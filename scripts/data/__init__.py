@@ -1,0 +1,1 @@
+"""Data sets: fetching, reading, label sets and splits."""

@@ -1,0 +1,108 @@
+"""The one table that faces of every data set become, and the words that data sets use; `scripts.data.readers` fills it."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from emotions.labels import EMOTIONS
+
+SPLITS = ("train", "validation", "test")
+SPLIT_NAMES = {
+    "train": "train", "training": "train",
+    "validation": "validation", "valid": "validation", "val": "validation", "publictest": "validation",
+    "test": "test", "privatetest": "test",
+}  # fmt: skip
+LABEL_NAMES = {
+    "anger": "anger", "angry": "anger", "disgust": "disgust", "disgusted": "disgust", "fear": "fear", "fearful": "fear",
+    "happy": "happy", "happiness": "happy", "joy": "happy", "neutral": "neutral", "sad": "sad", "sadness": "sad",
+    "surprise": "surprise", "surprised": "surprise",
+}  # fmt: skip
+
+
+class DatasetError(ValueError):
+    """A data set is missing or not in the form that its owner publishes; the message says what was looked for."""
+
+
+@dataclass(frozen=True)
+class Faces:
+    """Faces of one size with their truths.
+
+    pixels: (N, S, S) uint8 grey. labels: (N,) int8, -1 where unknown. votes: (N, 7) float32, raters who chose each
+    emotion (zeros where nobody was asked). raters: (N,) float32, all raters asked. splits, names: (N,) str.
+    sources: (N,) str, the data set a face comes from. groups: (N,) str, what no two splits may share: the person, the
+    character, the family of drawing styles; empty where the owner names none. licences: (N,) str, the terms that were stated
+    with the data; empty where they are those of scripts/data/sources.py, or where nobody stated any.
+    """
+
+    pixels: np.ndarray
+    labels: np.ndarray
+    votes: np.ndarray
+    raters: np.ndarray
+    splits: np.ndarray
+    names: np.ndarray
+    sources: np.ndarray
+    groups: np.ndarray
+    licences: np.ndarray = None  # what tables of before it was kept, and most readers, leave out
+
+    def __post_init__(self) -> None:
+        if self.licences is None:
+            object.__setattr__(self, "licences", np.full(len(self.pixels), ""))
+
+    def __len__(self) -> int:
+        return len(self.pixels)
+
+    def split(self, name: str) -> Faces:
+        """The rows of one of SPLITS."""
+        return self.where(self.splits == name)
+
+    def where(self, mask: np.ndarray) -> Faces:
+        return Faces(*(getattr(self, field)[mask] for field in self.__dataclass_fields__))
+
+    @classmethod
+    def joined(cls, tables: Sequence[Faces]) -> Faces:
+        """The rows of several tables of one face size, in their order; DatasetError where the sizes differ."""
+        if len(sizes := {table.pixels.shape[1] for table in tables}) > 1:
+            told = " and ".join(map(str, sorted(sizes)))
+            raise DatasetError(f"faces of {told} pixels cannot be joined: prepare them with one --size")
+        return cls(*(np.concatenate([getattr(table, field) for table in tables]) for field in cls.__dataclass_fields__))
+
+    def majority(self) -> tuple[np.ndarray, np.ndarray]:
+        """FER+ truth: (N,) class ids, and the (N,) mask of rows where one emotion has more than half of all votes."""
+        return self.votes.argmax(axis=1), self.votes.max(axis=1) > self.raters / 2
+
+    def save(self, path: Path) -> None:
+        """Write .npz: no pickle, so that opening the file runs no code."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        np.savez_compressed(path, **{field: getattr(self, field) for field in self.__dataclass_fields__})
+
+    @classmethod
+    def load(cls, path: Path) -> Faces:
+        again = "make it with `python -m scripts.data.prepare` (drawn faces: `python -m scripts.synthetic.generate`)"
+        if not Path(path).is_file():
+            raise DatasetError(f"{path} is not there: {again}")
+        try:
+            with open(path, "rb") as stream, np.load(stream, allow_pickle=False) as stored:
+                fields = [field for field in cls.__dataclass_fields__ if field != "licences" or field in stored]
+                return cls(**{field: stored[field] for field in fields})
+        except (AttributeError, EOFError, KeyError, OSError, TypeError, ValueError, zipfile.BadZipFile) as error:
+            raise DatasetError(f"{path} is damaged or of another version ({error}): {again}") from None
+
+
+def table(pixels, labels, splits, names, source: str, groups=None) -> Faces:
+    """Faces without votes, from sequences of one length."""
+    count = len(names)
+    return Faces(
+        np.stack(pixels).astype(np.uint8),
+        np.array(labels, np.int8),
+        np.zeros((count, len(EMOTIONS)), np.float32),
+        np.zeros(count, np.float32),
+        np.array(splits),
+        np.array(names),
+        np.full(count, source),
+        np.array([""] * count if groups is None else groups),
+    )

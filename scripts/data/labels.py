@@ -1,0 +1,75 @@
+"""The truths of a table of faces, labels and raters' votes, and what a network is taught by them.
+
+The labels' truth bears the name of their data set (`fer2013`), or `labels` where the table joins several; that of the votes is
+`ferplus`, the only votes that any reader gives. A head `mixed` learns both.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from emotions.labels import EMOTIONS
+
+from .dataset import DatasetError, Faces
+
+LABELS, VOTES, MIXED = "labels", "ferplus", "mixed"
+RESERVED = (LABELS, VOTES, MIXED, "drawn")
+"""Names of truths and heads, which no data set of one's own may bear."""
+
+
+def label_truth(faces: Faces) -> str:
+    """What the labels of a whole table are called."""
+    sources = set(faces.sources[faces.labels >= 0].tolist())
+    return sources.pop() if len(sources) == 1 else LABELS
+
+
+def truths_of(faces: Faces, splits: tuple[str, ...] = ("train", "validation")) -> tuple[str, ...]:
+    """The truths that a table holds in all of `splits`, votes where more than half of some face's agree.
+
+    Raises DatasetError where there is none.
+    """
+    parts = [faces.split(split) for split in splits]
+    names = [name for name in (label_truth(faces), VOTES) if all(answers_of(name, part)[1].any() for part in parts)]
+    if not names:
+        told = " and ".join(f"{split} has {(faces.splits == split).sum()} faces" for split in splits)
+        raise DatasetError(f"faces with a label or votes are needed in the splits {' and '.join(splits)}: {told}")
+    return tuple(names)
+
+
+def heads_for(truths: tuple[str, ...]) -> tuple[str, ...]:
+    """The heads that such truths make: one each, and one for their mixture."""
+    return (*truths, MIXED) if len(truths) > 1 else truths
+
+
+def answers_of(truth: str, faces: Faces) -> tuple[np.ndarray, np.ndarray]:
+    """(class ids (N,), mask (N,) of rows that count) by which a truth measures answers; `mixed` is measured by the labels."""
+    if truth == VOTES:
+        return faces.majority()
+    return faces.labels.astype(int), faces.labels >= 0
+
+
+def hard_targets(faces: Faces, smoothing: float = 0.0) -> np.ndarray:
+    """(N, 7) float32: one at the label, smoothed; zeros for a face without one."""
+    count, known = len(EMOTIONS), faces.labels >= 0
+    hard = np.eye(count, dtype=np.float32)[faces.labels] * (1 - smoothing) + np.float32(smoothing / count)
+    return np.where(known[:, None], hard, np.float32(0))
+
+
+def vote_targets(faces: Faces) -> np.ndarray:
+    """(N, 7) float32: votes for the seven as a share of all raters asked.
+
+    A face that half of the raters called unknown thus counts half, and one that nobody was asked about not at all.
+    """
+    return (faces.votes / np.maximum(faces.raters, 1)[:, None]).astype(np.float32)
+
+
+def targets_of(truth: str, faces: Faces, smoothing: float = 0.0) -> np.ndarray:
+    """(N, 7) float32: what a truth teaches."""
+    return vote_targets(faces) if truth == VOTES else hard_targets(faces, smoothing)
+
+
+def mixed_targets(faces: Faces, share: float, smoothing: float) -> np.ndarray:
+    """(N, 7) float32: `share` of the label and the rest of the votes; where a face has one of them only, that one alone."""
+    hard, votes = hard_targets(faces, smoothing), vote_targets(faces)
+    votes_or_label = np.where(faces.raters[:, None] > 0, votes, hard)
+    return share * np.where(faces.labels[:, None] >= 0, hard, votes) + (1 - share) * votes_or_label

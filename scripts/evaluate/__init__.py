@@ -1,0 +1,1 @@
+"""Evaluation of detection, classification, rejection and tracking."""

@@ -1,0 +1,215 @@
+"""Measure the exported models as they are served, on the test splits of prepared tables, and write manifest and card.
+
+    python -m scripts.data.prepare --faces fer2013.zip --votes fer2013new.csv.gz
+    python -m scripts.evaluate.accuracy             # measure and write
+    python -m scripts.evaluate.accuracy --also data/facial_expressions.npz data/drawn.npz   # further data sets as well
+    python -m scripts.evaluate.accuracy --verify    # measure again and compare with what is published
+    python -m scripts.evaluate.accuracy --models build/models --run runs/resnet50   # a design exported elsewhere
+
+Of a folder with several designs, the heads of the run's base are measured, or with --verify all. What an earlier call
+measured on the same files stays; --verify compares what it measures. Where a table of drawn faces is given, and the artists'
+names beside it as scripts.synthetic.generate writes them, the card shows some that are read wrong.
+
+Needs no TensorFlow: it calls the library. Figures are single view, from the int8 files; test is looked at for this report only.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from emotions.errors import ArtefactError
+from emotions.face.classifier import ExpressionModel
+from emotions.runtime.litert import softmax
+from emotions.runtime.manifest import BUNDLED, Artefacts
+
+from ..common.manifest import put_entry
+from ..common.metrics import accuracy, calibration_error, class_f1, confusion, group_recalls, interval, macro_f1
+from ..data.dataset import DatasetError, Faces
+from ..data.labels import VOTES, answers_of
+from ..data.sources import SOURCES, described, source_of
+from ..report.card import write_card
+from ..report.failures import show_failures
+from ..report.reliability import draw_reliability
+
+TOLERANCE = 3
+"""Answers that may differ from the published count: another CPU's kernels round otherwise."""
+TABLE = Path("data/fer2013.npz")
+
+
+def figures(probabilities: np.ndarray, truth: np.ndarray, groups: np.ndarray | None = None) -> dict[str, Any]:
+    """Everything that is published about (N, 7) probabilities against (N,) class ids.
+
+    With `groups` (N,) also `groups`, the balanced recall of each over the classes it has, and `balanced_recall`, their mean.
+    """
+    guess = probabilities.argmax(axis=1)
+    matrix = confusion(truth, guess)
+    low, high = interval(guess == truth)
+    report = {
+        "count": len(truth),
+        "right": int(np.trace(matrix)),
+        "accuracy": round(accuracy(matrix), 4),
+        "interval": [round(low, 4), round(high, 4)],
+        "macro_f1": round(macro_f1(matrix), 4),
+        "ece": round(calibration_error(probabilities, truth), 4),
+        "f1": [round(float(value), 4) for value in class_f1(matrix)],
+        "confusion": matrix.tolist(),
+    }
+    if groups is None:
+        return report
+    recalls = group_recalls(truth, guess, groups)
+    told = {group: round(recall, 4) for group, recall in recalls.items()}
+    return {**report, "balanced_recall": round(float(np.mean(list(recalls.values()))), 4), "groups": told}
+
+
+def unseen(faces: Faces) -> np.ndarray:
+    """(N,) mask: faces of no earlier split, pixel for pixel; FER2013 holds hundreds of repeats across its splits."""
+    earlier = {face.tobytes() for face in faces.pixels[faces.splits != "test"]}
+    return np.array([face.tobytes() not in earlier for face in faces.pixels])
+
+
+def held_sets(faces: Faces, learnt: bool) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
+    """(name, class ids, mask) over a table's test split: each data set's labels, and the raters' clear majorities.
+
+    Of a table that was learnt from, also the labels without the faces that repeat one of another split, if any do.
+    """
+    test = faces.split("test")
+    fresh = unseen(faces)[faces.splits == "test"] if learnt else np.ones(len(test), bool)
+    for source in dict.fromkeys(test.sources.tolist()):
+        labelled = (test.sources == source) & (test.labels >= 0)
+        yield f"{source}_test", test.labels, labelled
+        if not fresh[labelled].all():
+            yield f"{source}_test_unseen", test.labels, labelled & fresh
+    yield f"{VOTES}_test", *answers_of(VOTES, test)
+
+
+def heads_of(artefacts: Artefacts, base: str | None = None) -> list[dict[str, Any]]:
+    """Manifest entries of the expression heads, all or those that read one base. Raises ArtefactError for an unknown base."""
+    wanted = base and artefacts.entry("expression-base", base)["name"]
+    return [entry for entry in artefacts.entries("expression-head") if wanted in (None, entry["base"])]
+
+
+def measured_heads(artefacts: Artefacts, base: str | None = None) -> list[dict[str, Any]]:
+    """As `heads_of`, with the heads that tell drawn faces."""
+    heads = heads_of(artefacts, base)
+    bases = {entry["base"] for entry in heads}
+    return [*heads, *(entry for entry in artefacts.entries("drawn-head") if entry["base"] in bases)]
+
+
+def evaluate(folder: Path, tables: Sequence[Faces], base: str | None = None) -> dict[str, dict[str, Any]]:
+    """Figures of the heads in `folder`, all or those of a base, on the tables' test splits: {head: {set: figures}}.
+
+    The first table is the one that was learnt from. Raises DatasetError for a table of another face size, one without labelled
+    test faces, or two that hold the same data set.
+    """
+    artefacts = Artefacts(folder)
+    report: dict[str, dict[str, Any]] = {entry["name"]: {} for entry in heads_of(artefacts, base)}
+    for number, faces in enumerate(tables):
+        test, cache = faces.split("test"), {}
+        sets = [one for one in held_sets(faces, number == 0) if one[2].any()]
+        if not sets:
+            raise DatasetError(f"table {number + 1} has no labelled face in its test split: there is nothing to measure")
+        for entry in heads_of(artefacts, base):
+            model = ExpressionModel(artefacts, entry["name"])
+            if test.pixels.shape[1] != model.size:
+                sizes = f"{test.pixels.shape[1]} pixels, {entry['base']} reads {model.size}"
+                raise DatasetError(f"table {number + 1} has faces of {sizes}")
+            if entry["base"] not in cache:
+                cache[entry["base"]] = model.features(test.pixels)
+            probabilities = softmax(model.logits(cache[entry["base"]]), entry["temperature"])
+            for name, truth, counts in sets:
+                if name in report[entry["name"]]:
+                    raise DatasetError(f"two tables hold faces of {name.removesuffix('_test')}: give each data set once")
+                source = SOURCES.get(name.removesuffix("_test"))
+                groups = test.groups[counts] if source and source.groups else None
+                report[entry["name"]][name] = figures(probabilities[counts], truth[counts], groups)
+            if head := model.drawn_entry:
+                report.setdefault(head["name"], {}).update(told_apart(model.drawn(cache[entry["base"]]), test.sources))
+    return report
+
+
+def told_apart(drawn: np.ndarray, sources: np.ndarray) -> dict[str, Any]:
+    """What is published of the head that tells drawn faces, for each data set of which it is known whether they are.
+
+    `drawn`: probabilities (N,); `sources`: (N,) names of data sets.
+    """
+    report = {}
+    for name in dict.fromkeys(sources.tolist()):
+        if (truth := source_of(name).drawn) is not None:
+            called = drawn[sources == name] >= 0.5
+            right = int((called == truth).sum())
+            low, high = interval(called == truth)
+            report[f"{name}_test"] = {
+                "count": len(called), "right": right, "drawn": truth, "accuracy": round(right / len(called), 4),
+                "interval": [round(low, 4), round(high, 4)],
+            }  # fmt: skip
+    return report
+
+
+def compare(published: dict[str, Any], measured: dict[str, Any]) -> list[str]:
+    """What differs between published and measured figures, a line each."""
+    lines = []
+    for head, truths in measured.items():
+        for name, now in truths.items():
+            then = published.get(head, {}).get(name)
+            if then is None or then["count"] != now["count"] or abs(then["right"] - now["right"]) > TOLERANCE:
+                was = "nothing" if then is None else f"{then['right']} of {then['count']}"
+                lines.append(f"{head} on {name}: published {was}, measured {now['right']} of {now['count']}")
+    return lines
+
+
+def publish(folder: Path, config: dict[str, Any], measured: dict[str, Any], tables: dict[Path, Faces]) -> Path:
+    """Write figures, the data sets that they are of and known failures into the manifest, and the card; gives its path."""
+    for entry in measured_heads(Artefacts(folder), config["name"]):
+        evaluation = entry.get("evaluation", {}) | measured[entry["name"]]  # of these very files: an export leaves none
+        put_entry(folder, {**entry, "evaluation": evaluation}, folder / entry["file"])
+    base = Artefacts(folder).entry("expression-base", config["name"])
+    learnt = {row["source"] for row in base.get("data", ())}
+    rows = [row for faces in tables.values() for row in described(faces, "") if row["source"] not in learnt]
+    rows = {row["source"]: row for row in [*base.get("measured", ()), *rows]}
+    put_entry(folder, {**base, "measured": list(rows.values())}, folder / base["file"])
+    show_failures(folder, config["name"], tables)
+    draw_reliability(folder, config["name"])
+    return write_card(folder, config)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--faces", type=Path, help=f"made by scripts.data.prepare (default: the run's own; with --verify {TABLE})")
+    parser.add_argument("--also", type=Path, nargs="*", default=[], help="further tables to measure on")
+    parser.add_argument("--models", type=Path, default=BUNDLED, help="folder of the manifest")
+    parser.add_argument("--run", type=Path, default=Path("runs/vgg16"), help="the run that was exported, for the card's recipe")
+    parser.add_argument("--verify", action="store_true", help="compare with the published figures instead of writing them")
+    options = parser.parse_args(arguments)
+    try:
+        config = None if options.verify else json.loads((options.run / "config.json").read_text())
+        faces = options.faces or (TABLE if config is None else Path(config["data"]["faces"]))
+        tables = {path: Faces.load(path) for path in (faces, *options.also)}
+        base = config and config["name"]
+        measured = evaluate(options.models, list(tables.values()), base)
+        entries = measured_heads(Artefacts(options.models), base)
+    except (DatasetError, ArtefactError, FileNotFoundError) as error:
+        parser.exit(1, f"{error}\n")
+    for head, truths in measured.items():
+        for name, row in truths.items():
+            if "drawn" in row:
+                kind = "drawn" if row["drawn"] else "photographed"
+                print(f"{head:22} {name:24} called {kind}: {row['accuracy']:.4f} ({row['right']} of {row['count']})")
+                continue
+            recall = f", balanced recall {row['balanced_recall']:.4f}" if "balanced_recall" in row else ""
+            print(f"{head:22} {name:24} accuracy {row['accuracy']:.4f} ({row['right']} of {row['count']}), "
+                  f"macro-F1 {row['macro_f1']:.4f}, calibration error {row['ece']:.4f}{recall}")  # fmt: skip
+    if config is None:
+        differences = compare({entry["name"]: entry.get("evaluation", {}) for entry in entries}, measured)
+        parser.exit(1, "\n".join(differences) + "\n") if differences else print("as published in the manifest and the card")
+        return
+    print(f"written: {publish(options.models, config, measured, tables)}")
+
+
+if __name__ == "__main__":
+    main()

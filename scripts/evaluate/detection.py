@@ -1,0 +1,243 @@
+"""Measure the face detectors and write benchmarks/faces.md.
+
+    python -m scripts.evaluate.detection --photos photos --drawn stylised
+
+Half of the photos (by a hash of their names) choose the thresholds, the other half is reported. A found face counts when its
+box and a labelled one overlap by at least .35 (intersection over union), best scores first, each label once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import shlex
+import subprocess
+import sys
+import time
+from datetime import UTC, datetime
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from emotions.face.analyzer import Analyser
+from emotions.face.detector import Detection, FaceFinder, detection_of
+
+from .detection_metrics import LOWEST, OVERLAP, Finder, best_threshold, hits, recall_precision, tally
+from .detection_scenes import Scene, drawn, labelled, parts_without_faces, small_faces, without_faces
+
+SERVED_SIDE = 2048  # open_image gives no longer side
+SMALL = (16, 24, 32, 40, 56, 80, 112)
+TILE_SCORE = 0.5
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def raw_blazeface(finder: FaceFinder, name: str, pixels: np.ndarray) -> list[Detection]:
+    """A model alone, in one look at the whole picture."""
+    model = finder.blazeface(name)
+    (rows,) = model.candidates(pixels, LOWEST)
+    return [detection_of(row, model.entry["box"]) for row in rows]
+
+
+def tiled(finder: FaceFinder, side: int, pixels: np.ndarray) -> list[Detection]:
+    """Full-range on parts of `side` pixels."""
+    model = finder.blazeface("blazeface-full-range")
+    return [detection_of(row, model.entry["box"]) for row in model.closer(pixels, TILE_SCORE, side)]
+
+
+def milliseconds(finder: Finder, scenes: list[Scene], size: tuple[int, int] = (640, 480)) -> str:
+    """Median and 95th percentile of a look at scenes fitted into `size`, the best of three looks each."""
+    times = []
+    for scene in scenes:
+        scale = min(size[0] / scene.pixels.shape[1], size[1] / scene.pixels.shape[0])
+        pixels = cv2.resize(scene.pixels, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+        looks = []
+        for _ in range(3):
+            begun = time.perf_counter()
+            finder(pixels)
+            looks.append(time.perf_counter() - begun)
+        times.append(min(looks) * 1e3)
+    return f"{np.median(times):.1f} / {np.percentile(times, 95):.1f}"
+
+
+def detectors(finder: FaceFinder) -> dict[str, tuple[Finder, bool]]:
+    """Name -> (function, whether its threshold is to be chosen here)."""
+
+    def product(name: str) -> Finder:
+        return lambda pixels: finder.find(pixels, name)[1]
+
+    return {
+        "full-range alone": (partial(raw_blazeface, finder, "blazeface-full-range"), True),
+        "back-camera alone": (partial(raw_blazeface, finder, "blazeface-back-camera"), True),
+        "`haar`": (product("haar"), True),
+        "`blazeface`": (product("blazeface"), False),
+        "`auto`": (product("auto"), False),
+    }
+
+
+def photo_table(finder: FaceFinder, scenes: list[Scene], empty: list[Scene]) -> list[str]:
+    """Recall, precision, false alarms and time of each detector."""
+    choosing, reported = ([scene for scene in scenes if scene.half == half] for half in (0, 1))
+    looks = detectors(finder)
+    times = {name: (milliseconds(look, reported), milliseconds(look, empty)) for name, (look, _) in looks.items()}
+    parts = list(parts_without_faces([*scenes, *empty]))
+    lines = [
+        f"{len(reported)} photos with {faces_in(reported)} faces; thresholds chosen on {len(choosing)} others with "
+        f"{faces_in(choosing)} (a match: overlap of {OVERLAP} or more). False alarms: on {len(empty)} photos without faces, "
+        f"and on {len(parts)} parts of photos without one. Milliseconds: p50 / p95 on one core of the reported photos "
+        "fitted into 640x480, and of the photos without faces.",
+        "",
+        f"The full-range model's threshold for doubtful faces, which Face Mesh then checks, is {doubtful(finder)}; the best on "
+        f"the choosing half is {best_doubtful(finder, choosing)}.",
+        "",
+        "| detector | threshold | recall | precision | false alarms: photos | parts | ms with faces | ms without |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    for name, (look, choose) in looks.items():
+        threshold = best_threshold(*tally(look, choosing)) if choose else 0.0
+        recall, precision = recall_precision(*tally(look, reported), threshold)
+        alarms = [sum(alarmed(look(scene.pixels), threshold) for scene in group) for group in (empty, parts)]
+        cells = [name, f"{threshold:.2f}" if choose else "manifest", f"{recall:.3f}", f"{precision:.3f}"]
+        cells += [f"{alarms[0]} of {len(empty)}", f"{alarms[1]} of {len(parts)}", *times[name]]
+        lines.append(f"| {' | '.join(cells)} |")
+    return lines
+
+
+def faces_in(scenes: list[Scene]) -> int:
+    return sum(len(scene.boxes) for scene in scenes)
+
+
+def alarmed(found: list[Detection], threshold: float) -> bool:
+    return any(face.score >= threshold for face in found)
+
+
+def doubtful(finder: FaceFinder) -> float:
+    return finder.blazeface("blazeface-full-range").entry["thresholds"]["doubtful"]
+
+
+def best_doubtful(finder: FaceFinder, choosing: list[Scene]) -> float:
+    """The threshold for doubtful faces with the highest F1 of `blazeface`; of equal ones the highest."""
+    thresholds = finder.blazeface("blazeface-full-range").entry["thresholds"]
+    shipped, scored = thresholds["doubtful"], {}
+    for value in (0.5, 0.4, 0.35, 0.3, 0.25, 0.2):
+        thresholds["doubtful"] = value
+        recall, precision = recall_precision(*tally(lambda pixels: finder.find(pixels, "blazeface")[1], choosing))
+        scored[value] = 2 * recall * precision / (recall + precision)
+    thresholds["doubtful"] = shipped
+    return max(scored, key=scored.__getitem__)
+
+
+def small_table(finder: FaceFinder, scenes: list[Scene], empty: list[Scene]) -> list[str]:
+    """Whole scenes and tiles, at the size that is served and at full size."""
+    looks: dict[str, tuple[Finder, bool]] = {
+        "`blazeface`, as served (whole)": (lambda pixels: finder.find(pixels, "blazeface")[1], True),
+        "`auto`, as served (closer look)": (lambda pixels: finder.find(pixels)[1], True),
+        "tiles of 512, as served": (partial(tiled, finder, 512), True),
+        "tiles of 384, as served": (partial(tiled, finder, 384), True),
+        "tiles of 512, full size": (partial(tiled, finder, 512), False),
+    }
+    lines = [
+        "Each photo shrunk until its mean face is so many pixels high, six to a scene of 4000x3000; served pictures have at "
+        f"most {SERVED_SIDE} pixels a side. Tiles: full-range at a score of {TILE_SCORE}. Recall / precision:",
+        "",
+        "| look | " + " | ".join(f"{height} px" for height in SMALL) + " | ms a scene |",
+        "| --- |" + " --- |" * (len(SMALL) + 1),
+    ]
+    cells: dict[str, list[str]] = {name: [] for name in looks}
+    seconds: dict[str, list[float]] = {name: [] for name in looks}
+    for height in SMALL:
+        large = list(small_faces(scenes, empty, height))
+        for name, (look, served) in looks.items():
+            rows, faces = [], 0
+            for scene in large:
+                scale = SERVED_SIDE / max(scene.pixels.shape) if served else 1.0
+                pixels = cv2.resize(scene.pixels, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+                begun = time.perf_counter()
+                found = look(pixels)
+                seconds[name].append(time.perf_counter() - begun)
+                rows += hits(found, scene.boxes * scale)
+                faces += len(scene.boxes)
+            recall, precision = recall_precision(rows, faces)
+            cells[name].append(f"{recall:.3f} / {precision:.3f}" if rows else f"{recall:.3f} / –")
+    return lines + [f"| {name} | {' | '.join(cells[name])} | {np.median(seconds[name]) * 1e3:.0f} |" for name in looks]
+
+
+def drawn_table(finder: FaceFinder, folder: Path, empty: list[Scene]) -> list[str]:
+    """Share of drawings found, by the height of the face as a share of the picture's longer side."""
+    bands = ((0.0, 0.1), (0.1, 0.2), (0.2, 0.3), (0.3, 1.0))
+    looks = {name: look for name, (look, _) in detectors(finder).items()}
+    found: dict[str, list[tuple[float, bool, int, int]]] = {name: [] for name in looks}
+    for scene in drawn(folder, empty):
+        (_, top, _, bottom), longer = scene.boxes[0], max(scene.pixels.shape)
+        for name, look in looks.items():
+            faces = [face for face in look(scene.pixels) if "alone" not in name or face.score >= 0.5]
+            rows = hits(faces, scene.boxes)
+            wrong = sum(not hit for _, hit in rows)
+            found[name].append(((bottom - top) / longer, any(hit for _, hit in rows), wrong, scene.half))
+    total = len(next(iter(found.values())))
+    lines = [
+        f"{total} drawings (emoji and DiceBear), each on a canvas of 640x480 to 1280x960, of one colour or a photo without "
+        "faces, its side a fifth to four fifths of the canvas's shorter one. The models alone: threshold .50. By the height of "
+        "the face over the canvas's longer side:",
+        "",
+        "| detector | found | on the reported half | "
+        + " | ".join(f"{low:.0%} to {high:.0%}" for low, high in bands)
+        + " | false boxes a canvas |",
+        "| --- | --- | --- |" + " --- |" * (len(bands) + 1),
+    ]  # fmt: skip
+    for name, rows in found.items():
+        table = np.array(rows, float)
+        shares = [table[(table[:, 0] >= low) & (table[:, 0] < high), 1].mean() for low, high in bands]
+        half = table[table[:, 3] == 1, 1].mean()
+        cells = " | ".join(f"{share:.3f}" for share in (table[:, 1].mean(), half, *shares))
+        lines.append(f"| {name} | {cells} | {table[:, 2].mean():.2f} |")
+    return lines
+
+
+def provenance(arguments: list[str]) -> list[str]:
+    """Where, when and with what the figures were measured, as lines of Markdown."""
+
+    def git(*words: str) -> str:
+        return subprocess.run(["git", *words], cwd=ROOT, capture_output=True, text=True).stdout.strip()
+
+    cpuinfo = Path("/proc/cpuinfo")
+    lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
+    names = [line.split(":")[1].strip() for line in lines if line.startswith("model name")]
+    changed = git("status", "--porcelain", "--", "emotions", "models", "scripts/evaluate/detection.py", "scripts/evaluate/detection_scenes.py")
+    versions = ", ".join(f"{package} {version(package)}" for package in ("ai-edge-litert", "opencv-python-headless", "numpy"))
+    return [
+        f"- {datetime.now(UTC):%Y-%m-%d}, `{shlex.join(['python', '-m', 'scripts.evaluate.detection', *arguments])}`",
+        f"- commit {git('rev-parse', '--short=12', 'HEAD') or 'unknown'}{' with uncommitted changes' if changed else ''}",
+        f"- {names[0] if names else platform.machine()}, one core, load {os.getloadavg()[0]:.1f} at the start; "
+        f"Python {platform.python_version()}, {versions}",
+    ]
+
+
+def main(arguments: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--photos", type=Path, required=True, help="folder with boxes.csv, photos.csv and scenes/")
+    parser.add_argument("--drawn", type=Path, help="folder with labels.csv and the drawings it names")
+    parser.add_argument("--out", type=Path, default=Path("benchmarks/faces.md"))
+    options = parser.parse_args(arguments)
+    os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})  # one core, as the figures say
+    cv2.setNumThreads(1)
+    finder = Analyser().finder
+    scenes, empty = labelled(options.photos), without_faces(options.photos)
+    sections = [("Photos", photo_table, (scenes, empty)), ("Small faces in 12-megapixel scenes", small_table, (scenes, empty))]
+    if options.drawn:
+        sections.append(("Drawn faces", drawn_table, (options.drawn, empty)))
+    lines = ["# Face detectors", "", *provenance(sys.argv[1:] if arguments is None else arguments), ""]
+    for title, table, data in sections:
+        section = [f"## {title}", "", *table(finder, *data), ""]
+        print("\n".join(section), flush=True)
+        lines += section
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    options.out.write_text("\n".join(lines))
+    print(f"written: {options.out}")
+
+
+if __name__ == "__main__":
+    main()

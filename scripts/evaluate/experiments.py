@@ -1,0 +1,256 @@
+"""The table of everything that was tried: a row a variant, collected from runs and exported folders, never typed.
+
+    python -m scripts.evaluate.experiments                                # runs/*, models/ and build/models
+    python -m scripts.evaluate.experiments --models build/models /elsewhere/models
+
+A variant is a run's folder (teachers and students in its folders too) until it is exported, then a version. Rows stay when their
+runs and files are gone: benchmarks/experiments.json keeps them, each part with the date and commit at which it was last found
+otherwise; benchmarks/experiments.md shows them. Test figures are those that scripts.evaluate.accuracy wrote into the manifest. Needs no TensorFlow.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from emotions.errors import ArtefactError
+from emotions.runtime.manifest import BUNDLED, Artefacts
+
+from ..common.git import commit
+from ..report.card import confusion_table
+from ..train.run_names import start_name, start_variant
+from .expression_speed import compare_speed
+
+ROOT = Path(__file__).resolve().parents[2]
+TRUTH = "fer2013"
+"""The head whose size and time stand in the table: of all three it is the largest, and FER2013 is what others quote."""
+TRUTHS = ("fer2013", "ferplus")
+"""Against which validation is measured."""
+LEARNT = {"drawn": "drawn faces too", "soft": "teachers' answers too", "left_out": "one fold left out"}
+"""Entry of a configuration's data -> what it says of a recipe."""
+STAMP = ("date", "commit")
+Row = dict[str, Any]
+
+
+def read_run(run: Path, variant: str) -> Row | None:
+    """The row of a run's folder: its recipe and validation figures. None for a rehearsal, other truths or what is no run."""
+    if not (run / "config.json").is_file():
+        return None
+    config = json.loads((run / "config.json").read_text())
+    if config.get("limit"):
+        return None
+    history = []
+    if (run / "history.csv").is_file():
+        with open(run / "history.csv", newline="") as stream:
+            history = list(csv.DictReader(stream))
+    done = len({row["epoch"] for row in history})  # one that was cut short after its line was written stands there twice
+    part: Row = {"recipe": recipe(config), "epochs": done, "planned": sum(one["epochs"] for one in config["stages"])}
+    if config.get("start"):
+        part["start"] = start_variant(config["start"])
+    if history and not config["optimiser"].get("start_share"):  # else other weights than its lines tell of
+        names = {truth: f"val_{truth}_categorical_accuracy" for truth in TRUTHS}
+        if not set(names.values()) <= set(history[-1]):
+            return None
+        part["network"] = {truth: round(float(history[-1][name]), 4) for truth, name in names.items()}
+    if (run / "heads.json").is_file():
+        heads = {name: one for name, one in json.loads((run / "heads.json").read_text()).items() if name != "drawn"}
+        if not set(TRUTHS) <= set(heads):
+            return None
+        part["heads"] = {name: {truth: one["chosen"][truth] for truth in TRUTHS} for name, one in heads.items()}
+        part["tried"] = [
+            {"head": name, **row, "kept": row == one["chosen"]} for name, one in heads.items() for row in one["tried"]
+        ]
+    return {"variant": variant, "design": config.get("design", config["name"]), "training": part}
+
+
+def recipe(config: dict[str, Any]) -> str:
+    """What tells one training from another, in a line."""
+    if not config["stages"]:
+        return "frozen"
+    chosen, augment = config["optimiser"], config["augment"]
+    parts = [" + ".join(f"{stage['epochs']} epochs at {stage['crop']} px" for stage in config["stages"])]
+    parts += [f"peak {chosen['peak']:g}", f"batch {chosen['batch']}"]
+    parts += [f"weight decay {chosen['weight_decay']:g}"] if chosen.get("weight_decay") else []
+    parts += [f"{name} {value:g}" for name in ("mixup", "cutmix") if (value := augment.get(name))]
+    parts += [f"ema {chosen['ema']:g}"] if chosen.get("ema") else []
+    parts += [f"from {start_name(config['start'])}"] if config.get("start") else []
+    parts += [f"{share:.0%} of its weights kept"] if (share := chosen.get("start_share")) else []
+    parts += [config["precision"]] if config.get("precision") else []
+    parts += [what for name, what in LEARNT.items() if config.get("data", {}).get(name)]
+    return ", ".join(parts)
+
+
+def read_exported(folder: Path) -> list[tuple[Row, str, str | None]]:
+    """(row, name of its head for TRUTH, name of the run that it was exported from) of every base in a folder of models.
+
+    A base without such a head learnt other truths than the table compares: it has no row.
+    """
+    artefacts, rows = Artefacts(folder), []
+    for base in artefacts.entries("expression-base"):
+        own = [head for head in artefacts.entries("expression-head") if head["base"] == base["name"]]
+        heads = {head.get("truth", head["name"]): head for head in own}
+        head = heads.get(TRUTH)
+        if not head:
+            continue
+        part = {
+            "version": base["version"],
+            "parameters": base["parameters"] + head["parameters"],
+            "bytes": base["bytes"] + head["bytes"],
+            "test": {name: one["evaluation"] for name, one in heads.items() if "evaluation" in one},
+        }
+        row = {"variant": f"{base['name']}-{base['version']}", "design": base.get("design", base["name"]), "exported": part}
+        rows.append((row, head["name"], base.get("run")))
+    return rows
+
+
+def collect(runs: Path, folders: list[Path]) -> tuple[list[Row], dict[str, str]]:
+    """Rows of all runs and exported bases that are here, the exported ones with their time beside the default's; and of the runs
+    that became rows of versions, which.
+
+    A run that was exported becomes the row of its version: the next version may be trained in the same folder. One that goes on
+    from the very version is that next one.
+    """
+    folders_of_runs = sorted(path.parent for path in runs.rglob("config.json"))
+    found = (read_run(run, run.relative_to(runs).as_posix()) for run in folders_of_runs)
+    rows = {row["variant"]: row for row in found if row}
+    places, exported = {}, {}
+    for folder in folders:
+        for row, head, run in read_exported(folder):
+            own = run in rows and rows[run]["training"].get("start") != row["variant"]
+            rows[row["variant"]] = {**(rows.pop(run) if own else {}), **row}
+            exported |= {run: row["variant"]} if own else {}
+            places[row["variant"]] = (folder, head)
+    for variant, speed in compare_speed(places, (BUNDLED, TRUTH)).items():
+        rows[variant]["speed"] = speed
+    return list(rows.values()), {run: version for run, version in exported.items() if run not in rows}
+
+
+def merge(old: list[Row], new: list[Row], stamp: dict[str, str], exported: Mapping[str, str] | None = None) -> list[Row]:
+    """Old rows, but for those of runs that were `exported` since (run -> its version's variant), with what was found anew.
+
+    A run whose training is that of an old version was exported as that, though the version's files are no longer here. Whoever
+    began from an exported run, began from the version. A part that is as it was keeps its date and commit. Sorted by design and
+    variant.
+    """
+    versions = dict(exported or {})
+    known = {before["variant"]: unstamped(before, "training") for before in old if "exported" in before}
+    runs = [row for row in new if "training" in row and "exported" not in row]
+    for _ in runs:  # the name of one run's version may tell another's
+        trainings = {row["variant"]: _from_version(row["training"], versions) for row in runs}
+        versions |= {run: name for run, training in trainings.items() for name, before in known.items() if before == training}
+    rows = {row["variant"]: row for row in old if row["variant"] not in versions}
+    for row in (row for row in new if row["variant"] not in versions):
+        before = rows.get(row["variant"], {})
+        merged = {**before, "variant": row["variant"], "design": row["design"]}
+        for name in ("training", "exported", "speed"):
+            part = _from_version(row.get(name, {}), versions)
+            if part and part != unstamped(before, name):
+                merged[name] = {**part, **stamp}
+        rows[row["variant"]] = merged
+    return sorted(rows.values(), key=lambda row: (row["design"], row["variant"]))
+
+
+def _from_version(part: Row, versions: Mapping[str, str]) -> Row:
+    """`part` of a row, begun from the version that its run became (run -> version's variant), if it did."""
+    if part.get("start") not in versions:
+        return part
+    version = versions[part["start"]]
+    return part | {"start": version, "recipe": part["recipe"].replace(f"from the run {part['start']}", f"from {version}")}
+
+
+def unstamped(row: Row, part: str) -> Row:
+    """A part of a row without its date and commit; empty where it has none."""
+    return {key: value for key, value in row.get(part, {}).items() if key not in STAMP}
+
+
+def markdown(rows: list[Row]) -> str:
+    """The page: a table of all variants, then the confusion matrix of each that was exported and evaluated."""
+    lines = [
+        "# Experiments", "",
+        "Written by `python -m scripts.evaluate.experiments`. Validation (PublicTest) chooses; test (PrivateTest) is only reported, single",
+        "view, from the exported files through the library, for designs that were exported. Weights, bytes and time: base and",
+        "`fer2013` head. Time: one face on one core, in brackets as a ratio to the shipped model in the same rounds. A validation",
+        "figure with * is the network's own last epoch, before its heads were trained.", "",
+        "<!-- summary -->",
+        "| variant | design | recipe | weights | bytes | ms a face | FER2013 validation | FER+ validation "
+        "| FER2013 test | macro-F1 | FER+ test | date, commit |",
+        "| --- | --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | --- |",
+        *map(_line, rows),
+        "<!-- /summary -->",
+    ]  # fmt: skip
+    for row in rows:
+        if figures := row.get("exported", {}).get("test", {}).get(TRUTH):
+            title = f"## {row['variant']}: head `{TRUTH}`, FER2013 test, rows true, columns answered"
+            lines += ["", title, "", confusion_table(figures["fer2013_test"])]
+        if tried := row.get("training", {}).get("tried"):
+            lines += ["", f"## {row['variant']}: heads tried, figures of validation", "", *_heads(tried)]
+    return "\n".join(lines) + "\n"
+
+
+def _line(row: Row) -> str:
+    training, exported, speed = (row.get(name, {}) for name in ("training", "exported", "speed"))
+    test = exported.get("test", {})
+    own, votes = test.get(TRUTH, {}).get("fer2013_test"), test.get("ferplus", {}).get("ferplus_test")
+    plan = training.get("recipe", "")
+    if training and training["epochs"] < training["planned"]:
+        plan += f"; {training['epochs']} of {training['planned']} epochs done"
+    last = max((row[name] for name in ("training", "exported", "speed") if name in row), key=lambda part: part["date"])
+    cells = [
+        f"`{row['variant']}`", row["design"], plan,
+        f"{exported['parameters']:,}" if exported else "", f"{exported['bytes']:,}" if exported else "",
+        f"{speed['ms']:.2f} ({speed['ratio']:.2f}x)" if speed else "",
+        _validation(training, "fer2013"), _validation(training, "ferplus"),
+        f"{own['accuracy']:.1%}" if own else "", f"{own['macro_f1']:.3f}" if own else "",
+        f"{votes['accuracy']:.1%} of {votes['count']:,}" if votes else "", f"{last['date']}, {last['commit']}",
+    ]  # fmt: skip
+    return "| " + " | ".join(cells) + " |"
+
+
+def _heads(tried: list[Row]) -> list[str]:
+    """A table of the heads that were trained on one base. Columns of drawings and further faces only where any learnt these."""
+    drawn, others = (any(f"{kind}_weight" in row and kind in row for row in tried) for kind in ("drawn", "others"))
+    columns = ["head", "design", "share of the label", "FER2013", "FER+"]
+    columns += ["weight of drawings", "drawn families"] if drawn else []
+    columns += ["weight of further faces", "their macro-F1"] if others else []
+    lines = ["| " + " | ".join(columns) + " |", "| --- | --- " + "| ---: " * (len(columns) - 2) + "|"]
+    for row in tried:
+        name = f"**{row['head']}** (kept)" if row["kept"] else row["head"]
+        cells = [name, row["design"], f"{row['share']:.0%}", *(f"{row[truth]:.1%}" for truth in TRUTHS)]
+        cells += [f"{row['drawn_weight']:g}", f"{row['drawn']:.1%}"] if drawn else []
+        cells += [f"{row['others_weight']:g}", f"{row['others']:.3f}"] if others else []
+        lines.append("| " + " | ".join(cells) + " |")
+    return lines
+
+
+def _validation(training: Row, truth: str) -> str:
+    if "heads" in training:
+        return f"{training['heads'][truth][truth]:.1%}"
+    return f"{training['network'][truth]:.1%}*" if "network" in training else ""
+
+
+def main(arguments: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--runs", type=Path, default=ROOT / "runs", help="folder of the runs' folders")
+    parser.add_argument("--models", type=Path, nargs="*", help="folders of exported models besides models/ (build/models)")
+    parser.add_argument("--out", type=Path, default=ROOT / "benchmarks", help="folder of experiments.json and experiments.md")
+    options = parser.parse_args(arguments)
+    others = options.models if options.models is not None else [path for path in [ROOT / "build" / "models"] if path.is_dir()]
+    stored = options.out / "experiments.json"
+    try:
+        old = json.loads(stored.read_text()) if stored.is_file() else []
+        new, exported = collect(options.runs, [BUNDLED, *others])
+    except (ArtefactError, ValueError) as error:
+        parser.exit(1, f"{error}\n")
+    rows = merge(old, new, {"date": datetime.now(UTC).date().isoformat(), "commit": commit()}, exported)
+    stored.write_text(json.dumps(rows, indent=1) + "\n")
+    (options.out / "experiments.md").write_text(markdown(rows))
+    print(f"{len(new)} variants found, {len(rows)} in {options.out / 'experiments.md'}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,84 @@
+"""Measure how FER2013's pictures frame faces: the constants at the top of emotions/face/alignment.py come from here.
+
+    python -m scripts.evaluate.framing --faces data/fer2013.npz
+
+Validation faces are enlarged, set into a larger picture (their edge repeated) and given to the product's own detectors and
+Face Mesh; the medians of where things lie are printed, as shares of the FER2013 picture's side, with the deviation of
+each way to scale a crop: the way that deviates least is the one nearest to how the training faces were cut.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from emotions.face.alignment import LEFT_EYE, RIGHT_EYE, eye_line, spread
+from emotions.face.detector import FaceFinder
+from emotions.runtime.manifest import Artefacts
+
+from ..data.dataset import DatasetError, Faces
+
+ENLARGE = 4  # 48 -> 192 pixels: what the detectors see a face at
+PADDING = 96  # half of the enlarged picture on each side: the detectors were not taught faces that fill the picture
+
+
+def placed(face: np.ndarray) -> np.ndarray:
+    """(S, S) grey -> an RGB picture with the face enlarged in its middle."""
+    large = cv2.resize(face, None, fx=ENLARGE, fy=ENLARGE, interpolation=cv2.INTER_CUBIC)
+    padded = cv2.copyMakeBorder(large, PADDING, PADDING, PADDING, PADDING, cv2.BORDER_REPLICATE)
+    return cv2.cvtColor(padded, cv2.COLOR_GRAY2RGB)
+
+
+def measures(finder: FaceFinder, face: np.ndarray) -> dict[str, float] | None:
+    """Places and sizes in one face as shares of its side; None where no face or no mesh was found."""
+    picture = placed(face)
+    side = len(face) * ENLARGE
+    _, found = finder.find(picture)
+    points = finder.landmarks(picture, found[0]) if found else None
+    if points is None:
+        return None
+    points, box = (points - PADDING) / side, found[0].box
+    middle, turn = eye_line(points)
+    eyes = points[list(LEFT_EYE)].mean(axis=0) - points[list(RIGHT_EYE)].mean(axis=0)
+    extent = points.max(axis=0) - points.min(axis=0)
+    return {
+        "eyes x": middle[0],
+        "eyes y": middle[1],
+        "turn, degrees": float(np.degrees(turn)),
+        "scale: spread of all points": spread(points),
+        "scale: between the eyes": float(np.hypot(*eyes)),
+        "scale: eyes to mouth": float(np.hypot(*(points[[61, 291]].mean(axis=0) - middle))),
+        "scale: longer side of the points": float(extent.max()),
+        "scale: mean side of the box": float(np.sqrt(box.area)) / side,
+        "box middle x": (box.left + box.width / 2 - PADDING) / side,
+        "box middle y": (box.top + box.height / 2 - PADDING) / side,
+    }
+
+
+def main(arguments: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--faces", type=Path, default=Path("data/fer2013.npz"))
+    parser.add_argument("--count", type=int, default=800, help="validation faces to measure, drawn at random")
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args(arguments)
+    try:
+        pixels = Faces.load(options.faces).split("validation").pixels
+    except DatasetError as error:
+        parser.exit(1, f"{error}\n")
+    chosen = np.random.default_rng(options.seed).permutation(len(pixels))[: options.count]
+    finder = FaceFinder(Artefacts())
+    rows = [row for index in chosen if (row := measures(finder, pixels[index]))]
+    print(f"{len(rows)} of {len(chosen)} faces measured")
+    print(f"{'':34} median   median deviation")
+    for name in rows[0]:
+        values = np.array([row[name] for row in rows])
+        deviation = np.median(np.abs(values - np.median(values)))
+        share = f"  ({deviation / np.median(values):.1%} of it)" if name.startswith("scale") else ""
+        print(f"{name:34} {np.median(values):6.3f}   {deviation:6.3f}{share}")
+
+
+if __name__ == "__main__":
+    main()

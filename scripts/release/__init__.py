@@ -1,0 +1,1 @@
+"""Export, publication and vendored files."""

@@ -1,0 +1,130 @@
+"""Take the browser's third-party files from npm into static/vendor/: pinned versions, checked sums, only what is used.
+
+    python -m scripts.release.vendor            # needs npm; writes static/vendor/<package>/ with its licence
+    python -m scripts.release.vendor --check    # needs nothing; tells whether the files in the tree are the pinned ones
+
+There is no build step: the files are committed as they came, and a server never runs this.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import shutil
+import subprocess
+import tarfile
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+VENDOR = Path(__file__).resolve().parents[2] / "static" / "vendor"
+
+
+class VendorError(RuntimeError):
+    """npm is missing or failed, or what came is not what is pinned here."""
+
+
+@dataclass(frozen=True)
+class Package:
+    """A release on npm: sha256 of its tarball, and of each file taken from it (path in the package -> sha256)."""
+
+    name: str
+    version: str
+    folder: str
+    sha256: str
+    files: dict[str, str]
+
+    @property
+    def destination(self) -> Path:
+        return VENDOR / self.folder
+
+
+PACKAGES = (
+    Package(
+        name="bootstrap",
+        version="5.3.8",
+        folder="bootstrap",
+        sha256="8b02d4a7482e0f0a2b1da58f1c9c86830e96cc2f77f094f89e4681b19886bc38",
+        files={
+            "LICENSE": "4620c84ad5ce8602ff65640ed6b7c8b78ebb9e036584f0ebc1ccc88206a4bb51",
+            "dist/css/bootstrap.min.css": "d85327d99c7a3ee1f9b5d0500d1370acea3ad2db39c163c2f51f232baedbdede",
+        },
+    ),
+    Package(
+        name="swagger-ui-dist",
+        version="5.35.0",
+        folder="swagger-ui",
+        sha256="1b8e891893404ea4c3558b6a87e2a3e494e7eedba41168c2ece5800a391a6ea6",
+        files={
+            "LICENSE": "cfc7749b96f63bd31c3c42b5c471bf756814053e847c10f3eb003417bc523d30",
+            "NOTICE": "0d20d1adef18aee3f40dd258172155521ce702ac445cb5f7b7d60ed32dad2fb2",
+            "swagger-ui.css": "5ed08757e53da3e026d6cbecc61fe5d43585c9560b302d534ad56692519a273d",
+            "swagger-ui-bundle.js": "e6a898692f2d768e807c3ba4626068a69a2c5dd960dd6c76f3e4d3a3de180af2",
+            "swagger-ui-bundle.js.LICENSE.txt": "37eb6e7e59aed57b2c1acf076574b818ea07b74265717e0bd67b59e0baf9abbb",
+        },
+    ),
+)
+
+
+def problems() -> Iterator[str]:
+    """What is wrong with static/vendor/: missing, altered or unlisted files."""
+    listed = set()
+    for package in PACKAGES:
+        for path, sha256 in package.files.items():
+            file = package.destination / Path(path).name
+            listed.add(file)
+            if not file.is_file():
+                yield f"{file.relative_to(VENDOR)} is missing"
+            elif _sha256(file) != sha256:
+                yield f"{file.relative_to(VENDOR)} is not the file of {package.name} {package.version}"
+    for file in sorted(VENDOR.rglob("*")):
+        if file.is_file() and file not in listed:
+            yield f"{file.relative_to(VENDOR)} is not in the list of scripts/release/vendor.py"
+
+
+def take(package: Package) -> None:
+    """Download the package with npm, check it, and replace its folder; VendorError if anything is not as pinned."""
+    with tempfile.TemporaryDirectory() as scratch:
+        tarball = _download(package, Path(scratch))
+        if _sha256(tarball) != package.sha256:
+            raise VendorError(f"{package.name} {package.version}: the tarball's sha256 is not the pinned one")
+        shutil.rmtree(package.destination, ignore_errors=True)
+        package.destination.mkdir(parents=True)
+        with tarfile.open(tarball) as archive:
+            for path in package.files:
+                member = archive.extractfile(f"package/{path}")
+                (package.destination / Path(path).name).write_bytes(member.read())
+
+
+def _download(package: Package, folder: Path) -> Path:
+    command = ["npm", "pack", f"{package.name}@{package.version}", "--silent", "--pack-destination", str(folder)]
+    try:
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, timeout=300)
+    except FileNotFoundError:
+        raise VendorError("npm was not found; install Node.js") from None
+    except subprocess.SubprocessError as error:
+        raise VendorError(f"npm did not deliver {package.name} {package.version}: {error}") from None
+    return next(folder.glob("*.tgz"))
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def main(arguments: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--check", action="store_true", help="only compare the files in the tree with the pinned sums")
+    options = parser.parse_args(arguments)
+    try:
+        for package in () if options.check else PACKAGES:
+            take(package)
+            print(f"static/vendor/{package.folder}: {package.name} {package.version}")
+    except VendorError as error:
+        parser.exit(1, f"{error}\n")
+    found = list(problems())
+    parser.exit(1 if found else 0, "".join(f"{problem}\n" for problem in found))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Synthetic (cartoon) faces: styles, rendering, framing, patches, negatives."""

@@ -1,0 +1,1 @@
+"""Training: networks, optimisation, heads, soft labels."""
