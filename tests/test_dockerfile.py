@@ -1,4 +1,4 @@
-"""The Dockerfile, step by step in a folder: its files, start command and unprivileged user. `docker build` runs where Docker does."""
+"""The Dockerfile, step by step in a folder: its files, start command and user. `docker build` runs where Docker does."""
 
 from __future__ import annotations
 
@@ -38,7 +38,11 @@ def in_context(path: Path) -> bool:
     parents = [name, *(parent.as_posix() for parent in Path(name).parents)]
     for line in (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines():
         pattern = line.removeprefix("!")
-        if line and not line.startswith("#") and any(fnmatch(part, pattern) or fnmatch(f"/{part}", pattern[2:]) for part in parents):
+        if (
+            line
+            and not line.startswith("#")
+            and any(fnmatch(part, pattern) or fnmatch(f"/{part}", pattern[2:]) for part in parents)
+        ):
             kept = line.startswith("!")
     return kept
 
@@ -61,11 +65,20 @@ def test_it_runs_as_an_unprivileged_user_and_installs_the_server_s_requirements_
 
 def test_the_context_holds_what_is_uploaded_to_other_platforms():
     copied = {Path(line.split()[0]) for line in arguments("COPY")}
-    wanted = {line[1:].strip("/") for line in (ROOT / ".gcloudignore").read_text(encoding="utf-8").splitlines() if line[:1] == "!"}
+    wanted = {
+        line[1:].strip("/") for line in (ROOT / ".gcloudignore").read_text(encoding="utf-8").splitlines() if line[:1] == "!"
+    }
     assert {path.as_posix() for path in copied} == wanted - {".python-version", "Procfile"}
     for path in copied:
         assert in_context(ROOT / path), f".dockerignore leaves out {path}"
-    for name in ("tests/test_dockerfile.py", ".git/config", "data/fer2013.npz", ".venv/bin/python", "web/__pycache__/x.pyc", ".env"):
+    for name in (
+        "tests/test_dockerfile.py",
+        ".git/config",
+        "data/fer2013.npz",
+        ".venv/bin/python",
+        "web/__pycache__/x.pyc",
+        ".env",
+    ):
         assert not in_context(ROOT / name), name
 
 
@@ -92,7 +105,7 @@ def image() -> Iterator[Path]:
 
 
 def test_its_steps_without_docker(image):
-    """What `docker run --read-only --tmpfs /tmp` would start, without Docker; read-only and as the image's user where bubblewrap works."""
+    """What `docker run --read-only` would start, without Docker; read-only and as the image's user where bubblewrap works."""
     with socket.socket() as place:
         place.bind(("127.0.0.1", 0))
         port = place.getsockname()[1]
@@ -127,7 +140,21 @@ def test_its_steps_without_docker(image):
 
 def sandbox(folder: Path) -> list[str]:
     """A read-only root file system with an empty /tmp and the image's user, by bubblewrap; nothing where that does not work."""
-    root = ["bwrap", "--unshare-user", "--uid", str(USER), "--gid", str(USER), "--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc"]
+    root = [
+        "bwrap",
+        "--unshare-user",
+        "--uid",
+        str(USER),
+        "--gid",
+        str(USER),
+        "--ro-bind",
+        "/",
+        "/",
+        "--dev",
+        "/dev",
+        "--proc",
+        "/proc",
+    ]
     command = [*root, "--tmpfs", "/tmp", "--ro-bind", str(folder), "/tmp/app", "--chdir", "/tmp/app", "--die-with-parent"]
     works = shutil.which("bwrap") and subprocess.run([*command, "true"], capture_output=True, timeout=30).returncode == 0
     return command if works else []
@@ -137,6 +164,8 @@ def docker_runs() -> bool:
     return bool(shutil.which("docker")) and subprocess.run(["docker", "info"], capture_output=True, timeout=60).returncode == 0
 
 
-@pytest.mark.skipif(not docker_runs(), reason="no Docker daemon: docker build was not run; test_its_steps_without_docker runs its steps instead")
+@pytest.mark.skipif(
+    not docker_runs(), reason="no Docker daemon: docker build was not run; test_its_steps_without_docker runs its steps instead"
+)
 def test_docker_build():
     subprocess.run(["docker", "build", "-t", "emotion-detector-test", "."], cwd=ROOT, check=True, timeout=1800)

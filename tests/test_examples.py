@@ -21,8 +21,8 @@ ROOT = Path(__file__).resolve().parent.parent
 EXAMPLES = ROOT / "examples"
 PHOTO = ROOT / "static" / "samples" / "obama.jpg"
 TESTED = {
-    "one_photo", "folder_to_csv", "webcam_opencv", "video_timeline", "emotion_share_per_person", "text_file", "recording", "http_api",
-    "flask_app", "own_data",
+    "one_photo", "folder_to_csv", "webcam_opencv", "video_timeline", "emotion_share_per_person", "text_file", "recording",
+    "http_api", "flask_app", "own_data",
 }  # fmt: skip
 
 

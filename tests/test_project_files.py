@@ -58,16 +58,22 @@ def test_links_lead_somewhere(name):
         assert ((ROOT / name).parent / target).exists(), f"{name}: {target}"
 
 
-@pytest.mark.parametrize("name", [*PAPERS, "README.md", *(path.relative_to(ROOT).as_posix() for path in sorted((ROOT / "docs").glob("*.md")))])
+@pytest.mark.parametrize(
+    "name", [*PAPERS, "README.md", *(path.relative_to(ROOT).as_posix() for path in sorted((ROOT / "docs").glob("*.md")))]
+)
 def test_files_that_are_named_exist(name):
     """Paths of the repository in backquotes."""
     if name == "CHANGELOG.md":
         return  # names what was, too
-    for path in re.findall(r"`((?:emotions|web|scripts|tests|templates|static|docs|models|benchmarks|examples)/[\w./-]*)`", read(name)):
+    for path in re.findall(
+        r"`((?:emotions|web|scripts|tests|templates|static|docs|models|benchmarks|examples)/[\w./-]*)`", read(name)
+    ):
         assert (ROOT / path).exists(), f"{name}: {path}"
 
 
-@pytest.mark.parametrize("name", [*PAPERS, "README.md", *(path.relative_to(ROOT).as_posix() for path in sorted((ROOT / "docs").glob("*.md")))])
+@pytest.mark.parametrize(
+    "name", [*PAPERS, "README.md", *(path.relative_to(ROOT).as_posix() for path in sorted((ROOT / "docs").glob("*.md")))]
+)
 def test_modules_and_make_targets_that_are_named_exist(name):
     targets = set(re.findall(r"^([a-z-]+):", read("Makefile"), re.MULTILINE))
     for module in re.findall(r"-m (scripts[\w.]*)|`(scripts\.[\w.]+)`", read(name)):

@@ -1,4 +1,4 @@
-"""README is run, not believed: every code block of it, and its generated tables against what generates them."""
+"""README and docs/: every code block is run, every generated table compared with what generates it, every link followed."""
 
 from __future__ import annotations
 
@@ -15,22 +15,39 @@ import urllib.request
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
-from scripts.docs.readme import designs, rendered
-from tests import clips
+from scripts.docs.readme import PAGES, designs, rendered
+from tests import clips, sounds
 from web import create_app
 
 ROOT = Path(__file__).resolve().parent.parent
-README = (ROOT / "README.md").read_text()
-BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
-LINES = [line for language, block in BLOCKS if language == "bash" for line in block.splitlines()]
+TEXTS = {
+    path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8")
+    for path in (ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md", *sorted((ROOT / "docs").glob("*.md")))
+}
+"""Page -> its text."""
+BLOCKS = [
+    (page, *block)
+    for page, text in TEXTS.items()
+    for block in re.findall(r"^```(\w+)\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+]
+"""(page, language, code) triples."""
+OTHER_TESTS = {"docs/deploy.md": "tests/test_deploy_docs.py", "docs/batch.md": "tests/doors/test_batch_runners.py"}
+"""Pages whose commands have a test of their own."""
+LINES = [
+    (page, line)
+    for page, language, code in BLOCKS
+    if language == "bash" and page not in OTHER_TESTS
+    for line in code.splitlines()
+]
 ELSEWHERE = {
-    "make test-integrations": "it is what runs these doors' tests, in .ci/run",
     "make test": "it runs this test",
+    "make docs": "tests/test_docs_site.py",
+    ".venv-test/bin/python -m pytest": "it runs this test",
+    "python -m scripts.deploy.autoscaling.service_times": "tests/test_service_times.py",
     "pip install .": "tests/test_install.py",
     "make gradio": "tests/doors/test_gradio.py",
-    "make batch": "tests/doors/test_batch.py",
-    "make smoke-appengine": "tests/test_rehearsal.py",
     "make bench": "tests/test_bench.py",
     "make verify-model": "tests/scripts/test_commands.py",
     "make train": "tests/scripts/test_commands.py",
@@ -44,14 +61,13 @@ ELSEWHERE = {
     ".venv-train/bin/python -m scripts.text": "tests/scripts/test_text_model.py",
     ".venv-test/bin/python -m scripts.speech": "tests/scripts/test_speech_scripts.py",
     ".venv-train/bin/python -m scripts.speech": "tests/scripts/test_speech_scripts.py",
-    "gcloud app deploy": "needs a project of Google's; tests/test_appengine.py reads app.yaml with Google's parser",
 }
 """Commands that are run by another test, and which: here it is only checked that make knows them."""
 
 
 @pytest.fixture(scope="module")
 def server():
-    """`make run`, as README says, on a free port; gives the port and what it printed once the test is over."""
+    """`make run`, as the pages say, on a free port; gives the port and what it printed once the test is over."""
     with socket.socket() as place:
         place.bind(("127.0.0.1", 0))
         port = place.getsockname()[1]
@@ -77,11 +93,12 @@ def server():
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """Where README's commands that write or want files of the reader's are run."""
+    """Where commands that write or need files of the reader's are run."""
     place = tmp_path_factory.mktemp("reader")
     (place / "clip.mp4").write_bytes(clips.clip(clips.steady(20)))
     (place / "holiday").mkdir()
     (place / "holiday" / "beach.jpg").write_bytes((ROOT / "static" / "samples" / "collins.jpg").read_bytes())
+    (place / "voice.wav").write_bytes(sounds.encoded(sounds.voice_like()))
     (place / "comments.txt").write_text("I love it, thank you so much!\nso sad\n")
     (place / "static").symlink_to(ROOT / "static")
     return place
@@ -94,13 +111,15 @@ def run(command: list[str], folder: Path = ROOT) -> str:
     return done.stdout
 
 
-@pytest.mark.parametrize("block", [block for language, block in BLOCKS if language == "python"])
-def test_python_blocks(block, server, folder):
-    out = run([sys.executable, "-c", block.replace("8080", str(server[0]))], folder)
-    assert re.search(r"\b(anger|disgust|fear|happy|neutral|sad|surprise)\b", out)
+EMOTION = re.compile(r"\b(anger|disgust|fear|happy|neutral|sad|surprise)\b")
 
 
-@pytest.mark.parametrize("line", LINES)
+@pytest.mark.parametrize(("page", "code"), [(page, code) for page, language, code in BLOCKS if language == "python"])
+def test_python_blocks(page, code, server, folder):
+    assert EMOTION.search(run([sys.executable, "-c", code.replace("8080", str(server[0]))], folder))
+
+
+@pytest.mark.parametrize("line", list(dict.fromkeys(line for _, line in LINES)))
 def test_commands(line, server, folder):
     if line == "make run":
         return  # the fixture is that command
@@ -108,14 +127,20 @@ def test_commands(line, server, folder):
         out = run(["bash", "-c", line.replace("8080", str(server[0])).replace("curl ", "curl -sS ")], folder)
         if "annotated=mp4" in line:
             assert (folder / "annotated.mp4").read_bytes()[4:8] == b"ftyp"
+        elif "/speech" in line:
+            assert len(json.loads(out)["probabilities"]) == 7
         else:
             assert len(json.loads(out.splitlines()[0])["faces"]) == 1
         return
-    if line.startswith("python "):
-        out = run([sys.executable, *shlex.split(line)[1:]], folder)
-        assert "happy" in out and list((folder / "annotated").iterdir())
+    if line.startswith("python -m emotions "):
+        assert EMOTION.search(run([sys.executable, *shlex.split(line)[1:]], folder))
+        if "--annotate" in line or "--chart" in line:
+            assert list((folder / "annotated").iterdir())
         return
-    assert any(line.startswith(known) for known in ELSEWHERE), f"nothing runs README's command: {line}"
+    if line == "make help":
+        assert "serve on http" in run(["make", "help"])
+        return
+    assert any(line.startswith(known) for known in ELSEWHERE), f"nothing runs the command: {line}"
     if line.startswith("make "):
         run(["make", "--dry-run", *line.split()[1:]])
 
@@ -130,7 +155,7 @@ def test_the_rebuilt_base_learns_as_the_card_says():
     assert sum(int(number) for go in goes for number in go["epochs"].split("+")) == shipped["epochs"]
 
 
-@pytest.mark.parametrize("block", [block for language, block in BLOCKS if language == "json"])
+@pytest.mark.parametrize("block", [code for _, language, code in BLOCKS if language == "json"])
 def test_the_answer_shown_has_the_real_one_s_fields(block, server):
     shown = json.loads(block)
     photo = (ROOT / "static" / "samples" / "obama.jpg").read_bytes()
@@ -144,7 +169,7 @@ def test_the_answer_shown_has_the_real_one_s_fields(block, server):
 
 
 def test_the_log_query_finds_feedback(capsys):
-    (query,) = [block for language, block in BLOCKS if language == "text"]
+    (query,) = [code for page, language, code in BLOCKS if language == "text" and "feedback.shown" in code]
     body = {"shown": "happy", "said": "neutral", "confidence": 0.7, "model": "vgg16/mixed 1.0.0"}
     assert create_app().test_client().post("/api/v1/feedback", json=body).status_code == 204
     lines = [{"jsonPayload": json.loads(line)} for line in capsys.readouterr().out.splitlines()]
@@ -161,15 +186,42 @@ def at(line: dict, path: str) -> object:
     return line
 
 
-def test_generated_tables_are_current():
-    assert rendered(README) == README, "run `make readme`"
+@pytest.mark.parametrize("page", PAGES)
+def test_generated_tables_are_current(page):
+    text = (ROOT / page).read_text(encoding="utf-8")
+    assert rendered(text, page) == text, "run `make readme`"
+
+
+def test_generated_designs_are_current():
     assert json.loads((ROOT / "models" / "designs.json").read_text()) == designs(), "run `make readme`"
 
 
-def test_links_lead_somewhere():
-    for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", README):
-        assert (ROOT / target).exists(), target
+def headings(text: str) -> set[str]:
+    """The anchors of a page, as GitHub and MkDocs make them."""
+    titles = re.findall(r"^#+ (.*)$", re.sub(r"^```.*?^```", "", text, flags=re.DOTALL | re.MULTILINE), re.MULTILINE)
+    return {re.sub(r"[^a-z0-9 -]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+@pytest.mark.parametrize("page", TEXTS)
+def test_links_lead_somewhere(page):
+    for target in re.findall(r"\]\((?!https?:)([^)]+)\)", TEXTS[page]):
+        path, _, anchor = target.partition("#")
+        file = ((ROOT / page).parent / path).resolve() if path else ROOT / page
+        assert file.exists(), target
+        if anchor:
+            assert anchor in headings(file.read_text(encoding="utf-8")), target
 
 
 def test_other_blocks_are_none():
-    assert {language for language, _ in BLOCKS} <= {"bash", "python", "json", "text"}
+    assert {language for _, language, _ in BLOCKS} <= {"bash", "python", "json", "text", "yaml"}
+
+
+def test_readme_is_short():
+    assert len(TEXTS["README.md"].split()) <= 1200
+
+
+def test_the_moving_picture():
+    path = ROOT / "docs" / "demo.gif"
+    assert path.stat().st_size <= 2_000_000
+    with Image.open(path) as image:
+        assert image.is_animated and image.n_frames > 20 and image.info["loop"] == 0

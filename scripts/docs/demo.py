@@ -152,7 +152,9 @@ def record(chromium: str, out: Path) -> None:
     recorder = Recorder()
     with tempfile.TemporaryDirectory() as folder, serving() as address, sync_playwright() as playwright:
         video = camera_video(Path(folder) / "camera.mjpeg")
-        browser = playwright.chromium.launch(executable_path=chromium, args=[*CAMERA, f"--use-file-for-fake-video-capture={video}"])
+        browser = playwright.chromium.launch(
+            executable_path=chromium, args=[*CAMERA, f"--use-file-for-fake-video-capture={video}"]
+        )
         page = browser.new_page(viewport=VIEWPORT, color_scheme="light", reduced_motion="reduce")
         drop_photo(page, address, recorder, "collins.jpg")
         follow_webcam(page, address, recorder)

@@ -1,7 +1,8 @@
 """MkDocs hooks: add reports and model cards to the site, and resolve links that lead out of docs/.
 
-Pages are written for the repository, where `../benchmarks/tracking.md` is a valid link. On the site, links to pages of benchmarks/ and
-models/ lead to copies of them; other files of the repository are shown as text, unless `repo_url` gives them an address.
+Pages are written for the repository, where `../benchmarks/tracking.md` is a valid link. On the site, links to pages of
+benchmarks/ and models/ lead to copies of them; other files of the repository are shown as text, unless `repo_url` gives
+them an address.
 """
 
 from __future__ import annotations
@@ -60,7 +61,13 @@ def resolve_links(text: str, origin: str, page: str, repo_url: str | None = None
         place = site_path(name)
         if place:
             return f"{image}[{label}]({os.path.relpath(place, os.path.dirname(page) or '.')}{hash_}{anchor})"
-        return f"[{label}]({repo_url.rstrip('/')}/blob/main/{name})" if repo_url else f"{label}" if "`" in label else f"{label} (`{name}`)"
+        return (
+            f"[{label}]({repo_url.rstrip('/')}/blob/main/{name})"
+            if repo_url
+            else f"{label}"
+            if "`" in label
+            else f"{label} (`{name}`)"
+        )
 
     return LINK.sub(replace, text)
 

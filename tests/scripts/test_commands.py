@@ -1,4 +1,4 @@
-"""README's commands that rebuild the models, run in a copy of the tree on tiny data."""
+"""The documented commands that rebuild the models, run in a copy of the tree on tiny data."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from emotions.runtime.manifest import Artefacts
 from scripts.data.dataset import Faces
 
 ROOT = Path(__file__).resolve().parents[2]
-README = (ROOT / "README.md").read_text()
+DOCS = "\n".join((ROOT / "docs" / name).read_text(encoding="utf-8") for name in ("training.md", "accuracy.md"))
 SERVING = str(ROOT / ".venv-test" / "bin" / "python")
 OWN = {"Wut": "anger", "Ekel": "disgust", "Angst": "fear", "Freude": "happy", "neutral": "neutral", "Trauer": "sad",
        "Staunen": "surprise"}  # fmt: skip
@@ -29,7 +29,7 @@ OWN = {"Wut": "anger", "Ekel": "disgust", "Angst": "fear", "Freude": "happy", "n
 
 @pytest.fixture(scope="module")
 def tree(published, configured, committed, tmp_path_factory) -> Path:
-    """The files that git would commit, with the published data under the names that README uses."""
+    """The files that git would commit, with the published data under the names that docs/training.md uses."""
     folder = committed(tmp_path_factory.mktemp("tree"))
     shutil.copy(published[0], folder / "fer2013.zip")
     (folder / "fer2013new.csv.gz").write_bytes(gzip.compress(published[1].read_bytes()))
@@ -38,7 +38,7 @@ def tree(published, configured, committed, tmp_path_factory) -> Path:
 
 
 def make(tree: Path, line: str, *options: str) -> str:
-    """A `make` line of README, with this interpreter in the place of the environments that it would install."""
+    """A documented `make` line, with this interpreter in the place of the environments that it would install."""
     python = f"TRAIN={sys.executable}", f"TEST={SERVING}"
     skip = [option for name in (".venv-train", ".venv-test") for option in ("-o", f"{name}/.installed")]
     done = subprocess.run(["make", *line.split()[1:], *options, *python, *skip], cwd=tree, capture_output=True, text=True)
@@ -47,7 +47,7 @@ def make(tree: Path, line: str, *options: str) -> str:
 
 
 def command(name: str) -> str:
-    return re.search(rf"^make {name}.*$", README, re.MULTILINE)[0]
+    return re.search(rf"^make {name}.*$", DOCS, re.MULTILINE)[0]
 
 
 def test_train_export_and_verify(tree):
@@ -76,7 +76,7 @@ def test_own_pictures_are_trained_carded_and_served(tree, configured_small):
     table = Faces.load(tree / "data" / "my-faces.npz")
     assert set(table.sources) == {"my-faces"} and set(table.licences) == {"CC BY 4.0"} and not table.raters.any()
     (tree / "own.toml").write_text(configured_small("elsewhere.npz", 1))
-    lines = [line for line in README.splitlines() if line.startswith("make ") and "my-faces" in line]
+    lines = [line for line in DOCS.splitlines() if line.startswith("make ") and "my-faces" in line]
     train, export, doubts, serve = lines
     assert "written: runs/my-faces/base.keras" in make(tree, train, "CONFIG=own.toml")
     make(tree, export.partition(" ALSO=")[0])
@@ -118,7 +118,7 @@ def own_pictures(folder: Path) -> None:
 
 
 def prepare_lines(kind: str) -> list[str]:
-    return re.findall(rf"^\.venv-test/bin/python (-m scripts\.prepare {kind} .*)$", README, re.MULTILINE)
+    return re.findall(rf"^\.venv-test/bin/python (-m scripts\.data\.prepare {kind} .*)$", DOCS, re.MULTILINE)
 
 
 def run_line(tree: Path, line: str) -> str:

@@ -1,4 +1,4 @@
-"""The notebooks, run from top to bottom by README's command on tiny data, and what they say where there is none."""
+"""The notebooks, run from top to bottom by the documented command on tiny data, and what they say where there is none."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from scripts.docs.notebooks import METADATA, NAMES, left_out
 from scripts.synthetic.generate import split_of
 
 ROOT = Path(__file__).resolve().parents[2]
-README = (ROOT / "README.md").read_text()
+DOCS = (ROOT / "docs" / "training.md").read_text(encoding="utf-8")
 USAGES = {"train": "Training", "validation": "PublicTest", "test": "PrivateTest"}
 STYLES = ("adventurer", "dylan", "notionists")  # one for each split
 FACES = 84
@@ -138,7 +138,7 @@ def bare(committed, tmp_path_factory) -> tuple[Path, subprocess.CompletedProcess
 
 @pytest.fixture(scope="module")
 def told(bare, published) -> Path:
-    """The same clone after README's command, on tiny data."""
+    """The same clone after the documented command, on tiny data."""
     folder = bare[0]
     as_table(*published, folder)
     as_styles(folder)
@@ -146,7 +146,7 @@ def told(bare, published) -> Path:
     as_expressions(folder)
     as_comments(folder)
     tiny_clips().save(folder / "speech.npz")
-    line = re.search(r"^make notebooks.*$", README, re.MULTILINE)[0].split()
+    line = re.search(r"^make notebooks.*$", DOCS, re.MULTILINE)[0].split()
     data = [
         f"SAMPLE={FACES}", "STYLES=styles", "RECIPES=recipes.csv", "FERG=FERG_DB_256.zip", "EXPRESSIONS=expressions.zip",
         "TEXTS=goemotions.csv.gz", "SPEECH=speech.npz",
