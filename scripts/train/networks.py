@@ -6,11 +6,31 @@ VGG, and what all designs share; the others are in scripts/train/backbones.py.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 
 import keras
 from keras import layers, ops
 
-from .torch_layout import share_memory
+# Spare torch on a CPU the copies that Keras makes of every map.
+#
+# Keras' layers hold maps as (N, H, W, C); torch reads the same memory as (N, C, H, W) in the layout `channels_last`, which its
+# kernels on a CPU want. Keras 3.15 copies each map into the other layout before each convolution and pooling all the same, and
+# a pooling's gradient comes back in that layout, in which the ReLU before it is many times slower.
+
+
+def share_memory() -> None:
+    """Let convolutions and poolings of maps read their inputs where they lie. Does nothing on another backend than torch.
+
+    The function that is replaced is private to Keras: where a later version has none, its own copies stay.
+    """
+    if keras.backend.backend() != "torch":
+        return
+    from keras.src.backend.torch import nn
+
+    copied = getattr(nn, "_transpose_spatial_inputs", None)
+    if copied is not None:
+        nn._transpose_spatial_inputs = lambda inputs: inputs.permute(0, 3, 1, 2) if inputs.ndim == 4 else copied(inputs)
+
 
 share_memory()
 
@@ -48,17 +68,20 @@ def grey_pixels(size: int | None) -> tuple[keras.KerasTensor, keras.KerasTensor]
     return inputs, layers.Rescaling(1 / 64, offset=-2, name="scale")(inputs)  # FER2013: mean 129, deviation 64
 
 
-def vgg_base(depth: int = 16, size: int | None = None, name: str | None = None) -> keras.Model:
+def vgg_base(
+    depth: int = 16, size: int | None = None, name: str | None = None, filters: Sequence[int] = VGG_FILTERS
+) -> keras.Model:
     """VGG cut before its top, with batch norm after each convolution.
 
-    In: (N, S, S, 1) grey pixels, 0..255. Out: (N, 512) bottleneck features. `size` is S; None lets it vary.
-    At 48 px the last map is 1 x 1, so the mean over it changes nothing; at other sizes it keeps 512 features.
+    In: (N, S, S, 1) grey pixels, 0..255. Out: (N, filters[-1]) bottleneck features. `size` is S; None lets it vary.
+    `filters` has one number for each of the five blocks.
+    At 48 px the last map is 1 x 1, so the mean over it changes nothing; at other sizes it keeps the number of features.
     """
     inputs, x = grey_pixels(size)
-    for block, (filters, count) in enumerate(zip(VGG_FILTERS, VGG_BLOCKS[depth], strict=True), 1):
+    for block, (width, count) in enumerate(zip(filters, VGG_BLOCKS[depth], strict=True), 1):
         for conv in range(1, count + 1):
             x = layers.Conv2D(
-                filters, 3, padding="same", use_bias=False, kernel_initializer="he_normal", name=f"block{block}_conv{conv}"
+                width, 3, padding="same", use_bias=False, kernel_initializer="he_normal", name=f"block{block}_conv{conv}"
             )(x)
             x = BatchNorm(momentum=0.9, name=f"block{block}_norm{conv}")(x)
             x = layers.ReLU(name=f"block{block}_relu{conv}")(x)
