@@ -180,6 +180,12 @@ publish: .venv-test/.installed ## upload a set of models to BUCKET=gs://bucket/p
 docs: .venv-docs/.installed ## build the documentation site in build/site/
 	.venv-docs/bin/python -m mkdocs build --strict
 
+demo-gif: .venv-test/.installed ## record the moving picture of README in Chromium: docs/demo.gif
+	$(TEST) -m scripts.docs.demo
+
+screenshots: .venv-test/.installed ## take the pictures of result pages in docs/ with Chromium
+	$(TEST) -m scripts.docs.screenshots
+
 readme: .venv-test/.installed ## write the generated tables of README and docs/
 	$(TEST) -m scripts.docs.readme
 
@@ -203,4 +209,4 @@ $(ENVIRONMENTS): .venv-%/.installed: requirements-%.txt
 	@touch $@
 
 .PHONY: help run gradio batch notebooks lab test test-all test-integrations lint format requirements train rebuild distil synthetic export thresholds \
-	verify-model experiments bench autoscaling smoke-appengine smoke-heroku publish docs readme detectors vendor
+	verify-model experiments bench autoscaling smoke-appengine smoke-heroku publish docs demo-gif screenshots readme detectors vendor
