@@ -38,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if "decode_mb" in options:
         set_decode_budget(options.decode_mb)
     try:
-        code = options.run(options)
+        code: int = options.run(options)
         sys.stdout.flush()
         return code
     except ArtefactError as error:

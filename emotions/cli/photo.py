@@ -87,7 +87,9 @@ def read(job: Job) -> Row:
     try:
         if job.source.error:
             return error_record(job.source.name, job.source.error)
-        picture = open_image(job.source.path if job.data is None else job.data)
+        file = job.source.path if job.data is None else job.data
+        assert file is not None  # an input without a path is read from standard input
+        picture = open_image(file)
         result = _analyser.analyse(picture, job.detector, job.landmarks)
         record = {"file": job.source.name, **result.to_json()}
         if job.annotated:

@@ -51,11 +51,11 @@ def records(model: TextModel, source: Input, options: argparse.Namespace) -> Ite
         if source.error:
             raise source.error
         for line, text in texts(source, options.lines):
-            where = {"file": source.name} | ({"line": line} if options.lines else {})
+            where: dict[str, Any] = {"file": source.name} | ({"line": line} if options.lines else {})
             try:
                 yield where | model.read(text, options.words, options.sentences).to_json()
             except ValueError as error:
-                yield error_record(source.name, error) | where
+                yield {**error_record(source.name, error), **where}
     except Exception as error:  # a bad file is a row, never the end of the run
         yield error_record(source.name, error)
 

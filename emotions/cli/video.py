@@ -100,7 +100,7 @@ def _read(source: Input, options: argparse.Namespace, analyser: Analyser, output
     output.write({"file": source.name, "summary": summary}, _people(source.name, summary) if options.summary else [])
     if options.format == "table" and not options.summary:
         _tell(summary)
-    return summary["partial"]
+    return bool(summary["partial"])
 
 
 @contextmanager
@@ -118,7 +118,7 @@ def _opened(source: Input) -> Iterator[BinaryIO]:
 
 def _people(name: str, summary: dict[str, Any]) -> list[Row]:
     """A row of PEOPLE for each person, one without where nobody was seen."""
-    rows = []
+    rows: list[Row] = []
     for person in summary["people"]:
         shares = {f"share_{emotion}": share for emotion, share in person["shares"].items()}
         most = max(EMOTIONS, key=person["shares"].__getitem__)

@@ -24,7 +24,7 @@ class ProcessDied(Exception):
 
 
 def in_order(
-    work: Callable[[Any], Any], jobs: Iterable[Any], processes: int, start: Callable[..., None], arguments: tuple
+    work: Callable[[Any], Any], jobs: Iterable[Any], processes: int, start: Callable[..., None], arguments: tuple[Any, ...]
 ) -> Iterator[tuple[Any, Any]]:
     """(job, result of `work(job)`) pairs; a result is ProcessDied where there is none. `start(*arguments)` runs once a process.
 
@@ -37,7 +37,7 @@ def in_order(
             yield job, work(job)
         return
     pool = _pool(processes, start, arguments)
-    waiting: deque[tuple[Any, Future]] = deque()
+    waiting: deque[tuple[Any, Future[Any]]] = deque()
     jobs = iter(jobs)
     try:
         while True:
@@ -62,7 +62,7 @@ def in_order(
 
 
 def _one_by_one(
-    work: Callable[[Any], Any], jobs: list[Any], start: Callable[..., None], arguments: tuple
+    work: Callable[[Any], Any], jobs: list[Any], start: Callable[..., None], arguments: tuple[Any, ...]
 ) -> Iterator[tuple[Any, Any]]:
     pool = _pool(1, start, arguments)
     try:
@@ -78,11 +78,11 @@ def _one_by_one(
         pool.shutdown(cancel_futures=True)
 
 
-def _pool(processes: int, start: Callable[..., None], arguments: tuple) -> ProcessPoolExecutor:
+def _pool(processes: int, start: Callable[..., None], arguments: tuple[Any, ...]) -> ProcessPoolExecutor:
     context = multiprocessing.get_context("spawn")
     return ProcessPoolExecutor(processes, mp_context=context, initializer=_begin, initargs=(start, arguments))
 
 
-def _begin(start: Callable[..., None], arguments: tuple) -> None:
+def _begin(start: Callable[..., None], arguments: tuple[Any, ...]) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to all: the first process stops the others in good order
     start(*arguments)

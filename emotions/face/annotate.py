@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from typing import Any
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
@@ -11,7 +12,7 @@ from ..image.loading import Picture, encode_jpeg
 from ..labels import COLOURS, TITLES
 from .results import Face, ImageResult
 
-STYLE = {
+STYLE: dict[str, Any] = {
     "colours": COLOURS,
     "max_side": 1600,  # the annotated picture is for looking at, not for keeping
     "line": {"share": 0.004, "min": 2, "max": 6},  # width of a frame: share of the picture's longer side, in pixels
@@ -65,10 +66,10 @@ def text_colour(background: str) -> str:
     channels = [int(background[start : start + 2], 16) / 255 for start in (1, 3, 5)]
     linear = [value / 12.92 if value <= 0.04045 else ((value + 0.055) / 1.055) ** 2.4 for value in channels]
     luminance = 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
-    return STYLE["text"]["dark" if (luminance + 0.05) ** 2 > 0.05 * 1.05 else "light"]
+    return str(STYLE["text"]["dark" if (luminance + 0.05) ** 2 > 0.05 * 1.05 else "light"])
 
 
-def _clamped(longer: int, rule: dict) -> int:
+def _clamped(longer: int, rule: dict[str, float]) -> int:
     return round(min(max(longer * rule["share"], rule["min"]), rule.get("max", longer)))
 
 

@@ -70,7 +70,8 @@ class BlazeFace:
 def starts(length: int, side: int) -> list[int]:
     """Where parts of `side` begin so that they cover `length` and overlap by a fifth or more, evenly."""
     count = 1 if length <= side else 1 + int(np.ceil((length - side) / (0.8 * side)))
-    return np.linspace(0, max(length - side, 0), count).astype(int).tolist()
+    starts: list[int] = np.linspace(0, max(length - side, 0), count).astype(int).tolist()
+    return starts
 
 
 @cache
@@ -125,14 +126,16 @@ def overlap(box: np.ndarray, boxes: np.ndarray) -> np.ndarray:
     shared = np.prod(np.maximum(high - low, 0), axis=1)
     areas = np.prod(boxes[:, 2:4] - boxes[:, :2], axis=1)
     union = np.prod(box[2:4] - box[:2]) + areas - shared
-    return shared / np.maximum(union, 1e-9)
+    overlap: np.ndarray = shared / np.maximum(union, 1e-9)
+    return overlap
 
 
 def share_inside(boxes: np.ndarray, frame: np.ndarray) -> np.ndarray:
     """Share of each box's area (N, 4) that lies in `frame` (4,)."""
     low, high = np.maximum(frame[:2], boxes[:, :2]), np.minimum(frame[2:4], boxes[:, 2:4])
     areas = np.prod(boxes[:, 2:4] - boxes[:, :2], axis=1)
-    return np.prod(np.maximum(high - low, 0), axis=1) / np.maximum(areas, 1e-9)
+    shares: np.ndarray = np.prod(np.maximum(high - low, 0), axis=1) / np.maximum(areas, 1e-9)
+    return shares
 
 
 def groups(candidates: np.ndarray, least: float = MERGE_OVERLAP) -> list[np.ndarray]:

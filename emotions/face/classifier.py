@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ..runtime.litert import BATCH, softmax
+from ..runtime.litert import BATCH, LiteModel, softmax
 from ..runtime.manifest import Artefacts
 
 HEAD = "mixed"
@@ -42,7 +42,7 @@ class ExpressionModel:
     @property
     def size(self) -> int:
         """Side of the square crops in pixels."""
-        return self.base_entry["input"]["size"]
+        return int(self.base_entry["input"]["size"])
 
     @property
     def description(self) -> dict[str, str]:
@@ -75,9 +75,10 @@ class ExpressionModel:
         if entry is None:
             return None
         logits = self._in_batches(self.artefacts.model(entry), features, 1)[:, 0].astype(np.float64)
-        return 1 / (1 + np.exp(-logits / entry["temperature"]))
+        probabilities: np.ndarray = 1 / (1 + np.exp(-logits / entry["temperature"]))
+        return probabilities
 
     @staticmethod
-    def _in_batches(model, rows: np.ndarray, width: int) -> np.ndarray:
+    def _in_batches(model: LiteModel, rows: np.ndarray, width: int) -> np.ndarray:
         parts = [model(rows[start : start + BATCH])[0] for start in range(0, len(rows), BATCH)]
         return np.concatenate(parts) if parts else np.zeros((0, width), np.float32)

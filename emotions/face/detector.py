@@ -42,7 +42,8 @@ class HaarCascade:
         grey = cv2.equalizeHist(grey)
         with self._lock:
             if self._cascade is None:
-                self._cascade = cv2.CascadeClassifier(cv2.data.haarcascades + FILE)
+                data: Any = cv2.data  # type: ignore[attr-defined]  # OpenCV's stubs leave it out
+                self._cascade = cv2.CascadeClassifier(data.haarcascades + FILE)
             boxes, _, margins = self._cascade.detectMultiScale3(grey, STEP, NEIGHBOURS, outputRejectLevels=True)
         places = np.asarray(boxes, float).reshape(-1, 4) / scale
         return [(Box(*place.tolist()), float(1 / (1 + np.exp(-margin)))) for place, margin in zip(places, np.ravel(margins))]
@@ -84,8 +85,8 @@ class FaceFinder:
         self, artefacts: Artefacts, base: str | None = None, features: Callable[[np.ndarray], np.ndarray] | None = None
     ) -> None:
         self.artefacts = artefacts
-        checks = [entry for entry in artefacts.entries(ROLE) if features and entry["base"] == base]
-        self._drawn = DrawnSearch(checks[0], artefacts.model(checks[0]), features) if checks else None
+        checks = [entry for entry in artefacts.entries(ROLE) if entry["base"] == base]
+        self._drawn = DrawnSearch(checks[0], artefacts.model(checks[0]), features) if features and checks else None
 
     def find(self, pixels: np.ndarray, detector: str = "auto") -> tuple[str, list[Detection]]:
         """Faces of (H, W, 3) uint8 RGB, largest first, and the name of the detector that answered.
@@ -204,7 +205,7 @@ def detection_of(row: np.ndarray, calibration: dict[str, float]) -> Detection:
 
 
 def _is_small(box: Box, pixels: np.ndarray) -> bool:
-    return box.height < SMALL_FACE * max(pixels.shape[:2])
+    return bool(box.height < SMALL_FACE * max(pixels.shape[:2]))
 
 
 def _corners(box: Box) -> np.ndarray:

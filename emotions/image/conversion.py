@@ -33,7 +33,9 @@ def rgb(band: Image.Image, white: float | None) -> Image.Image:
         values = np.nan_to_num(np.asarray(band).astype(np.float32)) * (255 / white)
         return Image.fromarray(values.clip(0, 255).round().astype(np.uint8)).convert("RGB")
     if band.mode == "LAB":
-        return ImageCms.applyTransform(band, _lab_to_srgb())
+        converted = ImageCms.applyTransform(band, _lab_to_srgb())
+        assert converted is not None  # it is only where the band itself is changed
+        return converted
     if band.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in band.info:
         band = band.convert("RGBA")
         paper = Image.new("RGB", band.size, "white")

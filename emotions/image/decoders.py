@@ -6,6 +6,7 @@ import importlib
 import io
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -62,7 +63,7 @@ def plan(data: bytes, max_side: int) -> Plan:
 
 def _open(kind: str, data: bytes) -> ImageFile.ImageFile:
     plugin = importlib.import_module(f"PIL.{DECODERS[kind]}ImagePlugin")
-    decoder = getattr(plugin, f"{DECODERS[kind]}ImageFile")
+    decoder: Callable[[io.BytesIO], ImageFile.ImageFile] = getattr(plugin, f"{DECODERS[kind]}ImageFile")
     try:
         return decoder(io.BytesIO(data))
     except Exception:
@@ -89,7 +90,7 @@ def _plan_pillow(data: bytes, kind: str, image: ImageFile.ImageFile, max_side: i
     return Plan(kind, size, image.size, native + extra, native, _loader(image), lambda: _orientation(image))
 
 
-def _draft(data: bytes, image: ImageFile.ImageFile, max_side: int) -> int:
+def _draft(data: bytes, image: Any, max_side: int) -> int:
     """Choose the scale of a JPEG; gives the bytes of the coefficients that libjpeg holds at full size, if it has to."""
     width, height = image.size
     scale = max((s for s in (1, 2, 4, 8) if max(width, height) / s >= KEEP * max_side), default=1)
@@ -105,16 +106,16 @@ def _draft(data: bytes, image: ImageFile.ImageFile, max_side: int) -> int:
         return 0
     widest, tallest = max(across for across, _ in layers), max(down for _, down in layers)
     blocks = -(-width // (8 * widest)) * -(-height // (8 * tallest)) * sum(across * down for across, down in layers)
-    return blocks * 64 * 2
+    return int(blocks * 64 * 2)
 
 
-def _tiff_extra(image: ImageFile.ImageFile, native: int) -> int:
+def _tiff_extra(image: Any, native: int) -> int:
     """Bytes beside the picture: one strip or tile as libtiff unpacks it, and the second copy when Pillow turns it."""
     tags = image.tag_v2
     width, height = tags.get(322, image.width), tags.get(323) or min(tags.get(278, image.height), max(image.size))
     bits, samples = tags.get(258, (8,)), tags.get(277, 1)
     unpacked = width * height * max(4, samples * -(-max(bits) // 8) + 6 * (tags.get(259) == 7))
-    return unpacked + native * (tags.get(274, 1) != 1)
+    return int(unpacked + native * (tags.get(274, 1) != 1))
 
 
 def _avif_bytes(data: bytes, pixels: int, channels: int) -> tuple[int, int]:
@@ -142,8 +143,8 @@ def _orientation(image: Image.Image) -> int:
         return 1
 
 
-def _raw_rows(data: np.ndarray | memoryview, width: int, mode: str, raw: str, stride: int) -> Rows:
-    """Rows of packed pixels in a decoder's own memory."""
+def _raw_rows(data: Any, width: int, mode: str, raw: str, stride: int) -> Rows:
+    """Rows of packed pixels in a decoder's own memory (`data`: an array or a memoryview)."""
     flat = memoryview(data).cast("B")
 
     def rows(first: int, last: int) -> Image.Image:
@@ -152,7 +153,7 @@ def _raw_rows(data: np.ndarray | memoryview, width: int, mode: str, raw: str, st
     return rows
 
 
-def _plan_webp(data: bytes, image: ImageFile.ImageFile) -> Plan:
+def _plan_webp(data: bytes, image: Any) -> Plan:
     pixels = image.width * image.height
     if image.n_frames > 1:  # two canvases, the frame's bytes and Pillow's copy; only the first frame is decoded
         return Plan("WEBP", image.size, image.size, 17 * pixels, 16 * pixels, _loader(image), lambda: _orientation(image))

@@ -40,7 +40,7 @@ class Picture:
     @property
     def scale(self) -> float:
         """Pixels of the full-size picture for each pixel of `pixels`."""
-        return self.width / self.pixels.shape[1]
+        return float(self.width / self.pixels.shape[1])
 
 
 def open_image(source: bytes | Path, max_side: int = 2048) -> Picture:

@@ -70,4 +70,5 @@ def softmax(logits: np.ndarray, temperature: float = 1.0) -> np.ndarray:
     """(N, 7) logits -> (N, 7) float32 probabilities, after division by `temperature` (Guo et al., "On Calibration", 2017)."""
     scaled = np.asarray(logits, np.float64) / temperature
     powers = np.exp(scaled - scaled.max(axis=1, keepdims=True))
-    return (powers / powers.sum(axis=1, keepdims=True)).astype(np.float32)
+    probabilities: np.ndarray = (powers / powers.sum(axis=1, keepdims=True)).astype(np.float32)
+    return probabilities

@@ -32,7 +32,7 @@ class Artefacts:
     def manifest(self) -> dict[str, Any]:
         path = self.folder / "manifest.json"
         try:
-            manifest = json.loads(path.read_text())
+            manifest: dict[str, Any] = json.loads(path.read_text())
         except FileNotFoundError:
             raise ArtefactError(f"{path.name} is missing from {self.folder.name}/: restore it from the repository") from None
         except ValueError as error:
@@ -62,7 +62,7 @@ class Artefacts:
         """The bytes of the entry's file; ArtefactError unless size and sha256 are the manifest's."""
         path = self.folder / entry["file"]
         try:
-            data = path.read_bytes()
+            data: bytes = path.read_bytes()
         except OSError as error:
             reason = error.strerror or type(error).__name__
             raise ArtefactError(f"model file {entry['file']}: {reason}; restore it from the repository") from None

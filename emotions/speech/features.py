@@ -111,7 +111,8 @@ def _modulation(rows: np.ndarray, heard: np.ndarray) -> np.ndarray:
 
 def _smoothed(picture: np.ndarray) -> np.ndarray:
     padded = np.pad(picture, ((0, 0), (SMOOTH // 2 + 1, SMOOTH // 2)), mode="edge").cumsum(axis=1)
-    return (padded[:, SMOOTH:] - padded[:, :-SMOOTH]) / SMOOTH
+    smoothed: np.ndarray = (padded[:, SMOOTH:] - padded[:, :-SMOOTH]) / SMOOTH
+    return smoothed
 
 
 def _fine_structure(fine: np.ndarray, heard: np.ndarray) -> list[np.ndarray]:
@@ -143,4 +144,5 @@ def _harmonics(fine: np.ndarray) -> np.ndarray:
 def _cosines() -> np.ndarray:
     """The first rows (24, 64) of a cosine transform."""
     rows = np.cos(np.pi * np.arange(CEPSTRA)[:, None] * (np.arange(BANDS) + 0.5) / BANDS) / np.sqrt(BANDS)
-    return rows.astype(np.float32)
+    table: np.ndarray = rows.astype(np.float32)
+    return table

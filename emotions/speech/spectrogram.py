@@ -31,7 +31,8 @@ def log_mel(samples: np.ndarray) -> np.ndarray:
     pieces = np.lib.stride_tricks.sliding_window_view(np.asarray(samples, np.float32), WINDOW)[::HOP][:count]
     power = np.abs(np.fft.rfft(pieces * _taper(), FOURIER, axis=1)) ** 2
     energy = power.astype(np.float32) @ _filters().T  # (frames, 64)
-    return (10 * np.log10(np.maximum(energy, 10 ** (FLOOR_DB / 10)))).astype(np.float32)
+    decibels: np.ndarray = (10 * np.log10(np.maximum(energy, 10 ** (FLOOR_DB / 10)))).astype(np.float32)
+    return decibels
 
 
 def normalised(frames: np.ndarray) -> np.ndarray:
@@ -40,7 +41,8 @@ def normalised(frames: np.ndarray) -> np.ndarray:
     Whoever speaks louder, or nearer to the microphone, gives the same picture.
     """
     peak = np.percentile(frames.max(axis=1), 98)
-    return np.clip(1 + (frames - peak) / RANGE_DB, 0, 1).astype(np.float32)
+    scaled: np.ndarray = np.clip(1 + (frames - peak) / RANGE_DB, 0, 1).astype(np.float32)
+    return scaled
 
 
 def mel_of(hertz: np.ndarray | float) -> np.ndarray:
@@ -60,7 +62,8 @@ def _filters() -> np.ndarray:
     hertz = np.fft.rfftfreq(FOURIER, 1 / RATE)
     low, middle, high = centres()[:-2, None], centres()[1:-1, None], centres()[2:, None]
     triangles = np.maximum(0, np.minimum((hertz - low) / (middle - low), (high - hertz) / (high - middle)))
-    return (triangles * (2 / _taper().sum()) ** 2).astype(np.float32)
+    bank: np.ndarray = (triangles * (2 / _taper().sum()) ** 2).astype(np.float32)
+    return bank
 
 
 @cache
@@ -82,7 +85,8 @@ MARGIN = 5
 
 def loudness(frames: np.ndarray) -> np.ndarray:
     """Log-mel frames (N, 64) -> (N,) decibels of each frame's strongest band."""
-    return frames.max(axis=1)
+    loudest: np.ndarray = frames.max(axis=1)
+    return loudest
 
 
 def peak_level(frames: np.ndarray) -> float:

@@ -24,7 +24,7 @@ from ..runtime.litert import LiteModel
 from ..runtime.manifest import Artefacts
 from .attribution import carriers
 from .language import is_english, says_nothing, written_words
-from .results import Part, TextResult
+from .results import Carrier, Part, TextResult
 from .tokenizer import Vocabulary, Word, runs, sentences
 
 # The word lists inside a text model's file: a zip archive behind the network, as TensorFlow Lite's metadata packs them.
@@ -123,7 +123,7 @@ class TextModel:
     @property
     def _room(self) -> int:
         """Word pieces that fit between the marks of start and end."""
-        return self.entry["input"]["longest"] - 2
+        return int(self.entry["input"]["longest"]) - 2
 
     def _split(self, text: str, words: list[Word]) -> list[_Run]:
         """Each sentence with its answer; one that is too long in runs of its own."""
@@ -173,7 +173,7 @@ class TextModel:
             return "empty"
         return None if is_english(written_words(text), self._english) else "other_language"
 
-    def _carriers(self, whole: Part, answering: list[_Run]) -> tuple:
+    def _carriers(self, whole: Part, answering: list[_Run]) -> tuple[Carrier, ...]:
         if whole.reason:
             return ()
         index, total = EMOTIONS.index(whole.emotion), sum(run.pieces + 1 for run in answering)

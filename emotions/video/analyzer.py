@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 import numpy as np
 
@@ -89,7 +89,7 @@ class Viewing:
                     result = self._analyser.analyse(moment.picture, self._detector, self._landmarks)
                     self._last = follower.follow(moment.picture, result, moment.time)
                     self.timeline.add(moment.time, self._last.faces)
-                yield Seen(moment.time, moment.picture, self._last, moment.sampled)
+                yield Seen(moment.time, moment.picture, cast(ImageResult, self._last), moment.sampled)  # the first one is sampled
 
     def summary(self) -> dict[str, Any]:
         """What was seen up to now: at the end, the summary of the film. `people`: see Timeline.to_json."""
@@ -103,7 +103,7 @@ class Viewing:
             "height": last.height if last else None,
             "partial": film.reason is not None,
             "reason": film.reason,
-            "detail": WHY.get(film.reason),
+            "detail": WHY.get(film.reason) if film.reason else None,
             "detector": last.detector if last else None,
             "model": dict(last.model) if last else dict(self._analyser.expressions.description),
             "people": self.timeline.to_json(),

@@ -53,8 +53,8 @@ def appearances(pixels: np.ndarray, boxes: Sequence[Box]) -> tuple[list[bytes], 
     colours = cells[:, ROWS, COLUMNS]  # (N, 16, 3)
     colours[..., 0] = np.maximum(colours[..., 0], UNSEEN + 1)
     places = np.column_stack([COLUMNS + 0.5, ROWS + 0.5]) * (CELL * sides)[:, None, None] + corners[:, None]  # (N, 16, 2)
-    unseen = _covered(places, table)
-    crowded = unseen[:, HEAD].any(axis=1)
+    unseen: np.ndarray = _covered(places, table)
+    crowded = np.asarray(unseen[:, HEAD].any(axis=1))
     unseen[:, FACE] = False
     unseen |= (places < 0).any(axis=-1) | (places >= pixels.shape[1::-1]).any(axis=-1)
     colours[unseen] = UNSEEN
@@ -82,7 +82,8 @@ def blend(known: bytes, seen: bytes, seconds: float) -> bytes:
     share = 1 - np.exp(-seconds / TAU)
     mixed = np.rint(old + share * (new - old))
     had, has = old[:, :1] > UNSEEN, new[:, :1] > UNSEEN
-    return np.where(had & has, mixed, np.where(has, new, old)).astype(np.uint8).tobytes()
+    blended: np.ndarray = np.where(had & has, mixed, np.where(has, new, old)).astype(np.uint8)
+    return blended.tobytes()
 
 
 def _grid(pixels: np.ndarray, corner: np.ndarray, step: float) -> np.ndarray:
@@ -98,7 +99,8 @@ def _covered(places: np.ndarray, boxes: np.ndarray) -> np.ndarray:
     beside = np.abs(x - boxes[:, 0] - boxes[:, 2] / 2) / boxes[:, 2] - 0.5  # (N, 16, N): from the box's side, in widths
     below = (y - boxes[:, 1]) / boxes[:, 3]
     covers = [(beside < aside) & (below >= top) & (below < bottom) for aside, top, bottom in (OTHER_HEAD, OTHER_BODY)]
-    return ((covers[0] | covers[1]) & ~np.eye(len(boxes), dtype=bool)[:, None]).any(axis=-1)
+    covered: np.ndarray = ((covers[0] | covers[1]) & ~np.eye(len(boxes), dtype=bool)[:, None]).any(axis=-1)
+    return covered
 
 
 def _table(appearances: Sequence[bytes]) -> np.ndarray:
