@@ -13,7 +13,7 @@ import pytest
 import yaml
 from google.appengine.api import appinfo
 
-from scripts.deploy import appengine_config
+from scripts.deploy import appengine
 
 ROOT = Path(__file__).resolve().parent.parent
 RUNTIMES = {"python311", "python312", "python313"}  # the parser takes python999
@@ -31,7 +31,7 @@ def config() -> appinfo.AppInfoExternal:
 
 @pytest.fixture(scope="module")
 def upload() -> list[Path]:
-    return appengine_config.uploaded(ROOT)
+    return appengine.uploaded(ROOT)
 
 
 def flags(command: str) -> dict[str, str]:
@@ -52,7 +52,7 @@ def test_the_smallest_class_and_at_most_one_instance(config):
     assert int(config.automatic_scaling.max_instances) == 1
     assert not config.automatic_scaling.min_instances and not config.automatic_scaling.min_idle_instances
     assert config.manual_scaling is None and config.basic_scaling is None
-    assert appengine_config.python_version(appengine_config.read_config(ROOT)) == "3.13"
+    assert appengine.python_version(appengine.read_config(ROOT)) == "3.13"
 
 
 def test_a_thread_for_each_request_that_may_come(config):
@@ -102,7 +102,7 @@ def test_nothing_of_the_first_generation():
 def test_environment_gives_only_settings_that_exist():
     from web.settings import read_settings
 
-    variables = appengine_config.environment(appengine_config.read_config(ROOT), 8080)
+    variables = appengine.environment(appengine.read_config(ROOT), 8080)
     assert variables["GAE_MEMORY_MB"] == "384" and variables["PORT"] == "8080" and not Path(variables["HOME"]).exists()
     read_settings(variables)
 
@@ -127,7 +127,7 @@ def test_upload_leaves_out_all_that_serving_does_not_need(tmp_path):
     for name in kept + out:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
-    assert [str(file) for file in appengine_config.uploaded(tmp_path)] == sorted(kept)
+    assert [str(file) for file in appengine.uploaded(tmp_path)] == sorted(kept)
 
 
 SERVE = """
@@ -145,7 +145,7 @@ print(json.dumps([statuses, ours, sorted({name.split(".")[0] for name in sys.mod
 
 def test_upload_serves_by_itself(tmp_path, upload):
     """The uploaded files alone, in another folder, answer every page; and nothing of training or tests is loaded."""
-    appengine_config.copy_upload(ROOT, tmp_path)
+    appengine.copy_upload(ROOT, tmp_path)
     paths = ["/", "/about", "/docs", "/openapi.json", "/health", "/_ah/warmup", "/api/v1/models", "/static/css/app.css"]
     command = [sys.executable, "-I", "-c", SERVE, json.dumps(paths)]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)

@@ -12,7 +12,7 @@ import pytest
 
 from emotions.face.analyzer import Analyser
 from emotions.image.loading import Picture
-from scripts.bench import pictures, runner
+from scripts.bench import runner
 from scripts.bench.contenders import APP, GUNICORN, Contestant, serving
 from scripts.bench.figures import MEGABYTE, STAGES, Measured, quantile, shares, short, times_better
 from scripts.bench.report import report, rows, targets
@@ -106,7 +106,7 @@ def test_the_report(measured, tmp_path, monkeypatch):
 
 
 def test_crowds_differ_in_their_number_only():
-    crowds = {count: np.asarray(pictures.crowd(count)) for count in (0, 1, 5, 50)}
+    crowds = {count: np.asarray(runner.crowd(count)) for count in (0, 1, 5, 50)}
     assert {crowd.shape for crowd in crowds.values()} == {(960, 1280, 3)}
     for fewer, more, columns in ((0, 1, (0, 142)), (1, 5, (142, 710))):
         changed = np.argwhere((crowds[fewer] != crowds[more]).any(axis=2))
@@ -114,11 +114,11 @@ def test_crowds_differ_in_their_number_only():
     pixels = crowds[5]
     assert len(Analyser().analyse(Picture(pixels, 1280, 960, 0.0)).faces) == 5
     with pytest.raises(ValueError, match="54 places"):
-        pictures.crowd(55)
+        runner.crowd(55)
 
 
 def test_pictures_are_as_large_as_they_say():
-    for megapixels, (width, height) in pictures.SCENES.items():
+    for megapixels, (width, height) in runner.SCENES.items():
         assert width * height / 1e6 == pytest.approx(megapixels, rel=0.05)
 
 
@@ -131,19 +131,19 @@ def test_a_run_against_the_real_server(tmp_path, monkeypatch):
     """Every phase, short, with this project's own server; in the end nothing of it is left running."""
     monkeypatch.setattr(runner, "SLOW_MS", float("inf"))  # a busy machine changes nothing here
     contestant = Contestant("ours", "this project", Path(sys.executable), APP)
-    photo, pace = pictures.photo(), runner.Pace(rounds=2, seconds=0.05, least=3)
+    photo, pace = runner.photo(), runner.Pace(rounds=2, seconds=0.05, least=3)
     with ExitStack() as stack:
         (server,) = runner.start_all(stack, [contestant], 1, tmp_path, photo)
         pids = [server.process.pid, server.worker]
         runner.ask_photos([server], pace, photo)
         runner.ask_together([server], pace, photo)
-        runner.sweep([server], 2, "faces", pictures.crowds((2,)))
-        explained = runner.ask_explained(server, 2, pictures.explained())
+        runner.sweep([server], 2, "faces", runner.crowds((2,)))
+        explained = runner.ask_explained(server, 2, runner.explained())
         runner.note_peaks([server])
         with closing(server.connect()) as connection, pytest.raises(RuntimeError, match="answers 400.*no_file"):
             server.ask(connection, Request("nothing", photo.path, body=b""))
     assert not any(map(sandbox.resident_bytes, pids))
-    runner.ask_on_one_core([contestant], pace, tmp_path, photo, pictures.explained())
+    runner.ask_on_one_core([contestant], pace, tmp_path, photo, runner.explained())
     got = contestant.measured
     assert len(got.starts) == 1 and len(got.rates) == len(got.photos) == len(got.one_core) == 2
     assert all(len(times) >= 3 and min(times) > 0 for times in got.photos + got.one_core)
@@ -156,14 +156,14 @@ def test_a_slow_contestant_is_asked_once(tmp_path, monkeypatch):
     monkeypatch.setattr(runner, "SLOW_MS", 0.0)
     contestant = Contestant("ours", "this project", Path(sys.executable), APP)
     with serving(contestant, tmp_path) as server:
-        runner.sweep([server], 3, "sizes", {0.3: pictures.photo()})
+        runner.sweep([server], 3, "sizes", {0.3: runner.photo()})
     assert len(contestant.measured.sizes[0.3]) == 1
 
 
 def test_a_server_that_does_not_start_is_said_with_its_log(tmp_path):
     with serving(Contestant("none", "nobody", Path(sys.executable), "no_such_module:app"), tmp_path) as server:
         with pytest.raises((RuntimeError, OSError)):
-            runner.first_answer(server, pictures.photo())
+            runner.first_answer(server, runner.photo())
         server.process.wait(10)
         with pytest.raises(RuntimeError, match="nobody does not listen(.|\n)*no_such_module"):
             server.connect()

@@ -11,8 +11,15 @@ import pytest
 from emotions.face.detector import Detection
 from emotions.face.results import Box
 from emotions.runtime.manifest import BUNDLED, Artefacts
-from scripts.evaluate.detection_metrics import best_threshold, hits, recall_precision, tally
-from scripts.evaluate.detection_scenes import Scene, parts_without_faces, small_faces
+from scripts.evaluate.detection_scenes import (
+    Scene,
+    best_threshold,
+    hits,
+    parts_without_faces,
+    recall_precision,
+    small_faces,
+    tally,
+)
 from scripts.release.fetch_detectors import MODELS, take
 
 

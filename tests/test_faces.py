@@ -13,8 +13,7 @@ from emotions.face.drawn_detector import flatness
 from emotions.face.results import Box
 from emotions.image.loading import open_image
 from emotions.runtime.manifest import Artefacts
-from scripts.evaluate.detection_metrics import recall_precision, tally
-from scripts.evaluate.detection_scenes import labelled, without_faces
+from scripts.evaluate.detection_scenes import labelled, recall_precision, tally, without_faces
 
 FACE = Box(140, 41, 70, 95)  # boxes.csv, derived/astronaut_gray.jpg: the same picture
 EYES = np.array([[160, 80], [193, 82]])  # by eye

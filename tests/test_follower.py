@@ -31,8 +31,20 @@ from emotions.video.tracker_state import (
     Tracks,
     parse,
 )
-from scripts.evaluate.following_scenes import crossing, gap, scenes, successor
-from scripts.evaluate.synthetic_video import HEIGHT, WIDTH, Camera, Person, Place, film, people, who
+from scripts.evaluate.synthetic_video import (
+    HEIGHT,
+    WIDTH,
+    Camera,
+    Person,
+    Place,
+    crossing,
+    film,
+    gap,
+    people,
+    scenes,
+    successor,
+    who,
+)
 from scripts.evaluate.tracking import cast_of, changes, ids_of, read
 from scripts.evaluate.tracking import shared as shares_ids
 from tests.shared_data import shared

@@ -14,9 +14,9 @@ import pytest
 import yaml
 
 from scripts.deploy import heroku, sandbox
-from scripts.deploy.appengine_config import MEGABYTE, uploaded
-from scripts.deploy.cgroups import ControlGroup
+from scripts.deploy.appengine import MEGABYTE, uploaded
 from scripts.deploy.load_test import Rehearsal, Requests
+from scripts.deploy.sandbox import ControlGroup
 
 ROOT = Path(__file__).resolve().parent.parent
 CAPS = sandbox.missing().get("caps")

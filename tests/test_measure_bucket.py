@@ -11,7 +11,7 @@ from emotions.runtime.manifest import Artefacts
 from scripts.bench import gcs
 from scripts.bench.gcs import IN_MEMORY, measure, table
 from scripts.deploy import sandbox
-from scripts.deploy.appengine_config import MEGABYTE
+from scripts.deploy.appengine import MEGABYTE
 
 REASON = sandbox.missing().get("caps") or (None if IN_MEMORY.is_dir() else f"{IN_MEMORY} is not there")
 

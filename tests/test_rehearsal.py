@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 from werkzeug.wrappers import Request
 
-from scripts.deploy import appengine, cgroups, sandbox, traffic
+from scripts.deploy import appengine, sandbox, traffic
 from scripts.deploy.load_test import Rehearsal, quantiles
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -25,7 +25,7 @@ full = pytest.mark.skipif(bool(MISSING), reason=f"not to be had on this machine:
 
 def run_capped(command: str, log: Path, memory: int = 2**28) -> tuple[int, str, int, int]:
     """Exit status and output of a shell command in the sandbox, processes killed for memory, peak of memory in bytes."""
-    with cgroups.ControlGroup(memory, 1.0) as group:
+    with sandbox.ControlGroup(memory, 1.0) as group:
         process, _ = sandbox.start(
             ["sh", "-c", command], group=group, log=log, folder=Path("/usr"), readable=[], environment={}, tmp_bytes=2**25
         )
@@ -58,21 +58,21 @@ def test_more_memory_than_the_cap_is_killed_and_tmp_counts(tmp_path):
 
 @full
 def test_groups_are_gone_afterwards_and_those_of_dead_runs_are_swept(tmp_path):
-    stale = cgroups.ControlGroup(2**26, 0.5)
+    stale = sandbox.ControlGroup(2**26, 0.5)
     for folder in stale._folders:
-        folder.with_name(f"{cgroups.PREFIX}999999999").mkdir()
-    with cgroups.ControlGroup(2**26, 0.5) as group:
+        folder.with_name(f"{sandbox.PREFIX}999999999").mkdir()
+    with sandbox.ControlGroup(2**26, 0.5) as group:
         sleeper = subprocess.Popen(["sleep", "60"], preexec_fn=group.enter)
     assert sleeper.wait(10) == -9
-    assert not list(cgroups.ROOT.glob(f"**/{cgroups.PREFIX}*"))
+    assert not list(sandbox.ROOT.glob(f"**/{sandbox.PREFIX}*"))
 
 
 def test_version_two_files(tmp_path, monkeypatch):
     """A unified hierarchy: plain files stand in for the kernel's where a machine has only version 1."""
-    monkeypatch.setattr(cgroups, "ROOT", tmp_path)
+    monkeypatch.setattr(sandbox, "ROOT", tmp_path)
     (tmp_path / "cgroup.controllers").write_text("cpu memory")
-    group = cgroups.ControlGroup(384 * 2**20, 0.3).__enter__()
-    [folder] = tmp_path.glob(f"{cgroups.PREFIX}*")
+    group = sandbox.ControlGroup(384 * 2**20, 0.3).__enter__()
+    [folder] = tmp_path.glob(f"{sandbox.PREFIX}*")
     assert (tmp_path / "cgroup.subtree_control").read_text() == "+memory +cpu"
     assert (folder / "memory.max").read_text() == "402653184" and (folder / "cpu.max").read_text() == "30000 100000"
     assert group.peak_bytes is None  # as before Linux 5.19

@@ -15,7 +15,7 @@ from .tokenizer import DRAWN_OUT, EMOJI, plain
 
 # The commonest words of other languages in Latin script, without accents.
 #
-# Some are English words too: the model's list of English words says which (scripts/text/english.py), and there English wins.
+# Some are English words too: the model's list of English words says which (scripts/text/vocabulary.py), and there English wins.
 
 _GERMANIC = """
 der das und ist nicht ich du wir ihr sie mit ein eine einen einem einer zu auf fur von dem den des auch sich wie aber noch nur

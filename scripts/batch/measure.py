@@ -21,9 +21,109 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
+import cv2
+import numpy as np
+
+from emotions.image.loading import encode_jpeg, open_image
+
 from ..deploy.sandbox import descendants, resident_bytes
-from .estimate import estimate
-from .samples import photos
+
+# What ten million photos would cost on Dataflow and how long they would take: on paper, from a measured rate and prices.
+
+PHOTOS = 10_000_000
+WORKERS = 100
+"""Virtual CPUs at work, each with one process."""
+START_MINUTES = 5.0
+"""Until Dataflow's machines are there: assumed."""
+
+
+@dataclass(frozen=True)
+class Prices:
+    """US dollars, Iowa, as apache_beam.testing.load_tests.dataflow_cost_consts quotes cloud.google.com/dataflow/pricing;
+    reading from a bucket is assumed: class B operations, cloud.google.com/storage/pricing. Look before you pay."""
+
+    cpu_hour: float = 0.056
+    gigabyte_hour: float = 0.003557
+    disk_gigabyte_hour: float = 0.000054
+    read_million: float = 0.40
+
+
+MEMORY_GIGABYTES = 3.75
+DISK_GIGABYTES = 25.0
+"""Of an n1-standard machine for each virtual CPU; of disk with Dataflow's shuffle service."""
+
+
+def hours(seconds_each: float, cores_worth: float = 1.0) -> float:
+    """CPU hours of PHOTOS at `seconds_each` of processor time here, where a virtual CPU does `cores_worth` of a core here."""
+    return PHOTOS * seconds_each / cores_worth / 3600
+
+
+def cost(cpu_hours: float, prices: Prices) -> float:
+    machine = prices.cpu_hour + MEMORY_GIGABYTES * prices.gigabyte_hour + DISK_GIGABYTES * prices.disk_gigabyte_hour
+    return cpu_hours * machine + PHOTOS / 1e6 * prices.read_million
+
+
+def estimate(seconds_each: dict[str, float], prices: Prices = Prices()) -> str:
+    """Markdown: what is assumed, and a row for each size of photo and speed of a virtual CPU."""
+    rows = []
+    for size, seconds in seconds_each.items():
+        for worth in (1.0, 0.5):
+            needed = hours(seconds, worth)
+            taken = needed / WORKERS + START_MINUTES / 60
+            rows.append(
+                f"| {size} | {seconds * 1000:.1f} | {worth:g} | {needed:,.0f} | {taken:.1f} | {cost(needed, prices):,.0f} |"
+            )
+    machine = (
+        f"{MEMORY_GIGABYTES} GB of memory and {DISK_GIGABYTES:g} GB of disk costs ${prices.cpu_hour} + {MEMORY_GIGABYTES} x "
+        f"${prices.gigabyte_hour} + {DISK_GIGABYTES:g} x ${prices.disk_gigabyte_hour:.6f} an hour"
+    )
+    return f"""Nothing here was run on Dataflow. CPU hours are photos x processor seconds a photo (as measured above,
+without the start) / what a virtual CPU does of one core here, which is not known, hence two rows; the time is that over {WORKERS}
+virtual CPUs and {START_MINUTES:g} minutes of start. A virtual CPU with
+{machine}
+(prices of Iowa, as the module `dataflow_cost_consts` of Apache Beam quotes
+[Google's list](https://cloud.google.com/dataflow/pricing)); reading ten million objects is taken to cost
+${PHOTOS / 1e6 * prices.read_million:.2f} (see [storage prices](https://cloud.google.com/storage/pricing)). Not counted: storage,
+the waits for the bucket, which Dataflow's several threads a process hide in part, and shuffling, which moves names alone.
+
+| photo | processor ms | of a core here | CPU hours | hours on {WORKERS} | US dollars |
+| --- | ---: | ---: | ---: | ---: | ---: |
+{chr(10).join(rows)}
+"""
+
+
+# Photos for measuring and testing: the sample faces at random places and sizes, and among them files that are none.
+
+FACES = ("obama.jpg", "collins.jpg", "friends.png")
+SAMPLES = Path(__file__).resolve().parents[2] / "static" / "samples"
+BAD = (b"", b"not a picture", b"\xff\xd8\xff\xe0 cut off")
+
+
+def photos(folder: Path, count: int, size: tuple[int, int] = (320, 240), bad_every: int = 100) -> int:
+    """Write `count` files of `size` (width, height) into `folder`, a hundred a folder below; gives how many of them are bad.
+
+    File number n is the same whatever the count.
+    """
+    faces = [open_image(SAMPLES / name).pixels for name in FACES]
+    width, height = size
+    bad = 0
+    for number in range(count):
+        path = folder / f"{number // 100:04d}" / f"{number:06d}.jpg"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if number % bad_every == bad_every - 1:
+            path.write_bytes(BAD[bad % len(BAD)])
+            bad += 1
+            continue
+        random = np.random.default_rng(number)
+        face = faces[random.integers(len(faces))]
+        scale = random.uniform(0.5, 1.0) * min(width / face.shape[1], height / face.shape[0])
+        face = cv2.resize(face, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+        scene = np.full((height, width, 3), random.integers(0, 256, 3), np.uint8)
+        top, left = random.integers(0, height - face.shape[0] + 1), random.integers(0, width - face.shape[1] + 1)
+        scene[top : top + face.shape[0], left : left + face.shape[1]] = face
+        path.write_bytes(encode_jpeg(scene))
+    return bad
+
 
 ROOT = Path(__file__).resolve().parents[2]
 MEGABYTE = 2**20

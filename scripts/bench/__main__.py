@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from . import pictures, runner
+from . import runner
 from .chart import draw
 from .contenders import APP, CLIENTS, CONFIG, ROOT, Contestant
 from .report import report, targets
@@ -55,7 +55,7 @@ FULL = Plan(
     together=Pace(3, 2.5),
     sweeps=3,
     faces=(1, 2, 5, 10, 20, 50),
-    sizes=tuple(pictures.SCENES),
+    sizes=tuple(runner.SCENES),
     alone=Pace(5, 1.2, 4),
     one_core=("ours", "usual", "small", "fer"),
 )
@@ -75,7 +75,7 @@ def contestants(ours: Path, models: Path) -> list[Contestant]:
 
 def measure(columns: list[Contestant], plan: Plan, folder: Path) -> None:
     """Everything, of every contestant; logs go to `folder`."""
-    photo, explained = pictures.photo(), pictures.explained()
+    photo, explained = runner.photo(), runner.explained()
     with ExitStack() as stack:
         say(f"starts, {plan.starts} each")
         servers = runner.start_all(stack, columns, plan.starts, folder, photo)
@@ -84,9 +84,9 @@ def measure(columns: list[Contestant], plan: Plan, folder: Path) -> None:
         say(f"photos of {CLIENTS} clients at once, {plan.together.rounds} rounds")
         runner.ask_together(servers, plan.together, photo)
         say("more faces")
-        runner.sweep(servers, plan.sweeps, "faces", pictures.crowds(plan.faces))
+        runner.sweep(servers, plan.sweeps, "faces", runner.crowds(plan.faces))
         say("larger pictures")
-        runner.sweep(servers, plan.sweeps, "sizes", pictures.scenes(plan.sizes))
+        runner.sweep(servers, plan.sweeps, "sizes", runner.scenes(plan.sizes))
         say("answers explained")
         for server in servers:
             if server.contestant.key == runner.OURS:

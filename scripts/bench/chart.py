@@ -6,14 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from statistics import median
 
-import matplotlib
-
+from ..common.plotting import pyplot
 from .figures import MEGABYTE, STAGES, Measured, medians, shares, short
-
-matplotlib.use("svg")
-matplotlib.rcParams |= {"svg.fonttype": "none", "svg.hashsalt": "bench", "font.family": "sans-serif", "font.size": 9,
-                        "axes.spines.top": False, "axes.spines.right": False, "axes.titlesize": 10}  # fmt: skip
-from matplotlib import pyplot  # noqa: E402  (after the choice of what draws)
 
 COLOURS = {"ours": "#0072b2", "usual": "#d55e00", "small": "#e69f00", "fer": "#7f7f7f"}
 """Told apart by the colour-blind (Okabe and Ito, 2008)."""

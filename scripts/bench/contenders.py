@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from ..deploy import sandbox
-from ..deploy.appengine_config import read_config
+from ..deploy.appengine import read_config
 from ..deploy.traffic import Request
 from .figures import Measured
 

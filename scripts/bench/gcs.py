@@ -18,11 +18,10 @@ from typing import Any
 from emotions.runtime.manifest import BUNDLED
 
 from ..deploy import sandbox
-from ..deploy.appengine import ROOT, free_port
-from ..deploy.appengine_config import CLASSES, MEGABYTE, environment, read_config
-from ..deploy.cgroups import ControlGroup
+from ..deploy.appengine import CLASSES, MEGABYTE, ROOT, environment, free_port, read_config
 from ..deploy.gcs_emulator import BUCKET, storage_server
 from ..deploy.load_test import Rehearsal, Requests
+from ..deploy.sandbox import ControlGroup
 from ..release.publish import publish
 
 SERVER = ROOT / ".venv" / "bin"

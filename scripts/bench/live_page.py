@@ -21,8 +21,7 @@ from pathlib import Path
 from playwright.sync_api import Page, sync_playwright
 
 from ..deploy import sandbox
-from ..deploy.moving_face import camera_film, jpeg, moving_face
-from ..deploy.traffic import Request
+from ..deploy.traffic import Request, camera_film, jpeg, moving_face
 from .contenders import APP, Contestant, Server, serving
 
 READ = """seconds => new Promise((done) => {

@@ -24,8 +24,7 @@ import av
 import numpy as np
 from PIL import Image
 
-from ..deploy.cgroups import ControlGroup
-from ..deploy.sandbox import resident_bytes
+from ..deploy.sandbox import ControlGroup, resident_bytes
 
 ROOT = Path(__file__).resolve().parents[2]
 SAMPLES = ("obama.jpg", "collins.jpg", "friends.png", "angry.png")

@@ -24,7 +24,6 @@ import numpy as np
 from emotions.labels import EMOTIONS
 
 from .dataset import LABEL_NAMES, SPLITS, DatasetError, Faces
-from .duplicates import duplicates
 from .labels import RESERVED
 from .readers.facial_expressions import read_facial_expressions
 from .readers.fer2013 import read_fer2013
@@ -32,7 +31,7 @@ from .readers.ferg import read_ferg
 from .readers.ferplus import add_ferplus_votes
 from .readers.folders import read_folders, read_label_map
 from .readers.pictures import CROPS, Cropper, Reading
-from .splits import SHARES
+from .splits import SHARES, duplicates
 
 
 def prepare_fer2013(options: argparse.Namespace) -> Reading:

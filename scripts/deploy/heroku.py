@@ -24,8 +24,7 @@ from typing import Any
 import pathspec
 
 from . import sandbox
-from .appengine import find_python, free_port, install, limited
-from .appengine_config import MEGABYTE
+from .appengine import MEGABYTE, find_python, free_port, install, limited
 from .load_test import Rehearsal, Requests, quantiles
 
 ROOT = Path(__file__).resolve().parents[2]

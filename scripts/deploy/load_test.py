@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from . import sandbox, traffic, traffic_media
-from .cgroups import ControlGroup
+from . import sandbox, traffic
+from .sandbox import ControlGroup
 
 MEDIA_ROUNDS = 5
 CLIENTS = 4
@@ -35,7 +35,7 @@ class Requests:
     def of(cls, portrait: Path, count: int) -> Requests:
         kinds = traffic.mixed(portrait)
         photos = [kinds[index % len(kinds)] for index in range(count)]
-        return cls(traffic.photo(portrait), traffic.large(portrait), photos, traffic_media.media())
+        return cls(traffic.photo(portrait), traffic.large(portrait), photos, traffic.media())
 
 
 @dataclass

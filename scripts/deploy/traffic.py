@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import http.client
 import io
+import json
+import math
 import struct
 import time
+import wave
 import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -139,3 +144,94 @@ def _orientation(value: int) -> Image.Exif:
     exif = Image.Exif()
     exif[0x0112] = value
     return exif
+
+
+# Texts, voices, films and frames of a camera, as visitors send them beside photos.
+
+# A face that moves about: what stands before the fake camera of a browser, for tests and for measuring.
+
+PHOTO = Path(__file__).resolve().parents[2] / "static" / "samples" / "obama.jpg"
+SIZE = 640, 480
+MARK = (255, 0, 255)
+"""A square of this colour is glued to the photo, so that a test can see where the face is without reading it."""
+
+
+def moving_face(frames: int = 90, reach: int = 130) -> Iterator[Image.Image]:
+    """Frames in which the face swings from side to side, `reach` pixels from the middle, and ends where it began."""
+    with Image.open(PHOTO) as photo:
+        person = photo.convert("RGB").crop((96, 0, 464, 440))
+    person.paste(MARK, (160, 330, 200, 370))
+    for index in range(frames):
+        scene = Image.new("RGB", SIZE, (96, 104, 112))
+        shift = reach * math.sin(2 * math.pi * index / frames)
+        scene.paste(person, (round((SIZE[0] - person.width) / 2 + shift), 40))
+        yield scene
+
+
+def jpeg(image: Image.Image) -> bytes:
+    stream = BytesIO()
+    image.save(stream, "JPEG", quality=85)
+    return stream.getvalue()
+
+
+def camera_film(path: Path) -> Path:
+    """Three seconds as motion JPEG, which Chromium plays again and again as its camera's picture, 30 frames a second."""
+    path.write_bytes(b"".join(map(jpeg, moving_face())))
+    return path
+
+
+RATE = 16_000
+SENTENCES = (
+    "I love how this turned out, thank you all!",
+    "He slammed the door and left without a word.",
+    "What a strange idea.",
+)
+
+
+def media() -> list[Request]:
+    """One of each: a sentence, a hundred of them, a page of text, a recording, a film as lines and as a film, a camera's frame."""
+    film, sound = moving_film(), recording()
+    return [
+        text("sentence", SENTENCES[0]),
+        text("hundred", list(SENTENCES * 33)),
+        text("page", " ".join(SENTENCES * 60)),
+        upload("voice.wav", sound, "/api/v1/speech"),
+        upload("half.wav", sound[: len(sound) // 2], "/api/v1/speech"),
+        upload("film.mp4", film, "/api/v1/video?fps=5"),
+        upload("annotated.mp4", film, "/api/v1/video?annotated=mp4"),
+        upload("frame.jpg", jpeg(next(moving_face())), f"{IMAGE}?tracks=&time=0", faces=1),
+        *[Request(path, path) for path in ("/live", "/video", "/text", "/speech")],
+    ]
+
+
+def text(name: str, texts: str | list[str]) -> Request:
+    body = json.dumps({"text": texts}).encode()
+    return Request(name, "/api/v1/text", body=body, headers={"Content-Type": "application/json"})
+
+
+def recording(seconds: float = 6.0) -> bytes:
+    """A WAV file of a buzz that moves in pitch and loudness as speech does."""
+    time = np.arange(int(seconds * RATE)) / RATE
+    phase = 2 * np.pi * np.cumsum(140 + 40 * np.sin(2 * np.pi * 0.7 * time)) / RATE
+    sound = sum(np.sin(k * phase) / k for k in range(1, 20)) * np.clip(1.5 * np.sin(2 * np.pi * 3.4 * time), 0, 1)
+    stream = io.BytesIO()
+    with wave.open(stream, "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(RATE)
+        file.writeframes((sound / np.abs(sound).max() * 16_000).astype("<i2").tobytes())
+    return stream.getvalue()
+
+
+def moving_film(rate: int = 15) -> bytes:
+    """Two seconds of a moving face, 640 x 480 pixels of H.264 in an MP4 file."""
+    import av
+
+    stream = io.BytesIO()
+    with av.open(stream, "w", format="mp4") as container:
+        track = container.add_stream("libx264", rate=rate)
+        track.width, track.height, track.pix_fmt = 640, 480, "yuv420p"
+        for image in moving_face(2 * rate):
+            container.mux(track.encode(av.VideoFrame.from_image(image)))
+        container.mux(track.encode())
+    return stream.getvalue()

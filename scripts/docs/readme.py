@@ -92,7 +92,7 @@ def accuracy(entries: list[dict[str, Any]]) -> str:
 
 
 def texts(entries: list[dict[str, Any]]) -> str:
-    """A row a corpus, from the figures that `scripts.text evaluate` put into the manifest."""
+    """A row a corpus, from the figures that `scripts.text.evaluate` put into the manifest."""
     lines = [
         "| text model | GoEmotions test, macro-F1 of seven classes | abstained | MELD test, not trained on |",
         "| --- | ---: | ---: | ---: |",

@@ -26,8 +26,21 @@ import numpy as np
 from emotions.face.analyzer import Analyser
 from emotions.face.detector import Detection, FaceFinder, detection_of
 
-from .detection_metrics import LOWEST, OVERLAP, Finder, best_threshold, hits, recall_precision, tally
-from .detection_scenes import Scene, drawn, labelled, parts_without_faces, small_faces, without_faces
+from .detection_scenes import (
+    LOWEST,
+    OVERLAP,
+    Finder,
+    Scene,
+    best_threshold,
+    drawn,
+    hits,
+    labelled,
+    parts_without_faces,
+    recall_precision,
+    small_faces,
+    tally,
+    without_faces,
+)
 
 SERVED_SIDE = 2048  # open_image gives no longer side
 SMALL = (16, 24, 32, 40, 56, 80, 112)

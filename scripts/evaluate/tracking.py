@@ -20,8 +20,7 @@ from emotions.face.results import Box
 from emotions.image.loading import Picture
 from emotions.video.tracker import TAU
 
-from .following_scenes import CAMERA, SCENES, Scene, change, scenes, still
-from .synthetic_video import Person, film, people, who
+from .synthetic_video import CAMERA, SCENES, Person, Scene, change, film, people, scenes, still, who
 
 ROOT = Path(__file__).resolve().parents[2]
 REPORT = ROOT / "benchmarks" / "following.md"

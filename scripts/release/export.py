@@ -31,13 +31,13 @@ from emotions.runtime.manifest import BUNDLED, Artefacts
 from ..common.litert import to_litert
 from ..common.manifest import drop_entry, put_entry
 from ..common.metrics import reliability
+from ..common.run_names import variant
 from ..data.dataset import DatasetError, Faces
 from ..data.labels import MIXED, answers_of
 from ..data.sources import licence_of
 from ..train.backbones import DesignError, design_of
 from ..train.heads import fit_temperature
 from ..train.networks import folded
-from ..train.run_names import variant
 from ..train.runs import MIXED_ONLY, learnt, lineage
 
 HEAD_WEIGHTS = "float16"

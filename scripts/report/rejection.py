@@ -88,7 +88,7 @@ def markdown(report: Mapping[str, Mapping[str, Any]], head: str) -> str:
 
 def draw(shown: Mapping[str, Any], path: Path) -> None:
     """Write the chart: both splits' curves by both truths, and where the marks put the product on test."""
-    from ..bench.chart import pyplot  # its look, and a drawer of SVG
+    from ..common.plotting import pyplot
 
     figure, axes = pyplot.subplots(figsize=(6.4, 4.2), layout="constrained")
     for truth, colour in zip(shown["test"]["plain"], ("#0072b2", "#d55e00"), strict=False):

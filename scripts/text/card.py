@@ -12,7 +12,7 @@ from ..common.git import commit
 from ..report.card import filled
 
 INTRODUCTION = """Seven independent probabilities (anger, disgust, fear, happy, neutral, sad, surprise) for an English text, and
-which of them are above thresholds. Written by `python -m scripts.text evaluate` from the exported file; every figure is through
+which of them are above thresholds. Written by `python -m scripts.text.evaluate` from the exported file; every figure is through
 the library's code, as texts are served."""
 LIMITS = """What is read is the wording of a text, not what its writer feels. The labels are what three or more raters, all
 English speakers in India, saw in single Reddit comments without their thread; they often disagreed. Reddit's writers are mostly

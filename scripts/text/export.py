@@ -1,11 +1,15 @@
 """The trained network as one LiteRT file: int8 weights, the seven logits alone, and the word lists it reads with inside.
 
+    python -m scripts.text.export --data goemotions.csv.gz --run runs/text --version 2.0.0
+
+It chooses thresholds on the dev split.
 The lists are packed as TensorFlow Lite's metadata packs associated files: a zip archive behind the model, which LiteRT does not
 look at and `zipfile` finds.
 """
 
 from __future__ import annotations
 
+import argparse
 import io
 import json
 import tempfile
@@ -17,19 +21,19 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from emotions.errors import ArtefactError
 from emotions.labels import EMOTIONS
-from emotions.runtime.manifest import Artefacts
+from emotions.runtime.manifest import BUNDLED, Artefacts
 from emotions.text.classifier import ENGLISH, VOCABULARY, TextModel
 from emotions.text.tokenizer import SPECIAL, Vocabulary
 
 from ..common.manifest import put_entry
 from .batches import logits
-from .corpora import Corpus
-from .english import english_words
-from .measure import answers
+from .corpora import Corpus, CorpusError, read_goemotions
+from .measure import answers, best_thresholds, f1_scores, sigmoid
 from .network import build
-from .pretrained import PACKAGE, PACKAGE_VERSION
-from .scores import best_thresholds, f1_scores, sigmoid
+from .prepare import PACKAGE, PACKAGE_VERSION
+from .vocabulary import english_words
 
 LICENCE = "weights after all-MiniLM-L6-v2 (Apache-2.0), trained on GoEmotions (CC BY 4.0)"
 ORIGIN = (
@@ -138,3 +142,23 @@ def export(run: Path, corpora: dict[str, Corpus], models: Path, version: str) ->
         "same_answers": round(float(((exact >= thresholds) == (probabilities >= thresholds)).all(axis=1).mean()), 4),
     }
     return put_entry(models, entry, data)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True, help="goemotions.csv.gz")
+    parser.add_argument("--limit", type=int, help="texts of each split: enough to rehearse")
+    parser.add_argument("--run", type=Path, default=Path("runs/text"))
+    parser.add_argument("--models", type=Path, default=BUNDLED)
+    parser.add_argument("--version", required=True)
+    options = parser.parse_args(arguments)
+    try:
+        entry = export(options.run, read_goemotions(options.data, options.limit), options.models, options.version)
+        print(f"{entry['file']}: {entry['bytes']:,} bytes, {entry['quantisation']}")
+        parser.exit(0)
+    except (ArtefactError, CorpusError, OSError, ValueError) as error:
+        parser.exit(1, f"{error}\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -10,11 +10,11 @@ from emotions.errors import ArtefactError
 from emotions.runtime.manifest import Artefacts
 
 from ..common.git import commit
+from ..common.run_names import start_name
 from ..data.dataset import Faces
 from ..data.labels import MIXED, truths_of
 from ..data.sources import NOT_STATED, described, licence_of
 from .backbones import DesignError
-from .run_names import start_name
 
 KEPT = ("start", "begun", "commit")
 """What a run that goes on keeps of its beginning."""

@@ -9,7 +9,7 @@ from pathlib import Path
 import av
 from PIL import Image
 
-from scripts.deploy.moving_face import SIZE
+from scripts.deploy.traffic import SIZE
 
 
 def write_film(path: Path, frames: Iterable[Image.Image], codec: str, rate: int = 15) -> Path:

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
 
-from scripts.deploy.moving_face import moving_face
+from scripts.deploy.traffic import moving_face
 from tests.browser.conftest import DESK, PHONE
 from tests.browser.films import write_film
 

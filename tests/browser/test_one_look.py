@@ -14,7 +14,7 @@ from emotions.face.annotate import STYLE, annotate, text_colour
 from emotions.face.results import Box
 from emotions.image.loading import Picture
 from emotions.labels import COLOURS, EMOTIONS
-from scripts.deploy.moving_face import PHOTO
+from scripts.deploy.traffic import PHOTO
 
 MEAN_DIFFERENCE = 0.1
 """Of 255, over all pixels away from the texts, whose fonts differ: edges are smooth on a canvas and not in Pillow."""

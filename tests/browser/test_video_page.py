@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from scripts.deploy.moving_face import SIZE, moving_face
+from scripts.deploy.traffic import SIZE, moving_face
 from tests.browser.conftest import PHONE
 from tests.browser.films import write_film
 

@@ -16,7 +16,7 @@ import pytest
 from PIL import Image
 
 from emotions.labels import EMOTIONS
-from scripts.batch.samples import SAMPLES, photos
+from scripts.batch.measure import SAMPLES, photos
 
 ROOT = Path(__file__).resolve().parents[2]
 COUNT, BAD = 40, 4

@@ -16,12 +16,10 @@ import pytest
 from apache_beam.options.pipeline_options import GoogleCloudOptions, PortableOptions, StandardOptions, WorkerOptions
 
 from scripts.batch.__main__ import main, parse, patterns
-from scripts.batch.estimate import Prices, cost, estimate, hours
-from scripts.batch.measure import Run, report, run
+from scripts.batch.measure import SAMPLES, Prices, Run, cost, estimate, hours, photos, report, run
 from scripts.batch.parts import Results
 from scripts.batch.pipeline import ReadShard, build
 from scripts.batch.rows import row_of
-from scripts.batch.samples import SAMPLES, photos
 
 from . import memory_files
 

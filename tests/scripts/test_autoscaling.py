@@ -7,9 +7,8 @@ import math
 import numpy as np
 import pytest
 
-from scripts.deploy.autoscaling.__main__ import SETTINGS, Row, keys, recommended, summed_up
+from scripts.deploy.autoscaling.__main__ import SETTINGS, Row, keys, plot, recommended, summed_up
 from scripts.deploy.autoscaling.demand import Day, day
-from scripts.deploy.autoscaling.plot import plot
 from scripts.deploy.autoscaling.scheduler import Outcome, Scaling, simulate
 
 SERVICE = [0.1, 0.15, 0.2]

@@ -18,7 +18,7 @@ from emotions.runtime.manifest import BUNDLED, Artefacts
 from scripts.data.dataset import Faces
 from scripts.evaluate import accuracy
 from scripts.release import export
-from scripts.report.card_recipe import begun_from
+from scripts.report.card import begun_from
 from scripts.report.failures import contact_sheet, credits_of, worded
 from scripts.report.reliability import calibration_of, reliability_svg
 

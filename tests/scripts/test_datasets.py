@@ -9,8 +9,7 @@ import pytest
 
 from scripts.common.progress import progress
 from scripts.data.dataset import DatasetError, Faces, table
-from scripts.data.duplicates import Duplicates, duplicates
-from scripts.data.splits import hashed_split, leave_one_group_out, leave_out
+from scripts.data.splits import Duplicates, duplicates, hashed_split, leave_one_group_out, leave_out
 
 
 def small(groups: list[str], source: str = "one", side: int = 8) -> Faces:

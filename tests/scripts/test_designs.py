@@ -16,7 +16,7 @@ from emotions import Analyser, Artefacts
 from emotions.runtime.litert import LiteModel
 from emotions.runtime.manifest import BUNDLED
 from scripts.common.litert import to_litert
-from scripts.evaluate import accuracy, experiments, expression_speed
+from scripts.evaluate import accuracy, experiments
 from scripts.release import export
 from scripts.train import base as train
 from scripts.train import heads, optimisation
@@ -175,7 +175,7 @@ def test_only_the_default_goes_into_the_tree(finished, capsys):
 
 
 def test_the_table_keeps_what_is_gone(finished, prepared, tmp_path, monkeypatch):
-    monkeypatch.setattr(expression_speed, "ROUNDS", 2)
+    monkeypatch.setattr(experiments, "ROUNDS", 2)
     models, run = finished / "models", finished / "runs" / "first"
     accuracy.main(["--faces", str(prepared), "--models", str(models), "--run", str(run)])
     assert "a residual network" in (models / "tiny-1.0.0.md").read_text()

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 
 from emotions.runtime.manifest import BUNDLED, Artefacts
+from scripts.common.run_names import RUNS, variant
 from scripts.evaluate import experiments
 from scripts.evaluate.design_table import epochs
 from scripts.evaluate.experiments import collect, markdown, merge, read_run
-from scripts.train.run_names import RUNS, variant
 
 CONFIG = {
     "name": "vgg16", "stages": [{"epochs": 2, "crop": 40}, {"epochs": 1, "crop": 48}], "augment": {},

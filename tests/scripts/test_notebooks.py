@@ -230,7 +230,7 @@ def test_a_photo_is_read_as_the_library_reads_it(told):
 
 def test_texts_are_measured_and_explained(told):
     printed, figures = results(told, "Text_Emotion")
-    assert drawn_on(figures, 2) and "test: 21 texts" in printed and "python -m scripts.text fetch" in printed
+    assert drawn_on(figures, 2) and "test: 21 texts" in printed and "python -m scripts.text.prepare" in printed
     assert float(re.search(r"test: macro-F1 (0\.\d+|1\.0+)", printed)[1]) > 0.9
     assert "'Ich freue mich so sehr darauf!': other_language" in printed and "love +" in printed
 

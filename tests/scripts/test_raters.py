@@ -8,10 +8,10 @@ import keras
 import numpy as np
 import pytest
 
-from scripts.data import raters
+from scripts.data import labels as raters
 from scripts.data.dataset import Faces, table
-from scripts.data.duplicates import copies, duplicates, nearest
 from scripts.data.readers.pictures import Listed, some
+from scripts.data.splits import copies, duplicates, nearest
 from scripts.docs.curves import Curves
 from scripts.train.heads import BATCH, fit
 from scripts.train.networks import dense_head

