@@ -25,7 +25,7 @@ BATCH := .venv-batch/bin/python
 GPU := .venv-gpu/bin/python
 LINT := .venv-lint/bin
 EXTRAS := test train lab gpu gradio batch integrations bench docs lint
-INTEGRATIONS := tests/doors
+INTEGRATIONS := tests/integrations
 
 help: ## list these targets
 	@sed -n -e 's/^##@ \(.*\)/\n\1/p' -e 's/^\([a-z-]*\):.*## /  \1\t/p' $(MAKEFILE_LIST) | expand -t 20

@@ -26,15 +26,15 @@ TEXT = (ROOT / "docs" / "deploy.md").read_text()
 BLOCKS = re.findall(r"^```bash\n(.*?)^```", TEXT, re.DOTALL | re.MULTILINE)
 LINES = [line for block in BLOCKS for line in block.splitlines()]
 KNOWN = {
-    "make publish": "test_a_bucket_without_an_account, tests/test_publish_models.py",
-    "make run MODELS=gs://": "test_a_bucket_without_an_account, tests/web/test_models.py",
-    "make smoke-heroku": "tests/test_heroku.py",
+    "make publish": "test_a_bucket_without_an_account, tests/scripts/release/test_publish.py",
+    "make run MODELS=gs://": "test_a_bucket_without_an_account, tests/web/test_inference.py",
+    "make smoke-heroku": "tests/scripts/deploy/test_heroku.py",
     ".venv-test/bin/python -m scripts.deploy.gcs_emulator": "test_a_bucket_without_an_account",
     "export STORAGE_EMULATOR_HOST=": "test_a_bucket_without_an_account",
     "awk ": "test_the_canary_s_files",
-    "make smoke-appengine": "tests/test_rehearsal.py",
+    "make smoke-appengine": "tests/scripts/deploy/test_load_test.py",
     "docker ": "needs a Docker daemon: tests/test_dockerfile.py runs the steps",
-    "gcloud ": "needs an account; tests/test_appengine.py reads app.yaml with Google's parser",
+    "gcloud ": "needs an account; tests/scripts/deploy/test_appengine.py reads app.yaml with Google's parser",
     "heroku ": "needs an account",
     "git push heroku ": "needs an account",
 }

@@ -33,7 +33,7 @@ BLOCKS = [
     for block in re.findall(r"^```(\w+)\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
 ]
 """(page, language, code) triples."""
-OTHER_TESTS = {"docs/deploy.md": "tests/test_deploy_docs.py", "docs/batch.md": "tests/doors/test_batch_runners.py"}
+OTHER_TESTS = {"docs/deploy.md": "tests/test_deploy_docs.py", "docs/batch.md": "tests/integrations/test_batch_runners.py"}
 """Pages whose commands have a test of their own."""
 LINES = [
     (page, line)
@@ -45,22 +45,22 @@ ELSEWHERE = {
     "make test": "it runs this test",
     "make docs": "tests/test_docs_site.py",
     ".venv-test/bin/python -m pytest": "it runs this test",
-    "python -m scripts.deploy.autoscaling.service_times": "tests/test_service_times.py",
+    "python -m scripts.deploy.autoscaling.service_times": "tests/scripts/deploy/autoscaling/test_service_times.py",
     "pip install .": "tests/test_install.py",
-    "make gradio": "tests/doors/test_gradio.py",
-    "make bench": "tests/test_bench.py",
+    "make gradio": "tests/integrations/test_gradio.py",
+    "make bench": "tests/scripts/bench/test_bench.py",
     "make verify-model": "tests/scripts/test_commands.py",
     "make train": "tests/scripts/test_commands.py",
-    "make rebuild": "test_the_rebuilt_base_learns_as_the_card_says, and tests/scripts/test_training.py each of its goes",
+    "make rebuild": "test_the_rebuilt_base_learns_as_the_card_says, and tests/scripts/train/test_training.py each of its goes",
     "make export": "tests/scripts/test_commands.py",
     "make thresholds": "tests/scripts/test_commands.py",
     "make run MODELS=": "tests/scripts/test_commands.py",
-    "make notebooks": "tests/scripts/test_notebooks.py",
+    "make notebooks": "tests/scripts/docs/test_notebooks.py",
     "make lab": "it opens an editor and stays",
     ".venv-test/bin/python -m scripts.data.prepare": "tests/scripts/test_commands.py",
-    ".venv-train/bin/python -m scripts.text": "tests/scripts/test_text_model.py",
-    ".venv-test/bin/python -m scripts.speech": "tests/scripts/test_speech_scripts.py",
-    ".venv-train/bin/python -m scripts.speech": "tests/scripts/test_speech_scripts.py",
+    ".venv-train/bin/python -m scripts.text": "tests/scripts/text/test_text.py",
+    ".venv-test/bin/python -m scripts.speech": "tests/scripts/speech/test_speech.py",
+    ".venv-train/bin/python -m scripts.speech": "tests/scripts/speech/test_speech.py",
 }
 """Commands that are run by another test, and which: here it is only checked that make knows them."""
 

@@ -1,0 +1,272 @@
+"""`python -m emotions`, as a user runs it: rows, errors as rows, exit codes, files that are whole."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import pty
+import signal
+import subprocess
+import sys
+from io import StringIO
+from pathlib import Path
+
+import av
+import pytest
+from PIL import Image
+
+from emotions import EMOTIONS
+from emotions.cli import files, main, photo, workers
+from emotions.runtime.memory import _budget as budget
+from tests import clips
+
+ROOT = Path(__file__).resolve().parents[3]
+SAMPLES = ROOT / "static" / "samples"
+PHOTO = [sys.executable, "-m", "emotions", "photo"]
+
+
+@pytest.fixture
+def run(capsys, monkeypatch, tmp_path):
+    """Run a command in this process, in an empty folder; gives exit code and standard output."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(budget, "limit", budget.limit)  # a command sets its own
+
+    def start(*words: object) -> tuple[int, str]:
+        code = main([str(word) for word in words])
+        return code, capsys.readouterr().out
+
+    return start
+
+
+@pytest.fixture
+def pictures(tmp_path) -> Path:
+    """A folder: two photos, one of them in a folder below, a file that is no photo, and a damaged one."""
+    folder = tmp_path / "pictures"
+    (folder / "below").mkdir(parents=True)
+    (folder / "a.jpg").write_bytes((SAMPLES / "obama.jpg").read_bytes())
+    (folder / "below" / "a.JPG").write_bytes((SAMPLES / "collins.jpg").read_bytes())
+    (folder / "b.jpg").write_bytes(b"words, not a picture")
+    (folder / "notes.txt").write_text("not looked at")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def film(tmp_path_factory) -> Path:
+    path = tmp_path_factory.mktemp("films") / "clip.mp4"
+    path.write_bytes(clips.clip(clips.steady(20)))
+    return path
+
+
+def lines(text: str) -> list[dict]:
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def table(text: str) -> list[dict]:
+    return list(csv.DictReader(StringIO(text)))
+
+
+def test_a_json_line_a_file_and_errors_are_lines(run, pictures):
+    code, out = run("photo", pictures, pictures / "gone.jpg", SAMPLES / "friends.png")
+    first, second, third, gone, group = lines(out)
+    assert code == 1
+    assert [Path(line["file"]).name for line in (first, second, third)] == ["a.jpg", "b.jpg", "a.JPG"]
+    assert set(second) == {"file", "error"} and second["error"]["code"] == "not_an_image" and second["error"]["message"]
+    assert gone["error"]["code"] == "file_not_found" and len(group["faces"]) == 4
+    assert first["faces"][0]["emotion"] == "happy" and first["width"] == 512 and first["model"]["name"].endswith("/mixed")
+
+
+def test_everything_read_is_0(run):
+    code, out = run("photo", SAMPLES / "obama.jpg", "--detector", "none", "--landmarks")
+    (line,) = lines(out)
+    assert code == 0 and line["faces"][0]["box"]["width"] == 512 and len(line["faces"][0]["landmarks"]) == 468
+
+
+def test_csv_has_a_row_a_face_and_one_for_none(run, tmp_path):
+    Image.new("RGB", (80, 80), "teal").save(tmp_path / "plain.png")
+    (tmp_path / "bad, name.jpg").write_bytes(b"x")
+    code, out = run("photo", "--format", "csv", SAMPLES / "friends.png", "plain.png", "bad, name.jpg")
+    *faces, plain, bad = table(out)
+    assert code == 1 and len(faces) == 4 and [face["id"] for face in faces] == list("0123")
+    assert all(abs(sum(float(face[name]) for name in EMOTIONS) - 1) < 0.01 for face in faces)
+    assert {plain["emotion"], plain["id"], plain["error"]} == {""}
+    assert (bad["file"], bad["error"]) == ("bad, name.jpg", "not_an_image") and bad["message"]
+
+
+def test_the_table_is_for_reading(run, pictures):
+    _, out = run("photo", "--format", "table", pictures)
+    head, first, bad, _ = out.splitlines()
+    assert head.split() == ["file", "id", "emotion", "confidence", "unsure"]
+    assert "happy" in first and "(not_an_image)" in bad
+
+
+def test_patterns_and_folders(run, pictures):
+    code, out = run("photo", pictures / "**" / "a.*", pictures / "*.png", pictures / "below" / "none")
+    assert [line.get("error", {}).get("code") for line in lines(out)] == [None, None, "file_not_found", "file_not_found"]
+    (pictures / "empty").mkdir()
+    assert files.expand([str(pictures / "empty")], photo.ENDINGS)[0].error.code == "no_files"
+
+
+def test_standard_input():
+    with (SAMPLES / "obama.jpg").open("rb") as file:
+        done = subprocess.run([*PHOTO, "-"], cwd=ROOT, stdin=file, capture_output=True, check=True)
+    (line,) = lines(done.stdout.decode())
+    assert line["file"] == "-" and line["faces"][0]["emotion"] == "happy"
+
+
+def test_processes_give_the_same_in_the_same_order(run, pictures):
+    def answers(*options: str) -> list[dict]:
+        _, out = run("photo", pictures, SAMPLES / "friends.png", *options)
+        return [{name: value for name, value in line.items() if name != "timing_ms"} for line in lines(out)]
+
+    assert answers("--processes", "2") == answers()
+
+
+def start_nothing() -> None:
+    """What a worker of the test below begins with."""
+
+
+def double_or_die(number: int) -> int:
+    if number == 3:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return 2 * number
+
+
+def test_a_process_that_dies_costs_one_job():
+    pairs = list(workers.in_order(double_or_die, range(6), 2, start_nothing, ()))
+    assert [job for job, _ in pairs] == list(range(6))
+    assert [result for job, result in pairs if job != 3] == [2 * job for job in range(6) if job != 3]
+    assert isinstance(pairs[3][1], workers.ProcessDied)
+
+
+def test_annotated_pictures_never_replace_a_file(run, pictures):
+    before = {path: path.read_bytes() for path in pictures.rglob("*.*")}
+    code, out = run("photo", pictures, "--annotate", pictures)
+    written = [Path(line["annotated"]) for line in lines(out) if "annotated" in line]
+    assert [path.name for path in written] == ["a-2.jpg", "a-3.jpg"] and all(
+        path.read_bytes()[:3] == b"\xff\xd8\xff" for path in written
+    )
+    assert {path: path.read_bytes() for path in before} == before
+    assert len(list(pictures.rglob("*.*"))) == len(before) + 2, "nothing half-written stays"
+
+
+def test_what_is_written_is_whole_or_not_there(tmp_path):
+    with pytest.raises(KeyboardInterrupt), files.whole(tmp_path / "out.bin") as path:
+        path.write_bytes(b"half")
+        raise KeyboardInterrupt
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "words",
+    [[], ["paint"], ["photo"], ["photo", "x", "--format", "xml"], ["photo", "x", "--detector", "dlib"], ["video", "x", "--fps", "31"], ["video", "x", "--fps", "nan"]],
+)  # fmt: skip
+def test_bad_usage_is_2(words, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        main(words)
+    assert stopped.value.code == 2 and "usage:" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "words", [["photo", "x.jpg", "--head", "vgg99"], ["photo", "x.jpg", "--processes", "0"], ["video", "x", "--head", "vgg99"]]
+)
+def test_what_cannot_work_for_any_file_is_2(run, words):
+    assert run(*words)[0] == 2
+
+
+def test_help_tells_the_exit_codes(capsys):
+    with pytest.raises(SystemExit) as stopped:
+        main(["--help"])
+    told = capsys.readouterr().out
+    assert stopped.value.code == 0 and all(f"\n  {code} " in told for code in (0, 1, 2, 130))
+
+
+def test_a_reader_that_goes_away_is_no_traceback():
+    command = f"{sys.executable} -m emotions photo {SAMPLES} {SAMPLES} | head -n 1"
+    done = subprocess.run(["bash", "-c", command], cwd=ROOT, capture_output=True, text=True)
+    assert len(done.stdout.splitlines()) == 1 and "Traceback" not in done.stderr
+
+
+def test_rows_of_a_film(run, film):
+    code, out = run("video", film, "--fps", "2")
+    *rows, last = lines(out)
+    assert code == 0 and [row["time"] for row in rows] == [0.0, 0.5, 1.0, 1.5] and set(last) == {"file", "summary"}
+    assert all(row["faces"][0]["id"] == 0 for row in rows)
+    assert last["summary"]["people"][0]["shares"]["happy"] == 1 and last["summary"]["partial"] is False
+
+
+def test_a_film_as_csv_and_as_table(run, film):
+    rows = table(run("video", film, "--fps", "2", "--format", "csv")[1])
+    assert len(rows) == 4 and rows[1]["time"] == "0.5" and rows[1]["id"] == "0" and float(rows[1]["happy"]) > 0.5
+    out = run("video", film, "--fps", "2", "--format", "table")[1]
+    assert "person 0: 0 s to 1.5 s, 4 pictures: happy in 100%" in out
+
+
+def test_the_summary_alone(run, film):
+    (line,) = lines(run("video", film, "--summary")[1])
+    assert line["summary"]["frames"] == 10
+    (row,) = table(run("video", film, "--summary", "--format", "csv")[1])
+    assert row["emotion"] == "happy" and row["share_happy"] == "1.0" and row["frames"] == "10" and row["partial"] == ""
+
+
+def test_annotated_films_and_charts(run, film, tmp_path):
+    _, out = run("video", film, film, "--fps", "1", "--annotate", tmp_path / "out", "--chart", tmp_path / "out")
+    summaries = [line["summary"] for line in lines(out) if "summary" in line]
+    assert [Path(one["annotated"]).name for one in summaries] == ["clip.mp4", "clip-2.mp4"]
+    with av.open(summaries[1]["annotated"]) as container:
+        assert container.streams.video[0].frames == 20
+    assert Path(summaries[0]["chart"]).read_text().startswith("<svg")
+    assert len(list((tmp_path / "out").iterdir())) == 4
+
+
+def test_films_that_are_none_and_films_in_part(run, film, tmp_path):
+    data = clips.clip(clips.steady(30), "matroska")
+    (tmp_path / "cut.mkv").write_bytes(data[: len(data) * 2 // 3])
+    (tmp_path / "words.mp4").write_text("words, not a film")
+    code, out = run("video", "words.mp4", "cut.mkv", film, "--summary", "--annotate", "out")
+    bad, cut, whole = lines(out)
+    assert code == 1 and bad["error"]["code"] == "not_a_video"
+    assert cut["summary"]["reason"] == "cut_off" and cut["summary"]["frames"] > 0 and whole["summary"]["partial"] is False
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["clip.mp4", "cut.mp4"]
+    assert run("video", "cut.mkv", "--summary")[0] == 1, "a part is not all"
+
+
+def test_a_film_by_standard_input(film):
+    with film.open("rb") as file:
+        command = [sys.executable, "-m", "emotions", "video", "-", "--fps", "1"]
+        done = subprocess.run(command, cwd=ROOT, stdin=file, capture_output=True, text=True, check=True)
+    assert len(lines(done.stdout)) == 3
+
+
+def test_ctrl_c_leaves_no_half_film(tmp_path):
+    """Stopped in the middle of a film of two minutes: 130, its rows so far, nothing in the folder."""
+    path = tmp_path / "long.mp4"
+    path.write_bytes(clips.clip(clips.steady(1200), codec_options={"preset": "ultrafast"}))
+    command = [sys.executable, "-m", "emotions", "video", str(path), "--annotate", str(tmp_path / "out")]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+        first = json.loads(process.stdout.readline())
+        process.send_signal(signal.SIGINT)
+        rest = process.stdout.read()
+        assert process.wait(30) == 130
+    assert first["time"] == 0 and "summary" not in rest, "rows come as they are ready"
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_progress_is_shown_on_a_terminal_alone(film):
+    command = [sys.executable, "-m", "emotions", "video", str(film), "--summary"]
+    leader, follower = pty.openpty()
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=follower, text=True)
+    os.close(follower)
+    told = b""
+    try:
+        while piece := os.read(leader, 4096):
+            told += piece
+    except OSError:  # how Linux says that the other end is closed
+        pass
+    os.close(leader)
+    out = process.stdout.read()
+    process.stdout.close()
+    assert process.wait(30) == 0 and len(lines(out)) == 1
+    assert b" of 2 s" in told and told.endswith(b"\x1b[K")
+    plain = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert "\r" not in plain.stderr and "\x1b" not in plain.stderr

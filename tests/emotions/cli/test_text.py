@@ -1,0 +1,57 @@
+"""python -m emotions text."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from emotions.cli import main
+from emotions.labels import EMOTIONS
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+def test_lines(tmp_path, capsys):
+    (tmp_path / "comments.txt").write_text("I love it!\n\nso sad about this\n", encoding="utf-8")
+    assert main(["text", "--format", "jsonl", "--lines", "--words", str(tmp_path / "comments.txt")]) == 0
+    rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [(row["line"], row["emotion"]) for row in rows] == [(1, "happy"), (3, "sad")] and rows[0]["words"]
+
+
+def test_files_as_rows_and_a_bad_one_among_them(tmp_path, capsys):
+    (tmp_path / "a.txt").write_text("I hate you!\nReally.", encoding="utf-8")
+    (tmp_path / "b.txt").write_bytes(b"\xff\xfe\x00a")
+    (tmp_path / "c.txt").write_text("a" * 100_001)
+    assert main(["text", "--format", "csv", str(tmp_path), str(tmp_path / "none.txt")]) == 1
+    rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
+    assert [row["error"] for row in rows] == ["", "not_text", "text_too_long", "file_not_found"]
+    assert "anger" in rows[0]["emotions"].split() and all(0 <= float(rows[0][name]) <= 1 for name in EMOTIONS)
+
+
+def test_a_table_and_refusals(tmp_path, capsys):
+    (tmp_path / "a.txt").write_text("Ich bin sehr traurig und allein.", encoding="utf-8")
+    assert main(["text", "--format", "table", str(tmp_path / "a.txt")]) == 0
+    assert "other_language" in capsys.readouterr().out
+
+
+def test_standard_input():
+    done = subprocess.run(
+        [sys.executable, "-m", "emotions", "text", "-"],
+        cwd=ROOT,
+        input=b"What a lovely day, I am happy",
+        capture_output=True,
+        check=True,
+    )
+    assert json.loads(done.stdout)["emotion"] == "happy"
+
+
+def test_options_of_faces_are_not_its(capsys):
+    with pytest.raises(SystemExit):
+        main(["text", "--detector", "haar", "x"])
+    assert "--detector" in capsys.readouterr().err

@@ -1,0 +1,156 @@
+"""Texts through the served model: answers, refusals, carrying words, long texts."""
+
+from __future__ import annotations
+
+import json
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from emotions.errors import ArtefactError, TextError
+from emotions.labels import EMOTIONS
+from emotions.runtime.manifest import Artefacts
+from emotions.text.classifier import MAX_TEXT, MOST_EXPLAINED, TextModel, lines_of
+from emotions.text.tokenizer import Word, runs, sentences
+
+LANGUAGES = json.loads((Path(__file__).parents[2] / "data" / "languages.json").read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="module")
+def model() -> TextModel:
+    return TextModel(Artefacts())
+
+
+@pytest.mark.parametrize(
+    ("text", "emotion"),
+    [
+        ("I'm so happy, this is wonderful, thank you!", "happy"),
+        ("I hate you, you are making me furious.", "anger"),
+        ("My dog died yesterday and I can't stop crying.", "sad"),
+        ("I'm terrified, there is someone in my house.", "fear"),
+        ("That is disgusting, I want to vomit.", "disgust"),
+        ("Wow, I did not expect that at all! What?!", "surprise"),
+        ("The meeting is on Tuesday at ten.", "neutral"),
+    ],
+)
+def test_plain_sentences(model, text, emotion):
+    result = model.read(text)
+    assert emotion in result.emotions and result.reason is None
+    assert result.to_json()["emotion"] == result.emotion == result.emotions[0]
+
+
+def test_above_is_what_the_manifest_s_thresholds_say(model):
+    result = model.read("I'm so happy for you, but I will miss you a lot.")
+    thresholds = [model.entry["thresholds"][name] for name in EMOTIONS]
+    above = {
+        name for name, value, least in zip(EMOTIONS, result.whole.probabilities, thresholds, strict=True) if value >= least
+    }
+    assert set(result.emotions) == above and all(0 < value < 1 for value in result.whole.probabilities)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["ok", "lol", "yes", "Melancholy", "hangry", "😀", "❤️", ":)", "<3", "haha", "idk tbh", "yesss", "noooo", "café", "42"],
+)
+def test_short_english_is_told(model, text):
+    assert model.read(text).emotion is not None
+
+
+@pytest.mark.parametrize("text", ["", " ", "\n\t", "...", "?!?!", "—", "\u200b"])
+def test_nothing_to_read(model, text):
+    result = model.read(text, words=True, parts=True)
+    assert result.reason == "empty" and result.emotion is None and result.emotions == () and result.words == ()
+    assert len(result.whole.probabilities) == len(EMOTIONS)
+
+
+def test_other_languages_are_refused(model):
+    told = [text for texts in LANGUAGES.values() for text in texts if model.read(text).reason != "other_language"]
+    assert len(LANGUAGES) >= 15 and all(len(texts) >= 8 for texts in LANGUAGES.values())
+    assert len(told) <= 0.02 * sum(map(len, LANGUAGES.values())), told
+
+
+def test_words_are_exact_occlusions(model):
+    text = "Honestly, I love this film so much!"
+    result = model.read(text, words=True)
+    index = EMOTIONS.index(result.emotion)
+    strongest = max(result.words, key=lambda word: word.weight)
+    assert text[strongest.start : strongest.end] == "love"
+    left = [word for word in model.vocabulary.words(text) if (word.start, word.end) != (strongest.start, strongest.end)]
+    without = model.probabilities([left])[0, index]
+    assert strongest.weight == pytest.approx(result.whole.probabilities[index] - without, abs=1e-9)
+    assert [word.start for word in result.words] == sorted(word.start for word in result.words)
+
+
+def test_a_long_text_is_the_mean_of_its_sentences(model):
+    text = "I love this so much, thank you! " * 40 + "I hate it."
+    result = model.read(text, parts=True)
+    assert len(result.sentences) == 41 and result.emotion == "happy"
+    assert result.sentences[-1].emotion == "anger" and text[result.sentences[-1].start :] == "I hate it."
+    sizes = [
+        sum(len(word.pieces) for word in model.vocabulary.words(text[part.start : part.end])) + 1 for part in result.sentences
+    ]
+    mean = np.average([part.probabilities for part in result.sentences], axis=0, weights=sizes)
+    assert result.whole.probabilities == pytest.approx(tuple(mean))
+
+
+def test_a_hundred_thousand_characters(model):
+    text = ("This is the worst day of my life and I am so angry about it. " * 2000)[:MAX_TEXT]
+    result = model.read(text, words=True)
+    assert result.emotion == "anger" and len(result.words) <= MOST_EXPLAINED
+    assert model.read("a" * MAX_TEXT).whole.probabilities
+    with pytest.raises(TextError, match="100,001 characters") as caught:
+        model.read(text + "x")
+    assert caught.value.code == "text_too_long"
+
+
+def test_a_long_text_in_another_language_is_refused(model):
+    german = " ".join(LANGUAGES["German"]) * 10
+    assert model.read(german).reason == "other_language"
+    assert model.read(german[:200] + " I am happy. I love this." * 60).reason is None
+
+
+def test_threads_get_their_own_answers(model):
+    texts = ["I love it", "I hate it", "What a surprise, wow", "so sad"] * 3
+    alone = [model.read(text) for text in texts]
+    found: list = [None] * len(texts)
+
+    def work(place: int) -> None:
+        found[place] = model.read(texts[place])
+
+    threads = [threading.Thread(target=work, args=(place,)) for place in range(len(texts))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert found == alone
+
+
+def test_sentences():
+    text = 'Mr. Smith left. "Why?" she said… No idea!\nNext line  '
+    assert [text[start:end] for start, end in sentences(text)] == [
+        "Mr. Smith left.",
+        '"Why?"',
+        "she said…",
+        "No idea!",
+        "Next line",
+    ]
+    assert list(sentences(" \n ")) == []
+
+
+def test_runs_fill_up_and_leave_nothing_out():
+    words = [Word(place, place + 1, (7,) * size) for place, size in enumerate([3, 3, 3, 9, 1])]
+    cut = list(runs(words, 6))
+    assert [len(run) for run in cut] == [2, 1, 1, 1] and [word for run in cut for word in run] == words
+
+
+def test_a_file_without_word_lists_is_named():
+    with pytest.raises(ArtefactError, match=r"no vocabulary.txt .*restore it"):
+        lines_of(b"no archive", "vocabulary.txt")
+
+
+@pytest.mark.parametrize(("emoji", "emotion"), [("\U0001f621", "anger"), ("\u2764\ufe0f", "happy"), ("\U0001f922", "disgust"),
+                                                ("\U0001f62e", "surprise"), ("\U0001f622", "sad"), ("\U0001f631", "fear")])  # fmt: skip
+def test_emoji_say_what_people_mean_by_them(model, emoji, emotion):
+    assert model.read(emoji).emotion == emotion == model.read(f"{emoji}{emoji}").emotion

@@ -1,0 +1,282 @@
+"""Films of many kinds: times, rotation, what is broken, and that memory stays."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from fractions import Fraction
+from io import BytesIO
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from emotions.errors import FilmError
+from emotions.image.loading import encode_jpeg
+from emotions.runtime.memory import _budget as budget
+from emotions.runtime.memory import set_decode_budget
+from emotions.video.containers import is_cut
+from emotions.video.reader import SIDE, Film
+from tests import clips
+
+ROOT = Path(__file__).resolve().parents[3]
+THREE_SECONDS = clips.steady(30)
+QUICK = {
+    "libx265": {"x265-params": "log-level=none", "preset": "ultrafast"},
+    "libvpx": {"deadline": "realtime", "cpu-used": "8"},
+    "libvpx-vp9": {"deadline": "realtime", "cpu-used": "8"},
+}
+FASTSTART = {"movflags": "+faststart"}
+
+
+def read(source, **options) -> tuple[Film, list]:
+    with Film(source, **options) as film:
+        return film, list(film.moments())
+
+
+def refusal(source, **options) -> str:
+    with pytest.raises(FilmError) as caught:
+        read(source, **options)
+    assert budget.used == 0
+    return caught.value.code
+
+
+@pytest.mark.parametrize(
+    ("container", "codec", "pixels"),
+    [
+        ("mp4", "libx264", "yuv420p"),
+        ("mp4", "libx265", "yuv420p10le"),
+        ("mov", "libx264", "yuv444p"),
+        ("mov", "mjpeg", "yuvj420p"),
+        ("webm", "libvpx", "yuv420p"),
+        ("webm", "libvpx-vp9", "yuv420p"),
+        ("matroska", "libx264", "yuv420p"),
+        ("matroska", "ffv1", "gray"),
+        ("avi", "mpeg4", "yuv420p"),
+    ],
+)
+def test_every_kind_gives_the_picture_at_its_times(container, codec, pixels):
+    film, moments = read(clips.clip(THREE_SECONDS, container, codec, pixels=pixels, codec_options=QUICK.get(codec)))
+    assert [moment.time for moment in moments] == pytest.approx([index / 5 for index in range(15)], abs=0.002)
+    assert film.reason is None and film.duration == pytest.approx(3, abs=0.11)
+    expected = clips.still().astype(int)
+    if pixels == "gray":
+        expected = np.repeat(expected @ [[299], [587], [114]] // 1000, 3, axis=2)
+    for moment in moments:
+        assert (moment.picture.width, moment.picture.height) == (320, 240) and moment.picture.pixels.flags.c_contiguous
+        assert np.abs(moment.picture.pixels - expected).mean() < 12  # of 255: codecs lose something
+
+
+def test_av1():
+    """From a file: the encoder at hand, SVT-AV1, turns the whole process into a real-time one where it runs as root."""
+    film, moments = read(ROOT / "tests" / "data" / "av1.webm")
+    assert [moment.time for moment in moments] == pytest.approx([index / 5 for index in range(10)], abs=0.002)
+    assert film.reason is None
+    assert np.abs(moments[-1].picture.pixels - clips.still(size=(160, 120)).astype(int)).mean() < 12
+
+
+@pytest.mark.parametrize("degrees", [90, 180, 270])
+def test_a_phone_s_rotation(degrees):
+    _, (first, *_) = read(clips.clip(clips.steady(3), rotation=degrees))
+    upright = np.rot90(clips.still(), degrees // 90)
+    assert first.picture.pixels.shape == upright.shape and (first.picture.width, first.picture.height) == upright.shape[1::-1]
+    assert np.abs(first.picture.pixels - upright.astype(int)).mean() < 8
+
+
+@pytest.mark.parametrize("fps", [1, 2.5, 10, 30])
+def test_the_rate_is_an_option(fps):
+    film, moments = read(clips.clip(THREE_SECONDS), fps=fps)
+    times = [moment.time for moment in moments]
+    assert len(times) == min(30, 3 * fps + (fps == 2.5) * 0.5) and len({int((time + 0.002) * fps) for time in times}) == len(
+        times
+    )
+
+
+@pytest.mark.parametrize("fps", [0, -1, 31, float("nan")])
+def test_rates_that_are_none(fps):
+    with pytest.raises(ValueError, match="fps must be"):
+        Film(clips.clip(clips.steady(2)), fps)
+
+
+def test_frames_at_uneven_times():
+    moments = [(time, clips.still()) for time in (0, 0.01, 0.03, 0.5, 0.56, 3, 3.01, 3.4)]
+    film, found = read(clips.clip(moments))
+    assert [moment.time for moment in found] == pytest.approx([0, 0.5, 3, 3.4], abs=0.001)
+    with Film(clips.clip(moments)) as film:
+        every = list(film.moments(every_frame=True))
+    assert [moment.time for moment in every if moment.sampled] == [moment.time for moment in found]
+    assert len(every) == 5, "all but those closer than a thirtieth of a second"
+
+
+def test_a_browser_s_recording_states_no_length():
+    film, moments = read(clips.clip(THREE_SECONDS, "webm", "libvpx", live=True))
+    assert film.stated is None and film.reason is None and film.duration == pytest.approx(3, abs=0.1) and len(moments) == 15
+
+
+def test_sound_beside_the_pictures_changes_nothing():
+    assert len(read(clips.clip(THREE_SECONDS, sound=True))[1]) == 15
+
+
+def test_times_below_zero_and_late_beginnings():
+    for shift in (-1.0, 5.0):
+        shifted = [(time + shift, picture) for time, picture in THREE_SECONDS]
+        _, moments = read(clips.clip(shifted, "matroska"))
+        assert moments[0].time == 0 and all(0 <= moment.time <= 3 for moment in moments)
+
+
+def test_large_frames_come_smaller_and_odd_ones_as_they_are():
+    big = clips.still(size=(2560, 1440))
+    _, (moment,) = read(clips.clip([(0, big)], codec_options={"preset": "ultrafast"}))
+    assert moment.picture.pixels.shape == (576, SIDE, 3) and (moment.picture.width, moment.picture.height) == (2560, 1440)
+    assert moment.picture.scale == 2.5
+    _, (odd,) = read(clips.clip([(0, clips.still(size=(321, 241)))], "matroska", "ffv1", pixels="yuv444p"))
+    assert odd.picture.pixels.shape == (241, 321, 3)
+
+
+def test_pixels_that_are_no_squares():
+    _, (moment,) = read(clips.clip([(0, clips.still())], aspect=2))
+    assert (moment.picture.width, moment.picture.height) == (640, 240)
+
+
+def test_a_file_that_lies_about_its_length():
+    lying = clips.with_stated_length(clips.clip(THREE_SECONDS, "matroska"), 3600)
+    film, moments = read(lying)
+    assert film.stated == 3600 and film.duration == pytest.approx(3, abs=0.1) and len(moments) == 15
+    with Film(lying) as film:
+        assert film.extent() == (pytest.approx(2.9, abs=0.01), 30)
+
+
+@pytest.mark.parametrize(
+    ("container", "codec", "options"),
+    [("mp4", "libx264", FASTSTART), ("matroska", "libx264", {}), ("webm", "libvpx", {}), ("avi", "mpeg4", {})],
+)
+def test_cut_off_in_the_middle(container, codec, options):
+    data = clips.clip(THREE_SECONDS, container, codec, options=options)
+    film, moments = read(data[: len(data) * 2 // 3])
+    assert film.reason == "cut_off" and 0 < len(moments) < 15 and film.duration < 2.9
+
+
+def test_a_recording_without_lengths_that_is_cut_in_a_frame():
+    data = clips.clip(THREE_SECONDS, "webm", "libvpx", live=True)
+    assert not is_cut("matroska", BytesIO(data)) and is_cut("matroska", BytesIO(data[:-3]))
+    film, moments = read(data[: len(data) // 2])
+    assert film.reason == "cut_off" and moments
+
+
+def test_damage_in_the_middle_is_passed_by():
+    data = bytearray(clips.clip(THREE_SECONDS, options=FASTSTART))
+    data[len(data) // 2 : len(data) // 2 + 8000] = bytes(8000)
+    film, moments = read(bytes(data))
+    assert film.reason == "damaged" and 0 < len(moments) <= 15
+    assert film.duration > 2, "what comes after the damage is read"
+
+
+@pytest.mark.parametrize(
+    ("make", "code"),
+    [
+        (lambda: b"", "empty_file"),
+        (lambda: b"words, not a film" * 50, "not_a_video"),
+        (lambda: (clips.SAMPLES / "obama.jpg").read_bytes(), "not_a_video"),
+        (lambda: b"#EXTM3U\n#EXTINF:1\nfile:///etc/hostname\n", "not_a_video"),
+        (lambda: b"ffconcat version 1.0\nfile /etc/hostname\n", "not_a_video"),
+        (lambda: b"\0\0\0\x18ftypheic" + bytes(100), "not_a_video"),
+        (lambda: b"FLV\1" + bytes(100), "unsupported_video"),
+        (lambda: b"OggS" + bytes(100), "unsupported_video"),
+        (lambda: clips.clip(clips.steady(2), "mpegts"), "unsupported_video"),
+        (lambda: clips.clip(clips.steady(2), "mov", "png", pixels="rgb24"), "unsupported_video"),
+        (lambda: clips.sound_alone(), "no_picture_track"),
+        (lambda: clips.sound_alone(cover=True), "no_picture_track"),
+        (lambda: clips.sound_alone("mp3", cover=True), "no_picture_track"),
+        (lambda: clips.clip(THREE_SECONDS)[:20_000], "truncated_video"),
+        (lambda: clips.clip(clips.steady(2))[:40] + b"x" * 4000, "truncated_video"),
+        (lambda: b"\x1aE\xdf\xa3" + bytes(500), "truncated_video"),
+        (lambda: clips.clip([(0, np.zeros((4096, 4096, 3), np.uint8))], codec="mjpeg", pixels="yuvj420p"), "too_many_pixels"),
+    ],
+)
+def test_what_is_no_film(make, code):
+    assert refusal(make()) == code
+
+
+def test_memory_is_held_while_a_film_is_open():
+    film = Film(clips.clip(clips.steady(2)))
+    assert budget.used > 0
+    film.close()
+    assert budget.used == 0
+    before = budget.limit
+    set_decode_budget(1)
+    try:
+        assert refusal(clips.clip(clips.steady(2))) == "too_much_memory"
+    finally:
+        budget.limit = before
+
+
+def test_reading_may_end_early():
+    film, moments = read(clips.clip(THREE_SECONDS), longest=1.0)
+    assert film.reason == "video_too_long" and [moment.time for moment in moments][-1] == 1.0
+
+
+def test_paths_and_open_files_too(tmp_path):
+    path = tmp_path / "http:__example.org_clip.mp4"
+    path.write_bytes(clips.clip(THREE_SECONDS))
+    with path.open("rb") as file:
+        assert len(read(path)[1]) == len(read(file)[1]) == 15
+        assert not file.closed
+
+
+LONG = """
+import resource, sys
+from emotions.video.reader import Film
+with Film({path!r} and __import__("pathlib").Path({path!r}), fps=1) as film:
+    count = sum(1 for _ in film.moments())
+print(count, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+
+
+def test_memory_does_not_grow_with_length(tmp_path):
+    """A minute and twenty of them: the difference is less than a second's frames."""
+    peaks = []
+    for minutes in (1, 20):
+        path = tmp_path / f"{minutes}.mp4"
+        path.write_bytes(
+            clips.clip(clips.steady(minutes * 60 * 5, fps=5, size=(160, 120)), codec_options={"preset": "ultrafast"})
+        )
+        done = subprocess.run(
+            [sys.executable, "-c", LONG.format(path=str(path))], cwd=ROOT, capture_output=True, text=True, check=True
+        )
+        count, peak = map(int, done.stdout.split())
+        assert count == minutes * 60
+        peaks.append(peak)
+    assert peaks[1] - peaks[0] < 4 * 1024  # KB
+
+
+def test_frames_that_change_their_size_come_in_the_first_one_s():
+    """A browser's recording of a phone that is turned: here as JPEGs of two sizes in one track."""
+    buffer = BytesIO()
+    with av.open(buffer, "w", format="matroska") as output:
+        stream = output.add_stream("mjpeg", rate=5)
+        stream.width, stream.height, stream.pix_fmt = 320, 240, "yuvj420p"
+        for index, size in enumerate([(320, 240), (240, 320), (640, 480)]):
+            packet = av.Packet(encode_jpeg(clips.still(size=size)))
+            packet.stream, packet.time_base, packet.pts, packet.dts = stream, Fraction(1, 5), index, index
+            output.mux(packet)
+    _, moments = read(buffer.getvalue())
+    assert [moment.picture.pixels.shape for moment in moments] == [(240, 320, 3)] * 3
+    assert np.abs(moments[2].picture.pixels - clips.still().astype(int)).mean() < 12
+
+
+@pytest.mark.parametrize("container", ["mp4", "webm", "avi"])
+def test_damaged_files_give_a_film_or_one_clear_error(container):
+    codec = {"mp4": "libx264", "webm": "libvpx", "avi": "mpeg4"}[container]
+    sound = clips.clip(clips.steady(10, size=(160, 120)), container, codec, codec_options=QUICK.get(codec))
+    random = np.random.default_rng(0)
+    codes = set()
+    for _ in range(150):
+        data = np.frombuffer(sound, np.uint8).copy()
+        places = random.integers(0, random.choice([len(data), 1500]), 8)
+        data[places] = random.integers(0, 256, 8)
+        try:
+            codes.add(read(data.tobytes(), longest=600.0)[0].reason)
+        except FilmError as error:
+            codes.add(error.code)
+    assert len(codes) > 2 and budget.used == 0

@@ -1,0 +1,411 @@
+"""Faces followed through films made of still photos, on known paths: who is who in every frame is known."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import hypothesis
+import numpy as np
+import pytest
+from hypothesis import strategies
+
+from emotions import EMOTIONS, Analyser, Follower, open_image
+from emotions.errors import TracksError
+from emotions.face.results import Box, Face, ImageResult
+from emotions.image.loading import Picture, encode_jpeg
+from emotions.video.tracker import FRAME, TAU
+from emotions.video.tracker_state import (
+    APPEARANCE,
+    FARTHEST,
+    LATEST,
+    MEMORY,
+    MOST_BYTES,
+    MOST_IDS,
+    MOST_TRACKS,
+    SURE,
+    Track,
+    Tracks,
+    parse,
+)
+from scripts.evaluate.synthetic_video import (
+    HEIGHT,
+    WIDTH,
+    Camera,
+    Person,
+    Place,
+    crossing,
+    film,
+    gap,
+    people,
+    scenes,
+    successor,
+    who,
+)
+from scripts.evaluate.tracking import cast_of, changes, ids_of, read
+from scripts.evaluate.tracking import shared as shares_ids
+from tests.shared_data import shared
+
+ROOT = Path(__file__).resolve().parents[3]
+SAMPLES = ROOT / "static" / "samples"
+STEADY = Camera()
+HAND_HELD = Camera(shake=3.0, noise=4.0, lamp=0.1, quality=75)
+
+
+@pytest.fixture(scope="module")
+def analyser() -> Analyser:
+    return Analyser()
+
+
+@pytest.fixture(scope="module")
+def pair(analyser) -> list[Person]:
+    """Two people of the tree's own samples."""
+    cast = people(analyser, [SAMPLES / "obama.jpg", SAMPLES / "collins.jpg"])
+    assert len(cast) == 2
+    return cast
+
+
+@pytest.fixture(scope="module")
+def cast(analyser) -> list[Person]:
+    """The people on whom nothing was chosen."""
+    return cast_of(analyser, shared("photos", "scenes"), choosing=False)
+
+
+def times(seconds: float, rate: int = 10) -> list[float]:
+    return [number / rate for number in range(round(seconds * rate) + 1)]
+
+
+def walk(start: float, end: float, seconds: float, y: float = 0.4, height: float = 110) -> Callable[[float], Place]:
+    """From one side to another, both as shares of the width."""
+    return lambda time: Place((start + (end - start) * time / seconds) * WIDTH, y * HEIGHT, height)
+
+
+def between(path: Callable[[float], Place], first: float, last: float) -> Callable[[float], Place | None]:
+    return lambda time: path(time) if first <= time < last else None
+
+
+def followed(
+    analyser: Analyser, actors: Sequence, seconds: float, camera: Camera = STEADY, rate: int = 10, seed: int = 1
+) -> list[list[int]]:
+    frames = film(actors, times(seconds, rate), camera, seed)
+    read_frames = [(one.time, one.picture, analyser.analyse(one.picture, "blazeface"), one.truth) for one in frames]
+    return ids_of(len(actors), read_frames)
+
+
+@pytest.mark.parametrize("rate", [5, 10, 15])
+@pytest.mark.parametrize("camera", [STEADY, HAND_HELD])
+def test_ids_stay_where_two_cross(analyser, pair, rate, camera):
+    actors = [(pair[0], walk(0.15, 0.85, 3)), (pair[1], walk(0.85, 0.15, 3, y=0.43))]
+    ids = followed(analyser, actors, 3, camera, rate)
+    assert [set(one) for one in ids] in ([{0}, {1}], [{1}, {0}])
+    assert all(len(one) > 0.6 * 3 * rate for one in ids), "each is found on both sides"
+
+
+def test_random_crossings_gaps_and_successors_of_other_people(analyser, cast):
+    """benchmarks/following.md has the figures for many more; here, that they are not far off."""
+    for make, least in ((crossing, 3), (gap, 4), (successor, 4)):
+        right = 0
+        for scene in scenes(make, cast, 6, seed=77):
+            given = ids_of(len(scene.actors), read(analyser, scene))
+            right += not sum(map(changes, given)) and not shares_ids(given)
+        assert right >= least, make.__name__
+
+
+@pytest.mark.parametrize("away", [0.2, 1.0, 2.5])
+def test_an_id_survives_a_short_loss(analyser, pair, away):
+    path = walk(0.7, 0.75, 5)
+    course = lambda time: None if 1 <= time < 1 + away else path(time)  # noqa: E731
+    ids = followed(analyser, [(pair[0], walk(0.25, 0.3, 5)), (pair[1], course)], 2 + away)
+    assert [len(set(one)) for one in ids] == [1, 1]
+
+
+def test_who_was_away_for_long_is_new(analyser, pair):
+    away = MEMORY / 1000 + 0.2
+    actor = (pair[0], lambda time: None if 0.35 < time < 0.35 + away else walk(0.5, 0.5, 5)(time))
+    (ids,) = followed(analyser, [actor], 1 + away)
+    assert set(ids) == {0, 1} and ids == sorted(ids)
+
+
+def test_who_comes_where_another_left_is_new_and_no_id_is_used_again(analyser, pair):
+    first, second = pair
+    actors = [
+        (first, between(walk(0.5, 0.5, 9), 0, 0.9)),
+        (second, between(walk(0.5, 0.5, 9), 1.2, 2.2)),
+        (first, between(walk(0.5, 0.5, 9), 6, 7)),
+    ]
+    ids = followed(analyser, actors, 7)
+    assert [set(one) for one in ids] == [{0}, {1}, {2}]
+
+
+def test_coming_nearer_with_a_shaking_camera(analyser, pair):
+    actors = [(pair[0], lambda time: Place(WIDTH / 2 + 60 * np.sin(3 * time), 190 + 20 * time, 60 + 45 * time))]
+    (ids,) = followed(analyser, actors, 3, Camera(shake=8, noise=6, quality=60))
+    assert set(ids) == {0} and len(ids) >= 28
+
+
+def test_a_frame_that_was_missed(analyser, pair):
+    """Two people are seen in one frame, nobody in the next, as where the light goes off."""
+    actors = [(pair[0], walk(0.2, 0.4, 2)), (pair[1], walk(0.6, 0.8, 2))]
+    dark = [(person, lambda time, path=path: None if 0.85 < time < 1.15 else path(time)) for person, path in actors]
+    assert [len(set(one)) for one in followed(analyser, dark, 2)] == [1, 1]
+
+
+@pytest.mark.parametrize("name", ["ultralight_20.jpg", "mmpose_wflw_7_Cheering_Cheering_7_16.jpg"])
+def test_a_group_under_a_moving_camera(analyser, name):
+    photo = cv2.cvtColor(cv2.imread(str(shared("photos", "scenes", name))), cv2.COLOR_BGR2RGB)
+    height, width = photo.shape[:2]
+    follower, first = Follower(), {}
+    for number in range(8):
+        scale = 1 + 0.02 * number
+        matrix = np.array([[scale, 0, 6.0 * number - 0.01 * width * number], [0, scale, -4.0 * number]])
+        frame = open_image(encode_jpeg(cv2.warpAffine(photo, matrix, (width, height), borderMode=cv2.BORDER_REPLICATE), 85))
+        result = follower.follow(frame, analyser.analyse(frame), number / 10)
+        back = {
+            face.id: ((face.box.left - matrix[0, 2]) / scale, (face.box.top - matrix[1, 2]) / scale, face.box.width / scale)
+            for face in result.faces
+        }
+        first = first or back
+        assert len(first) >= 9
+        for id_, (x, y, side) in back.items():
+            if id_ in first:
+                assert np.hypot(x - first[id_][0], y - first[id_][1]) < 0.6 * side, "the same person has the id"
+    assert len(set(first) & set(back)) >= 0.85 * len(first), "and keeps it"
+
+
+def test_the_same_frames_give_the_same_and_tracks_carry_all(analyser, pair):
+    actors = [(pair[0], walk(0.15, 0.85, 2)), (pair[1], walk(0.85, 0.15, 2, y=0.43))]
+    frames = [(frame, analyser.analyse(frame.picture)) for frame in film(actors, times(2), HAND_HELD, 5)]
+    one, other, tracks = Follower(), Follower(), ""
+    for frame, result in frames:
+        fresh = Follower(tracks)
+        answers = [follower.follow(frame.picture, result, frame.time).faces for follower in (one, other, fresh)]
+        assert answers[0] == answers[1] == answers[2] and one.tracks == other.tracks == fresh.tracks
+        tracks = fresh.tracks
+        assert tracks.isascii() and len(tracks) <= MOST_BYTES
+
+
+def test_frames_of_another_size_go_on(analyser, pair):
+    actors = [(pair[0], walk(0.3, 0.35, 2)), (pair[1], walk(0.7, 0.65, 2))]
+    follower, seen = Follower(), []
+    for number, frame in enumerate(film(actors, times(1), STEADY, 3)):
+        size = (WIDTH, HEIGHT) if number % 2 else (2 * WIDTH, 2 * HEIGHT)
+        picture = open_image(encode_jpeg(cv2.resize(frame.picture.pixels, size), 90))
+        seen.append(
+            {face.id: face.box.left / picture.width < 0.5 for face in follower.follow(picture, analyser.analyse(picture)).faces}
+        )
+    assert all(one == seen[0] for one in seen) and len(seen[0]) == 2
+
+
+# From here on, faces as an analyser would give them.
+
+GREY = Picture(np.full((480, 640, 3), 120, np.uint8), 640, 480, 0.0)
+HAPPY, SAD = ((0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0), (0.05, 0.0, 0.0, 0.05, 0.0, 0.9, 0.0))
+
+
+def faces(*boxes: Box, probabilities: tuple[float, ...] = HAPPY, unsure: str | None = None) -> ImageResult:
+    found = tuple(Face(number, box, 0.9, probabilities, unsure=unsure) for number, box in enumerate(boxes))
+    return ImageResult(640, 480, found, "blazeface", {"name": "test", "version": "1"}, thresholds={"low_confidence": 0.6})
+
+
+ONE = Box(200, 150, 90, 110)
+
+
+def test_a_followed_face_has_raw_probabilities_and_a_face_alone_has_none():
+    result = faces(ONE)
+    (face,) = Follower().follow(GREY, result).faces
+    assert "raw" not in result.faces[0].to_json()
+    assert face.raw == face.probabilities == HAPPY and list(face.to_json()["raw"]) == list(EMOTIONS)
+
+
+@pytest.mark.parametrize("step", [FRAME, 0.5, 2.0])
+def test_a_frame_counts_by_the_time_that_has_passed(step):
+    follower = Follower()
+    follower.follow(GREY, faces(ONE), 10)
+    (face,) = follower.follow(GREY, faces(ONE, probabilities=SAD), 10 + step).faces
+    share = 1 - np.exp(-round(1000 * step) / 1000 / TAU)
+    assert face.raw == SAD and face.probabilities == pytest.approx(
+        share * np.array(SAD) + (1 - share) * np.array(HAPPY), abs=1e-4
+    )
+    assert sum(face.probabilities) == pytest.approx(1) and face.confidence == max(face.probabilities)
+    assert face.emotion == ("sad" if step > 0.3 else "happy")
+
+
+def test_the_doubt_is_that_of_the_smoothed_answer():
+    follower = Follower()
+    assert follower.follow(GREY, faces(ONE)).faces[0].unsure is None
+    follower.follow(GREY, faces(ONE, probabilities=SAD, unsure=None))
+    for unsure, told in (
+        ("low_confidence", "low_confidence"),
+        (None, "low_confidence"),
+        ("turned", "turned"),
+        ("blurred", "blurred"),
+    ):
+        between_both = Follower(follower.tracks).follow(GREY, faces(ONE, probabilities=SAD, unsure=unsure), 0.2).faces[0]
+        assert between_both.confidence < 0.6 and between_both.unsure == told
+    assert (
+        Follower(follower.tracks).follow(GREY, faces(ONE, probabilities=HAPPY, unsure="low_confidence")).faces[0].unsure is None
+    )
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "id_"),
+    [
+        (None, None, 0),
+        (None, 0.5, 0),
+        (5, None, 0),
+        (5, 5, 0),  # time stands still
+        (5, 4.9, 0),  # a frame too late
+        (5, 8, 0),
+        (5, 8.1, 1),  # forgotten
+        (5, 1.9, 1),  # begun anew, and ids go on
+        (1e9, 1e9, 0),
+        (1e9, None, 0),
+        (0, 1e9, 1),
+    ],
+)
+def test_time(before, after, id_):
+    follower = Follower()
+    follower.follow(GREY, faces(ONE), before)
+    (face,) = follower.follow(GREY, faces(ONE, probabilities=SAD), after).faces
+    assert face.id == id_ and (face.probabilities == SAD) == bool(id_), "where time stands still a frame counts nevertheless"
+    assert Follower(follower.tracks).follow(GREY, faces(ONE)).faces[0].id == id_
+
+
+@pytest.mark.parametrize("time", [-1, 1e9 + 1, float("nan"), float("inf")])
+def test_times_that_are_none(time):
+    follower = Follower()
+    before = follower.tracks
+    with pytest.raises(ValueError, match="time must be seconds"):
+        follower.follow(GREY, faces(ONE), time)
+    assert follower.tracks == before
+
+
+def crowd(count: int) -> list[Box]:
+    """Boxes side by side, the largest first."""
+    return [
+        Box(20 + 60 * (number % 10), 10 + 60 * (number // 10), 30 - number / 10, 36 - number / 10) for number in range(count)
+    ]
+
+
+def test_tracks_stay_short_and_the_largest_of_a_crowd_keep_their_ids():
+    follower, boxes = Follower(), crowd(75)
+    first = follower.follow(GREY, faces(*boxes))
+    second = follower.follow(GREY, faces(*boxes))
+    assert [face.id for face in first.faces] == list(range(75))
+    assert [face.id for face in second.faces] == [*range(MOST_TRACKS), *range(75, 110)], "the others are new each time"
+    assert len(follower.tracks) <= MOST_BYTES
+
+
+def test_of_the_lost_those_seen_last_are_remembered():
+    follower, boxes = Follower(), crowd(50)
+    follower.follow(GREY, faces(*boxes[:30]), 0)
+    follower.follow(GREY, faces(*boxes[30:]), 0.05)
+    follower.follow(GREY, faces(*boxes[30:45]), 0.1)
+    kept = {row[0]: row[7] for row in json.loads(follower.tracks)["tracks"]}
+    assert len(kept) == MOST_TRACKS and [kept[number] for number in range(30, 45)] == [0] * 15
+    assert all(kept[number] == 50 for number in range(45, 50)), "and twenty of those seen before"
+
+
+def test_tracks_at_their_longest_have_8_kb():
+    longest = Track(
+        0,
+        (-FARTHEST, -FARTHEST, FARTHEST, FARTHEST),
+        (-FARTHEST, -FARTHEST),
+        MEMORY,
+        (14285,) * 6 + (14290,),
+        b"\xff" * APPEARANCE,
+    )
+    ids = range(MOST_IDS - MOST_TRACKS, MOST_IDS)
+    text = Tracks(LATEST, MOST_IDS, tuple(replace(longest, id=number) for number in ids)).to_json()
+    assert len(text) <= MOST_BYTES and parse(text).to_json() == text
+
+
+@pytest.mark.parametrize(
+    "box", [Box(0, 0, 0, 0), Box(-5000, -5000, 30, 30), Box(1e9, 1e9, 1e9, 1e9), Box(0, 0, 640, 480), Box(639.5, 479.5, 3, 3)]
+)
+def test_odd_boxes(box):
+    follower = Follower()
+    assert [face.id for face in follower.follow(GREY, faces(box)).faces] == [0]
+    follower = Follower(follower.tracks)
+    assert len(follower.follow(GREY, faces(box, ONE)).faces) == 2 and parse(follower.tracks).next_id >= 2
+
+
+def test_a_picture_of_one_pixel_and_one_without_faces():
+    tiny = Picture(np.zeros((1, 1, 3), np.uint8), 1, 1, 0.0)
+    result = ImageResult(1, 1, (Face(0, Box(0, 0, 1, 1), None, HAPPY),), "none", {})
+    follower = Follower()
+    assert follower.follow(tiny, result).faces[0].id == 0 and Follower(follower.tracks).follow(tiny, result).faces[0].id == 0
+    assert follower.follow(GREY, faces()).faces == ()
+
+
+WHOLE = strategies.integers(-FARTHEST, FARTHEST)
+
+
+@strategies.composite
+def remembered(draw) -> Tracks:
+    ids = draw(strategies.lists(strategies.integers(0, MOST_IDS - 1), unique=True, max_size=MOST_TRACKS))
+    side, age, looks = (
+        strategies.integers(1, FARTHEST),
+        strategies.integers(0, MEMORY),
+        strategies.binary(min_size=APPEARANCE, max_size=APPEARANCE),
+    )
+
+    def track(number: int) -> Track:
+        cuts = sorted(draw(strategies.lists(strategies.integers(0, SURE), min_size=6, max_size=6)))
+        shares = tuple(int(value) for value in np.diff([0, *cuts, SURE]))
+        return Track(
+            number,
+            (draw(WHOLE), draw(WHOLE), draw(side), draw(side)),
+            (draw(WHOLE), draw(WHOLE)),
+            draw(age),
+            shares,
+            draw(looks),
+        )
+
+    return Tracks(draw(strategies.integers(0, LATEST)), MOST_IDS, tuple(track(number) for number in ids))
+
+
+@hypothesis.settings(
+    max_examples=25, deadline=None, derandomize=True, database=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+@hypothesis.given(tracks=remembered(), time=strategies.none() | strategies.floats(0, 1e9))
+def test_any_tracks_in_range_are_taken_and_give_tracks_in_range(tracks, time):
+    text = tracks.to_json()
+    assert len(text) <= MOST_BYTES and parse(text) == tracks
+    follower = Follower(text)
+    result = follower.follow(GREY, faces(ONE, Box(400, 100, 50, 60), probabilities=SAD), time)
+    assert all(np.isfinite(face.probabilities).all() and sum(face.probabilities) == pytest.approx(1) for face in result.faces)
+    known = parse(
+        json.dumps(json.loads(follower.tracks) | {"next": MOST_IDS}) if max(face.id for face in result.faces) < MOST_IDS else ""
+    )
+    assert len(known.tracks) <= MOST_TRACKS
+
+
+@hypothesis.settings(max_examples=200, deadline=None, derandomize=True, database=None)
+@hypothesis.given(text=strategies.text(max_size=60), place=strategies.floats(0, 1), length=strategies.integers(0, 30))
+def test_any_text_is_taken_or_refused(text, place, length):
+    good = Tracks(7, 1, (Track(0, (5, 5, 5, 5), (0, 0), 0, (SURE, *(0,) * 6), bytes(48)),)).to_json()
+    at = int(place * len(good))
+    for spoilt in (text, good[:at] + text + good[at + length :]):
+        try:
+            Follower(spoilt).follow(GREY, faces(ONE))
+        except TracksError as error:
+            assert "tracks" in str(error).lower() or "track" in str(error)
+
+
+def test_ids_run_out_with_a_word_and_not_with_a_wrong_one():
+    follower = Follower(Tracks(0, MOST_IDS).to_json())
+    assert follower.follow(GREY, faces(ONE)).faces[0].id == MOST_IDS
+    with pytest.raises(TracksError, match="begin anew"):
+        Follower(follower.tracks)
+
+
+def test_a_face_is_found_again_by_who_of_the_truth():
+    """The tests' own measure: the face that overlaps most, and nobody where two do alike."""
+    truth = {0: Box(0, 0, 10, 10), 1: Box(8, 0, 10, 10)}
+    assert (
+        who(truth, Box(1, 0, 10, 10)) == 0 and who(truth, Box(4, 0, 10, 10)) is None and who(truth, Box(50, 0, 10, 10)) is None
+    )

@@ -1,0 +1,144 @@
+"""Speech from archives to a served model, on tiny data."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import shutil
+import tarfile
+import wave
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from emotions.labels import EMOTIONS
+from emotions.runtime.manifest import Artefacts
+from emotions.speech.classifier import SpeechReader
+from emotions.speech.features import describe
+from emotions.speech.spectrogram import log_mel
+from scripts.speech import check, evaluate, export, prepare, train
+from scripts.speech.clips import Clips, rows_of
+from scripts.speech.figures import clip_means, figures, fit_temperature
+from scripts.speech.noises import MAKERS, make
+from scripts.speech.radial import Radial, fit, network
+from tests.scripts.speech_clips import tiny_clips
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+def as_archive(folder: Path, speakers: tuple[str, ...]) -> Path:
+    """ravdess.tar with a WAV an emotion and speaker, and its manifest."""
+    random = np.random.default_rng(1)
+    with tarfile.open(folder / "ravdess.tar", "w") as packed, (folder / "ravdess.manifest.csv").open("w", newline="") as stream:
+        rows = csv.DictWriter(stream, ("file", "label7", "speaker", "emobox_fold"))
+        rows.writeheader()
+        for number, speaker in enumerate(speakers):
+            for emotion in (*EMOTIONS, ""):
+                file = io.BytesIO()
+                with wave.open(file, "wb") as sound:
+                    sound.setnchannels(1)
+                    sound.setsampwidth(2)
+                    sound.setframerate(16_000)
+                    sound.writeframes((make("melody", random, 1.2) * 30_000).astype("<i2").tobytes())
+                member = tarfile.TarInfo(f"{speaker}-{emotion}.wav")
+                member.size = len(file.getvalue())
+                packed.addfile(member, io.BytesIO(file.getvalue()))
+                row = {"file": member.name, "label7": emotion, "speaker": speaker, "emobox_fold": str(number % 2 + 1)}
+                rows.writerow(row)
+    return folder / "ravdess.tar"
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory) -> Path:
+    """A finished run on tiny clips of all three corpora."""
+    folder = tmp_path_factory.mktemp("speech")
+    tiny_clips(3, ("ravdess", "tess", "emodb")).save(folder / "table.npz")
+    train.main(["--table", str(folder / "table.npz"), "--run", str(folder / "run"), "--each", "4"])
+    return folder / "run"
+
+
+def test_prepare_reads_archives(tmp_path):
+    archive = as_archive(tmp_path, ("01", "21"))
+    prepare.main(["--corpora", str(archive), "--out", str(tmp_path / "table.npz")])
+    clips = Clips.load(tmp_path / "table.npz")
+    assert len(clips) == 16 and list(clips.labels[:8]) == [0, 1, 2, 3, 4, 5, 6, -1]
+    assert set(clips.speakers) == {"ravdess-01", "ravdess-21"} and set(clips.folds) == {"1", "2"}
+    assert all(len(frames) == 59 for frames in clips.frames)
+
+
+def test_missing_data_is_one_sentence(tmp_path, capsys):
+    with pytest.raises(SystemExit):
+        prepare.main(["--corpora", str(tmp_path / "none.tar")])
+    with pytest.raises(SystemExit):
+        train.main(["--table", str(tmp_path / "none.npz"), "--run", str(tmp_path / "run")])
+    assert capsys.readouterr().err.count("is not there") == 2
+
+
+def test_no_speaker_is_asked_that_was_learnt_from(run, monkeypatch):
+    clips, seen = tiny_clips(2), []
+    rows = rows_of(clips, {})
+    real = train.learnt
+
+    def watched(clips, rows, chosen, config, main="ravdess"):
+        seen.append(set(clips.speakers[chosen]))
+        return real(clips, rows, chosen, config | {"components": 8}, main)
+
+    monkeypatch.setattr(train, "learnt", watched)
+    _, owners = train.cross_validated(clips, rows, "ravdess", clips.folds, True, train.CONFIG)
+    assert sorted(set(owners)) == list(range(len(clips)))
+    assert len(seen) == 2 and not seen[0] & seen[1]
+
+
+def test_training_measures_what_it_says(run):
+    told = json.loads((run / "figures.json").read_text())
+    assert set(told["evaluation"]) == {"ravdess_cross_validated", "emodb_speakers_out", "tess_across_speakers"}
+    assert told["evaluation"]["ravdess_cross_validated"]["count"] == 84
+    assert told["evaluation"]["ravdess_cross_validated"]["recall"] > 0.3  # colours are easy to tell
+    assert set(told["refused"]["others"]) == set(MAKERS)
+
+
+def test_figures():
+    probabilities = np.eye(7)[[0, 0, 1, 1]] * 0.7 + 0.3 / 7
+    row = figures(probabilities, np.array([0, 1, 1, 1]), np.array(["a", "a", "b", "b"]))
+    assert row["recall"] == pytest.approx((1 + 2 / 3) / 2, abs=1e-4) and row["by_speaker"]["b"] == 1.0
+    assert row["interval"][0] <= row["recall"] <= row["interval"][1]
+    means, ids = clip_means(np.array([[0.0, 1], [1, 0], [0, 4]]), np.array([5, 5, 9]))
+    assert means.tolist() == [[0.5, 0.5], [0, 4]] and ids.tolist() == [5, 9]
+    random = np.random.default_rng(0)
+    logits = 2 * random.normal(size=(4000, 7))
+    labels = (logits + random.gumbel(size=(4000, 7))).argmax(axis=1)  # drawn with the probabilities of softmax
+    assert fit_temperature(3 * logits, labels) == pytest.approx(3, rel=0.1)
+
+
+def test_the_exported_file_answers_as_the_fit(run, tmp_path):
+    shutil.copytree(ROOT / "models", tmp_path / "models", ignore=shutil.ignore_patterns("speech-*"))
+    export.main(["--run", str(run), "--version", "9.0.0", "--models", str(tmp_path / "models")])
+    artefacts = Artefacts(tmp_path / "models")
+    entry, model = artefacts.entry("speech"), Radial.load(run / "emotion.npz")
+    features = np.stack([describe(log_mel(make("melody", np.random.default_rng(seed), 2.0))) for seed in range(8)])
+    assert np.abs(artefacts.model(entry)(features)[0] - model.logits(features)).max() < 0.02
+    assert "non-commercial" in entry["licence"] and entry["version"] == "9.0.0"
+    archive = as_archive(tmp_path, ("21", "22"))
+    evaluate.main(["--corpora", str(archive), "--models", str(tmp_path / "models")])
+    card = (tmp_path / "models" / "speech-rbf-9.0.0.md").read_text()
+    assert "actors 21 to 24" in card and "| **anger** |" in card
+    evaluate.main(["--corpora", str(archive), "--models", str(tmp_path / "models"), "--verify"])
+    assert SpeechReader(artefacts).segments(log_mel(make("melody", np.random.default_rng(0), 2.0)))
+
+
+def test_a_fit_finds_what_is_there():
+    random = np.random.default_rng(0)
+    features = random.normal(size=(300, 20)).astype(np.float32)
+    targets = np.sign(features[:, :1] * features[:, 1:2])  # no line divides these
+    model = fit(features[:200], targets[:200], np.ones(200), 20, gamma=2.0, ridge=0.1)
+    assert (np.sign(model.logits(features[200:])) == targets[200:]).mean() > 0.65
+    assert np.abs(network(model).predict(features, verbose=0) - model.logits(features)).max() < 1e-3
+
+
+@pytest.mark.parametrize("kind", MAKERS)
+def test_sounds_that_are_no_speech(kind):
+    sound = make(kind, np.random.default_rng(5), 1.5)
+    assert sound.dtype == np.float32 and np.isfinite(sound).all() and np.abs(sound).max() == pytest.approx(0.5, abs=1e-4)
+    assert np.isfinite(check.other_rows([kind], 2)).all()
