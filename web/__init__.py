@@ -36,7 +36,7 @@ def create_app(settings: Mapping[str, Any] | None = None, artefacts: Artefacts |
         template_folder=str(ROOT / "templates"),
     )
     app.config.update(read_settings(os.environ) | dict(settings or {}))
-    app.json.sort_keys = False  # emotions come in their own order
+    app.json.sort_keys = False  # type: ignore[attr-defined]  # emotions come in their own order
     logging.register(app)  # first: fetching models has something to say
     app.extensions["analyser"] = inference.load_analyser(app.config, artefacts)
     set_decode_budget(app.config["DECODE_MB"])

@@ -32,7 +32,7 @@ def load_analyser(config: Mapping[str, Any], artefacts: Artefacts | None = None)
     try:
         found = _checked(Artefacts(fetch_models(address), source="bucket"), head)
     except ArtefactError as error:
-        told = {"extra": {"fields": {"models": {"address": address, "error": str(error)}}}}
+        told: dict[str, Any] = {"extra": {"fields": {"models": {"address": address, "error": str(error)}}}}
         if not config["MODELS_FALLBACK"]:
             LOGGER.error("models of the bucket cannot be had, and MODELS_FALLBACK is 0: no start", **told)
             raise

@@ -45,7 +45,7 @@ class SpeechAnswer(Told):
     """The mean of all segments that hold speech."""
 
     seconds = Float(required=True, metadata={"description": "length of what was read"})
-    partial = Boolean(
+    partial = Boolean(  # type: ignore[assignment]  # Schema has an option of this name
         required=True, metadata={"description": "whether the recording is cut off or damaged: only its beginning counts"}
     )
     segments = List(

@@ -6,7 +6,7 @@ import json
 import re
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from functools import partial
 from itertools import chain
@@ -85,7 +85,8 @@ class Summary(Open):
     frames = Integer(required=True, metadata={"description": "pictures that were read: as many lines came before"})
     width = Integer(required=True, allow_none=True)
     height = Integer(required=True, allow_none=True)
-    partial = Boolean(required=True, metadata={"description": "whether this is less than the whole video"})
+    # Schema has an option of this name.
+    partial = Boolean(required=True, metadata={"description": "whether this is less than the whole video"})  # type: ignore[assignment]
     reason = String(
         required=True,
         allow_none=True,
@@ -180,7 +181,7 @@ def checked_length(data: bytes) -> float:
     return seconds
 
 
-def told(viewing: Viewing, fields: dict[str, str]) -> Iterator[str]:
+def told(viewing: Viewing, fields: dict[str, str]) -> Generator[str]:
     """The lines of the answer. `fields` go into the log's line where reading fails in the middle."""
     broken = {}
     begun = False

@@ -8,6 +8,7 @@ from typing import Any
 
 from apiflask import APIFlask, HTTPError
 from flask import Response, g, json, render_template, request
+from werkzeug.datastructures import Headers
 from werkzeug.exceptions import HTTPException
 
 from emotions import ImageError
@@ -72,7 +73,7 @@ class Problem(Exception):
         extra: dict[str, Any] | None = None,
         headers: dict[str, str] | None = None,
     ) -> None:
-        known = CATALOGUE.get(code) or (status, HTTPStatus(status).phrase, HTTPStatus(status).description)
+        known = CATALOGUE.get(code) or _known(HTTPStatus(status or 500))
         self.code = code
         self.status = status or known[0]
         self.title = title or known[1]
@@ -118,6 +119,10 @@ def prefers_html() -> bool:
     return not request.path.startswith("/api/") and accepted["text/html"] > program
 
 
+def _known(status: HTTPStatus) -> tuple[int, str, str]:
+    return status, status.phrase, status.description
+
+
 def from_image_error(error: ImageError | FilmError) -> Problem:
     return Problem(error.code, str(error), headers={"Retry-After": "5"} if error.code == "busy" else None)
 
@@ -126,7 +131,7 @@ def from_api_error(error: HTTPError) -> Problem:
     """What APIFlask's validation of a JSON body raises: `detail` is {"json": {field: [messages]}}."""
     errors = error.detail.get("json") if isinstance(error.detail, dict) else None
     if not errors:
-        return Problem(_code_of(error.status_code), status=error.status_code, headers=dict(error.headers))
+        return Problem(_code_of(error.status_code), status=error.status_code, headers=dict(Headers(error.headers)))
     return invalid("invalid_body", errors)
 
 
@@ -140,11 +145,11 @@ def invalid(code: str, errors: dict[str, list[str]] | list[str]) -> Problem:
 def from_http_error(error: HTTPException) -> Problem:
     """What Flask and Werkzeug raise, for any status."""
     headers = {name: value for name, value in error.get_headers() if name.lower() not in ("content-type", "content-length")}
-    code, detail = _code_of(error.code), None
+    code, detail = _code_of(error.code or 500), None
     if error.code == 405:
         detail = f"{request.method} is not allowed here; allowed: {headers.get('Allow', 'nothing')}."
     if code == "file_too_large" and request.content_length:
-        size, limit = request.content_length / 2**20, request.max_content_length / 2**20
+        size, limit = request.content_length / 2**20, (request.max_content_length or 0) / 2**20
         detail = f"The upload has {size:.0f} MB; the limit is {limit:.0f} MB."
     return Problem(code, detail, status=error.code, headers=headers)
 
@@ -152,7 +157,7 @@ def from_http_error(error: HTTPException) -> Problem:
 def _code_of(status: int) -> str:
     if status == 413:  # Werkzeug says 413 too when a text field is over its own limit
         length = request.content_length
-        whole = not request.is_json and (length is None or length > request.max_content_length)
+        whole = not request.is_json and (length is None or length > (request.max_content_length or 0))
         return "file_too_large" if whole else "body_too_large"
     special = {400: "bad_request", 500: "internal_error", 503: "busy"}
     return special.get(status) or re.sub(r"\W+", "_", HTTPStatus(status).phrase.lower())

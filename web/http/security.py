@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 from flask import Flask, Response, current_app, request
 
@@ -71,10 +72,10 @@ def add_cors(response: Response) -> Response:
     return response
 
 
-def add_version(endpoint: str, values: dict) -> None:
+def add_version(endpoint: str, values: dict[str, Any]) -> None:
     """Give the address of a static file the file's version, so that browsers may keep it for good."""
     if endpoint == "static" and "v" not in values:
-        path = Path(current_app.static_folder) / values["filename"]
+        path = Path(current_app.static_folder or "") / values["filename"]
         versions = current_app.extensions.setdefault("static-versions", {})
         if path not in versions and path.is_file():
             versions[path] = sha256(path.read_bytes()).hexdigest()[:10]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from contextlib import ExitStack
 from io import BytesIO
+from typing import cast
 
 from flask import Flask, Request, Response, current_app, g, request
 from werkzeug.datastructures import FileStorage
@@ -107,9 +108,9 @@ def _from_form(what: str) -> bytes:
     name, file = files[0]
     if name != "file":
         raise Problem("wrong_field", f"The {what} was sent in a field called {name[:40]!r}; the field must be called 'file'.")
-    return file.stream.getvalue()
+    return cast(BytesIO, file.stream).getvalue()
 
 
 def _filled(file: FileStorage) -> bool:
     """A browser sends an empty part without a file name where no file was chosen."""
-    return bool(file.filename) or file.stream.getbuffer().nbytes > 0
+    return bool(file.filename) or cast(BytesIO, file.stream).getbuffer().nbytes > 0

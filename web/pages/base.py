@@ -11,7 +11,6 @@ from emotions.face.saliency import MOST_FACES
 from emotions.image.loading import MAX_FILE
 from emotions.labels import COLOURS, TITLES
 from emotions.speech.results import SpeechResult
-from emotions.text.results import TextResult
 
 from ..inference import analyser
 from .model_card import reliability_of
@@ -38,7 +37,7 @@ def shared() -> dict[str, Any]:
 
 
 @pages.app_template_filter()
-def ranked(told: Face | TextResult | SpeechResult) -> list[tuple[str, float]]:
+def ranked(told: Face | SpeechResult) -> list[tuple[str, float]]:
     """(emotion, probability) pairs, most likely first: with one answer in view the eye looks for it."""
     return sorted(zip(EMOTIONS, told.probabilities, strict=True), key=lambda pair: -pair[1])
 

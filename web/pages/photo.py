@@ -11,6 +11,7 @@ import numpy as np
 from flask import Response, redirect, render_template, request, url_for
 from marshmallow import ValidationError
 from PIL import Image
+from werkzeug import Response as BaseResponse
 
 from emotions import ImageResult
 from emotions.face.detector import DETECTORS
@@ -109,7 +110,7 @@ def share() -> str:
 
 
 @pages.get("/share")
-def shared_before() -> Response:
+def shared_before() -> BaseResponse:
     """A phone that reopens its last page asks for this address without the photo."""
     return redirect(url_for("pages.home"))
 
