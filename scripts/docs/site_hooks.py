@@ -16,7 +16,7 @@ from mkdocs.exceptions import PluginError
 from mkdocs.structure.files import File, Files
 
 ROOT = Path(__file__).resolve().parents[2]
-INCLUDED = ("benchmarks", "models", "static/samples")
+INCLUDED = ("benchmarks", "examples", "models", "static/samples")
 """Folders whose pages and pictures are part of the site."""
 SUFFIXES = {".md", ".svg", ".png"}
 PROJECT_PAGES = {"CONTRIBUTING.md": "contributing.md", "CHANGELOG.md": "changelog.md", "README.md": "index.md"}
