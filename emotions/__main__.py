@@ -1,4 +1,4 @@
-"""`python -m emotions`: see commands/."""
+"""`python -m emotions`: see cli/."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ..labels import EMOTIONS
 from .pose import Pose
 
-if TYPE_CHECKING:  # explanation.py draws, and drawing.py draws results
+if TYPE_CHECKING:  # saliency.py draws, and annotate.py draws results
     from .saliency import Explanation
 
 
@@ -42,7 +42,7 @@ class Face:
     set has no such head. `unsure`: None, or why the answer deserves doubt: one of doubts.DOUBTS. `landmarks`: (x, y) pairs,
     468 of them. `explanation`: what the answer rests on, where that was asked for. `pose`: how the head is turned, None where
     Face Mesh saw no face; as JSON it comes with the landmarks. `raw`: the probabilities of this picture alone, where
-    `probabilities` are smoothed over the frames of a film (see video.py).
+    `probabilities` are smoothed over the frames of a film (see video/tracker.py).
     """
 
     id: int
@@ -91,7 +91,7 @@ class ImageResult:
     """The faces of one picture, largest first; `width` and `height` are those of the full-size upright picture.
 
     `detector`: which detector gave the boxes. `timing_ms`: milliseconds spent in `decode`, `detect`, `classify` and,
-    where they were asked for, `explain` and `follow`. `thresholds`: the limits by which answers deserve doubt, see doubts.py.
+    where they were asked for, `explain` and `follow`. `thresholds`: the limits by which answers deserve doubt, see reliability.py.
     """
 
     width: int

@@ -63,5 +63,5 @@ def set_decode_budget(megabytes: float) -> None:
 
 
 def reserve(amount: int) -> AbstractContextManager[None]:
-    """Hold `amount` bytes of the same budget, for decoders elsewhere (film.py). Raises ImageError as `open_image` does."""
+    """Hold `amount` bytes of the same budget, for decoders elsewhere (video/reader.py). Raises ImageError as `open_image` does."""
     return _budget.take(amount)

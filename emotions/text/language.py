@@ -83,7 +83,7 @@ def says_nothing(text: str) -> bool:
 def is_english(words: list[str], english: Collection[str]) -> bool:
     """Whether a text of these words (as written, letters only inside) is English, or too short to be told otherwise.
 
-    `english` holds known words as `tokens.plain` gives them; a word in it is English, whatever else it is. No words at all (an
+    `english` holds known words as `tokenizer.plain` gives them; a word in it is English, whatever else it is. No words at all (an
     emoji, a number) is fine.
     """
     letters = [letter for word in words for letter in word if letter.isalpha()]

@@ -98,7 +98,7 @@ FPS, LEAST_FPS, MOST_FPS = 5.0, 0.01, 30.0
 """Pictures a second that are taken, unless asked otherwise, and the least and the most that may be asked for."""
 SIDE = 1024
 """Most pixels of a taken picture's longer side: in larger ones without large faces the detector looks a dozen times, part by
-part, which is for photos (see faces.LARGE_PICTURE)."""
+part, which is for photos (see detector.LARGE_PICTURE)."""
 LATE = 0.002
 """Seconds by which a frame may come before its turn: many containers round times to milliseconds."""
 LATEST = 1e6
@@ -118,7 +118,7 @@ class Film:
     """An open video file. Raises FilmError for what is no film or cannot be read; close it, or use it in `with`.
 
     `fps`: pictures a second to take. `longest`: seconds after which reading ends (`reason` says so); None for no limit.
-    While it is open it holds its part of the memory for decoding (images.set_decode_budget).
+    While it is open it holds its part of the memory for decoding (memory.set_decode_budget).
 
     Once read: `duration`, the seconds that were really there, whatever the header says (`stated`: what it says, or None);
     `reason`, None or why this is not the whole film: `cut_off`, `damaged`, `video_too_long`.

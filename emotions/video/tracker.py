@@ -2,7 +2,7 @@
 
 Each face of a new frame is matched with the persons remembered (SORT: Bewley et al., "Simple Online and Realtime Tracking",
 2016): where a person should be by now, how large, and how they look (appearance.py), which decides where two cross. What a
-follower remembers is one short text, `tracks`, that comes back with the next frame (tracks.py).
+follower remembers is one short text, `tracks`, that comes back with the next frame (tracker_state.py).
 
 Smoothing is exponential: a frame counts 1 - exp(-dt / TAU), dt the seconds since the person was last seen, on the
 probabilities themselves (a linear opinion pool): where frames disagree, the confidence falls.

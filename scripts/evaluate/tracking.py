@@ -82,7 +82,7 @@ def following(analyser: Analyser, cast: Sequence[Person], films: int, seed: int)
 
 
 def smoothed(rows: np.ndarray, step: float, tau: float) -> np.ndarray:
-    """Rows of probabilities (N, 7), `step` seconds apart, smoothed as video.py does."""
+    """Rows of probabilities (N, 7), `step` seconds apart, smoothed as video/tracker.py does."""
     share, out = 1 - np.exp(-step / tau) if tau else 1.0, [rows[0]]
     for row in rows[1:]:
         out.append(out[-1] + share * (row - out[-1]))

@@ -17,7 +17,7 @@ LEAST, LEAST_FOREIGN = 2, 30
 
 
 def english_words(texts: Iterable[str]) -> list[str]:
-    """Words as `tokens.plain` gives them, in alphabetical order."""
+    """Words as `tokenizer.plain` gives them, in alphabetical order."""
     counts: Counter[str] = Counter()
     for text in texts:
         counts.update(plain(word) for word in written_words(text))

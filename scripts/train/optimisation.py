@@ -22,7 +22,7 @@ REFRESH = 100
 def training_model(config: dict[str, Any]) -> tuple[keras.Model, keras.Model, Augment]:
     """The network as it is trained: pixels -> augmentation (-> mixing) -> base -> dropout -> a linear head for each truth.
 
-    `config["truths"]` names these (truths.truths_of). Raises DesignError where a stage crops faces for a base that reads one
+    `config["truths"]` names these (labels.truths_of). Raises DesignError where a stage crops faces for a base that reads one
     size only.
     """
     options = dict(config["augment"])
