@@ -31,6 +31,8 @@ HELD_BACK = ("ravdess-21", "ravdess-22", "ravdess-23", "ravdess-24", "emodb-15",
 """Speakers by whom the speech check is measured; of these the emotion network learns from all but RAVDESS' actors."""
 CONFIG = {"components": 256, "gamma": 0.5, "ridge": 0.2, "copies": 2, "others": 0.3, "tess": 0.3, "seed": 0}
 """`copies`: varied copies of each clip; `others`: weight of the corpora beside RAVDESS; `tess`: share of its clips that is used."""
+MEASURED = 100
+"""Sounds of each kind that is no speech by which the speech check is measured."""
 
 
 def learnt(clips: Clips, rows: Rows, chosen: np.ndarray, config: dict[str, Any], main: str = "ravdess") -> Radial:
@@ -82,7 +84,7 @@ def refusals(check: Radial, clips: Clips) -> dict[str, Any]:
     }  # fmt: skip
     others = {
         kind: {
-            "refused": round(float((check.logits(other_rows([kind], 100, 2)) < 0).mean()), 4),
+            "refused": round(float((check.logits(other_rows([kind], MEASURED, 2)) < 0).mean()), 4),
             "learnt": kind not in HELD_OUT,
         }
         for kind in MAKERS

@@ -53,6 +53,9 @@ brightness = 0.1
 erase = 0.2
 """
 
+SMALL_VGG = [4, 4, 8, 8, 16]
+"""Filters of each block of a VGG-16 that trains in a second."""
+
 
 def face(emotion: int, random: np.random.Generator) -> np.ndarray:
     """(48, 48) uint8: noise with a bright bar whose height tells the emotion."""
@@ -90,14 +93,15 @@ def prepared(published, tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def configured() -> Callable[[Path | str, int], str]:
-    """(faces, last) -> a configuration of one epoch at 40 px and `last` epochs at 48 px."""
-    return lambda faces, last: CONFIG.format(faces=faces, last=last)
+def configured() -> Callable[..., str]:
+    """(faces, last, network=...) -> a configuration of one epoch at 40 px and `last` epochs at 48 px of a VGG-16 with few filters."""
+    small = f"[network]\nfilters = {SMALL_VGG}\n"
+    return lambda faces, last, network=small: CONFIG.format(faces=faces, last=last) + network
 
 
 @pytest.fixture(scope="session")
 def configured_small() -> Callable[[Path | str, int], str]:
-    """(faces, last) -> a configuration of 1 + `last` epochs at 48 px of a network that learns in a second, called `vgg16`."""
+    """(faces, last) -> a configuration of 1 + `last` epochs at 48 px of a network that trains in a second, called `vgg16`."""
     text = CONFIG.replace("crop = 40", "crop = 48").replace('design = "vgg16"', 'design = "residual"')
     text += "[network]\nwidths = [16, 16]\nblocks = 1\n"
     return lambda faces, last: text.format(faces=faces, last=last)

@@ -15,6 +15,7 @@ from scripts.data.dataset import DatasetError, Faces
 from scripts.release import export
 from scripts.train import heads, runs
 from scripts.train.networks import vgg_base
+from tests.scripts.conftest import SMALL_VGG
 
 
 @pytest.fixture
@@ -57,7 +58,7 @@ def test_heads_of_a_table_in_which_some_have_votes(faces, tmp_path, monkeypatch)
     monkeypatch.setattr(heads, "MIXTURES", (0.5,))
     monkeypatch.setattr(heads, "DESIGNS", ("linear",))
     keras.utils.set_random_seed(1)
-    vgg_base(16).save(tmp_path / "base.keras")
+    vgg_base(16, filters=SMALL_VGG).save(tmp_path / "base.keras")
     (tmp_path / "head-stale.keras").touch()
     half = without_votes(faces, np.arange(len(faces)) % 2 == 0)
     report = heads.train_heads(tmp_path, half, 0.1, 1)

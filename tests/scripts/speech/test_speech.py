@@ -55,7 +55,10 @@ def run(tmp_path_factory) -> Path:
     """A finished run on tiny clips of all three corpora."""
     folder = tmp_path_factory.mktemp("speech")
     tiny_clips(3, ("ravdess", "tess", "emodb")).save(folder / "table.npz")
-    train.main(["--table", str(folder / "table.npz"), "--run", str(folder / "run"), "--each", "4"])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(train, "MEASURED", 5)
+        patch.setitem(train.CONFIG, "components", 64)
+        train.main(["--table", str(folder / "table.npz"), "--run", str(folder / "run"), "--each", "4"])
     return folder / "run"
 
 

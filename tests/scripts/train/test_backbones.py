@@ -104,7 +104,7 @@ def test_a_distillation_names_configurations_that_are_there():
 
 
 def test_a_base_of_one_size_refuses_other_crops(configured, prepared, tmp_path, capsys):
-    (tmp_path / "config.toml").write_text(configured(prepared, 1).replace("vgg16", "fer_cnn"))
+    (tmp_path / "config.toml").write_text(configured(prepared, 1, network="").replace("vgg16", "fer_cnn"))
     with pytest.raises(SystemExit) as stop:
         main(["base", "--config", str(tmp_path / "config.toml"), "--run", str(tmp_path / "run")])
     assert stop.value.code == 1 and "fer_cnn reads 48 px only" in capsys.readouterr().err
@@ -142,7 +142,7 @@ def test_norms_are_refreshed_without_learning(monkeypatch):
 def finished(prepared, configured, tmp_path_factory):
     """A run of a tiny residual network with all options on, its heads, and the folder it was exported to."""
     folder = tmp_path_factory.mktemp("designs")
-    text = configured(prepared, 1).replace('design = "vgg16"', 'design = "residual"').replace('"vgg16"', '"tiny"')
+    text = configured(prepared, 1, network="").replace('design = "vgg16"', 'design = "residual"').replace('"vgg16"', '"tiny"')
     text = text.replace("[data]", f"[network]\nwidths = {TINY['widths']}\nblocks = {TINY['blocks']}\n[data]")
     text = text.replace("batch = 28", "batch = 28\nema = 0.5") + "mixup = 0.2\ncutmix = 1.0\n"
     (folder / "tiny.toml").write_text(text)

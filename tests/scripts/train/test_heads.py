@@ -13,6 +13,7 @@ from scripts.common import metrics
 from scripts.data.dataset import DatasetError, Faces
 from scripts.train import features, heads
 from scripts.train.networks import dense_head, folded, vgg_base
+from tests.scripts.conftest import SMALL_VGG
 
 TRUTHS = ("fer2013", "ferplus")
 HEADS = (*TRUTHS, "mixed")
@@ -65,7 +66,7 @@ def learnt(prepared, tmp_path_factory):
     """A run whose heads learnt the tiny faces and, as drawn ones, their negatives."""
     run = tmp_path_factory.mktemp("run")
     keras.utils.set_random_seed(1)
-    vgg_base(16).save(run / "base.keras")
+    vgg_base(16, filters=SMALL_VGG).save(run / "base.keras")
     faces = Faces.load(prepared)
     drawn = replace(faces, pixels=255 - faces.pixels, groups=np.where(np.arange(len(faces)) % 2, "ink", "oil"))
     others = replace(faces, pixels=faces.pixels // 2, labels=np.where(np.arange(len(faces)) % 2, faces.labels, -1))
