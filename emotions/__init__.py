@@ -12,18 +12,18 @@ from __future__ import annotations
 from functools import cache
 from pathlib import Path
 
-from .errors import ArtefactError, ImageError
+from .errors import ImageError, ModelFileError
 from .face.analyzer import Analyser
 from .face.annotate import annotate
 from .face.classifier import HEAD
 from .face.results import Face, ImageResult
 from .image.loading import open_image
 from .labels import EMOTIONS
-from .runtime.manifest import Artefacts
+from .runtime.manifest import ModelRegistry
 from .video.tracker import Follower
 
 __all__ = [
-    "EMOTIONS", "Analyser", "ArtefactError", "Artefacts", "Face", "Follower", "ImageError", "annotate", "open_image", "read_photo",
+    "EMOTIONS", "Analyser", "ModelFileError", "ModelRegistry", "Face", "Follower", "ImageError", "annotate", "open_image", "read_photo",
 ]  # fmt: skip
 
 

@@ -15,7 +15,7 @@ class ImageError(ValueError):
         self.code = code
 
 
-class FilmError(ValueError):
+class VideoError(ValueError):
     """A video that cannot be used. `code` is stable, the message is for people.
 
     Codes: `empty_file`, `not_a_video`, `unsupported_video` (a container or codec that is not read), `no_picture_track`,
@@ -28,7 +28,7 @@ class FilmError(ValueError):
         self.code = code
 
 
-class SoundError(ValueError):
+class AudioError(ValueError):
     """A recording that cannot be used. `code` is stable, the message is for people.
 
     Codes: `empty_file`, `file_too_large`, `not_a_sound`, `no_sound_track` (a film without sound), `unsupported_sound` (a codec
@@ -48,9 +48,9 @@ class TextError(ValueError):
         self.code = code
 
 
-class TracksError(ValueError):
+class TrackerStateError(ValueError):
     """`tracks` is malformed, too long or not of this tracker."""
 
 
-class ArtefactError(RuntimeError):
+class ModelFileError(RuntimeError):
     """A model file or the manifest is missing, damaged or of another schema; the message says which and what to do."""

@@ -9,7 +9,7 @@ from typing import Any
 
 from apiflask import APIFlask
 
-from emotions import Artefacts
+from emotions import ModelRegistry
 from emotions.runtime.memory import set_decode_budget
 
 from . import inference
@@ -19,10 +19,10 @@ from .http import logging, problems, security, uploads
 ROOT = Path(__file__).resolve().parent.parent
 
 
-def create_app(settings: Mapping[str, Any] | None = None, artefacts: Artefacts | None = None) -> APIFlask:
-    """The WSGI app; `settings` are parsed values that win over the environment's, `artefacts` over MODELS.
+def create_app(settings: Mapping[str, Any] | None = None, registry: ModelRegistry | None = None) -> APIFlask:
+    """The WSGI app; `settings` are parsed values that win over the environment's, `registry` over MODELS.
 
-    Raises SettingError for a bad variable and ArtefactError for models that are missing or damaged, or cannot be fetched.
+    Raises SettingError for a bad variable and ModelFileError for models that are missing or damaged, or cannot be fetched.
     """
     from .settings import read_settings  # here, so that `python -m web.settings` does not find it imported already
 
@@ -38,7 +38,7 @@ def create_app(settings: Mapping[str, Any] | None = None, artefacts: Artefacts |
     app.config.update(read_settings(os.environ) | dict(settings or {}))
     app.json.sort_keys = False  # type: ignore[attr-defined]  # emotions come in their own order
     logging.register(app)  # first: fetching models has something to say
-    app.extensions["analyser"] = inference.load_analyser(app.config, artefacts)
+    app.extensions["analyser"] = inference.load_analyser(app.config, registry)
     set_decode_budget(app.config["DECODE_MB"])
     for part in (uploads, problems, security):
         part.register(app)

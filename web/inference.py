@@ -11,11 +11,11 @@ from typing import Any
 
 from flask import current_app, g
 
-from emotions import Analyser, ArtefactError, Artefacts, Follower, ImageResult, open_image
-from emotions.errors import TracksError
+from emotions import Analyser, Follower, ImageResult, ModelFileError, ModelRegistry, open_image
+from emotions.errors import TrackerStateError
 from emotions.face.annotate import annotated_jpeg
-from emotions.image.loading import Picture, data_uri
-from emotions.runtime.gcs import fetch_models
+from emotions.image.loading import LoadedImage, data_uri
+from emotions.runtime.gcs import download_models
 
 from .http.logging import LOGGER
 from .http.problems import Problem
@@ -23,32 +23,32 @@ from .http.problems import Problem
 ROOT = Path(__file__).resolve().parent.parent
 
 
-def load_analyser(config: Mapping[str, Any], artefacts: Artefacts | None = None) -> Analyser:
-    """The models of `artefacts`, else of MODELS. Raises ArtefactError; for a bucket only without MODELS_FALLBACK."""
+def load_analyser(config: Mapping[str, Any], registry: ModelRegistry | None = None) -> Analyser:
+    """The models of `registry`, else of MODELS. Raises ModelFileError; for a bucket only without MODELS_FALLBACK."""
     address, head = config["MODELS"], config["EXPRESSION_HEAD"]
-    if artefacts or not address.startswith("gs:"):
-        return _checked(artefacts or Artefacts(ROOT / address), head)
+    if registry or not address.startswith("gs:"):
+        return _checked(registry or ModelRegistry(ROOT / address), head)
     begun = time.perf_counter()
     try:
-        found = _checked(Artefacts(fetch_models(address), source="bucket"), head)
-    except ArtefactError as error:
+        found = _checked(ModelRegistry(download_models(address), source="bucket"), head)
+    except ModelFileError as error:
         told: dict[str, Any] = {"extra": {"fields": {"models": {"address": address, "error": str(error)}}}}
         if not config["MODELS_FALLBACK"]:
             LOGGER.error("models of the bucket cannot be had, and MODELS_FALLBACK is 0: no start", **told)
             raise
         LOGGER.error("models of the bucket cannot be had: those in the tree answer", **told)
-        return _checked(Artefacts(source="fallback"), head)
+        return _checked(ModelRegistry(source="fallback"), head)
     seconds = round(time.perf_counter() - begun, 3)
-    fields = {"address": address, "set": found.artefacts.fingerprint, "seconds": seconds}
+    fields = {"address": address, "set": found.registry.fingerprint, "seconds": seconds}
     LOGGER.info("models of the bucket are here", extra={"fields": {"models": fields}})
     return found
 
 
-def _checked(artefacts: Artefacts, head: str) -> Analyser:
+def _checked(registry: ModelRegistry, head: str) -> Analyser:
     """Every file is checked: a damaged one must stop the start, not a visitor's request."""
-    artefacts.verify()
-    artefacts.entry("expression-head", head)  # raises where EXPRESSION_HEAD names none of the manifest
-    return Analyser(artefacts, head)
+    registry.verify()
+    registry.entry("expression-head", head)  # raises where EXPRESSION_HEAD names none of the manifest
+    return Analyser(registry, head)
 
 
 # What the pages and the API do alike: bytes in, a reading out, its times noted for the answer's headers and the log.
@@ -60,7 +60,7 @@ def analyser() -> Analyser:
 
 def read_photo(
     photo: bytes, detector: str = "auto", landmarks: bool = False, explain: bool = False
-) -> tuple[Picture, ImageResult]:
+) -> tuple[LoadedImage, ImageResult]:
     """Open and read the bytes of a picture. Raises ImageError, which the error handlers turn into a problem."""
     picture = open_image(photo)
     result = analyser().analyse(picture, detector, landmarks, explain)
@@ -70,7 +70,7 @@ def read_photo(
     return picture, result
 
 
-def annotated_uri(picture: Picture, result: ImageResult) -> str:
+def annotated_uri(picture: LoadedImage, result: ImageResult) -> str:
     """The annotated picture as a data: URI."""
     begun = time.perf_counter()
     uri = data_uri(annotated_jpeg(picture, result))
@@ -85,11 +85,11 @@ def follower_of(tracks: str) -> Follower:
     """The follower that goes on from an earlier answer's `tracks`; anew where they are empty. Raises Problem."""
     try:
         return Follower(tracks)
-    except TracksError as error:
+    except TrackerStateError as error:
         raise Problem("invalid_tracks", str(error)) from None
 
 
-def followed(follower: Follower, picture: Picture, result: ImageResult, time: float | None) -> ImageResult:
+def followed(follower: Follower, picture: LoadedImage, result: ImageResult, time: float | None) -> ImageResult:
     """The result with followed ids and smoothed probabilities, its time noted for the answer's headers and the log."""
     result = follower.follow(picture, result, time)
     g.timing_ms["follow"] = result.timing_ms["follow"]

@@ -17,7 +17,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from ..errors import ArtefactError
+from ..errors import ModelFileError
 from ..face.classifier import HEAD
 from ..face.detector import DETECTORS
 from ..runtime.memory import set_decode_budget
@@ -41,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         code: int = options.run(options)
         sys.stdout.flush()
         return code
-    except ArtefactError as error:
+    except ModelFileError as error:
         print(f"emotions: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:

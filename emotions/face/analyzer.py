@@ -8,8 +8,8 @@ from importlib import resources
 
 import numpy as np
 
-from ..image.loading import Picture, open_image
-from ..runtime.manifest import Artefacts
+from ..image.loading import LoadedImage, open_image
+from ..runtime.manifest import ModelRegistry
 from .classifier import ExpressionModel
 from .detector import Detection, FaceFinder, align_crop
 from .reliability import doubt, quality_of
@@ -24,18 +24,18 @@ WARM_UP_PHOTO = "warm_up.jpg"
 class Analyser:
     """All models for pictures, loaded on first use and shared by threads.
 
-    `artefacts` defaults to the models beside the code; `head` names one of the manifest's expression heads.
+    `registry` defaults to the models beside the code; `head` names one of the manifest's expression heads.
     """
 
-    def __init__(self, artefacts: Artefacts | None = None, head: str | None = None) -> None:
-        self.artefacts = artefacts or Artefacts()
-        self.expressions = ExpressionModel(self.artefacts, head)
+    def __init__(self, registry: ModelRegistry | None = None, head: str | None = None) -> None:
+        self.registry = registry or ModelRegistry()
+        self.expressions = ExpressionModel(self.registry, head)
 
     @cached_property
     def finder(self) -> FaceFinder:
-        return FaceFinder(self.artefacts, self.expressions.base_entry["name"], self.expressions.features)
+        return FaceFinder(self.registry, self.expressions.base_entry["name"], self.expressions.features)
 
-    def analyse(self, picture: Picture, detector: str = "auto", landmarks: bool = False, explain: bool = False) -> ImageResult:
+    def analyse(self, picture: LoadedImage, detector: str = "auto", landmarks: bool = False, explain: bool = False) -> ImageResult:
         """Find and read every face of an opened picture.
 
         `landmarks` adds the 468 mesh points to each face, `explain` what its answer rests on, to the MOST_FACES largest.

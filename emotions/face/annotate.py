@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from ..image.loading import Picture, encode_jpeg
+from ..image.loading import LoadedImage, encode_jpeg
 from ..labels import COLOURS, TITLES
 from .results import Face, ImageResult
 
@@ -36,7 +36,7 @@ STYLE: dict[str, Any] = {
 }
 
 
-def annotate(picture: Picture, result: ImageResult) -> np.ndarray:
+def annotate(picture: LoadedImage, result: ImageResult) -> np.ndarray:
     """Frame and name every face; gives (H, W, 3) uint8 RGB with no side over STYLE["max_side"]."""
     image = Image.fromarray(picture.pixels)
     image.thumbnail((STYLE["max_side"], STYLE["max_side"]), Image.Resampling.BICUBIC, reducing_gap=2.0)
@@ -56,7 +56,7 @@ def annotate(picture: Picture, result: ImageResult) -> np.ndarray:
     return np.asarray(image)
 
 
-def annotated_jpeg(picture: Picture, result: ImageResult) -> bytes:
+def annotated_jpeg(picture: LoadedImage, result: ImageResult) -> bytes:
     """The annotated picture as JPEG bytes."""
     return encode_jpeg(annotate(picture, result))
 

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from ..runtime.litert import BATCH, LiteModel, softmax
-from ..runtime.manifest import Artefacts
+from ..runtime.litert import BATCH, LiteRTModel, softmax
+from ..runtime.manifest import ModelRegistry
 
 HEAD = "mixed"
 """The head that answers where none is named: on the pages, in the API, on the command line and in `read_photo`."""
@@ -22,21 +22,21 @@ HEAD = "mixed"
 class ExpressionModel:
     """A base and one of the heads that read its features; `head` None takes the manifest's first."""
 
-    artefacts: Artefacts
+    registry: ModelRegistry
     head: str | None = None
 
     @cached_property
     def head_entry(self) -> dict[str, Any]:
-        return self.artefacts.entry("expression-head", self.head)
+        return self.registry.entry("expression-head", self.head)
 
     @cached_property
     def base_entry(self) -> dict[str, Any]:
-        return self.artefacts.entry("expression-base", self.head_entry["base"])
+        return self.registry.entry("expression-base", self.head_entry["base"])
 
     @cached_property
     def drawn_entry(self) -> dict[str, Any] | None:
         """The head that tells drawn faces from photographed ones by the same base's features, if there is one."""
-        entries = self.artefacts.entries("drawn-head")
+        entries = self.registry.entries("drawn-head")
         return next((entry for entry in entries if entry["base"] == self.base_entry["name"]), None)
 
     @property
@@ -55,11 +55,11 @@ class ExpressionModel:
         if crops.ndim != 3 or crops.shape[1:] != (self.size, self.size):
             raise ValueError(f"crops must be (N, {self.size}, {self.size}), not {crops.shape}")
         pixels = crops[..., None].astype(np.float32)
-        return self._in_batches(self.artefacts.model(self.base_entry), pixels, self.base_entry["output"])
+        return self._in_batches(self.registry.model(self.base_entry), pixels, self.base_entry["output"])
 
     def logits(self, features: np.ndarray) -> np.ndarray:
         """Bottleneck features (N, F) -> the head's logits (N, 7)."""
-        return self._in_batches(self.artefacts.model(self.head_entry), features, self.head_entry["output"])
+        return self._in_batches(self.registry.model(self.head_entry), features, self.head_entry["output"])
 
     def calibrated(self, features: np.ndarray) -> np.ndarray:
         """Bottleneck features (N, F) -> calibrated probabilities (N, 7) float32; rows sum to 1."""
@@ -74,11 +74,11 @@ class ExpressionModel:
         entry = self.drawn_entry
         if entry is None:
             return None
-        logits = self._in_batches(self.artefacts.model(entry), features, 1)[:, 0].astype(np.float64)
+        logits = self._in_batches(self.registry.model(entry), features, 1)[:, 0].astype(np.float64)
         probabilities: np.ndarray = 1 / (1 + np.exp(-logits / entry["temperature"]))
         return probabilities
 
     @staticmethod
-    def _in_batches(model: LiteModel, rows: np.ndarray, width: int) -> np.ndarray:
+    def _in_batches(model: LiteRTModel, rows: np.ndarray, width: int) -> np.ndarray:
         parts = [model(rows[start : start + BATCH])[0] for start in range(0, len(rows), BATCH)]
         return np.concatenate(parts) if parts else np.zeros((0, width), np.float32)

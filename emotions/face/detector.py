@@ -11,7 +11,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from ..runtime.manifest import Artefacts
+from ..runtime.manifest import ModelRegistry
 from . import blazeface
 from .alignment import align_crop
 from .blazeface import MOSAIC, WHOLE, BlazeFace
@@ -82,11 +82,11 @@ class FaceFinder:
     """
 
     def __init__(
-        self, artefacts: Artefacts, base: str | None = None, features: Callable[[np.ndarray], np.ndarray] | None = None
+        self, registry: ModelRegistry, base: str | None = None, features: Callable[[np.ndarray], np.ndarray] | None = None
     ) -> None:
-        self.artefacts = artefacts
-        checks = [entry for entry in artefacts.entries(ROLE) if entry["base"] == base]
-        self._drawn = DrawnSearch(checks[0], artefacts.model(checks[0]), features) if features and checks else None
+        self.registry = registry
+        checks = [entry for entry in registry.entries(ROLE) if entry["base"] == base]
+        self._drawn = DrawnSearch(checks[0], registry.model(checks[0]), features) if features and checks else None
 
     def find(self, pixels: np.ndarray, detector: str = "auto") -> tuple[str, list[Detection]]:
         """Faces of (H, W, 3) uint8 RGB, largest first, and the name of the detector that answered.
@@ -119,9 +119,9 @@ class FaceFinder:
         return self._mesh.points(pixels, Region.of_box(detection.inner or detection.box, detection.keypoints))
 
     def blazeface(self, name: str) -> BlazeFace:
-        """One of the manifest's detectors by name; ArtefactError for another."""
-        entry = self.artefacts.entry("detector", name)
-        return BlazeFace(entry, self.artefacts.model(entry))
+        """One of the manifest's detectors by name; ModelFileError for another."""
+        entry = self.registry.entry("detector", name)
+        return BlazeFace(entry, self.registry.model(entry))
 
     def _whole(self, pixels: np.ndarray) -> Detection:
         """The whole picture as one face, with a hint where Face Mesh shall look: most portraits are more than a face."""
@@ -187,8 +187,8 @@ class FaceFinder:
 
     @cached_property
     def _mesh(self) -> FaceMesh:
-        entry = self.artefacts.entry("landmarks", "face-mesh")
-        return FaceMesh(entry, self.artefacts.model(entry))
+        entry = self.registry.entry("landmarks", "face-mesh")
+        return FaceMesh(entry, self.registry.model(entry))
 
     @cached_property
     def _haar(self) -> HaarCascade:

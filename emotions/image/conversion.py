@@ -48,7 +48,7 @@ def _lab_to_srgb() -> ImageCms.ImageCmsTransform:
     return ImageCms.buildTransform(ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB"), "LAB", "RGB")
 
 
-def shrink(rows: Rows, size: tuple[int, int], shape: tuple[int, int]) -> np.ndarray:
+def resize(rows: Rows, size: tuple[int, int], shape: tuple[int, int]) -> np.ndarray:
     """Decoded rows of a picture of `size` (width, height) -> (height, width, 3) uint8 RGB of `shape`, band by band.
 
     The filter is Pillow's Hamming, twice as wide as what a pixel covers: a box would take whole source pixels only and
@@ -89,7 +89,7 @@ def extrema(rows: Rows, height: int, width: int) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def turn(pixels: np.ndarray, orientation: int) -> tuple[np.ndarray, bool]:
+def apply_exif_orientation(pixels: np.ndarray, orientation: int) -> tuple[np.ndarray, bool]:
     """Apply an EXIF orientation (1..8, CIPA DC-008, tag 274); also tells whether width and height changed places."""
     if orientation in (5, 7):
         pixels = cv2.transpose(pixels)

@@ -29,7 +29,7 @@ MAX_SCANS = 100
 
 
 @dataclass(frozen=True)
-class Plan:
+class DecodePlan:
     """A picture whose header is read and whose pixels are not.
 
     `size`: (width, height) of the full picture as stored. `decoded`: that of what the decoder will give (JPEG drafts).
@@ -46,7 +46,7 @@ class Plan:
     orientation: Callable[[], int]
 
 
-def plan(data: bytes, max_side: int) -> Plan:
+def plan_decode(data: bytes, max_side: int) -> DecodePlan:
     """Read the header of `data`; ImageError where it is no usable picture. JPEGs are drafted down towards `max_side`."""
     kind = sniff(data)
     with decoder_errors(kind):
@@ -73,7 +73,7 @@ def _open(kind: str, data: bytes) -> ImageFile.ImageFile:
         return decoder(io.BytesIO(clean))
 
 
-def _plan_pillow(data: bytes, kind: str, image: ImageFile.ImageFile, max_side: int) -> Plan:
+def _plan_pillow(data: bytes, kind: str, image: ImageFile.ImageFile, max_side: int) -> DecodePlan:
     size, extra = image.size, 0
     if kind == "JPEG":
         extra = _draft(data, image, max_side)
@@ -86,8 +86,8 @@ def _plan_pillow(data: bytes, kind: str, image: ImageFile.ImageFile, max_side: i
     elif kind == "BMP" and image.tile and image.tile[0].codec_name == "bmp_rle":
         extra = 2 * pixels  # Pillow gathers the runs in a bytearray and copies it
     elif kind == "AVIF":
-        return Plan(kind, size, size, *_avif_bytes(data, pixels, len(image.mode)), _loader(image), lambda: _orientation(image))
-    return Plan(kind, size, image.size, native + extra, native, _loader(image), lambda: _orientation(image))
+        return DecodePlan(kind, size, size, *_avif_bytes(data, pixels, len(image.mode)), _loader(image), lambda: _orientation(image))
+    return DecodePlan(kind, size, image.size, native + extra, native, _loader(image), lambda: _orientation(image))
 
 
 def _draft(data: bytes, image: Any, max_side: int) -> int:
@@ -153,10 +153,10 @@ def _raw_rows(data: Any, width: int, mode: str, raw: str, stride: int) -> Rows:
     return rows
 
 
-def _plan_webp(data: bytes, image: Any) -> Plan:
+def _plan_webp(data: bytes, image: Any) -> DecodePlan:
     pixels = image.width * image.height
     if image.n_frames > 1:  # two canvases, the frame's bytes and Pillow's copy; only the first frame is decoded
-        return Plan("WEBP", image.size, image.size, 17 * pixels, 16 * pixels, _loader(image), lambda: _orientation(image))
+        return DecodePlan("WEBP", image.size, image.size, 17 * pixels, 16 * pixels, _loader(image), lambda: _orientation(image))
 
     def load() -> Rows:
         # OpenCV has the same libwebp write straight into its array: half of the memory that Pillow takes.
@@ -168,10 +168,10 @@ def _plan_webp(data: bytes, image: Any) -> Plan:
 
     lossy = image.mode == "RGB" and b"VP8L" not in data
     peak = int((6.5 if lossy else 9.6) * pixels)
-    return Plan("WEBP", image.size, image.size, peak, 4 * pixels, load, lambda: _orientation(image))
+    return DecodePlan("WEBP", image.size, image.size, peak, 4 * pixels, load, lambda: _orientation(image))
 
 
-def _plan_heic(data: bytes) -> Plan:
+def _plan_heic(data: bytes) -> DecodePlan:
     import pillow_heif  # 12 MB that only phone pictures need
 
     file = pillow_heif.open_heif(io.BytesIO(data), remove_stride=False)
@@ -190,4 +190,4 @@ def _plan_heic(data: bytes) -> Plan:
         return _raw_rows(pixels, image.size[0], image.mode, image.mode, stride)
 
     # libheif turns the picture by its own boxes (irot, imir); the EXIF tag repeats them and is not to be applied again.
-    return Plan("HEIC", image.size, image.size, int(pixels * (out + factor * planes)), pixels * out, load, lambda: 1)
+    return DecodePlan("HEIC", image.size, image.size, int(pixels * (out + factor * planes)), pixels * out, load, lambda: 1)

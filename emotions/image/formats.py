@@ -32,7 +32,7 @@ _quiet_filters = warnings.catch_warnings()
 
 
 @contextmanager
-def quiet() -> Iterator[None]:
+def suppress_warnings() -> Iterator[None]:
     """No warning leaves a decoder. Filters belong to the whole process: the first thread in sets them, the last restores."""
     global _quiet_depth, _quiet_filters
     with _quiet_lock:

@@ -12,9 +12,9 @@ import numpy as np
 
 from ..errors import ImageError
 from ..runtime.memory import MB, reserve
-from .conversion import shrink, turn
-from .decoders import Plan, plan
-from .formats import MAX_PIXELS, decoder_errors, quiet
+from .conversion import apply_exif_orientation, resize
+from .decoders import DecodePlan, plan_decode
+from .formats import MAX_PIXELS, decoder_errors, suppress_warnings
 
 __all__ = ["MAX_FILE", "MAX_PIXELS", "ImageError", "Picture", "encode_jpeg", "open_image"]
 
@@ -25,7 +25,7 @@ OVERHEAD = 4 * MB
 
 
 @dataclass(frozen=True)
-class Picture:
+class LoadedImage:
     """A decoded picture, upright.
 
     `pixels`: (H, W, 3) uint8 RGB, C-contiguous. `width`, `height`: of the full-size upright picture, at least W and H.
@@ -43,7 +43,7 @@ class Picture:
         return float(self.width / self.pixels.shape[1])
 
 
-def open_image(source: bytes | Path, max_side: int = 2048) -> Picture:
+def open_image(source: bytes | Path, max_side: int = 2048) -> LoadedImage:
     """Decode a JPEG (or MPO), PNG, WebP, GIF, BMP, TIFF, HEIC or AVIF, its first frame, turned upright by EXIF.
 
     A picture whose longer side exceeds `max_side` pixels comes smaller: JPEG to between 7/8 of it and all of it, the
@@ -53,18 +53,18 @@ def open_image(source: bytes | Path, max_side: int = 2048) -> Picture:
         raise ValueError(f"max_side must be at least 1, not {max_side}")
     data = _read(source)
     started = time.perf_counter()
-    with quiet():
-        header = plan(data, max_side)
+    with suppress_warnings():
+        header = plan_decode(data, max_side)
         planned = time.perf_counter()
         with reserve(estimate(header, max_side)), decoder_errors(header.format):
             waited = time.perf_counter() - planned
-            pixels = shrink(header.load(), header.decoded, _fit(header.decoded, max_side))
-            pixels, turned = turn(pixels, header.orientation())
+            pixels = resize(header.load(), header.decoded, _fit(header.decoded, max_side))
+            pixels, turned = apply_exif_orientation(pixels, header.orientation())
     width, height = header.size[::-1] if turned else header.size
-    return Picture(pixels, width, height, (time.perf_counter() - started - waited) * 1000)
+    return LoadedImage(pixels, width, height, (time.perf_counter() - started - waited) * 1000)
 
 
-def estimate(header: Plan, max_side: int) -> int:
+def estimate(header: DecodePlan, max_side: int) -> int:
     """Bytes that decoding will take: at the decoder's worst, or while the rows are copied out and turned (two results)."""
     width, height = _fit(header.decoded, max_side)
     return max(header.peak, header.held + 2 * 3 * width * height) + OVERHEAD

@@ -3,7 +3,7 @@
 A set is what `scripts.release.publish` uploads: `manifest.json` and the files that it names, at an address that is never written
 twice. So whoever holds the set of an address need not ask for it again: neither a restarted worker nor a second one.
 
-    analyser = emotions.Analyser(emotions.Artefacts(fetch_models("gs://my-models/emotions/vgg16-1.4.0")))
+    analyser = emotions.Analyser(emotions.ModelRegistry(download_models("gs://my-models/emotions/vgg16-1.4.0")))
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from http.client import HTTPException
 from pathlib import Path
 from typing import IO
 
-from ..errors import ArtefactError
-from .manifest import SCHEMA, Artefacts
+from ..errors import ModelFileError
+from .manifest import SCHEMA, ModelRegistry
 
 ADDRESS = re.compile(r"gs://([a-z0-9][a-z0-9._-]{1,220}[a-z0-9])((?:/[A-Za-z0-9][A-Za-z0-9._=-]*)*)/?")
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
@@ -45,12 +45,12 @@ def split_address(address: str) -> tuple[str, str]:
     return found[1], found[2].strip("/")
 
 
-def fetch_models(address: str, into: Path | None = None) -> Path:
+def download_models(address: str, into: Path | None = None) -> Path:
     """The folder with the set of models at `address` (gs://bucket/prefix): as it was left before, else fetched and checked.
 
     `into`: where the folder for sets is made, by default the system's folder for temporary files. Threads and processes that
     ask at once share one fetch. Sets of other addresses that no process uses any more are removed.
-    Raises ValueError for another kind of address; ArtefactError if the set cannot be had, with what is wrong, leaving nothing.
+    Raises ValueError for another kind of address; ModelFileError if the set cannot be had, with what is wrong, leaving nothing.
     """
     bucket, prefix = split_address(address)
     key = hashlib.sha256(f"{bucket}/{prefix}".encode()).hexdigest()[:16]
@@ -73,21 +73,21 @@ def _store(into: Path) -> Iterator[Path]:
         try:
             status = os.fstat(handle)
             if status.st_uid != os.getuid() or stat.S_IMODE(status.st_mode) & 0o022:
-                raise ArtefactError(f"{store.name} in the folder for temporary files can be written by others: remove it")
+                raise ModelFileError(f"{store.name} in the folder for temporary files can be written by others: remove it")
             fcntl.flock(handle, fcntl.LOCK_EX)
             yield store
         finally:
             os.close(handle)
     except OSError as error:
-        raise ArtefactError(f"{store.name} cannot be kept in the folder for temporary files ({error.strerror})") from None
+        raise ModelFileError(f"{store.name} cannot be kept in the folder for temporary files ({error.strerror})") from None
 
 
 def _complete(folder: Path) -> bool:
     """Whether every file of the set is there with the size and sha256 of its manifest."""
     try:
         files_of((folder / MANIFEST).read_bytes())
-        Artefacts(folder).verify()
-    except (OSError, ArtefactError):
+        ModelRegistry(folder).verify()
+    except (OSError, ModelFileError):
         return False
     return True
 
@@ -109,10 +109,10 @@ def _fetch(bucket: str, prefix: str, folder: Path) -> None:
 
 
 def files_of(manifest: bytes) -> dict[str, tuple[int, str]]:
-    """Name -> size in bytes and sha256 of a manifest's files; ArtefactError for one that nothing should be fetched by."""
+    """Name -> size in bytes and sha256 of a manifest's files; ModelFileError for one that nothing should be fetched by."""
 
-    def wrong(what: str) -> ArtefactError:
-        return ArtefactError(f"the set's {MANIFEST} {what}")
+    def wrong(what: str) -> ModelFileError:
+        return ModelFileError(f"the set's {MANIFEST} {what}")
 
     try:
         content = json.loads(manifest)
@@ -174,7 +174,7 @@ class Unmatched(Exception):
 class Objects:
     """What lies under gs://`bucket`/`prefix`, read with the machine's credentials (a service account's on Google Cloud).
 
-    STORAGE_EMULATOR_HOST leads the client to another server, without credentials. Raises ArtefactError where there are none.
+    STORAGE_EMULATOR_HOST leads the client to another server, without credentials. Raises ModelFileError where there are none.
     """
 
     def __init__(self, bucket: str, prefix: str, seconds: float) -> None:
@@ -183,14 +183,14 @@ class Objects:
         try:
             from google.cloud import storage
         except ImportError:
-            raise ArtefactError("models in a bucket need the package google-cloud-storage: requirements.txt names it") from None
+            raise ModelFileError("models in a bucket need the package google-cloud-storage: requirements.txt names it") from None
         self.address = "/".join(filter(None, (f"gs://{bucket}", prefix)))
         self._prefix, self._until = prefix, time.monotonic() + seconds
         self._failures = _failures()
         try:
             self._client = storage.Client()
         except self._failures as error:
-            raise ArtefactError(f"{self.address}: there are no credentials of Google Cloud ({_first_line(error)})") from None
+            raise ModelFileError(f"{self.address}: there are no credentials of Google Cloud ({_first_line(error)})") from None
         self._bucket = self._client.bucket(bucket)
 
     def __enter__(self) -> Objects:
@@ -202,7 +202,7 @@ class Objects:
     def take(self, name: str, path: Path, most: int, sha256: str | None = None) -> None:
         """Write the object called `name` to `path`: at most `most` bytes, or exactly so many where `sha256` (hex) is given.
 
-        Tried ATTEMPTS times, unless the answer will not change. Raises ArtefactError, which names the object.
+        Tried ATTEMPTS times, unless the answer will not change. Raises ModelFileError, which names the object.
         """
         for attempt in range(ATTEMPTS):
             if attempt:
@@ -212,7 +212,7 @@ class Objects:
                 return
             if final or time.monotonic() > self._until:
                 break
-        raise ArtefactError(f"{self.address}/{name}: {reason}")
+        raise ModelFileError(f"{self.address}/{name}: {reason}")
 
     def _attempt(self, name: str, path: Path, most: int, sha256: str | None) -> tuple[str | None, bool]:
         """Try once; gives what went wrong, in words (None: nothing did), and whether that is final."""
@@ -224,7 +224,7 @@ class Objects:
                 blob.download_to_file(sink, retry=None, timeout=(CONNECT, READ))
                 if sha256 and (sink.bytes, sink.digest.hexdigest()) != (most, sha256):
                     raise Unmatched(f"damaged: {sink.bytes} bytes came, {most} were expected; sha256 differs")
-            except ArtefactError as error:
+            except ModelFileError as error:
                 return str(error), True
             except self._failures as error:
                 return _explained(error)
@@ -243,14 +243,14 @@ class _Sink:
         if self.bytes > self._most:
             raise Unmatched(f"more than the {self._most} bytes that it may have")
         if time.monotonic() > self._until:
-            raise ArtefactError("too slow: the time for all files of the set is over")
+            raise ModelFileError("too slow: the time for all files of the set is over")
         self.digest.update(data)
         try:
             written = self._file.write(data)
         except OSError as error:  # told apart from the client's, some of which are OSErrors too
-            raise ArtefactError(f"cannot be kept in the folder for temporary files ({error.strerror})") from None
+            raise ModelFileError(f"cannot be kept in the folder for temporary files ({error.strerror})") from None
         if written < len(data):
-            raise ArtefactError("cannot be kept in the folder for temporary files, which is full")
+            raise ModelFileError("cannot be kept in the folder for temporary files, which is full")
         return written
 
 

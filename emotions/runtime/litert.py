@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 
 
-def usable_cores() -> int:
+def available_cpus() -> int:
     """Processor cores that this process may run on."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-class LiteModel:
+class LiteRTModel:
     """A `.tflite` model with one input that any thread may call.
 
     LiteRT interpreters are not thread-safe: two threads in one gave silently wrong answers, hence the lock. `invoke`

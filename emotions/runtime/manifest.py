@@ -8,8 +8,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from ..errors import ArtefactError
-from .litert import LiteModel, usable_cores
+from ..errors import ModelFileError
+from .litert import LiteRTModel, available_cpus
 
 SCHEMA = 1
 THREADS = {"landmarks": 2, "expression-base": 2}
@@ -20,13 +20,13 @@ BUNDLED = HERE / "models" if (HERE / "models").is_dir() else HERE.parent / "mode
 """Inside of the package where it was installed from a wheel, beside it in the repository (see pyproject.toml)."""
 
 
-class Artefacts:
+class ModelRegistry:
     """The models of one folder, described by its `manifest.json`; `source` says in a word where they come from, for who asks."""
 
     def __init__(self, folder: Path = BUNDLED, source: str | None = None) -> None:
         self.folder = Path(folder)
         self.source = source or ("tree" if self.folder == BUNDLED else "folder")
-        self._models: dict[str, LiteModel] = {}
+        self._models: dict[str, LiteRTModel] = {}
 
     @cached_property
     def manifest(self) -> dict[str, Any]:
@@ -34,11 +34,11 @@ class Artefacts:
         try:
             manifest: dict[str, Any] = json.loads(path.read_text())
         except FileNotFoundError:
-            raise ArtefactError(f"{path.name} is missing from {self.folder.name}/: restore it from the repository") from None
+            raise ModelFileError(f"{path.name} is missing from {self.folder.name}/: restore it from the repository") from None
         except ValueError as error:
-            raise ArtefactError(f"{path.name} is not valid JSON ({error}): restore it from the repository") from None
+            raise ModelFileError(f"{path.name} is not valid JSON ({error}): restore it from the repository") from None
         if manifest.get("schema") != SCHEMA:
-            raise ArtefactError(f"{path.name} has schema {manifest.get('schema')!r}; this version reads schema {SCHEMA}")
+            raise ModelFileError(f"{path.name} has schema {manifest.get('schema')!r}; this version reads schema {SCHEMA}")
         return manifest
 
     @cached_property
@@ -56,27 +56,27 @@ class Artefacts:
             if name in (None, entry["name"]):
                 return entry
         names = ", ".join(entry["name"] for entry in self.entries(role)) or "none"
-        raise ArtefactError(f"no {role} called {name!r} in the manifest; there is: {names}")
+        raise ModelFileError(f"no {role} called {name!r} in the manifest; there is: {names}")
 
     def read(self, entry: dict[str, Any]) -> bytes:
-        """The bytes of the entry's file; ArtefactError unless size and sha256 are the manifest's."""
+        """The bytes of the entry's file; ModelFileError unless size and sha256 are the manifest's."""
         path = self.folder / entry["file"]
         try:
             data: bytes = path.read_bytes()
         except OSError as error:
             reason = error.strerror or type(error).__name__
-            raise ArtefactError(f"model file {entry['file']}: {reason}; restore it from the repository") from None
+            raise ModelFileError(f"model file {entry['file']}: {reason}; restore it from the repository") from None
         if len(data) != entry["bytes"] or hashlib.sha256(data).hexdigest() != entry["sha256"]:
-            raise ArtefactError(
+            raise ModelFileError(
                 f"model file {entry['file']} is damaged ({len(data)} bytes, {entry['bytes']} expected, sha256 differs or not): "
                 "restore it from the repository, or export it again so that the manifest follows"
             )
         return data
 
-    def model(self, entry: dict[str, Any]) -> LiteModel:
+    def model(self, entry: dict[str, Any]) -> LiteRTModel:
         """The entry's model, one for all callers; its file is read and checked on first use."""
-        threads = min(THREADS.get(entry["role"], 1), usable_cores())
-        return self._models.setdefault(entry["name"], LiteModel(lambda: self.read(entry), threads))
+        threads = min(THREADS.get(entry["role"], 1), available_cpus())
+        return self._models.setdefault(entry["name"], LiteRTModel(lambda: self.read(entry), threads))
 
     def verify(self) -> None:
         """Read and check every file of the manifest: what a server does before it takes requests."""

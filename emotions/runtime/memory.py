@@ -12,11 +12,11 @@ from ..errors import ImageError
 MB = 2**20
 DECODE_MB = 120
 """Default budget: 384 MB of App Engine's F1, less 130 for the process and its models, and what is uploaded and drawn."""
-PATIENCE = 60.0
+WAIT_SECONDS = 60.0
 """Seconds to wait for memory: on a third of a core (F1), a few of the largest pictures pass in turn in that time."""
 
 
-class Budget:
+class MemoryBudget:
     """Bytes shared by all threads of the process. Whoever asks first is served first, so that large pictures get their turn."""
 
     def __init__(self, limit: int) -> None:
@@ -26,7 +26,7 @@ class Budget:
         self._changed = threading.Condition()
 
     @contextmanager
-    def take(self, amount: int, patience: float = PATIENCE) -> Iterator[None]:
+    def take(self, amount: int, patience: float = WAIT_SECONDS) -> Iterator[None]:
         """Hold `amount` bytes. ImageError `too_much_memory` at once if they never fit, `busy` after `patience` seconds."""
         if amount > self.limit:
             need, limit = f"{amount / MB:.0f} MB", f"the limit is {self.limit / MB:.0f} MB"
@@ -52,7 +52,7 @@ class Budget:
         return self._queue[0] is ticket and self.used + amount <= self.limit
 
 
-_budget = Budget(DECODE_MB * MB)
+_budget = MemoryBudget(DECODE_MB * MB)
 
 
 def set_decode_budget(megabytes: float) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import SoundError
+from ..errors import AudioError
 from ..image.loading import MAX_FILE
 from .spectrogram import RATE
 
@@ -42,7 +42,7 @@ class Sound:
         return self.samples / RATE
 
     def blocks(self) -> Iterator[np.ndarray]:
-        """(n,) float32 mono at 16 kHz, full scale 1, one after the other. Raises SoundError `sound_too_long`, `truncated_sound`."""
+        """(n,) float32 mono at 16 kHz, full scale 1, one after the other. Raises AudioError `sound_too_long`, `truncated_sound`."""
         import av
 
         resampler = None
@@ -58,7 +58,7 @@ class Sound:
             yield from self._count(resampler.resample(None))
         self.partial |= self._stated - self.seconds > max(0.3, 0.01 * self._stated)
         if not self.samples:
-            raise SoundError("truncated_sound", "This recording is cut off or damaged before its first sound.")
+            raise AudioError("truncated_sound", "This recording is cut off or damaged before its first sound.")
 
     def _frames(self, av: Any) -> Iterator[Any]:
         """Decoded frames; a packet that is no sound is passed over, and what cannot be read on ends the recording."""
@@ -87,18 +87,18 @@ class Sound:
             block = np.nan_to_num(frame.to_ndarray()[0], posinf=1.0, neginf=-1.0)  # float WAV may hold anything
             self.samples += len(block)
             if self.seconds > MAX_SECONDS:
-                raise SoundError("sound_too_long", f"This recording is longer than {MAX_SECONDS / 60:.0f} minutes, the limit.")
+                raise AudioError("sound_too_long", f"This recording is longer than {MAX_SECONDS / 60:.0f} minutes, the limit.")
             yield block
 
 
 @contextmanager
 def open_sound(source: bytes | Path) -> Iterator[Sound]:
-    """Open the bytes or the file of a recording. Raises SoundError; nothing else comes out of a bad file."""
+    """Open the bytes or the file of a recording. Raises AudioError; nothing else comes out of a bad file."""
     size = source.stat().st_size if isinstance(source, Path) else len(source)
     if size > MAX_FILE:
-        raise SoundError("file_too_large", f"This file has {size / MB:.0f} MB; the limit is {MAX_FILE // MB} MB.")
+        raise AudioError("file_too_large", f"This file has {size / MB:.0f} MB; the limit is {MAX_FILE // MB} MB.")
     if size == 0:
-        raise SoundError("empty_file", "This file is empty.")
+        raise AudioError("empty_file", "This file is empty.")
     import av  # its logging stays off, as it is: any level makes decoding threads wait for the GIL, which hung a whole process
 
     with source.open("rb") if isinstance(source, Path) else io.BytesIO(source) as stream:
@@ -117,7 +117,7 @@ def _opened(av: Any, stream: Any) -> Iterator[Any]:
         # No address is ever opened: a playlist's entries, say, must not make the server fetch anything.
         container = av.open(stream, "r", options={"protocol_whitelist": "", "enable_drefs": "0"}, metadata_errors="ignore")
     except (av.error.FFmpegError, ValueError, UnicodeError):
-        raise SoundError("not_a_sound", "This file is not a recording of sound.") from None
+        raise AudioError("not_a_sound", "This file is not a recording of sound.") from None
     try:
         yield container
     finally:
@@ -135,17 +135,17 @@ def _sound_of(container: Any) -> Sound:
     streams = container.streams.audio
     if not streams:
         if container.streams.video:
-            raise SoundError("no_sound_track", "This file has pictures but no sound track.")
-        raise SoundError("not_a_sound", "This file is not a recording of sound.")
+            raise AudioError("no_sound_track", "This file has pictures but no sound track.")
+        raise AudioError("not_a_sound", "This file is not a recording of sound.")
     stream = streams[0]
     if stream.codec_context is None:
-        raise SoundError("unsupported_sound", "The sound of this file is coded in a way that is not read here.")
+        raise AudioError("unsupported_sound", "The sound of this file is coded in a way that is not read here.")
     if not 0 < (stream.codec_context.channels or 1) <= MAX_CHANNELS:
-        raise SoundError("unsupported_sound", f"This recording has more than {MAX_CHANNELS} channels.")
+        raise AudioError("unsupported_sound", f"This recording has more than {MAX_CHANNELS} channels.")
     stated = container.duration / 1e6 if container.duration else 0
     if container.format.name in GUESSING:
         stated = 0.0
     # A recorder that streams leaves a WAV file's header at the largest value.
     if stated > MAX_SECONDS and container.format.name != "wav":
-        raise SoundError("sound_too_long", f"This recording is longer than {MAX_SECONDS / 60:.0f} minutes, the limit.")
+        raise AudioError("sound_too_long", f"This recording is longer than {MAX_SECONDS / 60:.0f} minutes, the limit.")
     return Sound(container, stream, stated)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..runtime.litert import BATCH, softmax
-from ..runtime.manifest import Artefacts
+from ..runtime.manifest import ModelRegistry
 from .audio import Sound, open_sound
 from .features import describe
 from .results import SpeechResult, SpeechSegment
@@ -38,23 +38,23 @@ UNKNOWN = (1 / 7,) * 7
 class SpeechReader:
     """The two networks for voices, loaded on first use and shared by threads: one tells speech from noise, one reads it."""
 
-    def __init__(self, artefacts: Artefacts | None = None) -> None:
-        self.artefacts = artefacts or Artefacts()
+    def __init__(self, registry: ModelRegistry | None = None) -> None:
+        self.registry = registry or ModelRegistry()
 
     @cached_property
     def entry(self) -> dict[str, Any]:
-        return self.artefacts.entry("speech")
+        return self.registry.entry("speech")
 
     @cached_property
     def check_entry(self) -> dict[str, Any]:
-        return self.artefacts.entry("speech-check")
+        return self.registry.entry("speech-check")
 
     @property
     def description(self) -> dict[str, str]:
         return {"name": self.entry["name"], "version": self.entry["version"]}
 
     def read(self, source: bytes | Path) -> SpeechResult:
-        """Read the bytes or the file of a recording. Raises SoundError for what is none.
+        """Read the bytes or the file of a recording. Raises AudioError for what is none.
 
         The answer is the mean over all windows that hold speech. Where none does, or the sound is too short, `emotion` is None
         and `reason` says why: that is an answer, not an error.
@@ -98,7 +98,7 @@ class SpeechReader:
 
     def classify(self, frames: np.ndarray, places: list[int]) -> tuple[np.ndarray, np.ndarray]:
         """The windows at `places` -> calibrated probabilities (N, 7), and (N,) how likely each holds speech."""
-        emotion, check = self.artefacts.model(self.entry), self.artefacts.model(self.check_entry)
+        emotion, check = self.registry.model(self.entry), self.registry.model(self.check_entry)
         logits, speech = [], []
         for start in range(0, len(places), BATCH):
             batch = np.stack([describe(frames[place : place + FRAMES]) for place in places[start : start + BATCH]])

@@ -18,10 +18,10 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import ArtefactError, TextError
+from ..errors import ModelFileError, TextError
 from ..labels import EMOTIONS
-from ..runtime.litert import LiteModel
-from ..runtime.manifest import Artefacts
+from ..runtime.litert import LiteRTModel
+from ..runtime.manifest import ModelRegistry
 from .attribution import carriers
 from .language import is_english, says_nothing, written_words
 from .results import Carrier, Part, TextResult
@@ -33,12 +33,12 @@ VOCABULARY, ENGLISH = "vocabulary.txt", "english.txt"
 
 
 def lines_of(data: bytes, name: str) -> list[str]:
-    """The lines of a list in the model file's bytes; ArtefactError where there is none."""
+    """The lines of a list in the model file's bytes; ModelFileError where there is none."""
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             return archive.read(name).decode("utf-8").removesuffix("\n").split("\n")
     except (zipfile.BadZipFile, KeyError, UnicodeDecodeError) as error:
-        raise ArtefactError(f"the text model's file holds no {name} ({error}): restore it from the repository") from None
+        raise ModelFileError(f"the text model's file holds no {name} ({error}): restore it from the repository") from None
 
 
 MAX_TEXT = 100_000
@@ -62,25 +62,25 @@ class _Run:
 class TextModel:
     """The network with its word lists, loaded on first use and shared by threads."""
 
-    def __init__(self, artefacts: Artefacts | None = None) -> None:
-        self._artefacts = artefacts or Artefacts()
+    def __init__(self, registry: ModelRegistry | None = None) -> None:
+        self._registry = registry or ModelRegistry()
 
     @cached_property
     def entry(self) -> dict[str, Any]:
         """The manifest's entry of the text model."""
-        return self._artefacts.entry("text")
+        return self._registry.entry("text")
 
     @cached_property
     def vocabulary(self) -> Vocabulary:
-        return Vocabulary(lines_of(self._artefacts.read(self.entry), VOCABULARY))
+        return Vocabulary(lines_of(self._registry.read(self.entry), VOCABULARY))
 
     @cached_property
     def _english(self) -> frozenset[str]:
-        return frozenset(lines_of(self._artefacts.read(self.entry), ENGLISH))
+        return frozenset(lines_of(self._registry.read(self.entry), ENGLISH))
 
     @cached_property
-    def _network(self) -> LiteModel:
-        return self._artefacts.model(self.entry)
+    def _network(self) -> LiteRTModel:
+        return self._registry.model(self.entry)
 
     @cached_property
     def _thresholds(self) -> np.ndarray:

@@ -17,7 +17,7 @@ import numpy as np
 from ..face.analyzer import Analyser
 from ..face.annotate import annotate
 from ..face.results import ImageResult
-from ..image.loading import Picture
+from ..image.loading import LoadedImage
 from .reader import FPS, Film
 from .timeline import Timeline
 from .tracker import Follower
@@ -37,7 +37,7 @@ class Seen:
     """
 
     time: float
-    picture: Picture
+    picture: LoadedImage
     result: ImageResult
     sampled: bool
 
@@ -52,7 +52,7 @@ class Seen:
 class Viewing:
     """Reads a film once, from its beginning to its end; `source` is a Film, or what one is made of.
 
-    `detector`, `landmarks` as for Analyser.analyse. Raises FilmError as Film does. Close it, or use it in `with`, or read it
+    `detector`, `landmarks` as for Analyser.analyse. Raises VideoError as Film does. Close it, or use it in `with`, or read it
     to the end: a film holds memory and an open file.
     """
 

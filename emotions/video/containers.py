@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import BinaryIO
 
-from ..errors import FilmError
+from ..errors import VideoError
 
 HEAD = 192
 """Bytes that `sniff` wants to see."""
@@ -24,11 +24,11 @@ FRIENDS = "MP4, MOV, WebM, MKV and AVI are read"
 
 
 def sniff(head: bytes) -> str:
-    """The container by the first bytes, in FFmpeg's words: "mov" (also MP4), "matroska" (also WebM), "avi". Else FilmError."""
+    """The container by the first bytes, in FFmpeg's words: "mov" (also MP4), "matroska" (also WebM), "avi". Else VideoError."""
     if not head:
-        raise FilmError("empty_file", "This file is empty.")
+        raise VideoError("empty_file", "This file is empty.")
     if head[4:8] == b"ftyp" and head[8:12] in STILL_BRANDS:
-        raise FilmError("not_a_video", "This is a picture, not a video.")
+        raise VideoError("not_a_video", "This is a picture, not a video.")
     if head[4:8] in MOVIE_BOXES:
         return "mov"
     if head[:4] == b"\x1aE\xdf\xa3":
@@ -36,13 +36,13 @@ def sniff(head: bytes) -> str:
     if head[:4] == b"RIFF" and head[8:12] == b"AVI ":
         return "avi"
     if head.startswith(SOUND) or (head[:4] == b"RIFF" and head[8:12] == b"WAVE"):
-        raise FilmError("no_picture_track", "This file holds sound and no moving pictures.")
+        raise VideoError("no_picture_track", "This file holds sound and no moving pictures.")
     for start, kind in OTHER_VIDEO:
         if head.startswith(start):
-            raise FilmError("unsupported_video", f"This looks like {kind}, which is not read; {FRIENDS}.")
+            raise VideoError("unsupported_video", f"This looks like {kind}, which is not read; {FRIENDS}.")
     if head[:1] == head[188:189] == b"G":  # a packet every 188 bytes
-        raise FilmError("unsupported_video", f"This looks like MPEG transport stream, which is not read; {FRIENDS}.")
-    raise FilmError("not_a_video", "This is not a video: its first bytes are those of no known format.")
+        raise VideoError("unsupported_video", f"This looks like MPEG transport stream, which is not read; {FRIENDS}.")
+    raise VideoError("not_a_video", "This is not a video: its first bytes are those of no known format.")
 
 
 def is_cut(kind: str, file: BinaryIO) -> bool:

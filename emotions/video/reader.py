@@ -15,9 +15,9 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from ..errors import FilmError, ImageError
-from ..image.loading import Picture
-from ..runtime.litert import usable_cores
+from ..errors import ImageError, VideoError
+from ..image.loading import LoadedImage
+from ..runtime.litert import available_cpus
 from ..runtime.memory import reserve
 from .containers import FRIENDS, HEAD, is_cut, sniff
 
@@ -33,12 +33,12 @@ CODECS = {
 
 
 def picture_track(container: Any, reason: str | None) -> Any:
-    """The first track of moving pictures; all others are passed by while reading. FilmError where there is none to be read."""
+    """The first track of moving pictures; all others are passed by while reading. VideoError where there is none to be read."""
     from av.stream import Discard, Disposition
 
     tracks = [one for one in container.streams.video if not one.disposition & Disposition.attached_pic]
     if not tracks:
-        raise FilmError("no_picture_track", "This file has no track of moving pictures.")
+        raise VideoError("no_picture_track", "This file has no track of moving pictures.")
     chosen = tracks[0]
     for stream in container.streams:
         if stream is not chosen:
@@ -46,20 +46,20 @@ def picture_track(container: Any, reason: str | None) -> Any:
     context = chosen.codec_context
     if context is None or context.name not in CODECS:
         name = context.name if context else "unknown"
-        raise FilmError("unsupported_video", f"Its pictures are coded as {name}, which is not read.")
+        raise VideoError("unsupported_video", f"Its pictures are coded as {name}, which is not read.")
     if context.width * context.height > MAX_PIXELS:
         size, limit = f"{context.width} x {context.height}", f"{MAX_PIXELS / 1e6:.1f} megapixels (4K)"
-        raise FilmError("too_many_pixels", f"Its frames have {size} pixels; the limit is {limit}.")
+        raise VideoError("too_many_pixels", f"Its frames have {size} pixels; the limit is {limit}.")
     if context.width < 1 or context.height < 1 or not context.pix_fmt:
         raise unreadable(reason)
     return chosen
 
 
-def unreadable(reason: str | None) -> FilmError:
+def unreadable(reason: str | None) -> VideoError:
     """What a film is refused with of which nothing can be read; `reason` as Film's."""
     if reason == "cut_off":
-        return FilmError("truncated_video", "This video is cut off, and nothing of what is left can be read.")
-    return FilmError("truncated_video", f"This video is damaged, or not of the kind that it seems to be; {FRIENDS}.")
+        return VideoError("truncated_video", "This video is cut off, and nothing of what is left can be read.")
+    return VideoError("truncated_video", f"This video is damaged, or not of the kind that it seems to be; {FRIENDS}.")
 
 
 def stated_seconds(container: Any, stream: Any) -> float | None:
@@ -92,7 +92,7 @@ def decoder_bytes(context: Any, threads: int) -> int:
     return int(pixels * (kept + threads + 1) * layers * depth)
 
 
-__all__ = ["FPS", "LEAST_FPS", "MOST_FPS", "Film", "FilmError", "Moment"]
+__all__ = ["FPS", "LEAST_FPS", "MOST_FPS", "Film", "VideoError", "Moment"]
 
 FPS, LEAST_FPS, MOST_FPS = 5.0, 0.01, 30.0
 """Pictures a second that are taken, unless asked otherwise, and the least and the most that may be asked for."""
@@ -110,12 +110,12 @@ class Moment:
     """A picture of a film. `time`: seconds since its beginning. `sampled`: whether its turn has come at the rate asked for."""
 
     time: float
-    picture: Picture
+    picture: LoadedImage
     sampled: bool
 
 
 class Film:
-    """An open video file. Raises FilmError for what is no film or cannot be read; close it, or use it in `with`.
+    """An open video file. Raises VideoError for what is no film or cannot be read; close it, or use it in `with`.
 
     `fps`: pictures a second to take. `longest`: seconds after which reading ends (`reason` says so); None for no limit.
     While it is open it holds its part of the memory for decoding (memory.set_decode_budget).
@@ -166,7 +166,7 @@ class Film:
     def moments(self, every_frame: bool = False) -> Iterator[Moment]:
         """The pictures of the film in order, those at the rate asked for; with `every_frame` all, at most MOST_FPS a second.
 
-        Raises FilmError where not a single frame can be read.
+        Raises VideoError where not a single frame can be read.
         """
         next_sample, next_shown = 0.0, 0.0
         for time, frame in self._timed():
@@ -198,7 +198,7 @@ class Film:
         self._stack.callback(self._container.close)
         self._stream = picture_track(self._container, self.reason)
         context = self._stream.codec_context
-        threads = context.thread_count = min(2, usable_cores())
+        threads = context.thread_count = min(2, available_cpus())
         context.thread_type = "AUTO"
         context.options = {"max_pixels": str(MAX_PIXELS)}  # frames may grow on the way
         self.stated = stated_seconds(self._container, self._stream)
@@ -208,7 +208,7 @@ class Film:
             what = "Other pictures and videos are being decoded; try again in a moment."
             if error.code == "too_much_memory":
                 what = "Decoding frames of this size takes more memory than a video gets here. Save it smaller."
-            raise FilmError(error.code, what) from None
+            raise VideoError(error.code, what) from None
 
     def _timed(self) -> Iterator[tuple[float, Any]]:
         """Frames with their seconds since the film's beginning, which never run back."""
@@ -257,7 +257,7 @@ class Film:
         except FFmpegError:
             self.reason = self.reason or "cut_off"
 
-    def _picture(self, frame: Any) -> Picture:
+    def _picture(self, frame: Any) -> LoadedImage:
         """A frame upright and small enough; all in the size of the first, even where a phone was turned while it filmed."""
         begun = clock.perf_counter()
         turns = round(frame.rotation / 90) % 4
@@ -272,7 +272,7 @@ class Film:
         method = "AREA" if size[0] < frame.width else "BILINEAR"
         pixels = frame.reformat(*size, format="rgb24", interpolation=method, threads=1).to_ndarray()
         pixels = np.ascontiguousarray(np.rot90(pixels, turns))
-        return Picture(pixels, width, height, (clock.perf_counter() - begun) * 1e3)
+        return LoadedImage(pixels, width, height, (clock.perf_counter() - begun) * 1e3)
 
 
 def _turn_after(time: float, rate: float) -> float:

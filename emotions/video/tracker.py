@@ -16,15 +16,15 @@ from dataclasses import replace
 
 import numpy as np
 
-from ..errors import TracksError
+from ..errors import TrackerStateError
 from ..face.reliability import doubt_of_smoothed
 from ..face.results import Box, ImageResult
-from ..image.loading import Picture
+from ..image.loading import LoadedImage
 from .appearance import appearances, blend
 from .association import Sight, match
 from .tracker_state import FARTHEST, LATEST, MEMORY, MOST_TRACKS, SURE, UNIT, Track, Tracks, parse
 
-__all__ = ["FRAME", "TAU", "Follower", "TracksError"]
+__all__ = ["FRAME", "TAU", "Follower", "TrackerStateError"]
 
 FRAME = 1 / 15
 """Seconds from frame to frame where no time is given, or where it stands still."""
@@ -38,7 +38,7 @@ TAU_VELOCITY = 0.2
 class Follower:
     """Follows the faces of one film or camera. `tracks`: what an earlier follower gave; "" begins anew.
 
-    Raises TracksError for a text that no follower gave. Not for several threads at once.
+    Raises TrackerStateError for a text that no follower gave. Not for several threads at once.
     """
 
     def __init__(self, tracks: str = "") -> None:
@@ -49,7 +49,7 @@ class Follower:
         """All that is remembered, as ASCII JSON of at most 8,192 bytes: `Follower(follower.tracks)` goes on alike."""
         return self._known.to_json()
 
-    def follow(self, picture: Picture, result: ImageResult, time: float | None = None) -> ImageResult:
+    def follow(self, picture: LoadedImage, result: ImageResult, time: float | None = None) -> ImageResult:
         """The result of `Analyser.analyse` for the next frame, with followed ids, smoothed probabilities and `raw` ones.
 
         Ids count from 0 in order of appearance (in one frame the largest face first) and are never used again. A person who
@@ -93,7 +93,7 @@ class Follower:
         return now, MEMORY + 1 if passed < -MEMORY else frame if passed <= 0 else passed
 
 
-def _sights(picture: Picture, result: ImageResult) -> list[Sight]:
+def _sights(picture: LoadedImage, result: ImageResult) -> list[Sight]:
     boxes, unit = [face.box for face in result.faces], UNIT / max(result.width, result.height)
     looks, crowded = appearances(picture.pixels, [box.scaled(1 / picture.scale) for box in boxes])
     return [Sight(_place(box.scaled(unit)), *rest) for box, *rest in zip(boxes, looks, crowded, strict=True)]

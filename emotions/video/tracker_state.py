@@ -11,7 +11,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from ..errors import TracksError
+from ..errors import TrackerStateError
 from ..labels import EMOTIONS
 
 VERSION = 1
@@ -69,40 +69,40 @@ class Tracks:
 
 
 def parse(text: str) -> Tracks:
-    """The tracks of a text that `Tracks.to_json` gave; nothing remembered for an empty one. Raises TracksError."""
+    """The tracks of a text that `Tracks.to_json` gave; nothing remembered for an empty one. Raises TrackerStateError."""
     if not text:
         return Tracks()
     if len(text) > MOST_BYTES:
-        raise TracksError(f"The tracks have more than {MOST_BYTES:,} bytes.")
+        raise TrackerStateError(f"The tracks have more than {MOST_BYTES:,} bytes.")
     try:
         body = json.loads(text)
     except (ValueError, RecursionError):
-        raise TracksError("The tracks are not what an answer gave: they are no valid JSON.") from None
+        raise TrackerStateError("The tracks are not what an answer gave: they are no valid JSON.") from None
     if not isinstance(body, dict) or type(body.get("version")) is not int:
-        raise TracksError("The tracks are not what an answer gave.")
+        raise TrackerStateError("The tracks are not what an answer gave.")
     if body["version"] != VERSION:
-        raise TracksError("The tracks are of another version; begin anew with empty ones.")
+        raise TrackerStateError("The tracks are of another version; begin anew with empty ones.")
     if set(body) != {"version", "clock", "next", "tracks"}:
-        raise TracksError("The tracks are not what an answer gave.")
+        raise TrackerStateError("The tracks are not what an answer gave.")
     clock = None if body["clock"] is None else _whole(body["clock"], 0, LATEST, "clock")
     next_id = _whole(body["next"], 0, 2 * MOST_IDS, "next")
     if next_id > MOST_IDS:
-        raise TracksError("These tracks have used up their ids; begin anew with empty ones.")
+        raise TrackerStateError("These tracks have used up their ids; begin anew with empty ones.")
     rows = body["tracks"]
     if not isinstance(rows, list) or len(rows) > MOST_TRACKS or (rows and clock is None):
-        raise TracksError(f"The tracks must be a list of at most {MOST_TRACKS}.")
+        raise TrackerStateError(f"The tracks must be a list of at most {MOST_TRACKS}.")
     tracks = tuple(_track(row, next_id) for row in rows)
     if len({track.id for track in tracks}) < len(tracks):
-        raise TracksError("Two tracks have the same id.")
+        raise TrackerStateError("Two tracks have the same id.")
     return Tracks(clock, next_id, tracks)
 
 
 def _track(row: Any, next_id: int) -> Track:
     if not isinstance(row, list) or len(row) != 9 + len(EMOTIONS):
-        raise TracksError("A track does not have the fields that an answer gave.")
+        raise TrackerStateError("A track does not have the fields that an answer gave.")
     probabilities = tuple(_whole(value, 0, SURE, "probability") for value in row[8:-1])
     if abs(sum(probabilities) - SURE) > len(EMOTIONS):
-        raise TracksError("A track's probabilities do not sum to 1.")
+        raise TrackerStateError("A track's probabilities do not sum to 1.")
     return Track(
         id=_whole(row[0], 0, next_id - 1, "id"),
         box=(
@@ -120,7 +120,7 @@ def _track(row: Any, next_id: int) -> Track:
 
 def _whole(value: Any, low: int, high: int, name: str) -> int:
     if type(value) is not int or not low <= value <= high:  # true and false are ints to isinstance
-        raise TracksError(f"A {name} in the tracks is not a whole number in its range.")
+        raise TrackerStateError(f"A {name} in the tracks is not a whole number in its range.")
     return value
 
 
@@ -130,5 +130,5 @@ def _appearance(value: Any) -> bytes:
     except (binascii.Error, ValueError):
         appearance = b""
     if len(appearance) != APPEARANCE:
-        raise TracksError("A track's appearance is not what an answer gave.")
+        raise TrackerStateError("A track's appearance is not what an answer gave.")
     return appearance

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import FilmError
+from ..errors import VideoError
 
 TICKS = 90_000
 """Parts of a second in which times are written, as MPEG has it: the frame times of any camera fit."""
@@ -56,9 +56,9 @@ class FilmWriter:
         self._output.mux(self._stream.encode(frame))
 
     def close(self) -> None:
-        """Finish the file. FilmError where no picture was added."""
+        """Finish the file. VideoError where no picture was added."""
         if self._output is None:
-            raise FilmError("truncated_video", "There is no picture to write.")
+            raise VideoError("truncated_video", "There is no picture to write.")
         try:
             self._output.mux(self._stream.encode())
             self._output.close()

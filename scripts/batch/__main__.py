@@ -27,7 +27,7 @@ from apache_beam.runners.portability.fn_api_runner import FnApiRunner, fn_runner
 from apache_beam.transforms.environments import SubprocessSDKEnvironment
 
 from emotions.cli import HEAD
-from emotions.errors import ArtefactError
+from emotions.errors import ModelFileError
 from emotions.face.analyzer import Analyser
 from emotions.face.detector import DETECTORS
 
@@ -127,7 +127,7 @@ def main(argv: list[str] | None = None) -> int:
         model = Analyser(head=options.head).expressions.description
         asked = {"input": sorted(options.input), "format": options.format, "detector": options.detector}
         results.begin(asked | {"shards": options.shards, "model": model})
-    except (BeamIOError, ImportError, OSError, ValueError, ArtefactError) as error:
+    except (BeamIOError, ImportError, OSError, ValueError, ModelFileError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     build(pipeline, found, results, options.detector, options.head)

@@ -14,8 +14,8 @@ from apache_beam.utils.shared import Shared
 
 from emotions.cli import DECODE_MB, HEAD
 from emotions.face.analyzer import Analyser
-from emotions.runtime.litert import LiteModel
-from emotions.runtime.manifest import Artefacts
+from emotions.runtime.litert import LiteRTModel
+from emotions.runtime.manifest import ModelRegistry
 from emotions.runtime.memory import set_decode_budget
 
 from .parts import File, Results
@@ -25,11 +25,11 @@ COUNTS = "batch"
 """Namespace of the counters: photos, failed, failed:CODE, parts, kept."""
 
 
-class OneThread(Artefacts):
+class OneThread(ModelRegistry):
     """Models that take one core each: there is a worker for every core, and a second thread would take another's."""
 
-    def model(self, entry: dict[str, Any]) -> LiteModel:
-        return self._models.setdefault(entry["name"], LiteModel(lambda: self.read(entry)))
+    def model(self, entry: dict[str, Any]) -> LiteRTModel:
+        return self._models.setdefault(entry["name"], LiteRTModel(lambda: self.read(entry)))
 
 
 def load(head: str) -> Analyser:

@@ -11,7 +11,7 @@ from apache_beam.io.filesystem import CompressionTypes
 from apache_beam.io.filesystems import FileSystems
 
 from emotions.cli.output import error_record
-from emotions.errors import ArtefactError, ImageError
+from emotions.errors import ImageError, ModelFileError
 from emotions.face.analyzer import Analyser
 from emotions.image.loading import MAX_FILE, open_image
 from emotions.labels import EMOTIONS
@@ -24,11 +24,11 @@ PATIENCE = 10
 def row_of(file: str, analyser: Analyser, detector: str = "auto") -> dict[str, Any]:
     """The row of a photo, or that of its failure: {"file", "error": {"code", "message"}}.
 
-    Times are left out: they differ from run to run, all else does not. Raises ArtefactError alone: no file can be read then.
+    Times are left out: they differ from run to run, all else does not. Raises ModelFileError alone: no file can be read then.
     """
     try:
         body = _read(file, analyser, detector)
-    except ArtefactError:
+    except ModelFileError:
         raise
     except Exception as error:  # a bad file is a row, never the end of the run
         return dict(error_record(file, error))

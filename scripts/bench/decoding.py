@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from emotions.image.decoders import plan
+from emotions.image.decoders import plan_decode
 from emotions.image.loading import estimate, open_image
 from emotions.runtime.memory import MB, set_decode_budget
 
@@ -86,7 +86,7 @@ def measure(path: Path) -> dict[str, object]:
         __import__(f"PIL.{plugin}ImagePlugin")
     set_decode_budget(100_000)
     data = path.read_bytes()
-    header = plan(data, MAX_SIDE)
+    header = plan_decode(data, MAX_SIDE)
     row: dict[str, object] = {"file": path.name, "size": header.size, "estimate": estimate(header, MAX_SIDE)}
     del header
     before = _memory("VmRSS")

@@ -32,7 +32,7 @@ import gradio as gr
 
 from emotions import Analyser, Follower, ImageError, annotate, open_image
 from emotions.face.detector import DETECTORS
-from emotions.image.loading import Picture
+from emotions.image.loading import LoadedImage
 from emotions.labels import TITLES
 
 SAMPLES = Path(__file__).resolve().parents[2] / "static" / "samples"
@@ -86,7 +86,7 @@ def webcam_tab(analyser: Analyser) -> None:
     def follow(frame: np.ndarray | None, tracks: str) -> tuple[Any, ...]:
         if frame is None:
             return None, None, ""
-        picture = Picture(np.ascontiguousarray(frame), frame.shape[1], frame.shape[0], 0.0)
+        picture = LoadedImage(np.ascontiguousarray(frame), frame.shape[1], frame.shape[0], 0.0)
         follower = Follower(tracks)
         result = follower.follow(picture, analyser.analyse(picture), time.monotonic())
         label = labels(result.faces[0].to_json()["probabilities"]) if result.faces else None
@@ -155,8 +155,8 @@ def readers(analyser: Analyser) -> dict[str, Callable[[Any], Any]]:
     """The library's reading of `text` and `speech`, where both the code and the models are there."""
     found = {}
     for name, reader in (("text", "TextModel"), ("speech", "SpeechReader")):
-        if importlib.util.find_spec(f"emotions.{name}") and analyser.artefacts.entries(name):
-            found[name] = getattr(importlib.import_module(f"emotions.{name}.classifier"), reader)(analyser.artefacts).read
+        if importlib.util.find_spec(f"emotions.{name}") and analyser.registry.entries(name):
+            found[name] = getattr(importlib.import_module(f"emotions.{name}.classifier"), reader)(analyser.registry).read
     return found
 
 

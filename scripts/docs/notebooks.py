@@ -17,7 +17,7 @@ import sys
 import time
 from pathlib import Path
 
-from emotions.errors import ArtefactError, ImageError
+from emotions.errors import ImageError, ModelFileError
 
 from ..data.dataset import DatasetError
 from ..text.corpora import CorpusError
@@ -29,7 +29,7 @@ NAMES = (
 ASIDE = {"Text_Emotion": ("TEXTS", "data/goemotions.csv.gz"), "Speech_Emotion": ("SPEECH", "data/speech.npz")}
 """Notebooks about other data than faces -> the setting that names these and where they lie: not run unasked without them."""
 HERE = Path(__file__).resolve().parents[1] / "notebooks"
-SHORT = (ArtefactError, CorpusError, DatasetError, ImageError)
+SHORT = (ModelFileError, CorpusError, DatasetError, ImageError)
 """Errors whose message says all that a reader needs."""
 METADATA = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},

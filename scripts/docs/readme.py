@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from emotions.face.classifier import HEAD as DEFAULT_HEAD
-from emotions.runtime.manifest import Artefacts
+from emotions.runtime.manifest import ModelRegistry
 from web.settings import markdown
 
 from ..evaluate import design_table
@@ -146,7 +146,7 @@ def speed() -> str:
 
 def designs() -> list[dict[str, Any]]:
     """Rows of the table of designs, from what scripts.evaluate.experiments recorded."""
-    base = Artefacts().entry("expression-base")
+    base = ModelRegistry().entry("expression-base")
     rows = json.loads((ROOT / "benchmarks" / "experiments.json").read_text())
     return design_table.designs(rows, f"{base['name']}-{base['version']}")
 
@@ -163,16 +163,16 @@ PAGES = {
 
 def parts() -> dict[str, str]:
     """Name -> content of every generated part, with links as from the repository's root."""
-    artefacts = Artefacts()
-    heads, text, voice = artefacts.entries("expression-head"), artefacts.entry("text"), artefacts.entry("speech")
+    registry = ModelRegistry()
+    heads, text, voice = registry.entries("expression-head"), registry.entry("text"), registry.entry("speech")
     return {
         "accuracy-summary": accuracy_summary(heads, text, voice),
         "accuracy": accuracy(heads),
         "designs": design_table.markdown(designs()),
-        "texts": texts(artefacts.entries("text")),
+        "texts": texts(registry.entries("text")),
         "speech": speech(voice),
-        "licences": licences(artefacts.entries()),
-        "model-licences": model_licences(artefacts.entries()),
+        "licences": licences(registry.entries()),
+        "model-licences": model_licences(registry.entries()),
         "settings": markdown(),
         "speed": speed(),
     }

@@ -23,10 +23,10 @@ from typing import Any
 
 import numpy as np
 
-from emotions.errors import ArtefactError
+from emotions.errors import ModelFileError
 from emotions.face.classifier import ExpressionModel
 from emotions.runtime.litert import softmax
-from emotions.runtime.manifest import BUNDLED, Artefacts
+from emotions.runtime.manifest import BUNDLED, ModelRegistry
 
 from ..common.manifest import put_entry
 from ..common.metrics import accuracy, calibration_error, class_f1, confusion, group_recalls, interval, macro_f1
@@ -88,17 +88,17 @@ def held_sets(faces: Faces, learnt: bool) -> Iterator[tuple[str, np.ndarray, np.
     yield f"{VOTES}_test", *answers_of(VOTES, test)
 
 
-def heads_of(artefacts: Artefacts, base: str | None = None) -> list[dict[str, Any]]:
-    """Manifest entries of the expression heads, all or those that read one base. Raises ArtefactError for an unknown base."""
-    wanted = base and artefacts.entry("expression-base", base)["name"]
-    return [entry for entry in artefacts.entries("expression-head") if wanted in (None, entry["base"])]
+def heads_of(registry: ModelRegistry, base: str | None = None) -> list[dict[str, Any]]:
+    """Manifest entries of the expression heads, all or those that read one base. Raises ModelFileError for an unknown base."""
+    wanted = base and registry.entry("expression-base", base)["name"]
+    return [entry for entry in registry.entries("expression-head") if wanted in (None, entry["base"])]
 
 
-def measured_heads(artefacts: Artefacts, base: str | None = None) -> list[dict[str, Any]]:
+def measured_heads(registry: ModelRegistry, base: str | None = None) -> list[dict[str, Any]]:
     """As `heads_of`, with the heads that tell drawn faces."""
-    heads = heads_of(artefacts, base)
+    heads = heads_of(registry, base)
     bases = {entry["base"] for entry in heads}
-    return [*heads, *(entry for entry in artefacts.entries("drawn-head") if entry["base"] in bases)]
+    return [*heads, *(entry for entry in registry.entries("drawn-head") if entry["base"] in bases)]
 
 
 def evaluate(folder: Path, tables: Sequence[Faces], base: str | None = None) -> dict[str, dict[str, Any]]:
@@ -107,15 +107,15 @@ def evaluate(folder: Path, tables: Sequence[Faces], base: str | None = None) -> 
     The first table is the one that was learnt from. Raises DatasetError for a table of another face size, one without labelled
     test faces, or two that hold the same data set.
     """
-    artefacts = Artefacts(folder)
-    report: dict[str, dict[str, Any]] = {entry["name"]: {} for entry in heads_of(artefacts, base)}
+    registry = ModelRegistry(folder)
+    report: dict[str, dict[str, Any]] = {entry["name"]: {} for entry in heads_of(registry, base)}
     for number, faces in enumerate(tables):
         test, cache = faces.split("test"), {}
         sets = [one for one in held_sets(faces, number == 0) if one[2].any()]
         if not sets:
             raise DatasetError(f"table {number + 1} has no labelled face in its test split: there is nothing to measure")
-        for entry in heads_of(artefacts, base):
-            model = ExpressionModel(artefacts, entry["name"])
+        for entry in heads_of(registry, base):
+            model = ExpressionModel(registry, entry["name"])
             if test.pixels.shape[1] != model.size:
                 sizes = f"{test.pixels.shape[1]} pixels, {entry['base']} reads {model.size}"
                 raise DatasetError(f"table {number + 1} has faces of {sizes}")
@@ -165,10 +165,10 @@ def compare(published: dict[str, Any], measured: dict[str, Any]) -> list[str]:
 
 def publish(folder: Path, config: dict[str, Any], measured: dict[str, Any], tables: dict[Path, Faces]) -> Path:
     """Write figures, the data sets that they are of and known failures into the manifest, and the card; gives its path."""
-    for entry in measured_heads(Artefacts(folder), config["name"]):
+    for entry in measured_heads(ModelRegistry(folder), config["name"]):
         evaluation = entry.get("evaluation", {}) | measured[entry["name"]]  # of these very files: an export leaves none
         put_entry(folder, {**entry, "evaluation": evaluation}, folder / entry["file"])
-    base = Artefacts(folder).entry("expression-base", config["name"])
+    base = ModelRegistry(folder).entry("expression-base", config["name"])
     learnt = {row["source"] for row in base.get("data", ())}
     rows = [row for faces in tables.values() for row in described(faces, "") if row["source"] not in learnt]
     rows = {row["source"]: row for row in [*base.get("measured", ()), *rows]}
@@ -192,8 +192,8 @@ def main(arguments: list[str] | None = None) -> None:
         tables = {path: Faces.load(path) for path in (faces, *options.also)}
         base = config and config["name"]
         measured = evaluate(options.models, list(tables.values()), base)
-        entries = measured_heads(Artefacts(options.models), base)
-    except (DatasetError, ArtefactError, FileNotFoundError) as error:
+        entries = measured_heads(ModelRegistry(options.models), base)
+    except (DatasetError, ModelFileError, FileNotFoundError) as error:
         parser.exit(1, f"{error}\n")
     for head, truths in measured.items():
         for name, row in truths.items():

@@ -22,13 +22,13 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from emotions.errors import ArtefactError
+from emotions.errors import ModelFileError
 from emotions.face.analyzer import Analyser
 from emotions.face.classifier import ExpressionModel
 from emotions.face.detector import align_crop
 from emotions.image.loading import open_image
 from emotions.labels import EMOTIONS
-from emotions.runtime.manifest import BUNDLED, Artefacts
+from emotions.runtime.manifest import BUNDLED, ModelRegistry
 
 from ..common.metrics import balanced_recall
 from ..data.dataset import DatasetError, Faces
@@ -164,10 +164,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         artist = load_artist(options.styles, options.recipes)
         drawn, faces = Faces.load(options.drawn), Faces.load(options.faces)
-        analyser = Analyser(Artefacts(options.models), options.head)
+        analyser = Analyser(ModelRegistry(options.models), options.head)
         model = analyser.expressions
-        model.artefacts.verify()
-    except (DatasetError, ArtefactError) as error:
+        model.registry.verify()
+    except (DatasetError, ModelFileError) as error:
         parser.exit(1, f"{error}\n")
     faces = faces.where(faces.splits != "test")
     features, human_features = (

@@ -24,9 +24,9 @@ from typing import Any
 
 import numpy as np
 
-from emotions.errors import ArtefactError
+from emotions.errors import ModelFileError
 from emotions.face.classifier import ExpressionModel
-from emotions.runtime.manifest import BUNDLED, Artefacts
+from emotions.runtime.manifest import BUNDLED, ModelRegistry
 
 from ..common.git import commit
 from ..common.run_names import start_name, start_variant
@@ -57,8 +57,8 @@ def compare_speed(models: dict[str, tuple[Path, str]], default: tuple[Path, str]
     """{name: (folder, head)} -> {name: {"ms": median a face, "ratio": median over the rounds of its time to the default's}}."""
     with one_core():
         # Interpreters take their number of threads when they are loaded, so all are loaded here.
-        loaded = {name: ExpressionModel(Artefacts(folder), head) for name, (folder, head) in models.items()}
-        reference = ExpressionModel(Artefacts(default[0]), default[1])
+        loaded = {name: ExpressionModel(ModelRegistry(folder), head) for name, (folder, head) in models.items()}
+        reference = ExpressionModel(ModelRegistry(default[0]), default[1])
         for model in (reference, *loaded.values()):
             _milliseconds(model)
         rounds = []
@@ -144,9 +144,9 @@ def read_exported(folder: Path) -> list[tuple[Row, str, str | None]]:
 
     A base without such a head learnt other truths than the table compares: it has no row.
     """
-    artefacts, rows = Artefacts(folder), []
-    for base in artefacts.entries("expression-base"):
-        own = [head for head in artefacts.entries("expression-head") if head["base"] == base["name"]]
+    registry, rows = ModelRegistry(folder), []
+    for base in registry.entries("expression-base"):
+        own = [head for head in registry.entries("expression-head") if head["base"] == base["name"]]
         heads = {head.get("truth", head["name"]): head for head in own}
         head = heads.get(TRUTH)
         if not head:
@@ -298,7 +298,7 @@ def main(arguments: list[str] | None = None) -> None:
     try:
         old = json.loads(stored.read_text()) if stored.is_file() else []
         new, exported = collect(options.runs, [BUNDLED, *others])
-    except (ArtefactError, ValueError) as error:
+    except (ModelFileError, ValueError) as error:
         parser.exit(1, f"{error}\n")
     rows = merge(old, new, {"date": datetime.now(UTC).date().isoformat(), "commit": commit()}, exported)
     stored.write_text(json.dumps(rows, indent=1) + "\n")

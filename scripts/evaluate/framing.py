@@ -17,7 +17,7 @@ import numpy as np
 
 from emotions.face.alignment import LEFT_EYE, RIGHT_EYE, eye_line, spread
 from emotions.face.detector import FaceFinder
-from emotions.runtime.manifest import Artefacts
+from emotions.runtime.manifest import ModelRegistry
 
 from ..data.dataset import DatasetError, Faces
 
@@ -69,7 +69,7 @@ def main(arguments: list[str] | None = None) -> None:
     except DatasetError as error:
         parser.exit(1, f"{error}\n")
     chosen = np.random.default_rng(options.seed).permutation(len(pixels))[: options.count]
-    finder = FaceFinder(Artefacts())
+    finder = FaceFinder(ModelRegistry())
     rows = [row for index in chosen if (row := measures(finder, pixels[index]))]
     print(f"{len(rows)} of {len(chosen)} faces measured")
     print(f"{'':34} median   median deviation")

@@ -24,13 +24,13 @@ from typing import Any
 import cv2
 import numpy as np
 
-from emotions.errors import ArtefactError
+from emotions.errors import ModelFileError
 from emotions.face.analyzer import Analyser
 from emotions.face.classifier import ExpressionModel
 from emotions.face.detector import FaceFinder, align_crop
 from emotions.face.reliability import DOUBTS, doubt, quality_of
 from emotions.runtime.litert import softmax
-from emotions.runtime.manifest import BUNDLED, Artefacts
+from emotions.runtime.manifest import BUNDLED, ModelRegistry
 
 from ..common.manifest import put_entry
 from ..data.dataset import DatasetError, Faces
@@ -177,10 +177,10 @@ def figures(reads: Reads, probabilities: np.ndarray, marked: np.ndarray, truths:
 
 def measure(folder: Path, faces: Faces, degraded: int, seed: int) -> dict[str, dict[str, Any]]:
     """Of every expression head: `thresholds`, and the figures {split: {kind of pictures: {truth: figures}}}."""
-    artefacts, cache, report = Artefacts(folder), {}, {}
-    finder, truths = Analyser(artefacts).finder, truths_of(faces, ("validation", "test"))
-    for entry in artefacts.entries("expression-head"):
-        model = ExpressionModel(artefacts, entry["name"])
+    registry, cache, report = ModelRegistry(folder), {}, {}
+    finder, truths = Analyser(registry).finder, truths_of(faces, ("validation", "test"))
+    for entry in registry.entries("expression-head"):
+        model = ExpressionModel(registry, entry["name"])
         if entry["base"] not in cache:
             cache[entry["base"]] = {
                 split: read_split(finder, model, faces.split(split), degraded, seed) for split in ("validation", "test")
@@ -216,11 +216,11 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--write", action="store_true", help="write manifest and report; else print only")
     options = parser.parse_args(arguments)
     try:
-        entries = Artefacts(options.models).entries("expression-head")
+        entries = ModelRegistry(options.models).entries("expression-head")
         default = next((entry["name"] for entry in entries if entry["name"] == MIXED), None)
-        shown = Artefacts(options.models).entry("expression-head", options.head or default)["name"]
+        shown = ModelRegistry(options.models).entry("expression-head", options.head or default)["name"]
         report = measure(options.models, Faces.load(options.faces), options.degraded, options.seed)
-    except (DatasetError, ArtefactError) as error:
+    except (DatasetError, ModelFileError) as error:
         parser.exit(1, f"{error}\n")
     for head, row in report.items():
         truth, plain = next(iter(row["test"]["plain"].items()))

@@ -11,7 +11,7 @@ import numpy as np
 
 from emotions import Analyser, open_image
 from emotions.face.results import Box
-from emotions.image.loading import Picture, encode_jpeg
+from emotions.image.loading import LoadedImage, encode_jpeg
 
 WIDTH, HEIGHT = 640, 480
 SMALLEST = 60  # pixels: smaller faces give blurred actors
@@ -48,7 +48,7 @@ class Frame:
     """`truth`: the box of each actor that is in the picture, by actor, those in front last."""
 
     time: float
-    picture: Picture
+    picture: LoadedImage
     truth: dict[int, Box]
 
 

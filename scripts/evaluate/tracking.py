@@ -17,7 +17,7 @@ import numpy as np
 
 from emotions import Analyser, Follower, ImageResult
 from emotions.face.results import Box
-from emotions.image.loading import Picture
+from emotions.image.loading import LoadedImage
 from emotions.video.tracker import TAU
 
 from .synthetic_video import CAMERA, SCENES, Person, Scene, change, film, people, scenes, still, who
@@ -40,7 +40,7 @@ def cast_of(analyser: Analyser, folder: Path, choosing: bool) -> list[Person]:
     return people(analyser, photos, name_of)[0 if choosing else 1 :: 2]
 
 
-def ids_of(count: int, frames: Iterable[tuple[float, Picture, ImageResult, dict[int, Box]]]) -> list[list[int]]:
+def ids_of(count: int, frames: Iterable[tuple[float, LoadedImage, ImageResult, dict[int, Box]]]) -> list[list[int]]:
     """The ids that each of `count` actors was given, frame by frame where it was found."""
     follower = Follower()
     given: list[list[int]] = [[] for _ in range(count)]
@@ -61,7 +61,7 @@ def shared(given: Sequence[Sequence[int]]) -> bool:
     return any(set(one) & set(other) for place, one in enumerate(given) for other in given[:place])
 
 
-def read(analyser: Analyser, scene: Scene) -> list[tuple[float, Picture, ImageResult, dict[int, Box]]]:
+def read(analyser: Analyser, scene: Scene) -> list[tuple[float, LoadedImage, ImageResult, dict[int, Box]]]:
     frames = film(scene.actors, scene.times, CAMERA, scene.seed)
     return [(one.time, one.picture, analyser.analyse(one.picture, "blazeface"), one.truth) for one in frames]
 

@@ -26,7 +26,7 @@ import numpy as np
 from emotions.face.classifier import ExpressionModel
 from emotions.face.drawn_detector import ROLE
 from emotions.runtime.litert import softmax
-from emotions.runtime.manifest import BUNDLED, Artefacts
+from emotions.runtime.manifest import BUNDLED, ModelRegistry
 
 from ..common.litert import to_litert
 from ..common.manifest import drop_entry, put_entry
@@ -97,7 +97,7 @@ def export(run: Path, version: str, folder: Path) -> None:
     _put_detectors(folder)
     floats = base.predict(faces.pixels[..., None], batch_size=128, verbose=0)
     features, called = None, {name: name if base_name == SHIPPED else f"{base_name}-{name}" for name in heads}
-    for entry in Artefacts(folder).entries("expression-head"):
+    for entry in ModelRegistry(folder).entries("expression-head"):
         if entry["base"] == base_name and entry["name"] not in called.values():
             drop_entry(folder, entry["name"])  # of other truths: it would read this base's features as the former's
     for name in heads:
@@ -110,7 +110,7 @@ def export(run: Path, version: str, folder: Path) -> None:
             "chosen": tried[name]["chosen"], "licence": licence(config, data, begun, name),
         }  # fmt: skip
         put_entry(folder, entry, to_litert(head, HEAD_WEIGHTS))
-        model = ExpressionModel(Artefacts(folder), entry["name"])
+        model = ExpressionModel(ModelRegistry(folder), entry["name"])
         features = model.features(faces.pixels) if features is None else features
         logits = model.logits(features)
         exact = head.predict(floats, batch_size=1024, verbose=0)
@@ -122,7 +122,7 @@ def export(run: Path, version: str, folder: Path) -> None:
         print(f"{entry['name']}: temperature {entry['temperature']}, {(folder / entry['file']).stat().st_size} bytes")
     drawn = "drawn" if base_name == SHIPPED else f"{base_name}-drawn"
     drop_entry(folder, drawn)  # one of another base's features would answer with noise
-    for entry in Artefacts(folder).entries(ROLE):
+    for entry in ModelRegistry(folder).entries(ROLE):
         if entry["base"] == base_name:
             drop_entry(folder, entry["name"])
             print(f"{entry['name']} read the former base's features: train it again with python -m scripts.train.drawn_face_verifier")
@@ -144,10 +144,10 @@ def put_drawn_head(run: Path, folder: Path, name: str, common: dict[str, Any], c
 
 def _put_detectors(folder: Path) -> None:
     """Give a folder that has none the detectors and landmarks that ship, with their licence."""
-    if Artefacts(folder).entries("detector"):
+    if ModelRegistry(folder).entries("detector"):
         return
     for role in ("detector", "landmarks"):
-        for entry in Artefacts().entries(role):
+        for entry in ModelRegistry().entries(role):
             put_entry(folder, entry, BUNDLED / entry["file"])
     for name in NOTICES:
         shutil.copy(BUNDLED / name, folder)
@@ -157,7 +157,7 @@ def _files(folder: Path) -> set[str]:
     """Names of the files that the manifest knows, cards and their pictures included."""
     if not (folder / "manifest.json").is_file():
         return set()
-    entries = Artefacts(folder).entries()
+    entries = ModelRegistry(folder).entries()
     pictures = {name for entry in entries for name in entry.get("pictures", ())}
     return {entry[key] for entry in entries for key in ("file", "card") if entry.get(key)} | pictures
 

@@ -18,9 +18,9 @@ import os
 import sys
 from pathlib import Path
 
-from emotions.errors import ArtefactError
+from emotions.errors import ModelFileError
 from emotions.runtime.gcs import MANIFEST, NAME, files_of, split_address
-from emotions.runtime.manifest import BUNDLED, Artefacts
+from emotions.runtime.manifest import BUNDLED, ModelRegistry
 
 PAPERS = (".md", ".png", ".svg", ".json")
 """Endings of what goes up beside the models: cards, their pictures, the notice; licences have none."""
@@ -31,8 +31,8 @@ class PublishError(RuntimeError):
 
 
 def files_to_publish(folder: Path) -> list[Path]:
-    """The checked model files of the manifest, cards and licences, and the manifest last. Raises ArtefactError."""
-    Artefacts(folder).verify()
+    """The checked model files of the manifest, cards and licences, and the manifest last. Raises ModelFileError."""
+    ModelRegistry(folder).verify()
     models = [folder / name for name in files_of((folder / MANIFEST).read_bytes())]
     papers = [path for path in sorted(folder.iterdir()) if path.suffix in PAPERS or path.name.startswith("LICENSE")]
     return [*models, *(path for path in papers if path.name != MANIFEST), folder / MANIFEST]
@@ -40,14 +40,14 @@ def files_to_publish(folder: Path) -> list[Path]:
 
 def name_of(folder: Path) -> str:
     """ "vgg16-1.4.0": name and version of the folder's first base."""
-    base = Artefacts(folder).entry("expression-base")
+    base = ModelRegistry(folder).entry("expression-base")
     return f"{base['name']}-{base['version']}"
 
 
 def publish(folder: Path, address: str, name: str | None = None) -> tuple[str, list[str]]:
     """Upload the set in `folder` as `address`/`name`; gives its address and the names of the objects that were not there yet.
 
-    Raises PublishError, before anything is uploaded where that can be known, and ArtefactError for a damaged set.
+    Raises PublishError, before anything is uploaded where that can be known, and ModelFileError for a damaged set.
     """
     os.environ.setdefault("DISABLE_GCS_PYTHON_CLIENT_OTEL_BUCKET_METADATA", "true")  # emotions.runtime.gcs says why
     from google.api_core.exceptions import GoogleAPICallError
@@ -98,10 +98,10 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         address, new = publish(options.models, options.bucket, options.name)
-    except (PublishError, ArtefactError, ValueError) as error:
+    except (PublishError, ModelFileError, ValueError) as error:
         print(error, file=sys.stderr)
         return 1
-    print(f"{'already there' if not new else f'{len(new)} files uploaded'}: set {Artefacts(options.models).fingerprint}")
+    print(f"{'already there' if not new else f'{len(new)} files uploaded'}: set {ModelRegistry(options.models).fingerprint}")
     print(f"MODELS={address}")
     return 0
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from emotions.runtime.manifest import Artefacts
+from emotions.runtime.manifest import ModelRegistry
 
 from ..common.git import commit
 from ..data.sources import source_of
@@ -78,15 +78,15 @@ LABELS = {
 
 def write_card(folder: Path, config: dict[str, Any]) -> Path:
     """Write the card that the manifest's expression models name, beside them; gives its path."""
-    artefacts = Artefacts(folder)
-    base = artefacts.entry("expression-base", config["name"])
-    heads = [entry for entry in artefacts.entries("expression-head") if entry["base"] == base["name"]]
+    registry = ModelRegistry(folder)
+    base = registry.entry("expression-base", config["name"])
+    heads = [entry for entry in registry.entries("expression-head") if entry["base"] == base["name"]]
     parts = [
         f"# Model card: {base['name']} {base['version']}", filled(INTRODUCTION.format(size=base["input"]["size"])),
         "\n".join(facts(base, heads, config)),
         "## What it is not for", filled(LIMITS.format(labels=LABELS[_learnt(base, "fer2013")], drawn=_drawn(base, heads))),
         "## Data and licences", *data_section(base), "## Accuracy", accuracy_table(heads), *notes(heads), *by_group(heads),
-        *told_apart(artefacts, base),
+        *told_apart(registry, base),
         "## Faces of each emotion", support_table(heads),
         "## What smaller weights changed, on validation", quantisation_table(heads),
         "## Emotion by emotion", *matrices(heads), "## Known failures", *failures(base, heads),
@@ -159,9 +159,9 @@ def notes(heads: list[dict[str, Any]]) -> Iterator[str]:
     yield filled(text)
 
 
-def told_apart(artefacts: Artefacts, base: dict[str, Any]) -> Iterator[str]:
+def told_apart(registry: ModelRegistry, base: dict[str, Any]) -> Iterator[str]:
     """How often the head that tells drawn faces from photographed ones is right, if the base has one."""
-    for head in artefacts.entries("drawn-head"):
+    for head in registry.entries("drawn-head"):
         if head["base"] == base["name"] and head.get("evaluation"):
             yield "## Drawn or photographed"
             yield filled(f"`{head['name']}` ({head['chosen']['design']}, {head['parameters']:,} weights) tells how likely a face is "

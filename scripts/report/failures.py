@@ -18,7 +18,7 @@ from PIL import Image, ImageDraw, ImageFont
 from emotions.face.analyzer import Analyser
 from emotions.image.loading import open_image
 from emotions.labels import EMOTIONS
-from emotions.runtime.manifest import Artefacts
+from emotions.runtime.manifest import ModelRegistry
 
 from ..common.manifest import put_entry
 from ..data.dataset import Faces
@@ -55,10 +55,10 @@ def show_failures(folder: Path, base: str, tables: Mapping[Path, Faces]) -> None
 
     Without a table of drawn faces, or without the credits beside it, what an earlier call drew stays.
     """
-    artefacts = Artefacts(folder)
-    entry = artefacts.entry("expression-base", base)
-    head = served([one for one in artefacts.entries("expression-head") if one["base"] == base])["name"]
-    analyser = Analyser(artefacts, head)
+    registry = ModelRegistry(folder)
+    entry = registry.entry("expression-base", base)
+    head = served([one for one in registry.entries("expression-head") if one["base"] == base])["name"]
+    analyser = Analyser(registry, head)
     failures = {**entry.get("failures", {}), "head": head, "samples": list(read_samples(analyser))}
     pictures = set(entry.get("pictures", ()))
     for path, faces in tables.items():

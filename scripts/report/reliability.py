@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import escape
 
-from emotions.runtime.manifest import Artefacts
+from emotions.runtime.manifest import ModelRegistry
 
 from ..common.manifest import put_entry
 
@@ -18,9 +18,9 @@ FEW = 20
 
 def draw_reliability(folder: Path, base: str) -> None:
     """Write the plot of a base's heads beside its card and enter it as one of the base's `pictures` in the manifest."""
-    artefacts = Artefacts(folder)
-    entry = artefacts.entry("expression-base", base)
-    heads = [one for one in artefacts.entries("expression-head") if one["base"] == base and one.get("reliability")]
+    registry = ModelRegistry(folder)
+    entry = registry.entry("expression-base", base)
+    heads = [one for one in registry.entries("expression-head") if one["base"] == base and one.get("reliability")]
     if heads:
         name = chart_of(entry)
         (folder / name).write_text(reliability_svg(heads), encoding="utf-8")

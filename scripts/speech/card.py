@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from emotions.runtime.manifest import Artefacts
+from emotions.runtime.manifest import ModelRegistry
 
 from ..common.git import commit
 from ..report.card import filled
@@ -31,8 +31,8 @@ training and test of any figure."""
 
 def write_card(folder: Path) -> Path:
     """Write the card that the manifest's speech model names, beside it; gives its path."""
-    artefacts = Artefacts(folder)
-    entry, check = artefacts.entry("speech"), artefacts.entry("speech-check")
+    registry = ModelRegistry(folder)
+    entry, check = registry.entry("speech"), registry.entry("speech-check")
     parts = [
         f"# Model card: {entry['name']} {entry['version']}",
         filled("Seven probabilities (anger, disgust, fear, happy, neutral, sad, surprise) for 3.2 seconds of a voice. Written by "

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from emotions.labels import EMOTIONS
-from emotions.runtime.manifest import BUNDLED, Artefacts
+from emotions.runtime.manifest import BUNDLED, ModelRegistry
 from emotions.speech.classifier import SpeechReader
 
 from ..common.manifest import put_entry
@@ -49,7 +49,7 @@ def heard(archive: Path, reader: SpeechReader) -> dict[str, Any]:
 
 def measured(archives: list[Path], folder: Path) -> dict[str, Any]:
     """What the manifest says of the shipped file: `figures` of RAVDESS' held-back actors, and `refused` by corpus."""
-    reader, refused, told = SpeechReader(Artefacts(folder)), {}, None
+    reader, refused, told = SpeechReader(ModelRegistry(folder)), {}, None
     for archive in archives:
         found = heard(archive, reader)
         count = len(found["labels"])
@@ -72,7 +72,7 @@ def main(arguments: list[str] | None = None) -> None:
         found = measured(options.corpora, options.models)
     except DatasetError as error:
         parser.exit(1, f"{error}\n")
-    entry = Artefacts(options.models).entry("speech")
+    entry = ModelRegistry(options.models).entry("speech")
     row = found["figures"]
     print(f"{SHIPPED}: mean recall {row['recall']:.4f} over {row['count']} clips, calibration error {row['ece']:.4f}")
     for corpus, share in found["refused"].items():

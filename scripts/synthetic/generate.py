@@ -19,7 +19,7 @@ import numpy as np
 
 from emotions.face.detector import FaceFinder
 from emotions.labels import EMOTIONS
-from emotions.runtime.manifest import Artefacts
+from emotions.runtime.manifest import ModelRegistry
 
 from ..data.dataset import SPLITS, DatasetError, Faces, table
 from .catalogue import RECIPES, attribution
@@ -105,7 +105,7 @@ def main(arguments: list[str] | None = None) -> None:
         parser.error("--count must be at least 1")
     try:
         artist = load_artist(options.styles, options.recipes)
-        faces = draw(artist, FaceFinder(Artefacts()), options.count, options.seed)
+        faces = draw(artist, FaceFinder(ModelRegistry()), options.count, options.seed)
     except DatasetError as error:
         parser.exit(1, f"{error}\n")
     faces.save(options.out)

@@ -10,8 +10,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from emotions.errors import ArtefactError
-from emotions.runtime.manifest import BUNDLED, Artefacts
+from emotions.errors import ModelFileError
+from emotions.runtime.manifest import BUNDLED, ModelRegistry
 from emotions.text.classifier import TextModel
 
 from ..common.manifest import put_entry
@@ -24,8 +24,8 @@ TOLERANCE = 0.002
 
 
 def evaluate(options: argparse.Namespace) -> int:
-    artefacts = Artefacts(options.models)
-    entry, model = artefacts.entry("text"), TextModel(artefacts)
+    registry = ModelRegistry(options.models)
+    entry, model = registry.entry("text"), TextModel(registry)
     splits = read_goemotions(options.data, options.limit)
     measured = {f"goemotions_{split}": figures(model, splits[split]) for split in ("dev", "test")}
     if options.meld:
@@ -59,7 +59,7 @@ def main(arguments: list[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     try:
         parser.exit(evaluate(options))
-    except (ArtefactError, CorpusError, OSError, ValueError) as error:
+    except (ModelFileError, CorpusError, OSError, ValueError) as error:
         parser.exit(1, f"{error}\n")
 
 

@@ -21,9 +21,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from emotions.errors import ArtefactError
+from emotions.errors import ModelFileError
 from emotions.labels import EMOTIONS
-from emotions.runtime.manifest import BUNDLED, Artefacts
+from emotions.runtime.manifest import BUNDLED, ModelRegistry
 from emotions.text.classifier import ENGLISH, VOCABULARY, TextModel
 from emotions.text.tokenizer import SPECIAL, Vocabulary
 
@@ -130,7 +130,7 @@ def export(run: Path, corpora: dict[str, Corpus], models: Path, version: str) ->
     }
     put_entry(models, entry, data)
     dev = corpora["dev"]
-    served = TextModel(Artefacts(models))
+    served = TextModel(ModelRegistry(models))
     probabilities = answers(served, dev.texts)[0]
     thresholds = best_thresholds(dev.seven, probabilities)
     exact = sigmoid(logits(in_float32(trained, config), dev.texts, Vocabulary(pieces), config["longest"])["seven"])
@@ -156,7 +156,7 @@ def main(arguments: list[str] | None = None) -> None:
         entry = export(options.run, read_goemotions(options.data, options.limit), options.models, options.version)
         print(f"{entry['file']}: {entry['bytes']:,} bytes, {entry['quantisation']}")
         parser.exit(0)
-    except (ArtefactError, CorpusError, OSError, ValueError) as error:
+    except (ModelFileError, CorpusError, OSError, ValueError) as error:
         parser.exit(1, f"{error}\n")
 
 

@@ -18,11 +18,11 @@ import cv2
 import keras
 import numpy as np
 
-from emotions.errors import ArtefactError
+from emotions.errors import ModelFileError
 from emotions.face.alignment import align_crop
 from emotions.face.classifier import ExpressionModel
 from emotions.face.drawn_detector import ROLE, box_of, windows
-from emotions.runtime.manifest import BUNDLED, Artefacts
+from emotions.runtime.manifest import BUNDLED, ModelRegistry
 
 from ..common.litert import to_litert
 from ..common.manifest import drop_entry, put_entry
@@ -87,9 +87,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--graphics", type=int, default=2400, help="pictures without a face")
     options = parser.parse_args(arguments)
     try:
-        artist, model = load_artist(options.styles, options.recipes), ExpressionModel(Artefacts(options.models), options.head)
+        artist, model = load_artist(options.styles, options.recipes), ExpressionModel(ModelRegistry(options.models), options.head)
         table = labelled(artist, options.pictures, options.graphics, model.size, SEED)
-    except (DatasetError, ArtefactError) as error:
+    except (DatasetError, ModelFileError) as error:
         parser.exit(1, f"{error}\n")
     features, learned = model.features(table.crops), table.splits == "train"
     inputs, truth = features[learned], table.faces[learned]
@@ -109,12 +109,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def put(folder: Path, model: ExpressionModel, head: keras.Model, figures: dict[str, dict[str, float]]) -> None:
     """Write the head and its entry, in the place of an earlier one."""
-    base, artefacts = model.base_entry, Artefacts(folder)
-    known = [entry for entry in artefacts.entries(ROLE) if entry["base"] == base["name"]]
+    base, registry = model.base_entry, ModelRegistry(folder)
+    known = [entry for entry in registry.entries(ROLE) if entry["base"] == base["name"]]
     for entry in known:
         drop_entry(folder, entry["name"])
         (folder / entry["file"]).unlink(missing_ok=True)
-    own = "" if base == artefacts.entry("expression-base") else f"{base['name']}-"
+    own = "" if base == registry.entry("expression-base") else f"{base['name']}-"
     put_entry(folder, {
         "name": f"{own}{NAME}", "role": ROLE, "version": base["version"], "licence": licence_of([asdict(source_of("dicebear"))]),
         "file": f"{base['name']}-{NAME}-{base['version']}.tflite", "base": base["name"], "crop": model.size,

@@ -14,7 +14,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from emotions.runtime.litert import LiteModel
+from emotions.runtime.litert import LiteRTModel
 
 from ..common.litert import to_litert
 from ..data.dataset import Faces
@@ -46,7 +46,7 @@ def bottleneck(base: keras.Model) -> Callable[[np.ndarray], np.ndarray]:
     if keras.backend.backend() != "tensorflow":
         return lambda pixels: base.predict(pixels[..., None], batch_size=256, verbose=2)
     content = to_litert(base)
-    model = LiteModel(lambda: content, threads=os.cpu_count() or 1)
+    model = LiteRTModel(lambda: content, threads=os.cpu_count() or 1)
 
     def features(pixels: np.ndarray) -> np.ndarray:
         parts = (pixels[start : start + 64, ..., None] for start in range(0, len(pixels), 64))

@@ -6,8 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from emotions.errors import ArtefactError
-from emotions.runtime.manifest import Artefacts
+from emotions.errors import ModelFileError
+from emotions.runtime.manifest import ModelRegistry
 
 from ..common.git import commit
 from ..common.run_names import start_name
@@ -62,8 +62,8 @@ def lineage(start: str | None) -> dict[str, Any] | None:
         begun = {"begun": config["begun"]} if config.get("begun") else {}
         return {"name": start_name(start), "licence": licence_of(data), "data": data, **begun}
     try:
-        entries = Artefacts(path.parent).entries("expression-base")
-    except ArtefactError:
+        entries = ModelRegistry(path.parent).entries("expression-base")
+    except ModelFileError:
         entries = []
     entry = next((entry for entry in entries if entry["file"] == path.name), {"name": path.stem, "licence": NOT_STATED})
     return {name: entry[name] for name in ("name", "version", "licence", "data", "begun") if entry.get(name)}

@@ -12,7 +12,7 @@ from PIL import Image
 from emotions import Face, ImageResult
 from emotions.face.annotate import STYLE, annotate, text_colour
 from emotions.face.results import Box
-from emotions.image.loading import Picture
+from emotions.image.loading import LoadedImage
 from emotions.labels import COLOURS, EMOTIONS
 from scripts.deploy.traffic import PHOTO
 
@@ -108,7 +108,7 @@ def test_photo_and_canvas_look_alike(visit, model, scene):
     faces, scale = SCENES[scene]
     pixels = photo(scale)
     height, width = pixels.shape[:2]
-    server = annotate(Picture(pixels, width, height, 0.0), ImageResult(width, height, tuple(faces), "none", model)).astype(int)
+    server = annotate(LoadedImage(pixels, width, height, 0.0), ImageResult(width, height, tuple(faces), "none", model)).astype(int)
     browser = drawn_by_browser(visit("/live"), pixels, faces)
     assert server.shape == browser.shape
     free = np.ones((height, width), bool)

@@ -134,7 +134,7 @@ def test_no_face_and_no_picture_are_said(client, tmp_path):
 
 def test_tabs_are_those_whose_models_are_there(client, analyser):
     there = {
-        name for name in ("text", "speech") if analyser.artefacts.entries(name) and (ROOT / "emotions" / name).exists()
+        name for name in ("text", "speech") if analyser.registry.entries(name) and (ROOT / "emotions" / name).exists()
     }
     assert set(client.view_api(return_format="dict")["named_endpoints"]) == {"/photo", *(f"/{name}" for name in there)}
     if "text" in there:
@@ -185,7 +185,7 @@ def test_nothing_is_flagged_shared_or_told(server, client):
 def test_a_text_reads_as_by_the_library(client, analyser):
     text = "I can't believe you did that for me, thank you!"
     label, body = client.predict(text, api_name="/text")
-    own = json.loads(json.dumps(TextModel(analyser.artefacts).read(text).to_json()))
+    own = json.loads(json.dumps(TextModel(analyser.registry).read(text).to_json()))
     assert without_times(body) == without_times(own) and body["emotion"] == "happy"
     assert confidences(label).keys() == set(TITLES.values())
 
@@ -193,7 +193,7 @@ def test_a_text_reads_as_by_the_library(client, analyser):
 def test_a_voice_reads_as_by_the_library(client, analyser, tmp_path):
     (tmp_path / "voice.wav").write_bytes(encoded(voice_like(4.0)))
     label, body = client.predict(handle_file(str(tmp_path / "voice.wav")), api_name="/speech")
-    own = SpeechReader(analyser.artefacts).read(tmp_path / "voice.wav").to_json()
+    own = SpeechReader(analyser.registry).read(tmp_path / "voice.wav").to_json()
     assert without_times(body) == without_times(json.loads(json.dumps(own)))
     assert confidences(label).keys() == set(TITLES.values())
     (tmp_path / "none.wav").write_bytes(b"no sound at all")

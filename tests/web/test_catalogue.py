@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from emotions import EMOTIONS, ArtefactError, Artefacts
+from emotions import EMOTIONS, ModelFileError, ModelRegistry
 from emotions.face.annotate import STYLE
 from web import create_app
 
@@ -35,8 +35,8 @@ def test_health(client):
 def test_warm_up_reads_a_face():
     app = create_app()
     assert app.test_client().get("/_ah/warmup").json == {"status": "ready"}
-    artefacts = app.extensions["analyser"].artefacts
-    roles = {entry["role"] for entry in artefacts.entries() if artefacts.model(entry).loaded}
+    registry = app.extensions["analyser"].registry
+    roles = {entry["role"] for entry in registry.entries() if registry.model(entry).loaded}
     assert roles == {"detector", "landmarks", "expression-base", "expression-head", "drawn-head"}
 
 
@@ -53,13 +53,13 @@ def test_a_missing_or_damaged_file_stops_the_start(tmp_path, name):
         pytest.skip("a file that the manifest does not list")
     data = file.read_bytes()
     file.unlink()
-    with pytest.raises(ArtefactError, match=f"{name}.*restore it from the repository"):
-        create_app(artefacts=Artefacts(tmp_path))
+    with pytest.raises(ModelFileError, match=f"{name}.*restore it from the repository"):
+        create_app(registry=ModelRegistry(tmp_path))
     file.write_bytes(data[:-9])
-    with pytest.raises(ArtefactError, match=f"{name}.*restore it from the repository"):
-        create_app(artefacts=Artefacts(tmp_path))
+    with pytest.raises(ModelFileError, match=f"{name}.*restore it from the repository"):
+        create_app(registry=ModelRegistry(tmp_path))
 
 
 def test_an_unknown_head_stops_the_start():
-    with pytest.raises(ArtefactError, match="no expression-head called 'vgg99' in the manifest; there is: .*mixed"):
+    with pytest.raises(ModelFileError, match="no expression-head called 'vgg99' in the manifest; there is: .*mixed"):
         create_app({"EXPRESSION_HEAD": "vgg99"})

@@ -16,8 +16,8 @@ from pathlib import Path
 
 import pytest
 
-from emotions import ArtefactError
-from emotions.runtime.manifest import BUNDLED, Artefacts
+from emotions import ModelFileError
+from emotions.runtime.manifest import BUNDLED, ModelRegistry
 from scripts.deploy.appengine import free_port
 from scripts.deploy.gcs_emulator import BUCKET, storage_server
 from scripts.release.publish import publish
@@ -26,7 +26,7 @@ from web import create_app
 
 ROOT = Path(__file__).resolve().parents[2]
 ADDRESS = f"gs://{BUCKET}/emotions/shipped"
-BASE = Artefacts().entry("expression-base")["file"]
+BASE = ModelRegistry().entry("expression-base")["file"]
 COMMAND = [sys.executable, "-m", "gunicorn", "--no-control-socket", "--workers", "1", "--threads", "4", "main:app"]
 
 
@@ -47,19 +47,19 @@ def test_models_from_the_bucket_answer(storage, photo, capsys):
     answer = client.post("/api/v1/image", data={"file": (BytesIO(photo), "photo.jpg")}).json
     assert [face["emotion"] for face in answer["faces"]] == ["happy"]
     told = client.get("/api/v1/models").json
-    assert told["source"] == "bucket" and told["set"] == Artefacts().fingerprint
+    assert told["source"] == "bucket" and told["set"] == ModelRegistry().fingerprint
     assert client.get("/about").status_code == 200
     line = json.loads(capsys.readouterr().out.splitlines()[0])
     assert line["severity"] == "INFO" and line["message"] == "models of the bucket are here"
     assert line["models"]["address"] == ADDRESS and line["models"]["set"] == told["set"]
     asked = len(storage.asked)
     create_app({"MODELS": ADDRESS})
-    assert len(storage.asked) == asked == len({entry["file"] for entry in Artefacts().entries()}) + 1
+    assert len(storage.asked) == asked == len({entry["file"] for entry in ModelRegistry().entries()}) + 1
 
 
 def test_no_start_without_them(storage, capsys):
     storage.faults[f"emotions/shipped/{BASE}"] = [403]
-    with pytest.raises(ArtefactError, match=f"{BASE}: may not be read"):
+    with pytest.raises(ModelFileError, match=f"{BASE}: may not be read"):
         create_app({"MODELS": ADDRESS})
     (line,) = map(json.loads, capsys.readouterr().out.splitlines())
     assert line["severity"] == "ERROR" and "no start" in line["message"]
@@ -81,7 +81,7 @@ def test_the_tree_s_models_where_that_is_allowed(storage, photo, capsys, fault):
 def test_a_set_without_the_head_is_no_set(storage):
     settings = {"MODELS": ADDRESS, "EXPRESSION_HEAD": "vgg99"}
     for fallback in (False, True):
-        with pytest.raises(ArtefactError, match="no expression-head called 'vgg99'"):
+        with pytest.raises(ModelFileError, match="no expression-head called 'vgg99'"):
             create_app(settings | {"MODELS_FALLBACK": fallback})
 
 
@@ -92,7 +92,7 @@ def test_a_folder_is_none_of_a_bucket_s_business(tmp_path):
     assert create_app(settings).test_client().get("/api/v1/models").json["source"] == "folder"
     assert create_app().test_client().get("/api/v1/models").json["source"] == "tree"
     (tmp_path / "manifest.json").unlink()
-    with pytest.raises(ArtefactError, match="manifest.json is missing"):
+    with pytest.raises(ModelFileError, match="manifest.json is missing"):
         create_app(settings)
 
 
@@ -132,7 +132,7 @@ def ask(port: int, path: str, body: bytes | None = None) -> tuple[int, dict]:
 
 def middle_of(file: str) -> int:
     """Bytes that a fetch has taken when it is in the middle of the file."""
-    entries = Artefacts().entries()
+    entries = ModelRegistry().entries()
     place = [entry["file"] for entry in entries].index(file)
     return sum(entry["bytes"] for entry in entries[:place]) + entries[place]["bytes"] // 2
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from emotions import EMOTIONS, Artefacts
+from emotions import EMOTIONS, ModelRegistry
 from emotions.runtime.manifest import BUNDLED
 from tests.markup import Page
 from web import create_app
@@ -52,10 +52,10 @@ def test_recall_and_precision():
 
 @pytest.fixture(scope="module")
 def about() -> Page:
-    artefacts = Artefacts()
-    for entry in artefacts.entries("expression-head"):
+    registry = ModelRegistry()
+    for entry in registry.entries("expression-head"):
         entry["evaluation"] = {}
-    artefacts.entry("expression-head", "mixed")["evaluation"] = {
+    registry.entry("expression-head", "mixed")["evaluation"] = {
         "fer2013_test": {
             "accuracy": 0.68123,
             "macro_f1": 0.65,
@@ -67,7 +67,7 @@ def about() -> Page:
         "another_set": {"accuracy": 0.5},
         "dicebear_test": {"accuracy": 0.4, "balanced_recall": 0.31, "groups": {"ink": 0.2, "oil": 0.42}, "confusion": COUNTS},
     }
-    return Page(create_app(artefacts=artefacts).test_client().get("/about").text)
+    return Page(create_app(registry=registry).test_client().get("/about").text)
 
 
 def test_about_shows_the_figures_of_the_manifest(about):
@@ -90,10 +90,10 @@ MEASURED = {
 
 
 def test_about_tells_when_an_answer_is_marked():
-    artefacts = Artefacts()
-    entry = artefacts.entry("expression-head", "mixed")
+    registry = ModelRegistry()
+    entry = registry.entry("expression-head", "mixed")
     entry |= {"thresholds": {"turned": 44.6, "low_confidence": 0.41}, "doubts": MEASURED}
-    page = Page(create_app(artefacts=artefacts).test_client().get("/about").text)
+    page = Page(create_app(registry=registry).test_client().get("/about").text)
     text = page.by_id("unsure").text
     assert "The face is turned: the head points more than 45 degrees to a side." in text
     assert "No emotion stands out: the most likely one has less than 41%." in text
@@ -111,9 +111,9 @@ def test_about_tells_when_an_answer_is_marked():
 
 
 def test_about_says_so_where_nothing_is_marked():
-    artefacts = Artefacts()
-    artefacts.entry("expression-head", "mixed")["thresholds"] = {}
-    text = Page(create_app(artefacts=artefacts).test_client().get("/about").text).by_id("unsure").text
+    registry = ModelRegistry()
+    registry.entry("expression-head", "mixed")["thresholds"] = {}
+    text = Page(create_app(registry=registry).test_client().get("/about").text).by_id("unsure").text
     assert "no answer is marked" in text
 
 
@@ -145,7 +145,7 @@ def test_other_folders_have_no_designs(tmp_path):
 
 def test_about_shows_the_text_model(client):
     page = Page(client.get("/about").text)
-    (entry,) = client.application.extensions["analyser"].artefacts.entries("text")
+    (entry,) = client.application.extensions["analyser"].registry.entries("text")
     cells = [cell.text for cell in page.find("td", "number")]
     for name in ("goemotions_test", "meld_test"):
         assert any(cell.startswith(f"{entry['evaluation'][name]['macro_f1']:.3f}") for cell in cells)

@@ -383,7 +383,7 @@ def test_about_judges_every_use_that_people_name(client):
 
 def test_about_lists_every_model_with_its_licence(client, app):
     text = Page(client.get("/about").text).by_id("model").text
-    for entry in app.extensions["analyser"].artefacts.entries():
+    for entry in app.extensions["analyser"].registry.entries():
         assert entry["name"] in text
         assert entry["licence"] in text
 

@@ -139,10 +139,10 @@ def test_an_unknown_sample(client):
 
 
 def test_nothing_of_it_is_loaded_for_photos(app):
-    from emotions.runtime.manifest import Artefacts
+    from emotions.runtime.manifest import ModelRegistry
     from web import create_app
 
-    fresh = create_app(artefacts=Artefacts())
+    fresh = create_app(registry=ModelRegistry())
     fresh.test_client().get("/_ah/warmup")
     model = fresh.extensions["text"]
     assert not {"vocabulary", "_network", "_english"} & set(vars(model))

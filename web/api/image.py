@@ -200,10 +200,10 @@ def feedback(feedback: dict) -> str:
 def models() -> Response:
     """The manifest's entries: name, role, version, licence, file and its sha256, temperature, thresholds, reliability."""
     expressions = analyser().expressions
-    idle = [entry["name"] for entry in analyser().artefacts.entries("expression-head") if entry != expressions.head_entry]
-    entries = [entry | {"served": entry["name"] not in idle} for entry in analyser().artefacts.entries()]
-    artefacts = analyser().artefacts
-    return _kept_a_while({"models": entries, "source": artefacts.source, "set": artefacts.fingerprint})
+    idle = [entry["name"] for entry in analyser().registry.entries("expression-head") if entry != expressions.head_entry]
+    entries = [entry | {"served": entry["name"] not in idle} for entry in analyser().registry.entries()]
+    registry = analyser().registry
+    return _kept_a_while({"models": entries, "source": registry.source, "set": registry.fingerprint})
 
 
 @api.get("/style")

@@ -63,11 +63,11 @@ SOUND_PROBLEMS = (
 
 def speech_reader() -> SpeechReader:
     """Made when the first recording comes: a server that only sees photos holds no model for voices."""
-    return current_app.extensions.setdefault("speech", SpeechReader(analyser().artefacts))
+    return current_app.extensions.setdefault("speech", SpeechReader(analyser().registry))
 
 
 def read_recording() -> SpeechResult:
-    """Read the request's recording. Raises Problem and SoundError, which the error handlers turn into a problem."""
+    """Read the request's recording. Raises Problem and AudioError, which the error handlers turn into a problem."""
     result = speech_reader().read(uploaded_sound())
     g.timing_ms = dict(result.timing_ms)
     return result

@@ -120,7 +120,7 @@ MOST_CHARACTERS = 3 * MAX_TEXT
 """Characters of all texts of a request together: seconds of work, not minutes."""
 TEXT_PROBLEMS = ("invalid_json", "invalid_body", "body_too_large", "text_too_long", "too_many_texts", "unsupported_media_type")
 
-api.record_once(lambda state: state.app.extensions.setdefault("text", TextModel(state.app.extensions["analyser"].artefacts)))
+api.record_once(lambda state: state.app.extensions.setdefault("text", TextModel(state.app.extensions["analyser"].registry)))
 
 
 @api.post("/text")

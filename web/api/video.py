@@ -17,7 +17,7 @@ from apiflask.fields import Boolean, Field, Float, Integer, List, Nested, String
 from apiflask.validators import OneOf
 from flask import Response, current_app
 
-from emotions.errors import FilmError
+from emotions.errors import VideoError
 from emotions.face.detector import DETECTORS
 from emotions.image.loading import MAX_FILE
 from emotions.video.analyzer import Viewing
@@ -159,10 +159,10 @@ def video(query: dict) -> Response:
 
 @contextmanager
 def turn() -> Iterator[None]:
-    """One of the places for videos. Raises FilmError `busy` where all are taken."""
+    """One of the places for videos. Raises VideoError `busy` where all are taken."""
     places = current_app.extensions["films"]
     if not places.acquire(blocking=False):
-        raise FilmError("busy", f"{AT_ONCE} videos are being read already; try again when they are done.")
+        raise VideoError("busy", f"{AT_ONCE} videos are being read already; try again when they are done.")
     try:
         yield
     finally:
@@ -171,13 +171,13 @@ def turn() -> Iterator[None]:
 
 
 def checked_length(data: bytes) -> float:
-    """The seconds that a film really has. Raises FilmError where that is too much, and for what is no film."""
+    """The seconds that a film really has. Raises VideoError where that is too much, and for what is no film."""
     with Film(data) as film:
         seconds, frames = film.extent()
     if seconds > LONGEST or frames > MOST_FRAMES:
         limit = f"the limit is {LONGEST / 60:.0f} minutes and {MOST_FRAMES:,} frames"
         there = "python -m emotions video reads films of any length"
-        raise FilmError("video_too_long", f"This video has {seconds / 60:.1f} minutes and {frames:,} frames; {limit}. {there}.")
+        raise VideoError("video_too_long", f"This video has {seconds / 60:.1f} minutes and {frames:,} frames; {limit}. {there}.")
     return seconds
 
 

@@ -11,7 +11,7 @@ from flask import Flask, Request, Response, current_app, g, request
 from werkzeug.datastructures import FileStorage
 
 from emotions.image.loading import MAX_FILE
-from emotions.runtime.memory import Budget
+from emotions.runtime.memory import MemoryBudget
 
 from .problems import Problem
 
@@ -31,7 +31,7 @@ class MemoryRequest(Request):
 def register(app: Flask) -> None:
     app.request_class = MemoryRequest
     app.config["MAX_CONTENT_LENGTH"] = MAX_FILE  # App Engine's own limit is the same
-    app.extensions["uploads"] = Budget(app.config["UPLOAD_MB"] * 2**20)
+    app.extensions["uploads"] = MemoryBudget(app.config["UPLOAD_MB"] * 2**20)
     app.before_request(reserve)
     app.after_request(discard)
     app.teardown_request(release)

@@ -12,11 +12,11 @@ from .model_card import design_cards, doubt_card, head_card, text_card
 @pages.get("/about")
 def about() -> str:
     """Model card, limits, uses and privacy."""
-    artefacts = analyser().artefacts
-    heads = [head_card(entry) for entry in artefacts.entries("expression-head")]
+    registry = analyser().registry
+    heads = [head_card(entry) for entry in registry.entries("expression-head")]
     served = analyser().expressions.head_entry["name"]
     heads.sort(key=lambda head: head["name"] != served)
     return render_template(
-        "about.html", heads=heads, served=served, doubts=doubt_card(heads[0]), designs=design_cards(artefacts.folder),
-        models=artefacts.entries(), texts=[text_card(entry) for entry in artefacts.entries("text")],
+        "about.html", heads=heads, served=served, doubts=doubt_card(heads[0]), designs=design_cards(registry.folder),
+        models=registry.entries(), texts=[text_card(entry) for entry in registry.entries("text")],
     )  # fmt: skip

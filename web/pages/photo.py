@@ -16,7 +16,7 @@ from werkzeug import Response as BaseResponse
 from emotions import ImageResult
 from emotions.face.detector import DETECTORS
 from emotions.face.results import Box
-from emotions.image.loading import Picture, data_uri, encode_jpeg
+from emotions.image.loading import LoadedImage, data_uri, encode_jpeg
 
 from ..api import schemas
 from ..api.image import Feedback
@@ -76,7 +76,7 @@ def read(
     return Reading(result, image, thumbnails, explained=explain, sample=sample, pointed=landmarks)
 
 
-def thumbnail(picture: Picture, box: Box) -> str:
+def thumbnail(picture: LoadedImage, box: Box) -> str:
     """The face in `box` (pixels of the upright full-size picture) as data URI of a square JPEG."""
     height, width = picture.pixels.shape[:2]
     small = box.scaled(1 / picture.scale)

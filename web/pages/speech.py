@@ -160,5 +160,5 @@ def shared() -> dict[str, Any]:
 
 def speech_card() -> dict[str, Any] | None:
     """What /about shows of the speech model: its manifest entry; None where the model folder has none."""
-    entries = analyser().artefacts.entries("speech")
+    entries = analyser().registry.entries("speech")
     return entries[0] if entries else None

@@ -14,7 +14,7 @@ from emotions.errors import ImageError
 from emotions.face.detector import FaceFinder, align_crop
 from emotions.face.results import Box
 from emotions.image.loading import open_image
-from emotions.runtime.manifest import Artefacts
+from emotions.runtime.manifest import ModelRegistry
 
 from ...common.progress import progress
 from ..dataset import SPLITS, DatasetError, Faces, table
@@ -64,7 +64,7 @@ class Cropper:
 
     @cached_property
     def _finder(self) -> FaceFinder:
-        return FaceFinder(Artefacts())
+        return FaceFinder(ModelRegistry())
 
 
 def some(listed: Sequence[Listed], most: int | None, seed: int = 0) -> list[Listed]:

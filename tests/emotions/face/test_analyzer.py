@@ -76,7 +76,7 @@ def test_warm_up_reads_a_real_face():
     analyser = Analyser()
     assert len(analyser.warm_up().faces) == 1
     assert all(
-        analyser.artefacts.model(entry).loaded for entry in (analyser.expressions.base_entry, analyser.expressions.head_entry)
+        analyser.registry.model(entry).loaded for entry in (analyser.expressions.base_entry, analyser.expressions.head_entry)
     )
 
 

@@ -11,19 +11,19 @@ from emotions.face.classifier import ExpressionModel
 from emotions.face.detector import FaceFinder, align_crop
 from emotions.image.loading import open_image
 from emotions.runtime.litert import softmax
-from emotions.runtime.manifest import Artefacts
+from emotions.runtime.manifest import ModelRegistry
 
 
 @pytest.fixture(scope="module")
 def model() -> ExpressionModel:
-    return ExpressionModel(Artefacts())
+    return ExpressionModel(ModelRegistry())
 
 
 @pytest.fixture(scope="module")
 def crops(model, portrait) -> np.ndarray:
     """Twenty views of one face, (20, S, S): mirrored, darkened, shifted."""
     pixels = open_image(portrait).pixels
-    face = FaceFinder(model.artefacts).find(pixels)[1][0]
+    face = FaceFinder(model.registry).find(pixels)[1][0]
     crop = align_crop(pixels, face.box, None, model.size).astype(int)
     views = [np.roll(np.clip(crop[:, :: (-1) ** number] - 6 * number, 0, 255), number - 10, axis=1) for number in range(20)]
     return np.stack(views).astype(np.uint8)
@@ -67,8 +67,8 @@ def test_every_head_reads_the_same_features(model, crops):
     features = model.features(crops)
     assert features.shape == (20, 512)
     answers = {}
-    for entry in model.artefacts.entries("expression-head"):
-        head = ExpressionModel(model.artefacts, entry["name"])
+    for entry in model.registry.entries("expression-head"):
+        head = ExpressionModel(model.registry, entry["name"])
         assert head.description["name"].endswith(entry["name"])
         answers[entry["name"]] = head.logits(features)
     assert {"fer2013", "ferplus", "mixed"} <= set(answers)

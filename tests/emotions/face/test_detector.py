@@ -11,7 +11,7 @@ from emotions.face.detector import DETECTORS, Detection, FaceFinder, align_crop
 from emotions.face.drawn_detector import flatness
 from emotions.face.results import Box
 from emotions.image.loading import open_image
-from emotions.runtime.manifest import Artefacts
+from emotions.runtime.manifest import ModelRegistry
 from scripts.evaluate.detection_scenes import labelled, recall_precision, tally, without_faces
 from tests.shared_data import shared
 
@@ -21,7 +21,7 @@ EYES = np.array([[160, 80], [193, 82]])  # by eye
 
 @pytest.fixture(scope="module")
 def finder() -> FaceFinder:
-    return FaceFinder(Artefacts())
+    return FaceFinder(ModelRegistry())
 
 
 @pytest.fixture(scope="module")

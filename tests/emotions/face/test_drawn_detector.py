@@ -103,16 +103,16 @@ def test_photographs_are_not_searched(analyser):
     random = np.random.default_rng(2)
     picture = np.clip(random.normal(128, 40, (240, 320, 1)) + random.normal(0, 6, (240, 320, 3)), 0, 255).astype(np.uint8)
     expressions = analyser.expressions
-    finder = FaceFinder(analyser.artefacts, "vgg16", lambda crops: asked.append(len(crops)) or expressions.features(crops))
+    finder = FaceFinder(analyser.registry, "vgg16", lambda crops: asked.append(len(crops)) or expressions.features(crops))
     assert finder.find(picture)[1] == [] and asked == []
 
 
 def test_without_a_check_for_its_base_the_finder_makes_do(analyser):
     picture = np.full((256, 256, 3), SKIN, np.uint8)
     bare_face(picture, 128, 128, 256)
-    other = FaceFinder(analyser.artefacts, "another", analyser.expressions.features)
+    other = FaceFinder(analyser.registry, "another", analyser.expressions.features)
     assert [face.box for face in other.find(picture)[1]] == [
-        face.box for face in FaceFinder(analyser.artefacts).find(picture)[1]
+        face.box for face in FaceFinder(analyser.registry).find(picture)[1]
     ]
 
 

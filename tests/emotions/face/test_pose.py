@@ -9,12 +9,12 @@ import pytest
 from emotions.face.detector import FaceFinder
 from emotions.face.pose import Pose, pose_of
 from emotions.image.loading import open_image
-from emotions.runtime.manifest import Artefacts
+from emotions.runtime.manifest import ModelRegistry
 
 
 @pytest.fixture(scope="module")
 def finder() -> FaceFinder:
-    return FaceFinder(Artefacts())
+    return FaceFinder(ModelRegistry())
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,7 @@ from emotions.face.pose import Pose
 from emotions.face.reliability import DOUBTS, Quality, doubt, quality_of, sharpness
 from emotions.face.results import Box
 from emotions.image.loading import encode_jpeg, open_image
-from emotions.runtime.manifest import BUNDLED, Artefacts
+from emotions.runtime.manifest import BUNDLED, ModelRegistry
 
 LIMITS = {"turned": 40.0, "small": 16.0, "blurred": 0.15, "low_confidence": 0.4}
 GOOD = Quality(Pose(10, 0, 0), 100, 0.4)
@@ -104,7 +104,7 @@ def limited(tmp_path):
                     del entry["thresholds"]
         (folder / "manifest.json").unlink()
         (folder / "manifest.json").write_text(json.dumps(manifest))
-        return Analyser(Artefacts(folder))
+        return Analyser(ModelRegistry(folder))
 
     return make
 
@@ -122,9 +122,9 @@ def test_the_manifest_decides(limited, pixels):
 
 
 def test_published_limits_mark_bad_pictures_and_leave_a_good_one(analyser, pixels):
-    for entry in analyser.artefacts.entries("expression-head"):
+    for entry in analyser.registry.entries("expression-head"):
         assert set(entry["thresholds"]) <= set(DOUBTS)
-    served = Analyser(analyser.artefacts, "mixed")
+    served = Analyser(analyser.registry, "mixed")
     thresholds = served.expressions.head_entry["thresholds"]
     assert served.analyse(open_image(encode_jpeg(pixels, 95))).faces[0].unsure is None
     if "blurred" in thresholds:

@@ -23,7 +23,7 @@ from emotions.image.conversion import rgb, white_level
 from emotions.image.formats import sniff
 from emotions.image.loading import encode_jpeg, open_image
 from emotions.runtime import memory
-from emotions.runtime.memory import MB, Budget, set_decode_budget
+from emotions.runtime.memory import MB, MemoryBudget, set_decode_budget
 
 PHOTOS = Path(__file__).resolve().parents[4] / "shared" / "data" / "photos"
 FAILS = {
@@ -277,7 +277,7 @@ def test_scan_bomb():
 
 
 def test_budget_is_set(monkeypatch):
-    monkeypatch.setattr(memory, "_budget", Budget(MB))
+    monkeypatch.setattr(memory, "_budget", MemoryBudget(MB))
     assert code_of(encoded("PNG")) == "too_much_memory"
     set_decode_budget(50)
     assert open_image(encoded("PNG")).width == 96
@@ -286,7 +286,7 @@ def test_budget_is_set(monkeypatch):
 
 
 def test_budget_serves_in_order_and_frees():
-    budget, order, started = Budget(100), [], []
+    budget, order, started = MemoryBudget(100), [], []
 
     def ask(name: str, amount: int) -> None:
         with budget.take(amount):
@@ -306,7 +306,7 @@ def test_budget_serves_in_order_and_frees():
 
 
 def test_budget_patience():
-    budget = Budget(100)
+    budget = MemoryBudget(100)
     with budget.take(60), pytest.raises(ImageError, match="try again") as caught, budget.take(60, patience=0.01):
         pass
     assert caught.value.code == "busy" and budget.used == 0 and not budget._queue

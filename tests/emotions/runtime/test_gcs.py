@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from emotions import ArtefactError, Artefacts
+from emotions import ModelFileError, ModelRegistry
 from emotions.runtime import gcs
-from emotions.runtime.gcs import fetch_models, files_of, split_address
+from emotions.runtime.gcs import download_models, files_of, split_address
 from emotions.runtime.manifest import BUNDLED
 from scripts.deploy.gcs_emulator import BUCKET, storage_server
 from tests.storage import Relay, Storage, make_set, put_set, same_files
@@ -53,19 +53,19 @@ def left(into: Path) -> list[Path]:
 
 
 def test_a_set_is_fetched_and_then_never_again(storage, models, into):
-    folder = fetch_models(ADDRESS, into)
+    folder = download_models(ADDRESS, into)
     assert same_files(folder, models) and (folder.stat().st_mode & 0o077) == 0
     assert storage.downloads() == [MANIFEST, BASE, "emotions/set-1.0.0/head-1.0.0.tflite"], "the manifest first, each once"
-    assert fetch_models(ADDRESS + "/", into) == folder and len(storage.asked) == 3
+    assert download_models(ADDRESS + "/", into) == folder and len(storage.asked) == 3
     assert left(into) == [folder, *folder.iterdir()]
 
 
 def test_threads_and_processes_share_one_fetch(storage, models, into):
     storage.faults[BASE] = ["slow"]
-    script = f"from emotions.runtime.gcs import fetch_models, Path; print(fetch_models('{ADDRESS}', Path('{into}')))"
+    script = f"from emotions.runtime.gcs import download_models, Path; print(download_models('{ADDRESS}', Path('{into}')))"
     other = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
     with ThreadPoolExecutor(8) as pool:
-        folders = set(pool.map(lambda _: fetch_models(ADDRESS, into), range(8)))
+        folders = set(pool.map(lambda _: download_models(ADDRESS, into), range(8)))
     assert {other.communicate(timeout=60)[0].strip()} == {str(folder) for folder in folders}
     assert other.returncode == 0 and len(storage.downloads()) == 3
 
@@ -90,36 +90,36 @@ def test_threads_and_processes_share_one_fetch(storage, models, into):
 def test_what_goes_wrong_is_said_and_leaves_nothing(storage, into, monkeypatch, name, fault, message, asked):
     monkeypatch.setattr(gcs, "READ", 0.3)
     storage.faults[name] = [fault] * 9
-    with pytest.raises(ArtefactError) as caught:
-        fetch_models(ADDRESS, into)
+    with pytest.raises(ModelFileError) as caught:
+        download_models(ADDRESS, into)
     told = str(caught.value)
     assert told.startswith(f"{ADDRESS}/{Path(name).name}: ") and message in told and str(into) not in told
     assert storage.downloads().count(name) == asked and left(into) == []
     storage.faults.clear()
-    assert fetch_models(ADDRESS, into), "and the next start begins anew"
+    assert download_models(ADDRESS, into), "and the next start begins anew"
 
 
 @pytest.mark.parametrize("fault", [503, 429, "wrong", "cut", "short"])
 def test_what_passes_is_tried_again(storage, models, into, fault):
     storage.faults[BASE] = [fault, fault]
     storage.faults[MANIFEST] = [fault, fault] if fault in (503, 429, "cut") else []
-    assert same_files(fetch_models(ADDRESS, into), models)
+    assert same_files(download_models(ADDRESS, into), models)
 
 
 def test_a_server_that_is_too_slow(storage, into, monkeypatch):
     monkeypatch.setattr(gcs, "SECONDS", 0.5)
     storage.faults[BASE] = ["slow"] * 3
-    with pytest.raises(ArtefactError, match="too slow"):
-        fetch_models(ADDRESS, into)
+    with pytest.raises(ModelFileError, match="too slow"):
+        download_models(ADDRESS, into)
     assert storage.downloads().count(BASE) == 1 and left(into) == []
 
 
 def test_no_server_and_no_bucket(storage, into, monkeypatch):
-    with pytest.raises(ArtefactError, match="gs://elsewhere/x/manifest.json: not there"):
-        fetch_models("gs://elsewhere/x", into)
+    with pytest.raises(ModelFileError, match="gs://elsewhere/x/manifest.json: not there"):
+        download_models("gs://elsewhere/x", into)
     monkeypatch.setenv("STORAGE_EMULATOR_HOST", "http://127.0.0.1:9")
-    with pytest.raises(ArtefactError, match="the connection failed.*ConnectionError"):
-        fetch_models(ADDRESS, into)
+    with pytest.raises(ModelFileError, match="the connection failed.*ConnectionError"):
+        download_models(ADDRESS, into)
     assert left(into) == []
 
 
@@ -129,8 +129,8 @@ def test_without_credentials(into, monkeypatch):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("NO_GCE_CHECK", "true")
     monkeypatch.setenv("CLOUDSDK_CONFIG", str(into))
-    with pytest.raises(ArtefactError, match=f"{ADDRESS}: there are no credentials of Google Cloud"):
-        fetch_models(ADDRESS, into)
+    with pytest.raises(ModelFileError, match=f"{ADDRESS}: there are no credentials of Google Cloud"):
+        download_models(ADDRESS, into)
     assert left(into) == []
 
 
@@ -143,21 +143,21 @@ def test_a_full_disk(storage, into, monkeypatch):
         (part / "base-1.0.0.tflite").symlink_to("/dev/full")
         return str(part)
 
-    with pytest.raises(ArtefactError, match="base-1.0.0.tflite: cannot be kept.*No space left on device"):
-        fetch_models(ADDRESS, into)
+    with pytest.raises(ModelFileError, match="base-1.0.0.tflite: cannot be kept.*No space left on device"):
+        download_models(ADDRESS, into)
     assert left(into) == []
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root writes wherever it likes")
 def test_a_folder_that_cannot_be_written(storage, into):
     into.chmod(0o500)
-    with pytest.raises(ArtefactError, match="cannot be kept in the folder for temporary files .Permission denied"):
-        fetch_models(ADDRESS, into)
+    with pytest.raises(ModelFileError, match="cannot be kept in the folder for temporary files .Permission denied"):
+        download_models(ADDRESS, into)
 
 
 def test_no_folder_for_temporary_files(storage, into):
-    with pytest.raises(ArtefactError, match="cannot be kept in the folder for temporary files .No such file"):
-        fetch_models(ADDRESS, into / "nowhere")
+    with pytest.raises(ModelFileError, match="cannot be kept in the folder for temporary files .No such file"):
+        download_models(ADDRESS, into / "nowhere")
 
 
 def entry(**changes) -> dict:
@@ -185,19 +185,19 @@ def entry(**changes) -> dict:
 )  # fmt: skip
 def test_no_file_is_asked_for_by_a_bad_manifest(storage, into, manifest, message):
     storage.objects[MANIFEST] = (manifest if isinstance(manifest, str) else json.dumps(manifest)).encode()
-    with pytest.raises(ArtefactError, match=message):
-        fetch_models(ADDRESS, into)
+    with pytest.raises(ModelFileError, match=message):
+        download_models(ADDRESS, into)
     assert storage.downloads() == [MANIFEST] and left(into) == []
 
 
 def test_a_manifest_that_is_too_long(storage, into):
     storage.objects[MANIFEST] = b" " * (gcs.MANIFEST_BYTES + 1)
-    with pytest.raises(ArtefactError, match="more than the 2097152 bytes"):
-        fetch_models(ADDRESS, into)
+    with pytest.raises(ModelFileError, match="more than the 2097152 bytes"):
+        download_models(ADDRESS, into)
 
 
 def test_the_shipped_manifest_may_be_fetched():
-    assert set(files_of((BUNDLED / "manifest.json").read_bytes())) == {entry["file"] for entry in Artefacts().entries()}
+    assert set(files_of((BUNDLED / "manifest.json").read_bytes())) == {entry["file"] for entry in ModelRegistry().entries()}
 
 
 @pytest.mark.parametrize(
@@ -219,27 +219,27 @@ def test_other_addresses(text):
 
 
 def test_a_damaged_copy_is_fetched_anew(storage, models, into):
-    folder = fetch_models(ADDRESS, into)
+    folder = download_models(ADDRESS, into)
     (folder / "base-1.0.0.tflite").write_bytes(b"x" * 600_000)
     (folder / "head-1.0.0.tflite").unlink()
-    assert fetch_models(ADDRESS, into) == folder and same_files(folder, models)
-    assert fetch_models(ADDRESS, into) == folder and len(storage.downloads()) == 6
+    assert download_models(ADDRESS, into) == folder and same_files(folder, models)
+    assert download_models(ADDRESS, into) == folder and len(storage.downloads()) == 6
 
 
 def test_sets_that_nobody_uses_are_removed(storage, models, into):
     put_set(storage, models, "emotions/set-1.1.0")
-    (store,) = (fetch_models(ADDRESS, into).parent,)
+    (store,) = (download_models(ADDRESS, into).parent,)
     for name in ("abandoned.part", "0123456789abcdef", "fedcba9876543210"):
         (store / name).mkdir()
         (store / name / "file").touch()
     user = os.open(store / "fedcba9876543210", os.O_RDONLY)  # as another process would hold it
     try:
         fcntl.flock(user, fcntl.LOCK_SH)
-        new = fetch_models(ADDRESS.replace("1.0.0", "1.1.0"), into)
-        assert {path.name for path in store.iterdir()} == {new.name, fetch_models(ADDRESS, into).name, "fedcba9876543210"}
+        new = download_models(ADDRESS.replace("1.0.0", "1.1.0"), into)
+        assert {path.name for path in store.iterdir()} == {new.name, download_models(ADDRESS, into).name, "fedcba9876543210"}
     finally:
         os.close(user)
-    fetch_models(ADDRESS, into)
+    download_models(ADDRESS, into)
     assert not (store / "fedcba9876543210").exists()
 
 
@@ -247,13 +247,13 @@ def test_a_folder_that_others_can_write_is_not_trusted(storage, into):
     store = into / f"emotion-models-{os.getuid()}"
     store.mkdir()
     store.chmod(0o777)
-    with pytest.raises(ArtefactError, match="can be written by others"):
-        fetch_models(ADDRESS, into)
+    with pytest.raises(ModelFileError, match="can be written by others"):
+        download_models(ADDRESS, into)
     store.rmdir()
     (into / "theirs").mkdir()
     store.symlink_to(into / "theirs")
-    with pytest.raises(ArtefactError, match="cannot be kept in the folder for temporary files .Not a directory"):
-        fetch_models(ADDRESS, into)
+    with pytest.raises(ModelFileError, match="cannot be kept in the folder for temporary files .Not a directory"):
+        download_models(ADDRESS, into)
     assert storage.asked == []
 
 
@@ -266,13 +266,13 @@ def test_a_real_storage_server(models, into, monkeypatch):
             there = client.bucket(BUCKET)
             for path in models.iterdir():
                 there.blob(f"emotions/set-1.0.0/{path.name}").upload_from_filename(path)
-        folder = fetch_models(ADDRESS, into)
+        folder = download_models(ADDRESS, into)
         assert same_files(folder, models)
-        with pytest.raises(ArtefactError, match="manifest.json: not there"):
-            fetch_models(ADDRESS + "1", into)
+        with pytest.raises(ModelFileError, match="manifest.json: not there"):
+            download_models(ADDRESS + "1", into)
         process.send_signal(signal.SIGKILL)
         process.wait()
-        assert fetch_models(ADDRESS, into) == folder, "a warm instance needs no storage"
+        assert download_models(ADDRESS, into) == folder, "a warm instance needs no storage"
 
 
 def test_a_real_storage_server_killed_in_the_middle_of_a_file(models, into, monkeypatch):
@@ -288,8 +288,8 @@ def test_a_real_storage_server_killed_in_the_middle_of_a_file(models, into, monk
         relay = Relay(int(address.rpartition(":")[2]), 300_000, process.kill)
         relay.start()
         monkeypatch.setenv("STORAGE_EMULATOR_HOST", relay.address)
-        with pytest.raises(ArtefactError, match=f"{ADDRESS}/base-1.0.0.tflite: the connection failed or broke off"):
-            fetch_models(ADDRESS, into)
+        with pytest.raises(ModelFileError, match=f"{ADDRESS}/base-1.0.0.tflite: the connection failed or broke off"):
+            download_models(ADDRESS, into)
         relay.close()
         assert process.wait(10) == -signal.SIGKILL and relay.passed >= 300_000
         assert left(into) == []

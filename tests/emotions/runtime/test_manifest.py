@@ -7,8 +7,8 @@ import shutil
 
 import pytest
 
-from emotions.errors import ArtefactError
-from emotions.runtime.manifest import BUNDLED, Artefacts
+from emotions.errors import ModelFileError
+from emotions.runtime.manifest import BUNDLED, ModelRegistry
 
 
 @pytest.fixture
@@ -23,32 +23,32 @@ def folder(tmp_path):
 
 
 def test_the_bundled_models_are_as_the_manifest_says():
-    Artefacts().verify()
-    files = {entry["file"] for entry in Artefacts().entries()}
+    ModelRegistry().verify()
+    files = {entry["file"] for entry in ModelRegistry().entries()}
     assert files == {path.name for path in BUNDLED.glob("*.tflite")}, "every model file has an entry and the other way round"
-    for entry in Artefacts().entries():
+    for entry in ModelRegistry().entries():
         assert entry["licence"] and entry["input"]
         assert entry["role"] in ("text", "speech", "speech-check") or {"size", "channels"} <= set(entry["input"])
 
 
 def test_expression_models_fit_in_16_mb():
-    assert sum(entry["bytes"] for entry in Artefacts().entries() if entry["role"].startswith("expression")) <= 16 * 2**20
+    assert sum(entry["bytes"] for entry in ModelRegistry().entries() if entry["role"].startswith("expression")) <= 16 * 2**20
 
 
 def test_a_damaged_file_is_named(folder):
-    entry = Artefacts(folder).entries()[0]
+    entry = ModelRegistry(folder).entries()[0]
     data = bytearray((folder / entry["file"]).read_bytes())
     data[100] ^= 1
     (folder / entry["file"]).write_bytes(data)
-    with pytest.raises(ArtefactError, match=f"{entry['file']} is damaged.*restore"):
-        Artefacts(folder).verify()
+    with pytest.raises(ModelFileError, match=f"{entry['file']} is damaged.*restore"):
+        ModelRegistry(folder).verify()
 
 
 def test_a_missing_file_is_named(folder):
-    entry = Artefacts(folder).entries()[-1]
+    entry = ModelRegistry(folder).entries()[-1]
     (folder / entry["file"]).unlink()
-    with pytest.raises(ArtefactError, match=f"{entry['file']}.*restore"):
-        Artefacts(folder).verify()
+    with pytest.raises(ModelFileError, match=f"{entry['file']}.*restore"):
+        ModelRegistry(folder).verify()
 
 
 @pytest.mark.parametrize(
@@ -59,10 +59,10 @@ def test_a_manifest_that_cannot_be_used(folder, content, message):
     (folder / "manifest.json").unlink()
     if content is not None:
         (folder / "manifest.json").write_text(content)
-    with pytest.raises(ArtefactError, match=message):
-        Artefacts(folder).verify()
+    with pytest.raises(ModelFileError, match=message):
+        ModelRegistry(folder).verify()
 
 
 def test_an_unknown_head_lists_those_there_are(folder):
-    with pytest.raises(ArtefactError, match="no expression-head called 'fer'.*fer2013"):
-        Artefacts(folder).entry("expression-head", "fer")
+    with pytest.raises(ModelFileError, match="no expression-head called 'fer'.*fer2013"):
+        ModelRegistry(folder).entry("expression-head", "fer")

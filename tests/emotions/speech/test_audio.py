@@ -7,7 +7,7 @@ import io
 import numpy as np
 import pytest
 
-from emotions.errors import SoundError
+from emotions.errors import AudioError
 from emotions.speech.audio import open_sound
 from tests.sounds import encoded, voice_like
 
@@ -69,13 +69,13 @@ def test_damage_in_the_middle_loses_no_more_than_it_must():
     ],
 )  # fmt: skip
 def test_what_is_no_sound(data, code):
-    with pytest.raises(SoundError) as caught:
+    with pytest.raises(AudioError) as caught:
         samples_of(data)
     assert caught.value.code == code
 
 
 def test_a_header_without_sound():
-    with pytest.raises(SoundError) as caught:
+    with pytest.raises(AudioError) as caught:
         samples_of(encoded(voice_like(1.0))[:44])
     assert caught.value.code in ("truncated_sound", "not_a_sound")
 
@@ -90,7 +90,7 @@ def test_a_film_without_sound():
         for _ in range(5):
             container.mux(stream.encode(av.VideoFrame.from_ndarray(np.zeros((64, 64, 3), np.uint8), format="rgb24")))
         container.mux(stream.encode(None))
-    with pytest.raises(SoundError) as caught:
+    with pytest.raises(AudioError) as caught:
         samples_of(target.getvalue())
     assert caught.value.code == "no_sound_track"
 
@@ -105,6 +105,6 @@ def test_samples_that_are_no_numbers():
 
 def test_an_hour_is_the_limit(monkeypatch):
     monkeypatch.setattr("emotions.speech.audio.MAX_SECONDS", 1.0)
-    with pytest.raises(SoundError) as caught:
+    with pytest.raises(AudioError) as caught:
         samples_of(encoded(voice_like(1.5)))
     assert caught.value.code == "sound_too_long"

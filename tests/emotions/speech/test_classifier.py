@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from emotions import EMOTIONS
-from emotions.runtime.manifest import Artefacts
+from emotions.runtime.manifest import ModelRegistry
 from emotions.speech.audio import open_sound
 from emotions.speech.classifier import SpeechReader, spectrogram
 from emotions.speech.features import describe
@@ -93,7 +93,7 @@ def test_windows_cover_the_sound():
 
 def test_files_are_small_and_their_licence_is_said():
     for role in ("speech", "speech-check"):
-        entry = Artefacts().entry(role)
+        entry = ModelRegistry().entry(role)
         assert entry["bytes"] < 4 * 2**20
         assert "non-commercial" in entry["licence"] and "RAVDESS" in entry["licence"] and "TESS" in entry["licence"]
 

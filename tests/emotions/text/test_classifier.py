@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from emotions.errors import ArtefactError, TextError
+from emotions.errors import ModelFileError, TextError
 from emotions.labels import EMOTIONS
-from emotions.runtime.manifest import Artefacts
+from emotions.runtime.manifest import ModelRegistry
 from emotions.text.classifier import MAX_TEXT, MOST_EXPLAINED, TextModel, lines_of
 from emotions.text.tokenizer import Word, runs, sentences
 
@@ -20,7 +20,7 @@ LANGUAGES = json.loads((Path(__file__).parents[2] / "data" / "languages.json").r
 
 @pytest.fixture(scope="module")
 def model() -> TextModel:
-    return TextModel(Artefacts())
+    return TextModel(ModelRegistry())
 
 
 @pytest.mark.parametrize(
@@ -146,7 +146,7 @@ def test_runs_fill_up_and_leave_nothing_out():
 
 
 def test_a_file_without_word_lists_is_named():
-    with pytest.raises(ArtefactError, match=r"no vocabulary.txt .*restore it"):
+    with pytest.raises(ModelFileError, match=r"no vocabulary.txt .*restore it"):
         lines_of(b"no archive", "vocabulary.txt")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from emotions.runtime.manifest import Artefacts
+from emotions.runtime.manifest import ModelRegistry
 from emotions.text.classifier import TextModel
 from emotions.text.tokenizer import END, NAME, SPECIAL, START, UNKNOWN, Vocabulary
 
@@ -73,7 +73,7 @@ GOLDEN = {
 
 def test_the_served_model_reads_as_it_learnt_to():
     """What training saw for these texts: a change of reading wants a new model."""
-    vocabulary = TextModel(Artefacts()).vocabulary
+    vocabulary = TextModel(ModelRegistry()).vocabulary
     for text, pieces in GOLDEN.items():
         rows = vocabulary.rows(vocabulary.words(text), 128)
         assert " ".join(vocabulary.pieces[row] for row in rows) == pieces and UNKNOWN not in rows

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from emotions import EMOTIONS, Analyser
-from emotions.errors import FilmError
+from emotions.errors import VideoError
 from emotions.face.results import Box, Face
 from emotions.video.analyzer import Viewing
 from emotions.video.timeline import BUCKETS, Timeline
@@ -138,7 +138,7 @@ def test_a_film_that_fails_leaves_no_file(tmp_path):
     with pytest.raises(ZeroDivisionError), FilmWriter(tmp_path / "out.mp4") as writer:
         writer.add(0, clips.still())
         writer.add(1 / 0, clips.still())
-    with pytest.raises(FilmError), FilmWriter(tmp_path / "none.mp4"):
+    with pytest.raises(VideoError), FilmWriter(tmp_path / "none.mp4"):
         pass
     assert list(tmp_path.iterdir()) == []
 

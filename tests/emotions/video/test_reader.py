@@ -12,7 +12,7 @@ import av
 import numpy as np
 import pytest
 
-from emotions.errors import FilmError
+from emotions.errors import VideoError
 from emotions.image.loading import encode_jpeg
 from emotions.runtime.memory import _budget as budget
 from emotions.runtime.memory import set_decode_budget
@@ -36,7 +36,7 @@ def read(source, **options) -> tuple[Film, list]:
 
 
 def refusal(source, **options) -> str:
-    with pytest.raises(FilmError) as caught:
+    with pytest.raises(VideoError) as caught:
         read(source, **options)
     assert budget.used == 0
     return caught.value.code
@@ -277,6 +277,6 @@ def test_damaged_files_give_a_film_or_one_clear_error(container):
         data[places] = random.integers(0, 256, 8)
         try:
             codes.add(read(data.tobytes(), longest=600.0)[0].reason)
-        except FilmError as error:
+        except VideoError as error:
             codes.add(error.code)
     assert len(codes) > 2 and budget.used == 0

@@ -14,9 +14,9 @@ import pytest
 from hypothesis import strategies
 
 from emotions import EMOTIONS, Analyser, Follower, open_image
-from emotions.errors import TracksError
+from emotions.errors import TrackerStateError
 from emotions.face.results import Box, Face, ImageResult
-from emotions.image.loading import Picture, encode_jpeg
+from emotions.image.loading import LoadedImage, encode_jpeg
 from emotions.video.tracker import FRAME, TAU
 from emotions.video.tracker_state import (
     APPEARANCE,
@@ -201,7 +201,7 @@ def test_frames_of_another_size_go_on(analyser, pair):
 
 # From here on, faces as an analyser would give them.
 
-GREY = Picture(np.full((480, 640, 3), 120, np.uint8), 640, 480, 0.0)
+GREY = LoadedImage(np.full((480, 640, 3), 120, np.uint8), 640, 480, 0.0)
 HAPPY, SAD = ((0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0), (0.05, 0.0, 0.0, 0.05, 0.0, 0.9, 0.0))
 
 
@@ -334,7 +334,7 @@ def test_odd_boxes(box):
 
 
 def test_a_picture_of_one_pixel_and_one_without_faces():
-    tiny = Picture(np.zeros((1, 1, 3), np.uint8), 1, 1, 0.0)
+    tiny = LoadedImage(np.zeros((1, 1, 3), np.uint8), 1, 1, 0.0)
     result = ImageResult(1, 1, (Face(0, Box(0, 0, 1, 1), None, HAPPY),), "none", {})
     follower = Follower()
     assert follower.follow(tiny, result).faces[0].id == 0 and Follower(follower.tracks).follow(tiny, result).faces[0].id == 0
@@ -392,14 +392,14 @@ def test_any_text_is_taken_or_refused(text, place, length):
     for spoilt in (text, good[:at] + text + good[at + length :]):
         try:
             Follower(spoilt).follow(GREY, faces(ONE))
-        except TracksError as error:
+        except TrackerStateError as error:
             assert "tracks" in str(error).lower() or "track" in str(error)
 
 
 def test_ids_run_out_with_a_word_and_not_with_a_wrong_one():
     follower = Follower(Tracks(0, MOST_IDS).to_json())
     assert follower.follow(GREY, faces(ONE)).faces[0].id == MOST_IDS
-    with pytest.raises(TracksError, match="begin anew"):
+    with pytest.raises(TrackerStateError, match="begin anew"):
         Follower(follower.tracks)
 
 

@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from emotions.runtime.manifest import Artefacts
+from emotions.runtime.manifest import ModelRegistry
 from scripts.common.manifest import put_entry
 
 
@@ -16,10 +16,10 @@ def entry(name: str, role: str, version: str = "1") -> dict:
 
 def test_entry_carries_size_and_digest_and_reads_back(tmp_path):
     put_entry(tmp_path, entry("a", "detector"), b"model")
-    artefacts = Artefacts(tmp_path)
-    written = artefacts.entry("detector")
+    registry = ModelRegistry(tmp_path)
+    written = registry.entry("detector")
     assert written["bytes"] == 5 and written["sha256"] == hashlib.sha256(b"model").hexdigest()
-    assert artefacts.read(written) == b"model"
+    assert registry.read(written) == b"model"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a-1.tflite", "manifest.json"]
 
 

@@ -18,7 +18,7 @@ import cv2
 import numpy as np
 import pytest
 
-from emotions import Analyser, Artefacts, open_image
+from emotions import Analyser, ModelRegistry, open_image
 from emotions.face.classifier import ExpressionModel
 from scripts.common import metrics
 from scripts.data.dataset import Faces
@@ -207,16 +207,16 @@ def test_heads_are_trained_exported_and_measured(told):
     with np.load(run / "features.npz", allow_pickle=False) as stored:
         assert stored["plain"].shape == stored["mirrored"].shape == (FACES, 512) and stored["plain"].std() > 0
     assert all((run / f"head-{name}.keras").is_file() for name in ("fer2013", "ferplus", "mixed"))
-    artefacts, test = Artefacts(models), faces.split("test")
-    artefacts.verify()
-    served = ExpressionModel(artefacts, "mixed")
+    registry, test = ModelRegistry(models), faces.split("test")
+    registry.verify()
+    served = ExpressionModel(registry, "mixed")
     logits = served.logits(served.features(test.pixels))
     matrix = metrics.confusion(test.labels, logits.argmax(axis=1))
     assert f"head mixed, {len(test)} test faces: accuracy {metrics.accuracy(matrix):.2%}" in printed
     assert f"macro-F1 {metrics.macro_f1(matrix):.3f}" in printed
     assert re.search(r"after the last epoch: train loss [\d.]+, train accuracy [\d.]+, validation loss", printed)
     assert re.search(r"human called drawn: [\d.]+%, drawn called human: [\d.]+%", printed)
-    shipped = Artefacts(ROOT / "models").entry("expression-base")
+    shipped = ModelRegistry(ROOT / "models").entry("expression-base")
     assert f"base from models/{shipped['file']}" in printed
     assert (told / "models" / "manifest.json").read_bytes() == (ROOT / "models" / "manifest.json").read_bytes()
 

@@ -10,7 +10,7 @@ import pytest
 
 from emotions.face.detector import Detection
 from emotions.face.results import Box
-from emotions.runtime.manifest import BUNDLED, Artefacts
+from emotions.runtime.manifest import BUNDLED, ModelRegistry
 from scripts.evaluate.detection_scenes import (
     Scene,
     best_threshold,
@@ -74,10 +74,10 @@ def test_small_faces_are_as_high_as_asked():
 
 
 def test_shipped_files_are_the_ones_that_the_script_takes():
-    artefacts = Artefacts()
+    registry = ModelRegistry()
     for model in MODELS:
-        entry = artefacts.entry(model["entry"]["role"], model["entry"]["name"])
-        assert hashlib.sha256(artefacts.read(entry)).hexdigest() == model["sha256"]
+        entry = registry.entry(model["entry"]["role"], model["entry"]["name"])
+        assert hashlib.sha256(registry.read(entry)).hexdigest() == model["sha256"]
         assert entry["licence"] == "Apache-2.0" and "MediaPipe" in entry["origin"]
         assert {key: entry[key] for key in model["entry"]} == model["entry"], "run scripts.release.fetch_detectors again"
         assert entry["file"] in (BUNDLED / "NOTICE.md").read_text()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from emotions.runtime.manifest import BUNDLED, Artefacts
+from emotions.runtime.manifest import BUNDLED, ModelRegistry
 from scripts.common.run_names import RUNS, variant
 from scripts.evaluate import experiments
 from scripts.evaluate.design_table import epochs
@@ -116,7 +116,7 @@ def test_a_run_is_called_by_its_place_among_the_runs(tmp_path):
 
 def test_an_exported_run_becomes_its_version_and_the_next_in_its_folder_another_row(tmp_path, monkeypatch):
     monkeypatch.setattr(experiments, "compare_speed", lambda places, default: {})
-    base = Artefacts(BUNDLED).entry("expression-base", "vgg16")
+    base = ModelRegistry(BUNDLED).entry("expression-base", "vgg16")
     version = f"vgg16-{base['version']}"
     written(tmp_path / base["run"])
     teacher = tmp_path / "distil" / "teacher-0"

@@ -12,7 +12,7 @@ import pytest
 
 from emotions.face.pose import Pose
 from emotions.face.reliability import Quality
-from emotions.runtime.manifest import BUNDLED, Artefacts
+from emotions.runtime.manifest import BUNDLED, ModelRegistry
 from scripts.data.dataset import table
 from scripts.evaluate import rejection
 
@@ -93,7 +93,7 @@ def test_the_command_writes_manifest_and_report(models, tmp_path, capsys):
     rejection.main(arguments)
     assert "100.0% sure" in capsys.readouterr().out and (models / "manifest.json").read_text() == before
     rejection.main([*arguments, "--write"])
-    for entry in Artefacts(models).entries("expression-head"):
+    for entry in ModelRegistry(models).entries("expression-head"):
         assert entry["thresholds"] == {}, "four faces decide nothing"
         assert entry["doubts"]["fer2013_test"]["count"] == 4 and entry["doubts"]["fer2013_test"]["sure"]["share"] == 1
         (old,) = [one for one in json.loads(before)["models"] if one["name"] == entry["name"]]

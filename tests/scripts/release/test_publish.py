@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from emotions.runtime.gcs import fetch_models
+from emotions.runtime.gcs import download_models
 from emotions.runtime.manifest import BUNDLED
 from scripts.deploy.gcs_emulator import BUCKET, storage_server
 from scripts.release.publish import PublishError, files_to_publish, main, publish
@@ -45,7 +45,7 @@ def test_models_go_first_the_manifest_last_and_only_where_nothing_is(storage, mo
     assert uploads(storage) == [(name, "0") for name in names]
     out = capsys.readouterr().out
     assert "6 files uploaded" in out and out.endswith(f"MODELS={ADDRESS}/base-1.0.0\n")
-    fetched = fetch_models(f"{ADDRESS}/base-1.0.0", tmp_path)
+    fetched = download_models(f"{ADDRESS}/base-1.0.0", tmp_path)
     assert all((fetched / name).read_bytes() == (models / name).read_bytes() for name in SIZES)
 
 
@@ -133,7 +133,7 @@ def test_a_real_storage_server(models, tmp_path, monkeypatch):
             assert "6 files uploaded" in first.stdout and "already there" in second.stdout
             with pytest.raises(PreconditionFailed):
                 bucket.blob(f"{SET}/manifest.json").upload_from_string(b"mine", if_generation_match=0)
-            folder = fetch_models(f"{ADDRESS}/base-1.0.0", tmp_path)
+            folder = download_models(f"{ADDRESS}/base-1.0.0", tmp_path)
             assert (folder / "manifest.json").read_bytes() == (models / "manifest.json").read_bytes()
             other = make_set(tmp_path / "other", SIZES, note="trained anew")
             assert main(["--bucket", ADDRESS, "--models", str(other)]) == 1

@@ -14,7 +14,7 @@ from PIL import Image
 from emotions.face.analyzer import Analyser
 from emotions.face.detector import FaceFinder
 from emotions.labels import EMOTIONS
-from emotions.runtime.manifest import BUNDLED, Artefacts
+from emotions.runtime.manifest import BUNDLED, ModelRegistry
 from scripts.data.dataset import DatasetError, Faces
 from scripts.evaluate import drawn_faces
 from scripts.synthetic import framing, generate, patches
@@ -218,7 +218,7 @@ def test_a_table_is_made_with_its_attribution(made, artist, monkeypatch):
     text = made.with_name("drawn-ATTRIBUTION.md").read_text()
     assert "- **blob** (Nobody; CC0 1.0): Blob, CC0 1.0" in text and text.count("- **") == 2
     monkeypatch.setattr(generate, "EXAMPLES", 2)
-    again = generate.draw(artist, FaceFinder(Artefacts()), 40, 1)
+    again = generate.draw(artist, FaceFinder(ModelRegistry()), 40, 1)
     assert np.array_equal(again.pixels, faces.pixels) and np.array_equal(again.names, faces.names)
 
 
@@ -295,12 +295,12 @@ def test_a_check_is_trained_and_goes_with_its_base(folder, tmp_path, monkeypatch
     monkeypatch.setattr(drawn_face_verifier, "EPOCHS", 40)
     styles = ["--styles", str(folder), "--recipes", str(folder / "recipes.csv"), "--models", str(models)]
     drawn_face_verifier.main([*styles, "--pictures", "6", "--graphics", "20"])
-    before, (entry,) = Artefacts(BUNDLED).entries("face-check"), Artefacts(models).entries("face-check")
+    before, (entry,) = ModelRegistry(BUNDLED).entries("face-check"), ModelRegistry(models).entries("face-check")
     assert before[0]["file"] == entry["file"] and before[0]["sha256"] != entry["sha256"] and entry["base"] == "vgg16"
-    Artefacts(models).verify()
+    ModelRegistry(models).verify()
     table = patches.windows(load_artist(folder, folder / "recipes.csv"), 3, 5, 48, 9)
-    model = Analyser(Artefacts(models)).expressions
-    logits = Artefacts(models).model(entry)(model.features(table.crops))[0][:, 0]
+    model = Analyser(ModelRegistry(models)).expressions
+    logits = ModelRegistry(models).model(entry)(model.features(table.crops))[0][:, 0]
     assert logits[table.faces].mean() > 1 > -1 > logits[~table.faces].mean()
 
 

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from emotions.labels import EMOTIONS
-from emotions.runtime.manifest import Artefacts
+from emotions.runtime.manifest import ModelRegistry
 from emotions.text.classifier import TextModel
 from emotions.text.tokenizer import SPECIAL
 from scripts.text import corpora, evaluate, export, prepare, train
@@ -117,7 +117,7 @@ def published(small) -> Path:
 
 
 def test_the_published_model_answers(published):
-    model = TextModel(Artefacts(published))
+    model = TextModel(ModelRegistry(published))
     entry = model.entry
     assert entry["version"] == "9.0.0" and set(entry["thresholds"]) == set(EMOTIONS) and "CC BY 4.0" in entry["licence"]
     assert model.read("I love this so much").emotion == "happy" and model.read("I am so scared of this").emotion == "fear"
@@ -127,7 +127,7 @@ def test_the_published_model_answers(published):
 
 
 def test_the_card_tells_what_was_measured(published):
-    entry = Artefacts(published).entry("text")
+    entry = ModelRegistry(published).entry("text")
     card = (published / entry["card"]).read_text()
     assert f"| GoEmotions test | 28 | {entry['evaluation']['goemotions_test']['macro_f1']:.3f} |" in card
     assert "MELD test" in card and "CC BY 4.0" in card and "Do not decide anything about a person" in " ".join(card.split())

@@ -12,8 +12,8 @@ import keras
 import numpy as np
 import pytest
 
-from emotions import Analyser, Artefacts
-from emotions.runtime.litert import LiteModel
+from emotions import Analyser, ModelRegistry
+from emotions.runtime.litert import LiteRTModel
 from emotions.runtime.manifest import BUNDLED
 from scripts.common.litert import to_litert
 from scripts.evaluate import accuracy, experiments
@@ -53,7 +53,7 @@ def test_an_exported_base_gives_what_keras_gives(design, tmp_path):
     exact = base.predict_on_batch(faces)
     np.testing.assert_allclose(plain.predict_on_batch(faces), exact, rtol=2e-3, atol=1e-4 * np.abs(exact).max())
     content = to_litert(plain)
-    served = LiteModel(lambda: content)(faces)[0]
+    served = LiteRTModel(lambda: content)(faces)[0]
     assert served.shape == exact.shape and np.corrcoef(served.ravel(), exact.ravel())[0, 1] > 0.999
     assert np.abs(served - exact).max() < 0.05 * np.abs(exact).max()
 
@@ -158,11 +158,11 @@ def finished(prepared, configured, tmp_path_factory):
 
 
 def test_any_design_is_served_by_naming_its_head(finished, prepared):
-    artefacts = Artefacts(finished / "models")
-    artefacts.verify()
-    result = Analyser(artefacts, "tiny-mixed").warm_up()
+    registry = ModelRegistry(finished / "models")
+    registry.verify()
+    result = Analyser(registry, "tiny-mixed").warm_up()
     assert result.model == {"name": "tiny/tiny-mixed", "version": "1.0.0"} and len(result.faces) == 1
-    assert artefacts.entry("expression-base", "tiny")["output"] == TINY["widths"][-1]
+    assert registry.entry("expression-base", "tiny")["output"] == TINY["widths"][-1]
     assert (finished / "models" / "NOTICE.md").is_file(), "the detectors' licence goes with them"
 
 
@@ -182,12 +182,12 @@ def test_the_table_keeps_what_is_gone(finished, prepared, tmp_path, monkeypatch)
     options = ["--runs", str(finished / "runs"), "--out", str(tmp_path)]
     experiments.main([*options, "--models", str(models)])
     rows = {row["variant"]: row for row in json.loads((tmp_path / "experiments.json").read_text())}
-    shipped = f"vgg16-{Artefacts().entry('expression-base', 'vgg16')['version']}"
+    shipped = f"vgg16-{ModelRegistry().entry('expression-base', 'vgg16')['version']}"
     assert "first" not in rows, "a run that was exported is the row of its version"
     row, default = rows["tiny-1.0.0"], rows[shipped]
-    published = Artefacts(models).entry("expression-head", "tiny-fer2013")["evaluation"]
+    published = ModelRegistry(models).entry("expression-head", "tiny-fer2013")["evaluation"]
     assert row["design"] == "residual" and row["exported"]["test"]["fer2013"] == published
-    base, head = (Artefacts(models).entry(role, name) for role, name in
+    base, head = (ModelRegistry(models).entry(role, name) for role, name in
                   (("expression-base", "tiny"), ("expression-head", "tiny-fer2013")))  # fmt: skip
     assert row["exported"]["bytes"] == base["bytes"] + head["bytes"]
     assert row["speed"]["ratio"] > 0 and default["speed"]["ratio"] > 0

@@ -12,7 +12,7 @@ import pytest
 
 from emotions.face.classifier import ExpressionModel
 from emotions.runtime.litert import softmax
-from emotions.runtime.manifest import Artefacts
+from emotions.runtime.manifest import ModelRegistry
 from scripts.data.dataset import Faces
 from scripts.evaluate import accuracy
 from scripts.release import export
@@ -59,10 +59,10 @@ def test_a_stopped_run_goes_on_where_it_was(finished):
 
 def test_export_serves_what_was_trained(finished, exported, prepared, tmp_path):
     names = {path.name for path in exported.iterdir()}
-    beside = {entry["file"] for role in ("detector", "landmarks") for entry in Artefacts().entries(role)} | set(export.NOTICES)
+    beside = {entry["file"] for role in ("detector", "landmarks") for entry in ModelRegistry().entries(role)} | set(export.NOTICES)
     assert names - beside == {"manifest.json", "vgg16-9.9.9.tflite", *(f"vgg16-{head}-9.9.9.tflite" for head in HEADS)}
     validation = Faces.load(prepared).split("validation")
-    served = ExpressionModel(Artefacts(exported), "mixed")
+    served = ExpressionModel(ModelRegistry(exported), "mixed")
     base = folded(keras.saving.load_model(finished / "base.keras", compile=False), 48)
     exact = base.predict(validation.pixels[..., None], verbose=0)
     features = served.features(validation.pixels)
@@ -78,7 +78,7 @@ def test_a_published_base_trains_on(exported, prepared, configured, tmp_path, ca
     train_faces = Faces.load(prepared).split("train").pixels
     base = vgg_base(16, filters=SMALL_VGG)
     warm_start(base, path, train_faces)
-    served = ExpressionModel(Artefacts(exported), "mixed").features(train_faces)
+    served = ExpressionModel(ModelRegistry(exported), "mixed").features(train_faces)
     again = base.predict(train_faces[..., None], verbose=0)
     assert np.corrcoef(again.ravel(), served.ravel())[0, 1] > 0.999
     assert np.allclose(np.square(base.get_layer("block3_conv2").kernel).sum(axis=(0, 1, 2)), 2, rtol=1e-4)
@@ -181,7 +181,7 @@ def test_figures_are_recomputed_and_a_false_one_is_noticed(finished, exported, p
     options = ["--faces", str(prepared), "--models", str(tmp_path), "--run", str(finished)]
     accuracy.main(options)
     card = (tmp_path / "vgg16-9.9.9.md").read_text()
-    published = Artefacts(tmp_path).entry("expression-head", "fer2013")["evaluation"]["fer2013_test"]
+    published = ModelRegistry(tmp_path).entry("expression-head", "fer2013")["evaluation"]["fer2013_test"]
     assert published["count"] == 14 and f"| 14 | {published['accuracy']:.2%} |" in card
     accuracy.main([*options, "--verify"])
     assert "as published" in capsys.readouterr().out
