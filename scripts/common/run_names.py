@@ -13,12 +13,12 @@ def variant(run: Path) -> str:
     return run.relative_to(RUNS).as_posix() if run.is_relative_to(RUNS) else run.name
 
 
-def start_variant(start: str) -> str:
+def parent_name(start: str) -> str:
     """The row of the table of experiments that a run's base or a published one belongs to."""
     path = Path(start)
     return variant(path.parent) if path.suffix == ".keras" else path.stem
 
 
-def start_name(start: str) -> str:
+def parent_title(start: str) -> str:
     """What the base that a run begins from is called in cards and tables: a published one by its file, a run's by its run."""
-    return ("the run " if Path(start).suffix == ".keras" else "") + start_variant(start)
+    return ("the run " if Path(start).suffix == ".keras" else "") + parent_name(start)

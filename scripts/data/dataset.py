@@ -30,7 +30,7 @@ class DatasetError(ValueError):
 
 @dataclass(frozen=True)
 class Faces:
-    """Faces of one size with their truths.
+    """Faces of one size with their label_sets.
 
     pixels: (N, S, S) uint8 grey. labels: (N,) int8, -1 where unknown. votes: (N, 7) float32, raters who chose each
     emotion (zeros where nobody was asked). raters: (N,) float32, all raters asked. splits, names: (N,) str.

@@ -1,4 +1,4 @@
-"""The truths of a table of faces, labels and raters' votes, and what a network is taught by them.
+"""The label_sets of a table of faces, labels and raters' votes, and what a network is taught by them.
 
 The labels' truth bears the name of their data set (`fer2013`), or `labels` where the table joins several; that of the votes is
 `ferplus`, the only votes that any reader gives. A head `mixed` learns both.
@@ -14,21 +14,21 @@ from .dataset import DatasetError, Faces
 
 # What several raters' votes say of a table's labels: where they agree, where they argue, where they say something else.
 
-OPINIONS = (*EMOTIONS, "none of them")
+VOTE_OPTIONS = (*EMOTIONS, "none of them")
 """What a vote can say; the last stands for contempt, "unknown" and "not a face"."""
 
 
 def shares(faces: Faces) -> np.ndarray:
-    """(N, 8) float32: shares of a face's raters that chose each of OPINIONS; all zero where nobody was asked."""
+    """(N, 8) float32: shares of a face's raters that chose each of VOTE_OPTIONS; all zero where nobody was asked."""
     others = np.maximum(faces.raters - faces.votes.sum(axis=1), 0)
     return np.column_stack([faces.votes, others]) / np.maximum(faces.raters, 1)[:, None]
 
 
 def agreement(faces: Faces) -> np.ndarray:
-    """(7, 8): of the raters of all faces with a label (row), the share that chose each of OPINIONS; NaN for no such face."""
+    """(7, 8): of the raters of all faces with a label (row), the share that chose each of VOTE_OPTIONS; NaN for no such face."""
     given, asked = shares(faces), faces.raters > 0
     rows = [given[asked & (faces.labels == label)] for label in range(len(EMOTIONS))]
-    return np.array([row.mean(axis=0) if len(row) else np.full(len(OPINIONS), np.nan) for row in rows])
+    return np.array([row.mean(axis=0) if len(row) else np.full(len(VOTE_OPTIONS), np.nan) for row in rows])
 
 
 def dispute(faces: Faces) -> np.ndarray:
@@ -45,34 +45,34 @@ def contradicted(faces: Faces, least: float = 0.9) -> np.ndarray:
 
 LABELS, VOTES, MIXED = "labels", "ferplus", "mixed"
 RESERVED = (LABELS, VOTES, MIXED, "drawn")
-"""Names of truths and heads, which no data set of one's own may bear."""
+"""Names of label_sets and heads, which no data set of one's own may bear."""
 
 
-def label_truth(faces: Faces) -> str:
+def label_set_name(faces: Faces) -> str:
     """What the labels of a whole table are called."""
     sources = set(faces.sources[faces.labels >= 0].tolist())
     return sources.pop() if len(sources) == 1 else LABELS
 
 
-def truths_of(faces: Faces, splits: tuple[str, ...] = ("train", "validation")) -> tuple[str, ...]:
-    """The truths that a table holds in all of `splits`, votes where more than half of some face's agree.
+def available_label_sets(faces: Faces, splits: tuple[str, ...] = ("train", "validation")) -> tuple[str, ...]:
+    """The label_sets that a table holds in all of `splits`, votes where more than half of some face's agree.
 
     Raises DatasetError where there is none.
     """
     parts = [faces.split(split) for split in splits]
-    names = [name for name in (label_truth(faces), VOTES) if all(answers_of(name, part)[1].any() for part in parts)]
+    names = [name for name in (label_set_name(faces), VOTES) if all(targets_and_mask(name, part)[1].any() for part in parts)]
     if not names:
         told = " and ".join(f"{split} has {(faces.splits == split).sum()} faces" for split in splits)
         raise DatasetError(f"faces with a label or votes are needed in the splits {' and '.join(splits)}: {told}")
     return tuple(names)
 
 
-def heads_for(truths: tuple[str, ...]) -> tuple[str, ...]:
-    """The heads that such truths make: one each, and one for their mixture."""
-    return (*truths, MIXED) if len(truths) > 1 else truths
+def heads_for(label_sets: tuple[str, ...]) -> tuple[str, ...]:
+    """The heads that such label_sets make: one each, and one for their mixture."""
+    return (*label_sets, MIXED) if len(label_sets) > 1 else label_sets
 
 
-def answers_of(truth: str, faces: Faces) -> tuple[np.ndarray, np.ndarray]:
+def targets_and_mask(truth: str, faces: Faces) -> tuple[np.ndarray, np.ndarray]:
     """(class ids (N,), mask (N,) of rows that count) by which a truth measures answers; `mixed` is measured by the labels."""
     if truth == VOTES:
         return faces.majority()

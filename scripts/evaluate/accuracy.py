@@ -31,7 +31,7 @@ from emotions.runtime.manifest import BUNDLED, ModelRegistry
 from ..common.manifest import put_entry
 from ..common.metrics import accuracy, calibration_error, class_f1, confusion, group_recalls, interval, macro_f1
 from ..data.dataset import DatasetError, Faces
-from ..data.labels import VOTES, answers_of
+from ..data.labels import VOTES, targets_and_mask
 from ..data.sources import SOURCES, described, source_of
 from ..report.card import write_card
 from ..report.failures import show_failures
@@ -73,7 +73,7 @@ def unseen(faces: Faces) -> np.ndarray:
     return np.array([face.tobytes() not in earlier for face in faces.pixels])
 
 
-def held_sets(faces: Faces, learnt: bool) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
+def test_sets(faces: Faces, learnt: bool) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
     """(name, class ids, mask) over a table's test split: each data set's labels, and the raters' clear majorities.
 
     Of a table that was learnt from, also the labels without the faces that repeat one of another split, if any do.
@@ -85,18 +85,18 @@ def held_sets(faces: Faces, learnt: bool) -> Iterator[tuple[str, np.ndarray, np.
         yield f"{source}_test", test.labels, labelled
         if not fresh[labelled].all():
             yield f"{source}_test_unseen", test.labels, labelled & fresh
-    yield f"{VOTES}_test", *answers_of(VOTES, test)
+    yield f"{VOTES}_test", *targets_and_mask(VOTES, test)
 
 
-def heads_of(registry: ModelRegistry, base: str | None = None) -> list[dict[str, Any]]:
+def expression_heads(registry: ModelRegistry, base: str | None = None) -> list[dict[str, Any]]:
     """Manifest entries of the expression heads, all or those that read one base. Raises ModelFileError for an unknown base."""
     wanted = base and registry.entry("expression-base", base)["name"]
     return [entry for entry in registry.entries("expression-head") if wanted in (None, entry["base"])]
 
 
 def measured_heads(registry: ModelRegistry, base: str | None = None) -> list[dict[str, Any]]:
-    """As `heads_of`, with the heads that tell drawn faces."""
-    heads = heads_of(registry, base)
+    """As `expression_heads`, with the heads that tell drawn faces."""
+    heads = expression_heads(registry, base)
     bases = {entry["base"] for entry in heads}
     return [*heads, *(entry for entry in registry.entries("drawn-head") if entry["base"] in bases)]
 
@@ -108,13 +108,13 @@ def evaluate(folder: Path, tables: Sequence[Faces], base: str | None = None) -> 
     test faces, or two that hold the same data set.
     """
     registry = ModelRegistry(folder)
-    report: dict[str, dict[str, Any]] = {entry["name"]: {} for entry in heads_of(registry, base)}
+    report: dict[str, dict[str, Any]] = {entry["name"]: {} for entry in expression_heads(registry, base)}
     for number, faces in enumerate(tables):
         test, cache = faces.split("test"), {}
-        sets = [one for one in held_sets(faces, number == 0) if one[2].any()]
+        sets = [one for one in test_sets(faces, number == 0) if one[2].any()]
         if not sets:
             raise DatasetError(f"table {number + 1} has no labelled face in its test split: there is nothing to measure")
-        for entry in heads_of(registry, base):
+        for entry in expression_heads(registry, base):
             model = ExpressionModel(registry, entry["name"])
             if test.pixels.shape[1] != model.size:
                 sizes = f"{test.pixels.shape[1]} pixels, {entry['base']} reads {model.size}"
@@ -129,11 +129,11 @@ def evaluate(folder: Path, tables: Sequence[Faces], base: str | None = None) -> 
                 groups = test.groups[counts] if source and source.groups else None
                 report[entry["name"]][name] = figures(probabilities[counts], truth[counts], groups)
             if head := model.drawn_entry:
-                report.setdefault(head["name"], {}).update(told_apart(model.drawn(cache[entry["base"]]), test.sources))
+                report.setdefault(head["name"], {}).update(drawn_head_metrics(model.drawn(cache[entry["base"]]), test.sources))
     return report
 
 
-def told_apart(drawn: np.ndarray, sources: np.ndarray) -> dict[str, Any]:
+def drawn_head_metrics(drawn: np.ndarray, sources: np.ndarray) -> dict[str, Any]:
     """What is published of the head that tells drawn faces, for each data set of which it is known whether they are.
 
     `drawn`: probabilities (N,); `sources`: (N,) names of data sets.
@@ -154,8 +154,8 @@ def told_apart(drawn: np.ndarray, sources: np.ndarray) -> dict[str, Any]:
 def compare(published: dict[str, Any], measured: dict[str, Any]) -> list[str]:
     """What differs between published and measured figures, a line each."""
     lines = []
-    for head, truths in measured.items():
-        for name, now in truths.items():
+    for head, label_sets in measured.items():
+        for name, now in label_sets.items():
             then = published.get(head, {}).get(name)
             if then is None or then["count"] != now["count"] or abs(then["right"] - now["right"]) > TOLERANCE:
                 was = "nothing" if then is None else f"{then['right']} of {then['count']}"
@@ -195,8 +195,8 @@ def main(arguments: list[str] | None = None) -> None:
         entries = measured_heads(ModelRegistry(options.models), base)
     except (DatasetError, ModelFileError, FileNotFoundError) as error:
         parser.exit(1, f"{error}\n")
-    for head, truths in measured.items():
-        for name, row in truths.items():
+    for head, label_sets in measured.items():
+        for name, row in label_sets.items():
             if "drawn" in row:
                 kind = "drawn" if row["drawn"] else "photographed"
                 print(f"{head:22} {name:24} called {kind}: {row['accuracy']:.4f} ({row['right']} of {row['count']})")

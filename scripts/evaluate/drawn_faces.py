@@ -87,7 +87,7 @@ def emoji(folder: Path) -> Iterator[tuple[np.ndarray, np.ndarray, str, str]]:
         yield pixels, mask, row["label"], row["set"]
 
 
-def kept_features(model: ExpressionModel, faces: Faces, path: Path) -> np.ndarray:
+def cached_features(model: ExpressionModel, faces: Faces, path: Path) -> np.ndarray:
     """(N, 512) features of a table's faces, from `path` if they were kept there."""
     if path.is_file():
         with np.load(path, allow_pickle=False) as stored:
@@ -107,7 +107,7 @@ class Lesson:
     weights: np.ndarray
 
 
-def drawn_lesson(features: np.ndarray, faces: Faces, mask: np.ndarray) -> Lesson:
+def drawn_samples(features: np.ndarray, faces: Faces, mask: np.ndarray) -> Lesson:
     """The masked rows of a table of drawings, every class weighing the same."""
     labels = faces.labels[mask].astype(int)
     return Lesson(features[mask], labels, class_weights(labels))
@@ -133,7 +133,7 @@ def left_out(design: str, drawn: Faces, features: np.ndarray, human: list[Lesson
     guess = np.zeros(seen.found.shape, int)
     for group in np.unique(seen.groups):
         here = seen.groups == group
-        head = trained(design, [*human, drawn_lesson(features, drawn, drawn.groups != group)])
+        head = trained(design, [*human, drawn_samples(features, drawn, drawn.groups != group)])
         guess[here] = answers(head, seen.features[here])
         print(f"{design}, {group} left out: {balanced_recall(seen.labels[here], guess[here][:, 0]):.3f}", flush=True)
     return guess
@@ -171,7 +171,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         parser.exit(1, f"{error}\n")
     faces = faces.where(faces.splits != "test")
     features, human_features = (
-        kept_features(model, table, options.drawn.with_name(f"features-{name}-{model.base_entry['sha256'][:8]}.npz"))
+        cached_features(model, table, options.drawn.with_name(f"features-{name}-{model.base_entry['sha256'][:8]}.npz"))
         for name, table in ((options.drawn.stem, drawn), (options.faces.stem, faces))
     )
     learned, held = faces.splits == "train", faces.split("validation")
@@ -189,7 +189,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     measured = {f"shipped `{model.head_entry['name']}`": shipped(model, seen, glyphs, human_features[~learned], held)}
     for design, taught in (("linear", []), ("original", human)):
         guesses = left_out(design, drawn, features, taught, seen)
-        head = trained(design, [*taught, drawn_lesson(features, drawn, drawn.splits == "train")])
+        head = trained(design, [*taught, drawn_samples(features, drawn, drawn.splits == "train")])
         title = f"{design}, {'human + ' if taught else ''}drawn"
         measured[title] = Measured(guesses, answers(head, glyphs.features) if glyphs else None, human_accuracy(head))
         if taught:

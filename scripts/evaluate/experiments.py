@@ -29,7 +29,7 @@ from emotions.face.classifier import ExpressionModel
 from emotions.runtime.manifest import BUNDLED, ModelRegistry
 
 from ..common.git import commit
-from ..common.run_names import start_name, start_variant
+from ..common.run_names import parent_title, parent_name
 from ..report.card import confusion_table
 
 # How long expression models take for a face, on one core, through the library: each beside the shipped one in every round.
@@ -83,7 +83,7 @@ def _milliseconds(model: ExpressionModel) -> float:
 ROOT = Path(__file__).resolve().parents[2]
 TRUTH = "fer2013"
 """The head whose size and time stand in the table: of all three it is the largest, and FER2013 is what others quote."""
-TRUTHS = ("fer2013", "ferplus")
+LABEL_SETS = ("fer2013", "ferplus")
 """Against which validation is measured."""
 LEARNT = {"drawn": "drawn faces too", "soft": "teachers' answers too", "left_out": "one fold left out"}
 """Entry of a configuration's data -> what it says of a recipe."""
@@ -92,7 +92,7 @@ Row = dict[str, Any]
 
 
 def read_run(run: Path, variant: str) -> Row | None:
-    """The row of a run's folder: its recipe and validation figures. None for a rehearsal, other truths or what is no run."""
+    """The row of a run's folder: its recipe and validation figures. None for a rehearsal, other label_sets or what is no run."""
     if not (run / "config.json").is_file():
         return None
     config = json.loads((run / "config.json").read_text())
@@ -105,17 +105,17 @@ def read_run(run: Path, variant: str) -> Row | None:
     done = len({row["epoch"] for row in history})  # one that was cut short after its line was written stands there twice
     part: Row = {"recipe": recipe(config), "epochs": done, "planned": sum(one["epochs"] for one in config["stages"])}
     if config.get("start"):
-        part["start"] = start_variant(config["start"])
-    if history and not config["optimiser"].get("start_share"):  # else other weights than its lines tell of
-        names = {truth: f"val_{truth}_categorical_accuracy" for truth in TRUTHS}
+        part["start"] = parent_name(config["start"])
+    if history and not config["optimiser"].get("init_weight"):  # else other weights than its lines tell of
+        names = {truth: f"val_{truth}_categorical_accuracy" for truth in LABEL_SETS}
         if not set(names.values()) <= set(history[-1]):
             return None
         part["network"] = {truth: round(float(history[-1][name]), 4) for truth, name in names.items()}
     if (run / "heads.json").is_file():
         heads = {name: one for name, one in json.loads((run / "heads.json").read_text()).items() if name != "drawn"}
-        if not set(TRUTHS) <= set(heads):
+        if not set(LABEL_SETS) <= set(heads):
             return None
-        part["heads"] = {name: {truth: one["chosen"][truth] for truth in TRUTHS} for name, one in heads.items()}
+        part["heads"] = {name: {truth: one["chosen"][truth] for truth in LABEL_SETS} for name, one in heads.items()}
         part["tried"] = [
             {"head": name, **row, "kept": row == one["chosen"]} for name, one in heads.items() for row in one["tried"]
         ]
@@ -132,8 +132,8 @@ def recipe(config: dict[str, Any]) -> str:
     parts += [f"weight decay {chosen['weight_decay']:g}"] if chosen.get("weight_decay") else []
     parts += [f"{name} {value:g}" for name in ("mixup", "cutmix") if (value := augment.get(name))]
     parts += [f"ema {chosen['ema']:g}"] if chosen.get("ema") else []
-    parts += [f"from {start_name(config['start'])}"] if config.get("start") else []
-    parts += [f"{share:.0%} of its weights kept"] if (share := chosen.get("start_share")) else []
+    parts += [f"from {parent_title(config['start'])}"] if config.get("start") else []
+    parts += [f"{share:.0%} of its weights kept"] if (share := chosen.get("init_weight")) else []
     parts += [config["precision"]] if config.get("precision") else []
     parts += [what for name, what in LEARNT.items() if config.get("data", {}).get(name)]
     return ", ".join(parts)
@@ -142,7 +142,7 @@ def recipe(config: dict[str, Any]) -> str:
 def read_exported(folder: Path) -> list[tuple[Row, str, str | None]]:
     """(row, name of its head for TRUTH, name of the run that it was exported from) of every base in a folder of models.
 
-    A base without such a head learnt other truths than the table compares: it has no row.
+    A base without such a head learnt other label_sets than the table compares: it has no row.
     """
     registry, rows = ModelRegistry(folder), []
     for base in registry.entries("expression-base"):
@@ -274,7 +274,7 @@ def _heads(tried: list[Row]) -> list[str]:
     lines = ["| " + " | ".join(columns) + " |", "| --- | --- " + "| ---: " * (len(columns) - 2) + "|"]
     for row in tried:
         name = f"**{row['head']}** (kept)" if row["kept"] else row["head"]
-        cells = [name, row["design"], f"{row['share']:.0%}", *(f"{row[truth]:.1%}" for truth in TRUTHS)]
+        cells = [name, row["design"], f"{row['share']:.0%}", *(f"{row[truth]:.1%}" for truth in LABEL_SETS)]
         cells += [f"{row['drawn_weight']:g}", f"{row['drawn']:.1%}"] if drawn else []
         cells += [f"{row['others_weight']:g}", f"{row['others']:.3f}"] if others else []
         lines.append("| " + " | ".join(cells) + " |")

@@ -10,7 +10,7 @@ The faces of a table are set into larger pictures (scripts/evaluate/framing.py) 
 and served files. A doubt's threshold is where answers become more often wrong than right, or wrong DOUBTFUL times as often
 as for all validation faces, whichever comes first: the one that maximises the sum, over the answers beyond it, of (wrong -
 that limit), as Chow rejects at a given cost ("On optimum recognition error and reject tradeoff", 1970). Where a face has
-two truths each counts half, as the head `mixed` learned them.
+two label_sets each counts half, as the head `mixed` learned them.
 """
 
 from __future__ import annotations
@@ -34,12 +34,12 @@ from emotions.runtime.manifest import BUNDLED, ModelRegistry
 
 from ..common.manifest import put_entry
 from ..data.dataset import DatasetError, Faces
-from ..data.labels import MIXED, answers_of, truths_of
+from ..data.labels import MIXED, targets_and_mask, available_label_sets
 from ..report.rejection import told, write_report
 from .framing import ENLARGE, placed
 
 DOUBTFUL, EVEN = 1.5, 0.5
-LEAST_MARKED = 30
+MIN_MARKED = 30
 """Validation faces beyond a threshold: fewer are chance."""
 DIGITS = {"turned": 1, "small": 1, "blurred": 3, "low_confidence": 3}
 SIDES = 10.0, 64.0  # pixels of a FER2013 picture's side, made smaller
@@ -96,17 +96,17 @@ def read_split(finder: FaceFinder, model: ExpressionModel, faces: Faces, degrade
     }
 
 
-def right_answers(probabilities: np.ndarray, faces: Faces, truths: Sequence[str]) -> dict[str, np.ndarray]:
-    """(N,) 1 right, 0 wrong, NaN where a face has no such truth, for each of `truths`: labels, or raters' clear majorities."""
+def right_answers(probabilities: np.ndarray, faces: Faces, label_sets: Sequence[str]) -> dict[str, np.ndarray]:
+    """(N,) 1 right, 0 wrong, NaN where a face has no such truth, for each of `label_sets`: labels, or raters' clear majorities."""
     answers, right = probabilities.argmax(axis=1), {}
-    for name in truths:
-        truth, counts = answers_of(name, faces)
+    for name in label_sets:
+        truth, counts = targets_and_mask(name, faces)
         right[name] = np.where(counts, answers == truth, np.nan)
     return right
 
 
 def wrongness(right: dict[str, np.ndarray], truth: str) -> np.ndarray:
-    """(N,) 0..1: share of the truths that the head was taught by which its answer is wrong; NaN for a face with none.
+    """(N,) 0..1: share of the label_sets that the head was taught by which its answer is wrong; NaN for a face with none.
 
     A head whose own truth is not among those of `right` is measured by all of them, as one that learned a mixture is.
     """
@@ -121,16 +121,16 @@ def choose(values: np.ndarray, wrong: np.ndarray, limit: float) -> float | None:
     order = np.argsort(values[known], kind="stable")
     values, excess = values[known][order], np.cumsum(wrong[known][order] - limit)
     marked = int(excess.argmax()) + 1 if len(excess) else 0
-    if marked < LEAST_MARKED or excess[marked - 1] <= 0:
+    if marked < MIN_MARKED or excess[marked - 1] <= 0:
         return None
     return float((values[marked - 1] + values[min(marked, len(values) - 1)]) / 2)
 
 
 def thresholds_of(
-    reads: dict[str, Reads], probabilities: dict[str, np.ndarray], truth: str, truths: Sequence[str]
+    reads: dict[str, Reads], probabilities: dict[str, np.ndarray], truth: str, label_sets: Sequence[str]
 ) -> dict[str, float]:
     """The doubts' thresholds in the form of the manifest; a doubt that nothing speaks for has none."""
-    wrong = {name: wrongness(right_answers(probabilities[name], reads[name].faces, truths), truth) for name in reads}
+    wrong = {name: wrongness(right_answers(probabilities[name], reads[name].faces, label_sets), truth) for name in reads}
     limit = min(DOUBTFUL * float(np.nanmean(wrong["plain"])), EVEN)
     sources = {"turned": "plain", "small": "small", "blurred": "blurred", "low_confidence": "plain"}
     found = {}
@@ -155,10 +155,10 @@ def curve(confidence: np.ndarray, right: np.ndarray, shares: Sequence[float] = S
     return [{"answered": share, "accuracy": _mean(ordered[: max(1, round(share * len(ordered)))])} for share in shares]
 
 
-def figures(reads: Reads, probabilities: np.ndarray, marked: np.ndarray, truths: Sequence[str]) -> dict[str, Any]:
+def figures(reads: Reads, probabilities: np.ndarray, marked: np.ndarray, label_sets: Sequence[str]) -> dict[str, Any]:
     """For each truth: count, accuracy, share and accuracy of the sure answers, of each doubt's, and the curve."""
     report = {}
-    for truth, right in right_answers(probabilities, reads.faces, truths).items():
+    for truth, right in right_answers(probabilities, reads.faces, label_sets).items():
         known = np.isfinite(right)
         right, doubts, confidence = right[known], marked[known], probabilities.max(axis=1)[known]
         sure = doubts == ""
@@ -178,7 +178,7 @@ def figures(reads: Reads, probabilities: np.ndarray, marked: np.ndarray, truths:
 def measure(folder: Path, faces: Faces, degraded: int, seed: int) -> dict[str, dict[str, Any]]:
     """Of every expression head: `thresholds`, and the figures {split: {kind of pictures: {truth: figures}}}."""
     registry, cache, report = ModelRegistry(folder), {}, {}
-    finder, truths = Analyser(registry).finder, truths_of(faces, ("validation", "test"))
+    finder, label_sets = Analyser(registry).finder, available_label_sets(faces, ("validation", "test"))
     for entry in registry.entries("expression-head"):
         model = ExpressionModel(registry, entry["name"])
         if entry["base"] not in cache:
@@ -190,10 +190,10 @@ def measure(folder: Path, faces: Faces, degraded: int, seed: int) -> dict[str, d
             split: {kind: softmax(model.logits(rows.features), entry["temperature"]) for kind, rows in reads.items()}
             for split, reads in splits.items()
         }
-        thresholds = thresholds_of(splits["validation"], answers["validation"], entry["truth"], truths)
+        thresholds = thresholds_of(splits["validation"], answers["validation"], entry["truth"], label_sets)
         report[entry["name"]] = {"thresholds": thresholds} | {
             split: {
-                kind: figures(rows, answers[split][kind], marks(rows, answers[split][kind], thresholds), truths)
+                kind: figures(rows, answers[split][kind], marks(rows, answers[split][kind], thresholds), label_sets)
                 for kind, rows in reads.items()
             }
             for split, reads in splits.items()

@@ -33,12 +33,12 @@ from ..common.manifest import drop_entry, put_entry
 from ..common.metrics import reliability
 from ..common.run_names import variant
 from ..data.dataset import DatasetError, Faces
-from ..data.labels import MIXED, answers_of
+from ..data.labels import MIXED, targets_and_mask
 from ..data.sources import licence_of
 from ..train.backbones import DesignError, design_of
 from ..train.heads import fit_temperature
 from ..train.networks import folded
-from ..train.runs import MIXED_ONLY, learnt, lineage
+from ..train.runs import MIXED_HEAD_ONLY, learnt, lineage
 
 HEAD_WEIGHTS = "float16"
 """As int8 one dense head gave other answers for 13 % of validation faces (1.2 points lost); no head is large."""
@@ -52,7 +52,7 @@ WEIGHTS_LICENCES = {"vgg16_imagenet": "VGG-16's weights by Oxford's Visual Geome
 
 def licence(config: dict[str, Any], data: list[dict[str, Any]], begun: dict[str, Any] | None, head: str = "") -> str:
     """The terms of all that a run's base and this `head` come from: weights of others, the data, the base that it went on from."""
-    data = [row for row in data if head == MIXED or row["learnt_by"] != MIXED_ONLY]
+    data = [row for row in data if head == MIXED or row["learnt_by"] != MIXED_HEAD_ONLY]
     parts = [WEIGHTS_LICENCES.get(design_of(config), ""), licence_of(data)]
     own = [row for row in data if row["learnt_by"].startswith("base")]
     photographed = [row for row in own if row["source"] != "dicebear"]
@@ -99,7 +99,7 @@ def export(run: Path, version: str, folder: Path) -> None:
     features, called = None, {name: name if base_name == SHIPPED else f"{base_name}-{name}" for name in heads}
     for entry in ModelRegistry(folder).entries("expression-head"):
         if entry["base"] == base_name and entry["name"] not in called.values():
-            drop_entry(folder, entry["name"])  # of other truths: it would read this base's features as the former's
+            drop_entry(folder, entry["name"])  # of other label_sets: it would read this base's features as the former's
     for name in heads:
         head = keras.saving.load_model(run / f"head-{name}.keras", compile=False)
         entry = {
@@ -114,7 +114,7 @@ def export(run: Path, version: str, folder: Path) -> None:
         features = model.features(faces.pixels) if features is None else features
         logits = model.logits(features)
         exact = head.predict(floats, batch_size=1024, verbose=0)
-        truth, counts = answers_of(name, faces)
+        truth, counts = targets_and_mask(name, faces)
         entry["temperature"] = round(fit_temperature(logits[counts], truth[counts]), 4)
         entry["reliability"] = reliability(softmax(logits[counts], entry["temperature"]), truth[counts])
         entry["quantisation"] = quantisation_loss(exact, logits, truth, counts)

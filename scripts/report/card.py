@@ -33,17 +33,17 @@ def recipe(config: dict[str, Any]) -> str:
     if not config["stages"]:
         return "the base was not trained; heads alone were."
     chosen, loss, augment = config["optimiser"], config["loss"], config["augment"]
-    truths = " and ".join(f"`{name}`" for name in config.get("truths", ("fer2013", "ferplus")))
+    label_sets = " and ".join(f"`{name}`" for name in config.get("label_sets", ("fer2013", "ferplus")))
     stages = ", then ".join(f"{stage['epochs']} epochs on crops of {stage['crop']} px" for stage in config["stages"])
     parts = [
-        f"base and linear heads for {truths} trained together, {stages}",
+        f"base and linear heads for {label_sets} trained together, {stages}",
         f"SGD with Nesterov momentum {chosen['momentum']:g}, peak rate {chosen['peak']:g} after a warm-up of "
         f"{chosen['warmup_epochs']:g} epochs, cosine decay, batch {chosen['batch']}, weight decay {chosen['weight_decay']:g}, "
         f"gradients clipped at {chosen['clipnorm']:g}",
         f"label smoothing {loss['smoothing']:g}, dropout {loss['dropout']:g}",
         "augmented by " + ", ".join(f"{name} {value:g}" for name, value in augment.items() if value) + " and mirroring",
         f"moving average of weights at {chosen['ema']:g}" if chosen.get("ema") else "",
-        f"the finished weights are {chosen['start_share']:.0%} those that it began from" if chosen.get("start_share") else "",
+        f"the finished weights are {chosen['init_weight']:.0%} those that it began from" if chosen.get("init_weight") else "",
         f"{loss['soft']:.0%} of the target from teachers' answers" if loss.get("soft") else "",
         f"precision {config['precision']}" if config.get("precision") else "",
         f"a rehearsal on {config['limit']:,} faces" if config.get("limit") else "",
@@ -86,7 +86,7 @@ def write_card(folder: Path, config: dict[str, Any]) -> Path:
         "\n".join(facts(base, heads, config)),
         "## What it is not for", filled(LIMITS.format(labels=LABELS[_learnt(base, "fer2013")], drawn=_drawn(base, heads))),
         "## Data and licences", *data_section(base), "## Accuracy", accuracy_table(heads), *notes(heads), *by_group(heads),
-        *told_apart(registry, base),
+        *drawn_head_metrics(registry, base),
         "## Faces of each emotion", support_table(heads),
         "## What smaller weights changed, on validation", quantisation_table(heads),
         "## Emotion by emotion", *matrices(heads), "## Known failures", *failures(base, heads),
@@ -159,7 +159,7 @@ def notes(heads: list[dict[str, Any]]) -> Iterator[str]:
     yield filled(text)
 
 
-def told_apart(registry: ModelRegistry, base: dict[str, Any]) -> Iterator[str]:
+def drawn_head_metrics(registry: ModelRegistry, base: dict[str, Any]) -> Iterator[str]:
     """How often the head that tells drawn faces from photographed ones is right, if the base has one."""
     for head in registry.entries("drawn-head"):
         if head["base"] == base["name"] and head.get("evaluation"):

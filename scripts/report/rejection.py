@@ -34,14 +34,14 @@ def write_report(report: Mapping[str, Mapping[str, Any]], head: str, folder: Pat
 def markdown(report: Mapping[str, Mapping[str, Any]], head: str) -> str:
     """The report's text."""
     shown = report[head]
-    truths = {name: title(name) for name in shown["test"]["plain"]}
+    label_sets = {name: title(name) for name in shown["test"]["plain"]}
     lines = [
         f"# When an answer is marked unsure (head `{head}`)\n",
         "    python -m scripts.evaluate.rejection --write\n",
         "Faces set into larger pictures and read by the product as it is served: detectors, aligned crop, int8 files.",
         "Those that no detector found are left out. Thresholds are chosen on validation, where answers become more often wrong",
         "than right, or one and a half times as often wrong as those for all validation faces, whichever comes first; all that",
-        "is told of test is only reported. Where a face has two truths, each counts half for a head that learned both.\n",
+        "is told of test is only reported. Where a face has two label_sets, each counts half for a head that learned both.\n",
         "## Thresholds\n",
         "| head | " + " | ".join(f"`{name}`" for name in UNITS) + " |",
         "| --- |" + " --- |" * len(UNITS),
@@ -56,7 +56,7 @@ def markdown(report: Mapping[str, Mapping[str, Any]], head: str) -> str:
     ]
     for split in SPLITS:
         for kind, meaning in KINDS.items():
-            for truth, name in truths.items():
+            for truth, name in label_sets.items():
                 row = shown[split][kind][truth]
                 lines.append(f"| {split} | {meaning} | {name} | {row['count']:,} | {told(row['accuracy'])} | "
                              f"{told(row['sure']['share'])} | {told(row['sure']['accuracy'])} | "
@@ -64,12 +64,12 @@ def markdown(report: Mapping[str, Mapping[str, Any]], head: str) -> str:
     lines += [
         "\n## Reason by reason (test)\n",
         "Each answer counts under the first reason that applies.\n",
-        "| pictures | reason | " + " | ".join(f"faces | right by {name}" for name in truths.values()) + " |",
-        "| --- | --- |" + " ---: | ---: |" * len(truths),
+        "| pictures | reason | " + " | ".join(f"faces | right by {name}" for name in label_sets.values()) + " |",
+        "| --- | --- |" + " ---: | ---: |" * len(label_sets),
     ]
     for kind, meaning in KINDS.items():
         for name in UNITS:
-            cells = [shown["test"][kind][truth]["marked"].get(name) for truth in truths]
+            cells = [shown["test"][kind][truth]["marked"].get(name) for truth in label_sets]
             if any(cells):
                 shares = (f"{cell['count']:,} | {told(cell['accuracy'])}" if cell else "0 | –" for cell in cells)
                 lines.append(f"| {meaning} | `{name}` | " + " | ".join(shares) + " |")
@@ -77,17 +77,17 @@ def markdown(report: Mapping[str, Mapping[str, Any]], head: str) -> str:
         "\n## Accuracy against share answered\n",
         "If only the most confident answers counted:\n",
         "![Accuracy against the share of faces that are answered](doubts.svg)\n",
-        "| share answered | " + " | ".join(f"{split}, {name}" for split in SPLITS for name in truths.values()) + " |",
-        "| ---: |" + " ---: |" * 2 * len(truths),
+        "| share answered | " + " | ".join(f"{split}, {name}" for split in SPLITS for name in label_sets.values()) + " |",
+        "| ---: |" + " ---: |" * 2 * len(label_sets),
     ]
-    curves = [shown[split]["plain"][truth]["curve"] for split in SPLITS for truth in truths]
+    curves = [shown[split]["plain"][truth]["curve"] for split in SPLITS for truth in label_sets]
     for points in zip(*curves, strict=True):
         lines.append(f"| {points[0]['answered']:.0%} | " + " | ".join(told(point["accuracy"]) for point in points) + " |")
     return "\n".join(lines) + "\n"
 
 
 def draw(shown: Mapping[str, Any], path: Path) -> None:
-    """Write the chart: both splits' curves by both truths, and where the marks put the product on test."""
+    """Write the chart: both splits' curves by both label_sets, and where the marks put the product on test."""
     from ..common.plotting import pyplot
 
     figure, axes = pyplot.subplots(figsize=(6.4, 4.2), layout="constrained")

@@ -5,7 +5,7 @@
     python -m scripts.train heads --run runs/vgg16
 
 Killed and started again, `base` goes on from its last finished epoch, whatever --start says; where that names another base than
-the run was begun from, or data or limit are others, it refuses. What is taught are the truths of the table: labels, and raters'
+the run was begun from, or data or limit are others, it refuses. What is taught are the label_sets of the table: labels, and raters'
 votes if it has any. --faces takes another table than the configuration names. The run's folder holds the resolved configuration
 (config.json), a line an epoch (history.csv), the finished base (base.keras) and the heads (head-<name>.keras). The designs are
 in scripts/train/backbones.py, a configuration each in scripts/configs/; one without stages (a frozen base) trains heads alone.
@@ -22,7 +22,7 @@ from ..data.dataset import DatasetError, Faces
 from .backbones import DesignError, design_of
 from .base import sample, train_base, with_epochs
 from .heads import train_heads
-from .runs import record_heads
+from .runs import record_head_tables
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -59,7 +59,7 @@ def main(arguments: list[str] | None = None) -> None:
             drawn = options.drawn or config["data"].get("drawn")
             tables = [Faces.load(path) if path else None for path in (drawn, options.others)]
             train_heads(options.run, faces, config["loss"]["smoothing"], config["seed"], *tables)
-            record_heads(options.run, drawn, options.others)
+            record_head_tables(options.run, drawn, options.others)
     except (DatasetError, DesignError, FileNotFoundError) as error:
         parser.exit(1, f"{error}\n")
 

@@ -13,7 +13,7 @@ from typing import Any
 import keras
 from keras import layers
 
-from .networks import BatchNorm, grey_pixels, vgg_base
+from .networks import BatchNorm, grey_pixels, vgg_backbone
 
 FER_CNN_FILTERS = ((64, 3), (128, 5), (512, 3), (512, 3))
 """Filters and kernel side of each convolution."""
@@ -26,7 +26,7 @@ class DesignError(ValueError):
     """A configuration asks for a network that cannot be built as it says; the message says what to change."""
 
 
-def fer_cnn_base(dropout: float = 0.25, size: int = 48, name: str = "fer_cnn") -> keras.Model:
+def fer_cnn_backbone(dropout: float = 0.25, size: int = 48, name: str = "fer_cnn") -> keras.Model:
     """The convolutional network that tutorials train on FER2013: four convolutions, two dense layers; 512 features at 48 px.
 
     Its flattened map fixes the size: (N, size, size, 1). Convolutions and dense layers have a bias before their batch norm.
@@ -45,7 +45,7 @@ def fer_cnn_base(dropout: float = 0.25, size: int = 48, name: str = "fer_cnn") -
     return keras.Model(inputs, layers.Activation("linear", dtype="float32", name="features")(x), name=name)
 
 
-def imagenet_base(weights: str | None = "imagenet", size: int = 48, name: str = "vgg16_imagenet") -> keras.Model:
+def imagenet_backbone(weights: str | None = "imagenet", size: int = 48, name: str = "vgg16_imagenet") -> keras.Model:
     """VGG-16 as Keras publishes it for ImageNet, cut before its top and never trained here: (N, 512) features.
 
     Grey pixels become three equal channels without ImageNet's means, inside the graph. `weights` is "imagenet" (fetched by
@@ -69,7 +69,7 @@ def imagenet_base(weights: str | None = "imagenet", size: int = 48, name: str = 
     return base
 
 
-def residual_base(
+def residual_backbone(
     widths: Sequence[int] = (32, 64, 128, 256), blocks: int = 2, size: int | None = None, name: str = "residual"
 ) -> keras.Model:
     """A residual network of our own: 3 x 3 stem at full size, a stage of `blocks` basic blocks for each width.
@@ -97,7 +97,7 @@ def residual_base(
     return keras.Model(inputs, layers.GlobalAveragePooling2D(name="features", dtype="float32")(x), name=name)
 
 
-def resnet50_base(size: int | None = None, name: str = "resnet50") -> keras.Model:
+def resnet50_backbone(size: int | None = None, name: str = "resnet50") -> keras.Model:
     """Keras applications' ResNet-50 with new weights, read by (N, S, S, 1) grey faces; (N, 2048) features.
 
     Two changes for 48 px: the stem's convolution steps by 1, not 2 (else the last map is 2 x 2, from faces that were thrown
@@ -118,13 +118,13 @@ def resnet50_base(size: int | None = None, name: str = "resnet50") -> keras.Mode
     return keras.Model(clone.inputs[0], features, name=name)
 
 
-BASES = {
-    "vgg16": partial(vgg_base, 16),
-    "vgg19": partial(vgg_base, 19),
-    "fer_cnn": fer_cnn_base,
-    "vgg16_imagenet": imagenet_base,
-    "residual": residual_base,
-    "resnet50": resnet50_base,
+BACKBONES = {
+    "vgg16": partial(vgg_backbone, 16),
+    "vgg19": partial(vgg_backbone, 19),
+    "fer_cnn": fer_cnn_backbone,
+    "vgg16_imagenet": imagenet_backbone,
+    "residual": residual_backbone,
+    "resnet50": resnet50_backbone,
 }
 """Design -> builder of its base."""
 
@@ -134,12 +134,12 @@ def design_of(config: dict[str, Any]) -> str:
     return config.get("design", config["name"])
 
 
-def build_base(config: dict[str, Any]) -> keras.Model:
+def build_backbone(config: dict[str, Any]) -> keras.Model:
     """The base of a configuration, with new weights. Raises DesignError for an unknown design or option."""
     design = design_of(config)
-    if design not in BASES:
-        raise DesignError(f"no design is called {design!r}; there is: {', '.join(BASES)}")
+    if design not in BACKBONES:
+        raise DesignError(f"no design is called {design!r}; there is: {', '.join(BACKBONES)}")
     try:
-        return BASES[design](name=config["name"], **config.get("network", {}))
+        return BACKBONES[design](name=config["name"], **config.get("network", {}))
     except TypeError as error:
         raise DesignError(f"[network] of {config['name']}: {error}") from error

@@ -11,11 +11,11 @@ import numpy as np
 from ..data.dataset import Faces
 from ..data.labels import targets_of
 from .augment import Augment
-from .backbones import DesignError, build_base
+from .backbones import DesignError, build_backbone
 from .finetune import warm_start
-from .optimisation import blended, compile_model, refresh_norms, training_model
+from .optimisation import blended, compile_model, recompute_bn_stats, training_model
 from .runs import resolved
-from .targets import learned_faces, targets
+from .targets import training_faces, targets
 
 
 def sample(faces: Faces, count: int, seed: int) -> Faces:
@@ -39,7 +39,7 @@ def finished_epochs(run: Path) -> int:
     return max(len(history.read_text().splitlines()) - 1, 0) if history.is_file() else 0
 
 
-def begin_from(path: Path, model: keras.Model, base: keras.Model, faces: Faces, taught: dict, batch: int) -> None:
+def initialise_from(path: Path, model: keras.Model, base: keras.Model, faces: Faces, taught: dict, batch: int) -> None:
     """Give `base` the weights of a published model or of another run's base, and fit the linear heads to it, so that the first
     steps spoil nothing."""
     try:
@@ -68,9 +68,9 @@ def train_base(config: dict, run: Path, limit: int | None = None) -> None:
     keras.utils.set_random_seed(seed)
     if config.get("precision"):
         keras.config.set_dtype_policy(config["precision"])
-    if config.get("optimiser", {}).get("start_share") and Path(config.get("start") or "").suffix != ".keras":
-        raise DesignError("start_share asks for weights to begin from: name another run's base.keras with --start")
-    model, base, augment = training_model(config | {"seed": seed}) if config["stages"] else (None, build_base(config), None)
+    if config.get("optimiser", {}).get("init_weight") and Path(config.get("start") or "").suffix != ".keras":
+        raise DesignError("init_weight asks for weights to begin from: name another run's base.keras with --start")
+    model, base, augment = training_model(config | {"seed": seed}) if config["stages"] else (None, build_backbone(config), None)
     run.mkdir(parents=True, exist_ok=True)
     (run / "config.json").write_text(json.dumps(config, indent=1) + "\n")
     if model:
@@ -80,13 +80,13 @@ def train_base(config: dict, run: Path, limit: int | None = None) -> None:
 
 
 def _train(config: dict, run: Path, limit: int | None, model: keras.Model, base: keras.Model, augment: Augment) -> None:
-    train, validation = learned_faces(config["data"]), Faces.load(config["data"]["faces"]).split("validation")
+    train, validation = training_faces(config["data"]), Faces.load(config["data"]["faces"]).split("validation")
     if limit:
         train, validation = sample(train, limit, config["seed"]), sample(validation, limit, config["seed"])
     batch, average = config["optimiser"]["batch"], config["optimiser"].get("ema")
     if config.get("start") and not (run / "checkpoint").exists():
         some = sample(train, 4096, config["seed"])
-        begin_from(Path(config["start"]), model, base, some, targets(some, config), batch)
+        initialise_from(Path(config["start"]), model, base, some, targets(some, config), batch)
     compile_model(model, config, steps=-(-len(train) // batch))
     callbacks = [
         keras.callbacks.BackupAndRestore(run / "checkpoint", delete_checkpoint=False),
@@ -94,7 +94,7 @@ def _train(config: dict, run: Path, limit: int | None, model: keras.Model, base:
         keras.callbacks.TerminateOnNaN(),
         *([keras.callbacks.SwapEMAWeights()] if average else []),  # the average is what validation measures
     ]
-    held_out = {name: targets_of(name, validation) for name in config["truths"]}
+    held_out = {name: targets_of(name, validation) for name in config["label_sets"]}
     first = 0
     for stage in config["stages"]:
         augment.crop = stage["crop"]
@@ -105,9 +105,9 @@ def _train(config: dict, run: Path, limit: int | None, model: keras.Model, base:
             validation_data=(validation.pixels[..., None], held_out), validation_batch_size=128,
         )  # fmt: skip
         first += stage["epochs"]
-    if share := config["optimiser"].get("start_share"):
+    if share := config["optimiser"].get("init_weight"):
         before = keras.saving.load_model(config["start"], compile=False).get_weights()
         base.set_weights(blended(before, base.get_weights(), share))
     if average or share:
-        refresh_norms(base, augment, train.pixels[..., None], batch, config["seed"])
+        recompute_bn_stats(base, augment, train.pixels[..., None], batch, config["seed"])
     model.save_weights(run / "last.weights.h5")

@@ -21,18 +21,18 @@ import keras
 import numpy as np
 
 from ..data.dataset import DatasetError, Faces
-from ..data.labels import truths_of
+from ..data.labels import available_label_sets
 from .backbones import DesignError
 from .base import train_base
 from .optimisation import training_model
-from .targets import fold_of, learned_faces, mean_answers, save_answers, share_right, soft_answers
+from .targets import fold_of, training_faces, average_soft_labels, save_soft_labels, accuracy_on, predict_soft_labels
 
 
 def teach(plan: dict[str, Any], recipes: Path, run: Path, precision: str | None, limit: int | None) -> None:
     """Everything that `plan` (the configuration) asks for and `run` does not have yet. `recipes`: folder of its recipes."""
     tables = {name: plan[name] for name in ("faces", "drawn") if name in plan}
-    truths = list(truths_of(Faces.load(plan["faces"])))
-    changes = {"precision": precision, "start": None, "truths": truths}
+    label_sets = list(available_label_sets(Faces.load(plan["faces"])))
+    changes = {"precision": precision, "start": None, "label_sets": label_sets}
     run = run / f"rehearsal-{limit}" if limit else run
     answers = []
     for teacher in plan["teachers"]:
@@ -46,7 +46,7 @@ def teach(plan: dict[str, Any], recipes: Path, run: Path, precision: str | None,
                 _teacher(config, folder, plan["shift"], limit)
     soft = run / "soft.npz"
     if not soft.is_file():
-        np.savez_compressed(soft, **mean_answers(answers))
+        np.savez_compressed(soft, **average_soft_labels(answers))
     config = tomllib.loads((recipes / plan["student"]).read_text()) | changes
     config["data"] = config["data"] | tables | {"soft": str(soft)}
     config["loss"] = config["loss"] | {"soft": plan["share"]}
@@ -60,12 +60,12 @@ def _teacher(config: dict[str, Any], folder: Path, shift: int, limit: int | None
     model, _, _ = training_model(copy.deepcopy(config))
     model.load_weights(folder / "last.weights.h5")
     fold, folds = config["data"]["left_out"]
-    train = learned_faces({name: config["data"].get(name) for name in ("faces", "drawn")})
+    train = training_faces({name: config["data"].get(name) for name in ("faces", "drawn")})
     faces = train.where(fold_of(train, folds) == fold)
-    answers = soft_answers(model, faces, shift)
-    right = share_right(answers[config["truths"][0]], config["truths"][0], faces)
+    answers = predict_soft_labels(model, faces, shift)
+    right = accuracy_on(answers[config["label_sets"][0]], config["label_sets"][0], faces)
     print(f"{folder.name}: {right:.4f} of the {len(faces)} faces that it never saw, ten views", flush=True)
-    save_answers(folder / "soft.npz", faces, answers)
+    save_soft_labels(folder / "soft.npz", faces, answers)
     keras.utils.clear_session()
 
 

@@ -36,7 +36,7 @@ def convolutions(path: Path) -> list[tuple[np.ndarray, np.ndarray]]:
 
 
 def warm_start(base: keras.Model, path: Path, faces: np.ndarray) -> None:
-    """Give `base` (networks.vgg_base) the weights of the LiteRT file at `path`. `faces`: (N, S, S) uint8.
+    """Give `base` (networks.vgg_backbone) the weights of the LiteRT file at `path`. `faces`: (N, S, S) uint8.
 
     Raises ValueError when the file's convolutions are not those of `base`.
     """

@@ -15,7 +15,7 @@ from emotions.runtime.litert import softmax
 
 from ..common.metrics import confusion, cross_entropy, family_recall, macro_f1
 from ..data.dataset import DatasetError, Faces
-from ..data.labels import MIXED, VOTES, answers_of, hard_targets, heads_for, label_truth, mixed_targets, targets_of, truths_of
+from ..data.labels import MIXED, VOTES, targets_and_mask, hard_targets, heads_for, label_set_name, mixed_targets, targets_of, available_label_sets
 from .features import Sample, cache_features
 from .networks import dense_head, folded
 
@@ -33,14 +33,14 @@ OTHERS_WEIGHTS = (0.1, 0.3)
 """The same for photographed faces of further data sets, which only `mixed` learns: at 1 they cost it a point on FER2013."""
 BATCH = 1024
 """Faces a step: four times fewer steps than with 256, whose cost on a CPU is mostly that of starting them."""
-LEAST_STEPS, LEAST_BATCH = 8, 32
+MIN_STEPS, MIN_BATCH = 8, 32
 """A sample of a table is learnt in smaller batches, or its few steps would leave a head where it began."""
 DRAWN_DESIGNS = ("linear", "small")
 """`original` was wrong on 1.6 and 4.2 % of validation, hardly less often than `small`, and is five times as large."""
 ERRORS = ("human_called_drawn", "drawn_called_human")
-MOST_WRONG = 0.05
+MAX_ERROR = 0.05
 """What the head that tells drawn faces may get wrong of either kind on validation: worse ones are reported and not kept."""
-MOST_LOSS = 0.002
+MAX_DROP = 0.002
 """What a head may lose on human validation faces to read drawn ones better."""
 
 
@@ -58,7 +58,7 @@ def class_weights(labels: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Learned:
-    """What heads learn: faces by whose truths they are called and, where given, drawn ones and those of further data sets."""
+    """What heads learn: faces by whose label_sets they are called and, where given, drawn ones and those of further data sets."""
 
     human: Sample
     drawn: Sample | None
@@ -77,12 +77,12 @@ class Learned:
                 weights = weight * balance / balance.mean()
                 yield learned.both, np.concatenate([truth, truth]), np.concatenate([weights, weights])
 
-    def scores(self, head: keras.Model, truths: tuple[str, ...]) -> dict[str, float]:
+    def scores(self, head: keras.Model, label_sets: tuple[str, ...]) -> dict[str, float]:
         """Figures of validation: accuracy on each truth; recall of `drawn` families; macro-F1 of `others`."""
         held = self.human.split("validation")
         guess, figures = _guess(head, held), {}
-        for name in truths:
-            truth, counts = answers_of(name, held.faces)
+        for name in label_sets:
+            truth, counts = targets_and_mask(name, held.faces)
             figures[name] = float((guess == truth)[counts].mean())
         if self.drawn:
             held = self.drawn.split("validation")
@@ -99,16 +99,16 @@ def train_heads(
     """Train heads for every truth that `faces` teach on run/base.keras; keep the best on validation as run/head-<truth>.keras.
 
     Gives, and writes to run/heads.json, what was tried and chosen. With a table of `drawn` faces the best design and mixture of
-    each truth, and the design with hidden layers, learn them too; of all heads that lose at most MOST_LOSS on human validation
+    each truth, and the design with hidden layers, learn them too; of all heads that lose at most MAX_DROP on human validation
     faces the one that reads drawn validation faces best is kept. They also make run/head-drawn.keras (one logit: is it drawn?),
     unless that is wrong too often. Labelled faces of `others` data sets are learnt by `mixed` alone, in the same way. Heads
-    that an earlier call left for other truths go. Raises DatasetError where a split has no truth, or `others` no label.
+    that an earlier call left for other label_sets go. Raises DatasetError where a split has no truth, or `others` no label.
     """
-    truths = truths_of(faces)
+    label_sets = available_label_sets(faces)
     if others is not None:
-        if MIXED not in heads_for(truths):
+        if MIXED not in heads_for(label_sets):
             raise DatasetError(f"further faces are learnt by the head `{MIXED}` alone, which needs labels and votes to mix")
-        if label_truth(others) not in truths_of(others):
+        if label_set_name(others) not in available_label_sets(others):
             raise DatasetError("further faces are learnt by their labels, and these have none")
         others = others.where(others.labels >= 0)
     base = keras.saving.load_model(run / "base.keras", compile=False)
@@ -123,18 +123,18 @@ def train_heads(
     for old in run.glob("head-*.keras"):
         old.unlink()
     report: dict[str, dict] = {}
-    for name in heads_for(truths):
-        report[name], head = _best_head(name, truths, learned, smoothing, seed)
+    for name in heads_for(label_sets):
+        report[name], head = _best_head(name, label_sets, learned, smoothing, seed)
         head.save(run / f"head-{name}.keras")
     if learned.drawn:
         report["drawn"], head = drawn_head(human, learned.drawn, seed)
-        keep_if_right(head, report["drawn"]["chosen"], run / "head-drawn.keras")
+        save_if_accurate(head, report["drawn"]["chosen"], run / "head-drawn.keras")
     (run / "heads.json").write_text(json.dumps(report, indent=1) + "\n")
     return report
 
 
 def _best_head(
-    name: str, truths: tuple[str, ...], learned: Learned, smoothing: float, seed: int
+    name: str, label_sets: tuple[str, ...], learned: Learned, smoothing: float, seed: int
 ) -> tuple[dict[str, object], keras.Model]:
     """What was tried and chosen for one truth, and the chosen head."""
     rows: list[dict] = []
@@ -151,14 +151,14 @@ def _best_head(
         fit(head, *(np.concatenate(part) for part in zip(*parts, strict=True)))
         row = {"design": design, "share": share, "drawn_weight": drawn_weight}
         row |= {"others_weight": others_weight} if learned.others else {}
-        rows.append(row | learned.scores(head, truths))
+        rows.append(row | learned.scores(head, label_sets))
         heads.append(head)
         print(name, rows[-1], flush=True)
 
     for share in {MIXED: MIXTURES, VOTES: (0.0,)}.get(name, (1.0,)):
         for design in DESIGNS:
             attempt(design, share)
-    best = max(rows, key=lambda row: _figure(name, truths, row))
+    best = max(rows, key=lambda row: _figure(name, label_sets, row))
     drawn_weights = (0.0, *DRAWN_WEIGHTS) if learned.drawn else (0.0,)
     others_weights = (0.0, *OTHERS_WEIGHTS) if learned.others and name == MIXED else (0.0,)
     # Other data sets' faces are read more as raters read them: a mixture with more of the label may then be the better one.
@@ -167,29 +167,29 @@ def _best_head(
         for weights in product(drawn_weights, others_weights):
             if any(weights):
                 attempt(design, share, *weights)
-    chosen = choose(name, truths, rows)
+    chosen = choose(name, label_sets, rows)
     return {"chosen": rows[chosen], "tried": rows}, heads[chosen]
 
 
-def choose(name: str, truths: tuple[str, ...], rows: list[dict]) -> int:
-    """Which of the heads tried for a truth is kept; rows hold accuracies on `truths` and figures of what else was learnt.
+def choose(name: str, label_sets: tuple[str, ...], rows: list[dict]) -> int:
+    """Which of the heads tried for a truth is kept; rows hold accuracies on `label_sets` and figures of what else was learnt.
 
     Those that lose too much by learning it are out; of the others the one with the highest sum of those figures is kept.
     """
-    figures = np.array([_figure(name, truths, row) for row in rows])
+    figures = np.array([_figure(name, label_sets, row) for row in rows])
     kinds = [kind for kind in ("drawn", "others") if any(row.get(f"{kind}_weight") for row in rows)]
     if not kinds:
         return int(figures.argmax())
     plain = [not any(row.get(f"{kind}_weight") for kind in kinds) for row in rows]
-    allowed = figures >= figures[plain].max() - MOST_LOSS
+    allowed = figures >= figures[plain].max() - MAX_DROP
     return int(np.where(allowed, [sum(row[kind] for kind in kinds) for row in rows], -1).argmax())
 
 
-def _figure(name: str, truths: tuple[str, ...], row: dict) -> float:
+def _figure(name: str, label_sets: tuple[str, ...], row: dict) -> float:
     """How good a head is on human faces: accuracy on its truth, or for `mixed` how it stands to LEAST."""
     if name != MIXED:
         return row[name]
-    margins = [row[truth] - least for truth, least in zip(truths, LEAST, strict=True)]
+    margins = [row[truth] - least for truth, least in zip(label_sets, LEAST, strict=True)]
     return sum(min(margin, 0.0) for margin in margins) or min(margins)
 
 
@@ -215,10 +215,10 @@ def drawn_head(human: Sample, sketches: Sample, seed: int) -> tuple[dict[str, ob
     return {"chosen": rows[chosen], "tried": rows}, heads[chosen]
 
 
-def keep_if_right(head: keras.Model, row: dict[str, object], path: Path) -> None:
-    """Save the head that tells drawn faces, or, where it is wrong more often than MOST_WRONG, no head."""
+def save_if_accurate(head: keras.Model, row: dict[str, object], path: Path) -> None:
+    """Save the head that tells drawn faces, or, where it is wrong more often than MAX_ERROR, no head."""
     path.unlink(missing_ok=True)
-    if max(row[error] for error in ERRORS) <= MOST_WRONG:
+    if max(row[error] for error in ERRORS) <= MAX_ERROR:
         head.save(path)
 
 
@@ -227,7 +227,7 @@ def fit(
     callbacks: Sequence[keras.callbacks.Callback] = (),
 ) -> None:  # fmt: skip
     """Train a head on features (N, F) against soft targets (N, 7), or (N, 1) for a single logit; `weights` (N,)."""
-    batch = min(BATCH, max(-(-len(inputs) // LEAST_STEPS), LEAST_BATCH))
+    batch = min(BATCH, max(-(-len(inputs) // MIN_STEPS), MIN_BATCH))
     steps = epochs * -(-len(inputs) // batch)
     rate = keras.optimizers.schedules.CosineDecay(2e-3, steps)
     kind = keras.losses.BinaryCrossentropy if target.shape[1] == 1 else keras.losses.CategoricalCrossentropy

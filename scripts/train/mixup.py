@@ -78,7 +78,7 @@ class Mix(keras.layers.Layer):
         return random.uniform((count,), seed=self.generator)
 
 
-class MixedModel(keras.Model):
+class MixUpCutMixModel(keras.Model):
     """A model whose outputs hold, beside logits, the `share` that Mix gave: losses and metrics see targets mixed by it."""
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):

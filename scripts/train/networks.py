@@ -18,7 +18,7 @@ from keras import layers, ops
 # a pooling's gradient comes back in that layout, in which the ReLU before it is many times slower.
 
 
-def share_memory() -> None:
+def avoid_layout_copies() -> None:
     """Let convolutions and poolings of maps read their inputs where they lie. Does nothing on another backend than torch.
 
     The function that is replaced is private to Keras: where a later version has none, its own copies stay.
@@ -32,7 +32,7 @@ def share_memory() -> None:
         nn._transpose_spatial_inputs = lambda inputs: inputs.permute(0, 3, 1, 2) if inputs.ndim == 4 else copied(inputs)
 
 
-share_memory()
+avoid_layout_copies()
 
 VGG_BLOCKS = {16: (2, 2, 3, 3, 3), 19: (2, 2, 4, 4, 4)}
 """Convolutions a block (Simonyan and Zisserman, "Very Deep Convolutional Networks", 2015, table 1: columns D and E)."""
@@ -68,7 +68,7 @@ def grey_pixels(size: int | None) -> tuple[keras.KerasTensor, keras.KerasTensor]
     return inputs, layers.Rescaling(1 / 64, offset=-2, name="scale")(inputs)  # FER2013: mean 129, deviation 64
 
 
-def vgg_base(
+def vgg_backbone(
     depth: int = 16, size: int | None = None, name: str | None = None, filters: Sequence[int] = VGG_FILTERS
 ) -> keras.Model:
     """VGG cut before its top, with batch norm after each convolution.

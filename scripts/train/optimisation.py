@@ -12,23 +12,23 @@ from emotions.labels import EMOTIONS
 
 from ..data.labels import VOTES
 from .augment import Augment
-from .backbones import DesignError, build_base
-from .mixup import Mix, MixedModel
+from .backbones import DesignError, build_backbone
+from .mixup import Mix, MixUpCutMixModel
 
-REFRESH = 100
+BN_BATCHES = 100
 """Batches over which batch norm's statistics are taken anew: at its momentum of 0.9 far more than it remembers."""
 
 
 def training_model(config: dict[str, Any]) -> tuple[keras.Model, keras.Model, Augment]:
     """The network as it is trained: pixels -> augmentation (-> mixing) -> base -> dropout -> a linear head for each truth.
 
-    `config["truths"]` names these (labels.truths_of). Raises DesignError where a stage crops faces for a base that reads one
+    `config["label_sets"]` names these (labels.available_label_sets). Raises DesignError where a stage crops faces for a base that reads one
     size only.
     """
     options = dict(config["augment"])
     mixing = {name: options.pop(name, 0.0) for name in ("mixup", "cutmix")}
     augment = Augment(**options, seed=config["seed"])
-    base = build_base(config)
+    base = build_backbone(config)
     fixed = base.input_shape[1]
     if fixed and (wrong := {stage["crop"] for stage in config["stages"]} - {fixed}):
         raise DesignError(f"{config['name']} reads {fixed} px only; a stage crops faces to {wrong.pop()}")
@@ -37,9 +37,9 @@ def training_model(config: dict[str, Any]) -> tuple[keras.Model, keras.Model, Au
     if any(mixing.values()):
         faces, outputs["share"] = Mix(**mixing, seed=config["seed"])(faces)
     features = keras.layers.Dropout(config["loss"]["dropout"], dtype="float32")(base(faces))
-    for name in config["truths"]:
+    for name in config["label_sets"]:
         outputs[name] = keras.layers.Dense(len(EMOTIONS), dtype="float32", name=name)(features)
-    return (MixedModel if any(mixing.values()) else keras.Model)(pixels, outputs), base, augment
+    return (MixUpCutMixModel if any(mixing.values()) else keras.Model)(pixels, outputs), base, augment
 
 
 def compile_model(model: keras.Model, config: dict[str, Any], steps: int) -> None:
@@ -55,27 +55,27 @@ def compile_model(model: keras.Model, config: dict[str, Any], steps: int) -> Non
         rate, chosen["momentum"], nesterov=True, weight_decay=chosen["weight_decay"], clipnorm=chosen["clipnorm"], **average
     )
     optimiser.exclude_from_weight_decay(var_names=["bias", "beta", "gamma"])
-    truths = config["truths"]
-    losses = {name: keras.losses.CategoricalCrossentropy(from_logits=True) for name in truths}
-    weights = {name: config["loss"]["ferplus"] if name == VOTES else 1.0 for name in truths}
-    model.compile(optimiser, losses, loss_weights=weights, metrics={name: ["categorical_accuracy"] for name in truths})
+    label_sets = config["label_sets"]
+    losses = {name: keras.losses.CategoricalCrossentropy(from_logits=True) for name in label_sets}
+    weights = {name: config["loss"]["ferplus"] if name == VOTES else 1.0 for name in label_sets}
+    model.compile(optimiser, losses, loss_weights=weights, metrics={name: ["categorical_accuracy"] for name in label_sets})
 
 
 def blended(before: Sequence[np.ndarray], after: Sequence[np.ndarray], share: float) -> list[np.ndarray]:
     """Weights between those that a training began from, at `share`, and those that it ended with.
 
     Where both lie in one basin the middle is right more often than either end (Wortsman et al., "Robust fine-tuning of
-    zero-shot models", 2022). Batch norm's statistics are not those of the middle: refresh_norms.
+    zero-shot models", 2022). Batch norm's statistics are not those of the middle: recompute_bn_stats.
     """
     return [share * one + (1 - share) * other for one, other in zip(before, after, strict=True)]
 
 
-def refresh_norms(base: keras.Model, augment: keras.layers.Layer, pixels: np.ndarray, batch: int, seed: int) -> None:
+def recompute_bn_stats(base: keras.Model, augment: keras.layers.Layer, pixels: np.ndarray, batch: int, seed: int) -> None:
     """Take batch norm's mean and variance anew over augmented training faces (N, S, S, 1) uint8; no weight is learned.
 
     Averaged weights need it: the statistics that training left are those of the last weights, not of their average. Faces are
     not mixed, since those that are served are not.
     """
     order = np.random.default_rng(seed)
-    for _ in range(REFRESH):
+    for _ in range(BN_BATCHES):
         base(augment(pixels[np.sort(order.integers(0, len(pixels), batch))], training=True), training=True)

@@ -10,31 +10,31 @@ from emotions.errors import ModelFileError
 from emotions.runtime.manifest import ModelRegistry
 
 from ..common.git import commit
-from ..common.run_names import start_name
+from ..common.run_names import parent_title
 from ..data.dataset import Faces
-from ..data.labels import MIXED, truths_of
+from ..data.labels import MIXED, available_label_sets
 from ..data.sources import NOT_STATED, described, licence_of
 from .backbones import DesignError
 
 KEPT = ("start", "begun", "commit")
 """What a run that goes on keeps of its beginning."""
-MIXED_ONLY = f"head `{MIXED}`"
+MIXED_HEAD_ONLY = f"head `{MIXED}`"
 """`learnt_by` of the further faces that one head alone learns."""
 
 
 def resolved(config: dict[str, Any], run: Path, limit: int | None) -> dict[str, Any]:
-    """The configuration that `run` is trained by, with its `truths`, `limit`, `commit`, and what it was `begun` from.
+    """The configuration that `run` is trained by, with its `label_sets`, `limit`, `commit`, and what it was `begun` from.
 
     A run with a checkpoint goes on from that, and keeps the start it had. Raises DesignError where it was begun from another
     base, on other data or with another limit than is asked for now: what was trained so far would not be what the record says.
     """
-    truths = list(truths_of(Faces.load(config["data"]["faces"])))
-    config = {**config, "truths": truths, "limit": limit}
+    label_sets = list(available_label_sets(Faces.load(config["data"]["faces"])))
+    config = {**config, "label_sets": label_sets, "limit": limit}
     if not (run / "checkpoint").exists():
         return {**config, "commit": commit(), "begun": lineage(config.get("start"))}
     before = json.loads((run / "config.json").read_text())
-    asked = {name: config.get(name) for name in ("data", "limit")} | {"truths": truths}
-    had = {name: before.get(name, asked[name] if name == "truths" else None) for name in asked}
+    asked = {name: config.get(name) for name in ("data", "limit")} | {"label_sets": label_sets}
+    had = {name: before.get(name, asked[name] if name == "label_sets" else None) for name in asked}
     if config.get("start") and not _same(config["start"], before.get("start")):
         asked["start"], had["start"] = config["start"], before.get("start")
     if differing := [name for name in asked if asked[name] != had[name]]:
@@ -60,7 +60,7 @@ def lineage(start: str | None) -> dict[str, Any] | None:
         config = json.loads((path.parent / "config.json").read_text())
         data = learnt(config, heads=False)
         begun = {"begun": config["begun"]} if config.get("begun") else {}
-        return {"name": start_name(start), "licence": licence_of(data), "data": data, **begun}
+        return {"name": parent_title(start), "licence": licence_of(data), "data": data, **begun}
     try:
         entries = ModelRegistry(path.parent).entries("expression-base")
     except ModelFileError:
@@ -69,7 +69,7 @@ def lineage(start: str | None) -> dict[str, Any] | None:
     return {name: entry[name] for name in ("name", "version", "licence", "data", "begun") if entry.get(name)}
 
 
-def record_heads(run: Path, drawn: Path | str | None, others: Path | str | None = None) -> None:
+def record_head_tables(run: Path, drawn: Path | str | None, others: Path | str | None = None) -> None:
     """Write down which tables of drawings and of further faces the heads of a run learnt from."""
     config = json.loads((run / "config.json").read_text())
     config["heads"] = {"drawn": drawn and str(drawn), "others": others and str(others)}
@@ -88,5 +88,5 @@ def learnt(config: dict[str, Any], heads: bool, mixed: bool = False) -> list[dic
     if learnt_by:
         rows += described(Faces.load(data.get("drawn") or drawn), " and ".join(learnt_by))
     if mixed:
-        rows += described(Faces.load(config["heads"]["others"]), MIXED_ONLY)
+        rows += described(Faces.load(config["heads"]["others"]), MIXED_HEAD_ONLY)
     return rows

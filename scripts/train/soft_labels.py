@@ -19,7 +19,7 @@ import numpy as np
 
 from ..data.dataset import DatasetError, Faces
 from .optimisation import training_model
-from .targets import learned_faces, mean_answers, save_answers, share_right, soft_answers
+from .targets import training_faces, average_soft_labels, save_soft_labels, accuracy_on, predict_soft_labels
 
 
 def answer(run: Path, shift: int, to: Path) -> tuple[Faces, dict[str, np.ndarray]]:
@@ -28,14 +28,14 @@ def answer(run: Path, shift: int, to: Path) -> tuple[Faces, dict[str, np.ndarray
     keras.config.set_dtype_policy(config.get("precision") or "float32")
     model, _, _ = training_model(config)
     model.load_weights(run / "last.weights.h5")
-    faces, validation = learned_faces(config["data"]), Faces.load(config["data"]["faces"]).split("validation")
-    save_answers(to, faces, soft_answers(model, faces, shift))
-    return validation, soft_answers(model, validation, shift)
+    faces, validation = training_faces(config["data"]), Faces.load(config["data"]["faces"]).split("validation")
+    save_soft_labels(to, faces, predict_soft_labels(model, faces, shift))
+    return validation, predict_soft_labels(model, validation, shift)
 
 
 def report(name: str, answers: dict[str, np.ndarray], faces: Faces) -> None:
     for truth, given in answers.items():
-        print(f"{name}: {truth} {share_right(given, truth, faces):.4f} of validation", flush=True)
+        print(f"{name}: {truth} {accuracy_on(given, truth, faces):.4f} of validation", flush=True)
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -52,7 +52,7 @@ def main(arguments: list[str] | None = None) -> None:
             held_out.append(answers)
             report(run.name, answers, faces)
             keras.utils.clear_session()
-        np.savez_compressed(options.to, **mean_answers([[part] for part in parts]))
+        np.savez_compressed(options.to, **average_soft_labels([[part] for part in parts]))
         report("their mean", {truth: np.mean([one[truth] for one in held_out], axis=0) for truth in answers}, faces)
     except (DatasetError, FileNotFoundError) as error:
         parser.exit(1, f"{error}\n")

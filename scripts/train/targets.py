@@ -15,7 +15,7 @@ import numpy as np
 from emotions.runtime.litert import softmax
 
 from ..data.dataset import DatasetError, Faces
-from ..data.labels import VOTES, answers_of, targets_of
+from ..data.labels import VOTES, targets_and_mask, targets_of
 
 
 def fold_of(faces: Faces, folds: int) -> np.ndarray:
@@ -23,7 +23,7 @@ def fold_of(faces: Faces, folds: int) -> np.ndarray:
     return np.array([zlib.crc32(face.tobytes()) % folds for face in faces.pixels])
 
 
-def learned_faces(data: dict[str, Any]) -> Faces:
+def training_faces(data: dict[str, Any]) -> Faces:
     """The split `train` of the tables `data["faces"]` and, if named, `data["drawn"]`.
 
     Without the fold that `data["left_out"]` = [fold, folds] names, if it does.
@@ -37,13 +37,13 @@ def learned_faces(data: dict[str, Any]) -> Faces:
 
 
 def targets(train: Faces, config: dict[str, Any]) -> dict[str, np.ndarray]:
-    """What each of `config["truths"]` teaches, (N, 7) float32: smoothed labels, shares of votes, mixed with teachers' answers.
+    """What each of `config["label_sets"]` teaches, (N, 7) float32: smoothed labels, shares of votes, mixed with teachers' answers.
 
     `config["data"]["soft"]` names the file of their answers for exactly these faces, `config["loss"]["soft"]` their share.
     Raises DatasetError where the file is of other faces.
     """
-    truths = config["truths"]
-    own = {name: targets_of(name, train, config["loss"]["smoothing"]) for name in truths}
+    label_sets = config["label_sets"]
+    own = {name: targets_of(name, train, config["loss"]["smoothing"]) for name in label_sets}
     if "soft" not in config["data"]:
         return own
     share = config["loss"]["soft"]
@@ -55,12 +55,12 @@ def targets(train: Faces, config: dict[str, Any]) -> dict[str, np.ndarray]:
             )
         try:
             rows = [places[mark] for mark in marks(train).tolist()]
-            answers = {name: stored[name][rows].astype(np.float32) for name in truths}
+            answers = {name: stored[name][rows].astype(np.float32) for name in label_sets}
         except KeyError:
             raise DatasetError(f"{config['data']['soft']} has no answers for some of the faces to train on") from None
     # Votes that no emotion got stay nobody's: a teacher's answer counts as much as the face's own votes do.
-    weight = {name: own[name].sum(axis=1, keepdims=True) if name == VOTES else 1.0 for name in truths}
-    return {name: (1 - share) * own[name] + share * weight[name] * answers[name] for name in truths}
+    weight = {name: own[name].sum(axis=1, keepdims=True) if name == VOTES else 1.0 for name in label_sets}
+    return {name: (1 - share) * own[name] + share * weight[name] * answers[name] for name in label_sets}
 
 
 def marks(faces: Faces) -> np.ndarray:
@@ -82,7 +82,7 @@ def views(pixels: np.ndarray, shift: int) -> Iterator[np.ndarray]:
         yield view[:, :, ::-1]
 
 
-def soft_answers(model, faces: Faces, shift: int) -> dict[str, np.ndarray]:
+def predict_soft_labels(model, faces: Faces, shift: int) -> dict[str, np.ndarray]:
     """Mean probabilities over all `views`, (N, 7) float16 for each truth. `model`: pixels (N, S, S, 1) -> logits by truth."""
     sums: dict[str, np.ndarray] = {}
     for count, view in enumerate(views(faces.pixels, shift), 1):
@@ -92,18 +92,18 @@ def soft_answers(model, faces: Faces, shift: int) -> dict[str, np.ndarray]:
     return {name: (total / count).astype(np.float16) for name, total in sums.items()}
 
 
-def share_right(answers: np.ndarray, truth: str, faces: Faces) -> float:
+def accuracy_on(answers: np.ndarray, truth: str, faces: Faces) -> float:
     """How often (N, 7) `answers` name what `truth` says of `faces`, of those that it tells of."""
-    labels, counts = answers_of(truth, faces)
+    labels, counts = targets_and_mask(truth, faces)
     return float((answers.argmax(axis=1) == labels)[counts].mean())
 
 
-def save_answers(path: Path, faces: Faces, answers: dict[str, np.ndarray]) -> None:
+def save_soft_labels(path: Path, faces: Faces, answers: dict[str, np.ndarray]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     np.savez_compressed(path, marks=marks(faces), **answers)
 
 
-def mean_answers(paths: list[list[Path]]) -> dict[str, np.ndarray]:
+def average_soft_labels(paths: list[list[Path]]) -> dict[str, np.ndarray]:
     """Answers of several teachers, `paths`[teacher][fold] -> {"marks", and a mean over teachers for each truth}."""
     total: dict[str, np.ndarray] = {}
     for folds in paths:

@@ -14,7 +14,7 @@ from scripts.data import labels, prepare, sources
 from scripts.data.dataset import DatasetError, Faces
 from scripts.release import export
 from scripts.train import heads, runs
-from scripts.train.networks import vgg_base
+from scripts.train.networks import vgg_backbone
 from tests.scripts.conftest import SMALL_VGG
 
 
@@ -30,16 +30,16 @@ def without_votes(faces: Faces, mask=slice(None), source: str = "mine") -> Faces
 
 
 def test_truths_are_called_by_what_they_are(faces):
-    assert labels.truths_of(faces) == ("fer2013", "ferplus") and labels.heads_for(("a", "b")) == ("a", "b", "mixed")
+    assert labels.available_label_sets(faces) == ("fer2013", "ferplus") and labels.heads_for(("a", "b")) == ("a", "b", "mixed")
     own = without_votes(faces)
-    assert labels.truths_of(own) == ("mine",) == labels.heads_for(("mine",))
-    assert labels.truths_of(Faces.joined([faces, own])) == ("labels", "ferplus")
+    assert labels.available_label_sets(own) == ("mine",) == labels.heads_for(("mine",))
+    assert labels.available_label_sets(Faces.joined([faces, own])) == ("labels", "ferplus")
     partly = without_votes(faces, faces.splits == "validation")
-    assert labels.truths_of(partly) == ("labels",), "votes that nothing can be chosen by"
+    assert labels.available_label_sets(partly) == ("labels",), "votes that nothing can be chosen by"
     unlabelled = replace(faces, labels=np.full(len(faces), -1, np.int8))
-    assert labels.truths_of(unlabelled) == ("ferplus",)
+    assert labels.available_label_sets(unlabelled) == ("ferplus",)
     with pytest.raises(DatasetError, match="validation has 0 faces"):
-        labels.truths_of(faces.where(faces.splits != "validation"))
+        labels.available_label_sets(faces.where(faces.splits != "validation"))
 
 
 def test_a_face_is_taught_by_what_it_has(faces):
@@ -58,7 +58,7 @@ def test_heads_of_a_table_in_which_some_have_votes(faces, tmp_path, monkeypatch)
     monkeypatch.setattr(heads, "MIXTURES", (0.5,))
     monkeypatch.setattr(heads, "DESIGNS", ("linear",))
     keras.utils.set_random_seed(1)
-    vgg_base(16, filters=SMALL_VGG).save(tmp_path / "base.keras")
+    vgg_backbone(16, filters=SMALL_VGG).save(tmp_path / "base.keras")
     (tmp_path / "head-stale.keras").touch()
     half = without_votes(faces, np.arange(len(faces)) % 2 == 0)
     report = heads.train_heads(tmp_path, half, 0.1, 1)
@@ -67,7 +67,7 @@ def test_heads_of_a_table_in_which_some_have_votes(faces, tmp_path, monkeypatch)
         assert 0 <= row["chosen"]["labels"] <= 1 and 0 <= row["chosen"]["ferplus"] <= 1
     own = heads.train_heads(tmp_path, without_votes(faces), 0.1, 1)
     assert list(own) == ["mine"] and json.loads((tmp_path / "heads.json").read_text()) == own
-    assert [path.name for path in tmp_path.glob("head-*.keras")] == ["head-mine.keras"], "heads of other truths went"
+    assert [path.name for path in tmp_path.glob("head-*.keras")] == ["head-mine.keras"], "heads of other label_sets went"
 
 
 def test_a_run_without_the_default_head_stays_out_of_the_tree(tmp_path):
@@ -95,7 +95,7 @@ def test_licences_are_told_from_the_data(faces):
     begun = {"name": "vgg16", "version": "1.0.0", "licence": research}
     assert "begun" not in export.licence(config, [*rows, drawn], begun), "it learnt nothing but these"
     assert export.licence(config, [own], begun) == f"trained on mine (licence not stated); begun from vgg16 1.0.0: {research}"
-    further = {**own, "learnt_by": runs.MIXED_ONLY, "title": "faces of others"}
+    further = {**own, "learnt_by": runs.MIXED_HEAD_ONLY, "title": "faces of others"}
     assert export.licence(config, [*rows, further], None) == research == export.licence(config, [*rows, further], None, "fer2013")
     assert "faces of others" in export.licence(config, [*rows, further], None, "mixed"), "which alone learnt them"
 

@@ -19,7 +19,7 @@ from scripts.evaluate import rejection
 PORTRAIT = Path(__file__).resolve().parents[2] / "data" / "astronaut.jpg"
 
 
-TRUTHS = ("fer2013", "ferplus")
+LABEL_SETS = ("fer2013", "ferplus")
 
 
 def answers(ids: list[int]) -> np.ndarray:
@@ -46,7 +46,7 @@ def test_the_limit_is_where_answers_turn_bad():
 
 
 def test_each_truth_counts_half_for_a_head_that_learned_both():
-    right = rejection.right_answers(answers([3, 3, 3]), faces([3, 5, 3], [3, 3, None]), TRUTHS)
+    right = rejection.right_answers(answers([3, 3, 3]), faces([3, 5, 3], [3, 3, None]), LABEL_SETS)
     assert right["fer2013"].tolist() == [1, 0, 1]
     assert right["ferplus"][:2].tolist() == [1, 1] and np.isnan(right["ferplus"][2])
     assert rejection.wrongness(right, "mixed").tolist() == [0, 0.5, 0]
@@ -67,7 +67,7 @@ def test_figures_of_the_marks():
     probabilities = answers([0, 3, 0, 3])
     marked = rejection.marks(reads, probabilities, {"turned": 40, "small": 16})
     assert marked.tolist() == ["turned", "", "small", ""]
-    row = rejection.figures(reads, probabilities, marked, TRUTHS)["fer2013"]
+    row = rejection.figures(reads, probabilities, marked, LABEL_SETS)["fer2013"]
     assert row["accuracy"] == 0.25 and row["sure"] == {"share": 0.5, "accuracy": 0.5}
     assert row["marked"] == {"turned": {"count": 1, "accuracy": 0.0}, "small": {"count": 1, "accuracy": 0.0}}
 

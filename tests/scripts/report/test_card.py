@@ -55,7 +55,7 @@ def card_of(folder: Path) -> str:
 
 def test_drawn_and_photographed_faces_are_counted_apart():
     sources = np.array(["fer2013"] * 4 + ["dicebear"] * 2 + ["my-faces"])
-    report = accuracy.told_apart(np.array([0.1, 0.2, 0.49, 0.5, 0.5, 0.4, 0.9]), sources)
+    report = accuracy.drawn_head_metrics(np.array([0.1, 0.2, 0.49, 0.5, 0.5, 0.4, 0.9]), sources)
     assert set(report) == {"fer2013_test", "dicebear_test"}, "of one's own data it is not known"
     assert [(row["count"], row["right"], row["drawn"]) for row in report.values()] == [(4, 3, False), (2, 1, True)]
 

@@ -21,18 +21,18 @@ from scripts.release import export
 from scripts.train import base as train
 from scripts.train import heads, optimisation
 from scripts.train.__main__ import main
-from scripts.train.backbones import BASES, DesignError, build_base, design_of, fer_cnn_base
+from scripts.train.backbones import BACKBONES, DesignError, build_backbone, design_of, fer_cnn_backbone
 from scripts.train.networks import dense_head, folded
 
 CONFIGS = sorted((Path(train.__file__).parents[1] / "configs").glob("*.toml"))
 LESSONS = ("distil", "student-", "teacher-")  # the plan of a distillation and what it trains
 TINY = {"widths": [16, 32], "blocks": 1}  # fewer than 16 channels crash oneDNN's backward pass of a 1 x 1 stride-2 convolution
-TRUTHS = ("fer2013", "ferplus")
+LABEL_SETS = ("fer2013", "ferplus")
 OPTIONS = {"fer_cnn": {}, "vgg16_imagenet": {"weights": "random"}, "residual": TINY, "resnet50": {}}
 
 
 def test_the_fer_cnn_has_its_published_layers():
-    network = [layer for layer in fer_cnn_base().layers if isinstance(layer, (keras.layers.Conv2D, keras.layers.Dense))]
+    network = [layer for layer in fer_cnn_backbone().layers if isinstance(layer, (keras.layers.Conv2D, keras.layers.Dense))]
     sizes = [layer.count_params() for layer in [*network, dense_head("linear").get_layer("logits")]]
     assert sizes == [640, 204_928, 590_336, 2_359_808, 1_179_904, 131_584, 3_591]
 
@@ -41,7 +41,7 @@ def test_the_fer_cnn_has_its_published_layers():
 def test_an_exported_base_gives_what_keras_gives(design, tmp_path):
     keras.utils.set_random_seed(3)
     random = np.random.default_rng(4)
-    base = build_base({"name": design, "network": OPTIONS[design]})
+    base = build_backbone({"name": design, "network": OPTIONS[design]})
     for layer in base.layers:
         if isinstance(layer, keras.layers.BatchNormalization):
             layer.set_weights([random.uniform(0.5, 1.5, weight.shape) for weight in layer.get_weights()])
@@ -59,7 +59,7 @@ def test_an_exported_base_gives_what_keras_gives(design, tmp_path):
 
 
 def test_imagenet_weights_get_the_colours_they_expect():
-    base = build_base({"name": "vgg16_imagenet", "network": {"weights": "random"}})
+    base = build_backbone({"name": "vgg16_imagenet", "network": {"weights": "random"}})
     faces = np.random.default_rng(0).integers(0, 256, (2, 48, 48, 1)).astype(np.float32)
     read = keras.Model(base.inputs, base.get_layer("imagenet_means").output).predict_on_batch(faces)
     expected = keras.applications.vgg16.preprocess_input(np.repeat(faces, 3, axis=-1))
@@ -77,7 +77,7 @@ def test_imagenet_weights_get_the_colours_they_expect():
 )
 def test_a_network_that_cannot_be_built_is_explained(config, message):
     with pytest.raises(DesignError, match=message):
-        build_base(config)
+        build_backbone(config)
 
 
 def first_go(path: Path) -> str:
@@ -89,12 +89,12 @@ def first_go(path: Path) -> str:
 def test_configurations_are_complete(path):
     config = tomllib.loads(path.read_text())
     assert config["size"] == 48 and (path.stem.startswith(LESSONS) or config["name"] == first_go(path) == design_of(config))
-    inspect.signature(BASES[design_of(config)]).bind(name=config["name"], **config.get("network", {}))
+    inspect.signature(BACKBONES[design_of(config)]).bind(name=config["name"], **config.get("network", {}))
     assert experiments.recipe(config) and 0 <= config["loss"]["smoothing"] < 0.5
 
 
 def test_every_design_has_a_configuration():
-    assert {first_go(path) for path in CONFIGS if not path.stem.startswith(LESSONS)} == set(BASES)
+    assert {first_go(path) for path in CONFIGS if not path.stem.startswith(LESSONS)} == set(BACKBONES)
 
 
 def test_a_distillation_names_configurations_that_are_there():
@@ -114,26 +114,26 @@ def test_averaged_weights_stay_behind_the_last_ones():
     def trained(ema: float) -> np.ndarray:
         keras.utils.set_random_seed(1)
         inputs = keras.Input((4,))
-        model = keras.Model(inputs, {name: keras.layers.Dense(7, name=name)(inputs) for name in TRUTHS})
+        model = keras.Model(inputs, {name: keras.layers.Dense(7, name=name)(inputs) for name in LABEL_SETS})
         chosen = {"peak": 0.5, "momentum": 0.9, "weight_decay": 0.0, "clipnorm": 5.0, "warmup_epochs": 0, "ema": ema}
-        config = {"optimiser": chosen, "stages": [{"epochs": 5}], "loss": {"ferplus": 1.0}, "truths": TRUTHS}
+        config = {"optimiser": chosen, "stages": [{"epochs": 5}], "loss": {"ferplus": 1.0}, "label_sets": LABEL_SETS}
         optimisation.compile_model(model, config, steps=4)
         x = np.random.default_rng(0).normal(size=(32, 4)).astype(np.float32)
         target = np.eye(7, dtype=np.float32)[np.arange(32) % 7]
         start = model.get_layer("fer2013").get_weights()[0]
-        model.fit(x, dict.fromkeys(TRUTHS, target), batch_size=8, epochs=5, shuffle=False, verbose=0)
+        model.fit(x, dict.fromkeys(LABEL_SETS, target), batch_size=8, epochs=5, shuffle=False, verbose=0)
         return np.abs(model.get_layer("fer2013").get_weights()[0] - start).mean()
 
     assert 0 < trained(ema=0.95) < 0.8 * trained(ema=0.0)
 
 
 def test_norms_are_refreshed_without_learning(monkeypatch):
-    monkeypatch.setattr(optimisation, "REFRESH", 60)
+    monkeypatch.setattr(optimisation, "BN_BATCHES", 60)
     inputs = keras.Input((1,), dtype="uint8")
     model = keras.Model(inputs, keras.layers.BatchNormalization(momentum=0.9)(keras.layers.Rescaling(1.0)(inputs)))
     gamma, beta, mean, variance = model.layers[-1].get_weights()
     model.layers[-1].set_weights([gamma * 3, beta + 2, mean - 50, variance * 99])
-    optimisation.refresh_norms(model, keras.layers.Identity(), np.full((20, 1), 7, np.uint8), 8, seed=0)
+    optimisation.recompute_bn_stats(model, keras.layers.Identity(), np.full((20, 1), 7, np.uint8), 8, seed=0)
     gamma, beta, mean, variance = (float(value[0]) for value in model.layers[-1].get_weights())
     assert (gamma, beta) == (3, 2) and mean == pytest.approx(7, abs=0.3) and variance == pytest.approx(0, abs=0.3)
 
@@ -150,7 +150,7 @@ def finished(prepared, configured, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(heads, "DESIGNS", ("linear",))
         patch.setattr(heads, "MIXTURES", (0.5,))
-        patch.setattr(optimisation, "REFRESH", 5)
+        patch.setattr(optimisation, "BN_BATCHES", 5)
         main(["base", "--config", str(folder / "tiny.toml"), "--run", str(run)])
         main(["heads", "--run", str(run)])
     export.main(["--run", str(run), "--version", "1.0.0", "--models", str(folder / "models")])

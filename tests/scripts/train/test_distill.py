@@ -12,9 +12,9 @@ from scripts.data.dataset import DatasetError, Faces
 from scripts.train import distill
 from scripts.train import soft_labels as answering
 from scripts.train.__main__ import main as train_main
-from scripts.train.targets import fold_of, learned_faces, marks, mean_answers, save_answers, targets, views
+from scripts.train.targets import fold_of, training_faces, marks, average_soft_labels, save_soft_labels, targets, views
 
-TRUTHS = ("fer2013", "ferplus")
+LABEL_SETS = ("fer2013", "ferplus")
 
 
 @pytest.fixture
@@ -29,12 +29,12 @@ def test_folds_keep_equal_faces_together(train):
 
 
 def test_a_fold_is_left_out(prepared, train):
-    kept = learned_faces({"faces": str(prepared), "left_out": [1, 3]})
+    kept = training_faces({"faces": str(prepared), "left_out": [1, 3]})
     assert set(kept.names) == set(train.names[fold_of(train, 3) != 1]) != set(train.names)
 
 
 def test_drawn_faces_are_learned_too(prepared, train):
-    assert len(learned_faces({"faces": str(prepared), "drawn": str(prepared)})) == 2 * len(train)
+    assert len(training_faces({"faces": str(prepared), "drawn": str(prepared)})) == 2 * len(train)
 
 
 def test_ten_views_show_the_face_moved_and_mirrored():
@@ -51,28 +51,28 @@ def test_without_a_shift_a_face_is_seen_as_it_is_and_mirrored():
 
 
 def test_answers_are_mixed_in_by_name(train, tmp_path):
-    answers = {name: np.eye(7, dtype=np.float16)[np.arange(len(train)) % 7] for name in TRUTHS}
+    answers = {name: np.eye(7, dtype=np.float16)[np.arange(len(train)) % 7] for name in LABEL_SETS}
     order = np.random.default_rng(0).permutation(len(train))
-    save_answers(tmp_path / "soft.npz", train.where(order), {name: value[order] for name, value in answers.items()})
-    config = {"data": {"soft": str(tmp_path / "soft.npz")}, "loss": {"smoothing": 0.0, "soft": 0.25}, "truths": TRUTHS}
+    save_soft_labels(tmp_path / "soft.npz", train.where(order), {name: value[order] for name, value in answers.items()})
+    config = {"data": {"soft": str(tmp_path / "soft.npz")}, "loss": {"smoothing": 0.0, "soft": 0.25}, "label_sets": LABEL_SETS}
     taught = targets(train, config)
     own = np.eye(7)[train.labels]
     np.testing.assert_allclose(taught["fer2013"], 0.75 * own + 0.25 * answers["fer2013"], atol=1e-6)
     np.testing.assert_allclose(taught["ferplus"].sum(axis=1), 0.8, atol=1e-6)  # two of ten raters said "unknown"
-    save_answers(tmp_path / "soft.npz", train.where(order[1:]), {name: value[order[1:]] for name, value in answers.items()})
+    save_soft_labels(tmp_path / "soft.npz", train.where(order[1:]), {name: value[order[1:]] for name, value in answers.items()})
     with pytest.raises(DatasetError, match="no answers for some"):
         targets(train, config)
 
 
 def test_teachers_that_answered_for_other_faces_are_not_averaged(train, tmp_path):
     def answers(name, faces, value):
-        save_answers(tmp_path / f"{name}.npz", faces, dict.fromkeys(TRUTHS, np.full((len(faces), 7), value, np.float16)))
+        save_soft_labels(tmp_path / f"{name}.npz", faces, dict.fromkeys(LABEL_SETS, np.full((len(faces), 7), value, np.float16)))
         return tmp_path / f"{name}.npz"
 
     whole = [answers("a0", train.where(slice(0, 9)), 0.5)], [answers("b0", train.where(slice(0, 9)), 0.25)]
-    assert mean_answers(list(whole))["fer2013"] == pytest.approx(0.375)
+    assert average_soft_labels(list(whole))["fer2013"] == pytest.approx(0.375)
     with pytest.raises(DatasetError, match="same faces"):
-        mean_answers([whole[0], [answers("c0", train.where(slice(1, 10)), 0.25)]])
+        average_soft_labels([whole[0], [answers("c0", train.where(slice(1, 10)), 0.25)]])
 
 
 def test_a_student_is_taught_and_nothing_is_done_twice(prepared, configured_small, train, tmp_path, capsys):
@@ -86,7 +86,7 @@ def test_a_student_is_taught_and_nothing_is_done_twice(prepared, configured_smal
     distill.main(options)  # takes nothing of the rehearsal for finished
     with np.load(tmp_path / "run" / "soft.npz") as soft:
         assert sorted(soft["marks"].tolist()) == sorted(marks(train).tolist())
-        for name in TRUTHS:
+        for name in LABEL_SETS:
             assert soft[name].shape == (len(train), len(EMOTIONS))
             np.testing.assert_allclose(soft[name].sum(axis=1), 1, atol=0.01)
     taught = json.loads((tmp_path / "run" / "student" / "config.json").read_text())

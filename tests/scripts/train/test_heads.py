@@ -12,11 +12,11 @@ import pytest
 from scripts.common import metrics
 from scripts.data.dataset import DatasetError, Faces
 from scripts.train import features, heads
-from scripts.train.networks import dense_head, folded, vgg_base
+from scripts.train.networks import dense_head, folded, vgg_backbone
 from tests.scripts.conftest import SMALL_VGG
 
-TRUTHS = ("fer2013", "ferplus")
-HEADS = (*TRUTHS, "mixed")
+LABEL_SETS = ("fer2013", "ferplus")
+HEADS = (*LABEL_SETS, "mixed")
 
 
 def row(fer2013: float, ferplus: float, drawn: float | None = None, weight: float = 0.0) -> dict:
@@ -25,14 +25,14 @@ def row(fer2013: float, ferplus: float, drawn: float | None = None, weight: floa
 
 def test_mixed_sells_neither_truth_for_the_other():
     rows = [row(0.65, 0.90), row(0.71, 0.80), row(0.73, 0.77)]
-    assert heads.choose("mixed", TRUTHS, rows) == 1  # margins -.05, .01, -.01
-    assert heads.choose("fer2013", TRUTHS, rows) == 2 and heads.choose("ferplus", TRUTHS, rows) == 0
+    assert heads.choose("mixed", LABEL_SETS, rows) == 1  # margins -.05, .01, -.01
+    assert heads.choose("fer2013", LABEL_SETS, rows) == 2 and heads.choose("ferplus", LABEL_SETS, rows) == 0
 
 
 def test_drawn_faces_may_cost_a_fifth_of_a_point():
     rows = [row(0.700, 0.8, 0.3), row(0.699, 0.8, 0.6, 0.3), row(0.697, 0.8, 0.9, 1.0)]
-    assert heads.choose("fer2013", TRUTHS, rows) == 1
-    assert heads.choose("fer2013", TRUTHS, [rows[0], row(0.70, 0.8, 0.2, 1.0)]) == 0
+    assert heads.choose("fer2013", LABEL_SETS, rows) == 1
+    assert heads.choose("fer2013", LABEL_SETS, [rows[0], row(0.70, 0.8, 0.2, 1.0)]) == 0
 
 
 def test_other_faces_are_learnt_where_they_help():
@@ -41,12 +41,12 @@ def test_other_faces_are_learnt_where_they_help():
         row(0.700, 0.80, drawn, weight) | {"others_weight": other, "others": f1}
         for drawn, weight, other, f1 in ((0.6, 0, 0, 0.30), (0.7, 0.3, 0, 0.31), (0.65, 0.3, 0.1, 0.38), (0.5, 0, 0.3, 0.4))
     ]
-    assert heads.choose("mixed", TRUTHS, rows) == 2
+    assert heads.choose("mixed", LABEL_SETS, rows) == 2
     rows[2]["fer2013"] = 0.697
-    assert heads.choose("mixed", TRUTHS, rows) == 1
+    assert heads.choose("mixed", LABEL_SETS, rows) == 1
     for one in rows:
         one["others_weight"] = 0.0  # as for the other heads, which only tell how they read these faces
-    assert heads.choose("fer2013", TRUTHS, rows) == 1
+    assert heads.choose("fer2013", LABEL_SETS, rows) == 1
 
 
 def test_classes_weigh_the_same():
@@ -66,7 +66,7 @@ def learnt(prepared, tmp_path_factory):
     """A run whose heads learnt the tiny faces and, as drawn ones, their negatives."""
     run = tmp_path_factory.mktemp("run")
     keras.utils.set_random_seed(1)
-    vgg_base(16, filters=SMALL_VGG).save(run / "base.keras")
+    vgg_backbone(16, filters=SMALL_VGG).save(run / "base.keras")
     faces = Faces.load(prepared)
     drawn = replace(faces, pixels=255 - faces.pixels, groups=np.where(np.arange(len(faces)) % 2, "ink", "oil"))
     others = replace(faces, pixels=faces.pixels // 2, labels=np.where(np.arange(len(faces)) % 2, faces.labels, -1))
@@ -74,7 +74,7 @@ def learnt(prepared, tmp_path_factory):
         patch.setattr(heads, "MIXTURES", (0.5,))
         patch.setattr(heads, "DRAWN_WEIGHTS", (1.0,))
         patch.setattr(heads, "OTHERS_WEIGHTS", (0.1,))
-        patch.setattr(heads, "MOST_WRONG", 1.0)
+        patch.setattr(heads, "MAX_ERROR", 1.0)
         report = heads.train_heads(run, faces, 0.1, 1, drawn, others)
     return run, report
 
@@ -107,9 +107,9 @@ def test_other_faces_need_labels_and_a_mixture(prepared, tmp_path):
 
 def test_a_head_that_is_often_wrong_is_not_kept(tmp_path):
     head, path = dense_head("linear", classes=1), tmp_path / "head.keras"
-    heads.keep_if_right(head, {"human_called_drawn": 0.04, "drawn_called_human": 0.01}, path)
+    heads.save_if_accurate(head, {"human_called_drawn": 0.04, "drawn_called_human": 0.01}, path)
     assert path.is_file()
-    heads.keep_if_right(head, {"human_called_drawn": 0.04, "drawn_called_human": 0.06}, path)
+    heads.save_if_accurate(head, {"human_called_drawn": 0.04, "drawn_called_human": 0.06}, path)
     assert not path.exists()
 
 

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 
-from scripts.train.mixup import Mix, MixedModel, cutmix_weights, mixed, mixed_targets, mixup_weights
+from scripts.train.mixup import Mix, MixUpCutMixModel, cutmix_weights, mixed, mixed_targets, mixup_weights
 
 
 def numpy(tensor) -> np.ndarray:
@@ -54,7 +54,7 @@ def test_both_heads_learn_the_same_mixture():
     faces, share = Mix(mixup=0.5, cutmix=1.0)(pixels)
     features = keras.layers.Flatten()(keras.layers.Rescaling(1 / 255)(faces))
     outputs = {name: keras.layers.Dense(3, name=name)(features) for name in ("fer2013", "ferplus")}
-    model = MixedModel(pixels, {**outputs, "share": share})
+    model = MixUpCutMixModel(pixels, {**outputs, "share": share})
     crossentropy = keras.losses.CategoricalCrossentropy(from_logits=True)
     model.compile("sgd", {name: crossentropy for name in outputs}, metrics={name: ["categorical_accuracy"] for name in outputs})
     random = np.random.default_rng(0)

@@ -18,12 +18,12 @@ import keras, torch
 import numpy as np
 from keras.src.backend.torch import nn
 copied = nn._transpose_spatial_inputs
-from scripts.train.backbones import residual_base
-from scripts.train.networks import vgg_base
+from scripts.train.backbones import residual_backbone
+from scripts.train.networks import vgg_backbone
 
 spared = nn._transpose_spatial_inputs
 told = {"replaced": spared is not copied}
-for name, build in {"vgg": lambda: vgg_base(), "residual": lambda: residual_base()}.items():
+for name, build in {"vgg": lambda: vgg_backbone(), "residual": lambda: residual_backbone()}.items():
     keras.utils.set_random_seed(1)
     base, faces, steps = build(), np.random.default_rng(0).integers(0, 256, (2, 48, 48, 1)), []
     for nn._transpose_spatial_inputs in (copied, spared):

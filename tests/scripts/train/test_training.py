@@ -21,7 +21,7 @@ from scripts.train.__main__ import main
 from scripts.train.augment import Augment
 from scripts.train.finetune import convolutions, warm_start
 from scripts.train.heads import fit_temperature
-from scripts.train.networks import dense_head, folded, vgg_base
+from scripts.train.networks import dense_head, folded, vgg_backbone
 from tests.scripts.conftest import SMALL_VGG
 
 HEADS = ("fer2013", "ferplus", "mixed")
@@ -76,14 +76,14 @@ def test_export_serves_what_was_trained(finished, exported, prepared, tmp_path):
 def test_a_published_base_trains_on(exported, prepared, configured, tmp_path, capsys):
     path = exported / "vgg16-9.9.9.tflite"
     train_faces = Faces.load(prepared).split("train").pixels
-    base = vgg_base(16, filters=SMALL_VGG)
+    base = vgg_backbone(16, filters=SMALL_VGG)
     warm_start(base, path, train_faces)
     served = ExpressionModel(ModelRegistry(exported), "mixed").features(train_faces)
     again = base.predict(train_faces[..., None], verbose=0)
     assert np.corrcoef(again.ravel(), served.ravel())[0, 1] > 0.999
     assert np.allclose(np.square(base.get_layer("block3_conv2").kernel).sum(axis=(0, 1, 2)), 2, rtol=1e-4)
     with pytest.raises(ValueError, match="holds convolutions"):
-        warm_start(vgg_base(19, filters=SMALL_VGG), path, train_faces)
+        warm_start(vgg_backbone(19, filters=SMALL_VGG), path, train_faces)
     config = tmp_path / "config.toml"
     config.write_text(configured(prepared, 0))
     main(["base", "--config", str(config), "--run", str(tmp_path / "run"), "--start", str(path)])
@@ -126,7 +126,7 @@ def test_a_run_begins_from_another_s_base(small, prepared, configured_small, tmp
 
 
 def test_a_finished_base_may_keep_a_share_of_the_one_before(small, prepared, configured_small, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(optimisation, "REFRESH", 5)
+    monkeypatch.setattr(optimisation, "BN_BATCHES", 5)
     config, run = tmp_path / "config.toml", tmp_path / "run"
     config.write_text(configured_small(prepared, 1))
     begin = ["base", "--config", str(config), "--run", str(run), "--start", str(small / "base.keras")]
@@ -139,7 +139,7 @@ def test_a_finished_base_may_keep_a_share_of_the_one_before(small, prepared, con
     assert not np.allclose(before[0], after[0], atol=1e-5)
     with pytest.raises(SystemExit):
         main([*begin[:3], "--run", str(tmp_path / "other")])
-    assert "start_share asks for weights to begin from" in capsys.readouterr().err
+    assert "init_weight asks for weights to begin from" in capsys.readouterr().err
 
 
 def test_a_run_goes_on_only_as_it_was_begun(finished, prepared, configured, tmp_path, capsys):
@@ -172,7 +172,7 @@ def _altered(run, tmp_path):
     for path in run.iterdir():
         if path.is_file():
             (other / path.name).write_bytes(path.read_bytes())
-    vgg_base(16, name="vgg16", filters=SMALL_VGG).save(other / "base.keras")
+    vgg_backbone(16, name="vgg16", filters=SMALL_VGG).save(other / "base.keras")
     return other
 
 
@@ -194,7 +194,7 @@ def test_figures_are_recomputed_and_a_false_one_is_noticed(finished, exported, p
 
 def test_folding_batch_norm_changes_nothing():
     keras.utils.set_random_seed(3)
-    base = vgg_base(16, filters=SMALL_VGG)
+    base = vgg_backbone(16, filters=SMALL_VGG)
     for layer in base.layers:
         if isinstance(layer, keras.layers.BatchNormalization):
             shapes = [weight.shape for weight in layer.get_weights()]
@@ -205,7 +205,7 @@ def test_folding_batch_norm_changes_nothing():
 
 def test_vgg16_has_the_published_number_of_weights():
     # Keras applications' VGG16 without its top has 14,714,688 with three input channels; grey saves 2 * 9 * 64.
-    assert folded(vgg_base(16), 48).count_params() == 14_714_688 - 2 * 9 * 64
+    assert folded(vgg_backbone(16), 48).count_params() == 14_714_688 - 2 * 9 * 64
 
 
 @pytest.mark.parametrize("design", ["original", "hidden", "linear"])
