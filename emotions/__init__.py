@@ -13,7 +13,7 @@ from functools import cache
 from pathlib import Path
 
 from .errors import ImageError, ModelFileError
-from .face.analyzer import Analyser
+from .face.analyzer import FaceAnalyzer
 from .face.annotate import annotate
 from .face.classifier import HEAD
 from .face.results import Face, ImageResult
@@ -23,7 +23,7 @@ from .runtime.manifest import ModelRegistry
 from .video.tracker import Follower
 
 __all__ = [
-    "EMOTIONS", "Analyser", "ModelFileError", "ModelRegistry", "Face", "Follower", "ImageError", "annotate", "open_image", "read_photo",
+    "EMOTIONS", "FaceAnalyzer", "ModelFileError", "ModelRegistry", "Face", "Follower", "ImageError", "annotate", "open_image", "read_photo",
 ]  # fmt: skip
 
 
@@ -32,12 +32,12 @@ def read_photo(
 ) -> ImageResult:
     """Read every face of a photo (path, or the bytes of a file) with the bundled models, loaded at the first call.
 
-    The options are those of `Analyser.analyse`.
+    The options are those of `FaceAnalyzer.analyze`.
     """
     picture = open_image(source if isinstance(source, bytes) else Path(source))
-    return _analyser().analyse(picture, detector, landmarks, explain)
+    return _analyzer().analyze(picture, detector, landmarks, explain)
 
 
 @cache
-def _analyser() -> Analyser:
-    return Analyser(head=HEAD)
+def _analyzer() -> FaceAnalyzer:
+    return FaceAnalyzer(head=HEAD)

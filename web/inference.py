@@ -11,7 +11,7 @@ from typing import Any
 
 from flask import current_app, g
 
-from emotions import Analyser, Follower, ImageResult, ModelFileError, ModelRegistry, open_image
+from emotions import FaceAnalyzer, Follower, ImageResult, ModelFileError, ModelRegistry, open_image
 from emotions.errors import TrackerStateError
 from emotions.face.annotate import annotated_jpeg
 from emotions.image.loading import LoadedImage, data_uri
@@ -23,7 +23,7 @@ from .http.problems import Problem
 ROOT = Path(__file__).resolve().parent.parent
 
 
-def load_analyser(config: Mapping[str, Any], registry: ModelRegistry | None = None) -> Analyser:
+def load_analyzer(config: Mapping[str, Any], registry: ModelRegistry | None = None) -> FaceAnalyzer:
     """The models of `registry`, else of MODELS. Raises ModelFileError; for a bucket only without MODELS_FALLBACK."""
     address, head = config["MODELS"], config["EXPRESSION_HEAD"]
     if registry or not address.startswith("gs:"):
@@ -44,26 +44,26 @@ def load_analyser(config: Mapping[str, Any], registry: ModelRegistry | None = No
     return found
 
 
-def _checked(registry: ModelRegistry, head: str) -> Analyser:
+def _checked(registry: ModelRegistry, head: str) -> FaceAnalyzer:
     """Every file is checked: a damaged one must stop the start, not a visitor's request."""
     registry.verify()
     registry.entry("expression-head", head)  # raises where EXPRESSION_HEAD names none of the manifest
-    return Analyser(registry, head)
+    return FaceAnalyzer(registry, head)
 
 
 # What the pages and the API do alike: bytes in, a reading out, its times noted for the answer's headers and the log.
 
 
-def analyser() -> Analyser:
-    return current_app.extensions["analyser"]
+def analyzer() -> FaceAnalyzer:
+    return current_app.extensions["analyzer"]
 
 
-def read_photo(
+def analyze_image(
     photo: bytes, detector: str = "auto", landmarks: bool = False, explain: bool = False
 ) -> tuple[LoadedImage, ImageResult]:
     """Open and read the bytes of a picture. Raises ImageError, which the error handlers turn into a problem."""
     picture = open_image(photo)
-    result = analyser().analyse(picture, detector, landmarks, explain)
+    result = analyzer().analyze(picture, detector, landmarks, explain)
     g.timing_ms = dict(result.timing_ms)
     g.faces = len(result.faces)
     g.detector = result.detector
@@ -81,17 +81,17 @@ def annotated_uri(picture: LoadedImage, result: ImageResult) -> str:
 # Faces followed through the frames that a client sends: what is remembered travels with them, the server keeps nothing.
 
 
-def follower_of(tracks: str) -> Follower:
-    """The follower that goes on from an earlier answer's `tracks`; anew where they are empty. Raises Problem."""
+def load_tracker(tracks: str) -> Follower:
+    """The tracker that goes on from an earlier answer's `tracks`; anew where they are empty. Raises Problem."""
     try:
         return Follower(tracks)
     except TrackerStateError as error:
         raise Problem("invalid_tracks", str(error)) from None
 
 
-def followed(follower: Follower, picture: LoadedImage, result: ImageResult, time: float | None) -> ImageResult:
+def update_tracker(tracker: Follower, picture: LoadedImage, result: ImageResult, time: float | None) -> ImageResult:
     """The result with followed ids and smoothed probabilities, its time noted for the answer's headers and the log."""
-    result = follower.follow(picture, result, time)
+    result = tracker.follow(picture, result, time)
     g.timing_ms["follow"] = result.timing_ms["follow"]
     return result
 
@@ -99,7 +99,7 @@ def followed(follower: Follower, picture: LoadedImage, result: ImageResult, time
 # Memory that large requests leave behind in the C library's heap.
 
 
-def give_back() -> None:
+def trim_heap() -> None:
     """Give freed memory back to the system, where the C library can (glibc): after a film some 10 MB in a few milliseconds.
 
     The heap only shrinks from its end by itself, and what a decoder and an encoder freed lies in its middle.

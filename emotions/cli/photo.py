@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..face.analyzer import Analyser
+from ..face.analyzer import FaceAnalyzer
 from ..face.annotate import annotated_jpeg
 from ..image.loading import MAX_FILE, open_image
 from ..labels import EMOTIONS
@@ -71,15 +71,15 @@ def _jobs(inputs: list[Input], options: argparse.Namespace) -> Iterator[Job]:
         yield Job(source, data, options.detector, options.landmarks, annotated)
 
 
-_analyser: Analyser
+_analyzer: FaceAnalyzer
 
 
 def begin(head: str, decode_mb: int) -> None:
     """Make this process ready to read."""
-    global _analyser
+    global _analyzer
     set_decode_budget(decode_mb)
-    _analyser = Analyser(head=head)
-    _analyser.expressions.head_entry  # noqa: B018 - an unknown head shall end the run, not fail every file
+    _analyzer = FaceAnalyzer(head=head)
+    _analyzer.classifier.head_entry  # noqa: B018 - an unknown head shall end the run, not fail every file
 
 
 def read(job: Job) -> Row:
@@ -90,7 +90,7 @@ def read(job: Job) -> Row:
         file = job.source.path if job.data is None else job.data
         assert file is not None  # an input without a path is read from standard input
         picture = open_image(file)
-        result = _analyser.analyse(picture, job.detector, job.landmarks)
+        result = _analyzer.analyze(picture, job.detector, job.landmarks)
         record = {"file": job.source.name, **result.to_json()}
         if job.annotated:
             with whole(job.annotated) as temporary:

@@ -13,7 +13,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from ..face.analyzer import Analyser
+from ..face.analyzer import FaceAnalyzer
 from ..labels import EMOTIONS
 from ..video.analyzer import Viewing
 from ..video.reader import FPS, LEAST_FPS, MOST_FPS, Film
@@ -53,14 +53,14 @@ def _fps(text: str) -> float:
 
 def run(options: argparse.Namespace) -> int:
     """Read all films, one after the other; gives the exit code."""
-    analyser = Analyser(head=options.head)
-    analyser.expressions.head_entry  # noqa: B018 - an unknown head shall end the run, not fail every film
+    analyzer = FaceAnalyzer(head=options.head)
+    analyzer.classifier.head_entry  # noqa: B018 - an unknown head shall end the run, not fail every film
     output = Output(options.format, *((PEOPLE, PEOPLE_TABLE) if options.summary else (COLUMNS, TABLE)))
     folders = {name: Folder(path) for name in ("annotate", "chart") if (path := getattr(options, name))}
     failed = 0
     for source in expand(options.files, ENDINGS):
         try:
-            partial = _read(source, options, analyser, output, folders)
+            partial = _read(source, options, analyzer, output, folders)
         except Exception as error:  # a bad file is a row, never the end of the run
             partial = True
             record = error_record(source.name, error)
@@ -69,13 +69,13 @@ def run(options: argparse.Namespace) -> int:
     return 1 if failed else 0
 
 
-def _read(source: Input, options: argparse.Namespace, analyser: Analyser, output: Output, folders: dict[str, Folder]) -> bool:
+def _read(source: Input, options: argparse.Namespace, analyzer: FaceAnalyzer, output: Output, folders: dict[str, Folder]) -> bool:
     """Read a film and write its rows and files; tells whether only a part could be read."""
     if source.error:
         raise source.error
     with ExitStack() as stack:
         film = stack.enter_context(Film(stack.enter_context(_opened(source)), options.fps))
-        viewing = Viewing(film, detector=options.detector, landmarks=options.landmarks, analyser=analyser)
+        viewing = Viewing(film, detector=options.detector, landmarks=options.landmarks, analyzer=analyzer)
         progress = stack.enter_context(Progress(film.stated, "s"))
         writer = written = None
         if "annotate" in folders:

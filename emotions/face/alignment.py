@@ -25,11 +25,11 @@ def align_crop(pixels: np.ndarray, box: Box, landmarks: np.ndarray | None, size:
     A box that is the whole picture is taken as framed already: the crop is the smallest square around it, so that
     nothing is cut off or squeezed. Grey is ITU-R BT.601 luma.
     """
-    crop = cut(pixels, crop_matrix(pixels.shape, box, landmarks, size), size)
+    crop = cut(pixels, alignment_matrix(pixels.shape, box, landmarks, size), size)
     return crop if crop.ndim == 2 else cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY)
 
 
-def crop_matrix(shape: tuple[int, ...], box: Box, landmarks: np.ndarray | None, size: int) -> np.ndarray:
+def alignment_matrix(shape: tuple[int, ...], box: Box, landmarks: np.ndarray | None, size: int) -> np.ndarray:
     """The (2, 3) matrix by which `align_crop` cuts a picture of that shape: see `cut`."""
     return _around(box, shape, size) if landmarks is None else _aligned(landmarks, size)
 

@@ -15,7 +15,7 @@ from ..runtime.manifest import ModelRegistry
 from . import blazeface
 from .alignment import align_crop
 from .blazeface import MOSAIC, WHOLE, BlazeFace
-from .drawn_detector import ROLE, DrawnSearch, flatness
+from .drawn_detector import ROLE, DrawnFaceDetector, flatness
 from .landmarks import FaceMesh, Region
 from .results import Box
 
@@ -49,7 +49,7 @@ class HaarCascade:
         return [(Box(*place.tolist()), float(1 / (1 + np.exp(-margin)))) for place, margin in zip(places, np.ravel(margins))]
 
 
-__all__ = ["DETECTORS", "Detection", "FaceFinder", "align_crop"]
+__all__ = ["DETECTORS", "Detection", "FaceDetector", "align_crop"]
 
 DETECTORS = ("auto", "blazeface", "haar", "none")
 
@@ -74,7 +74,7 @@ class Detection:
     inner: Box | None = None
 
 
-class FaceFinder:
+class FaceDetector:
     """Detectors and Face Mesh, each loaded on first use and shared by threads.
 
     `features` are those of the expression base called `base`, crops (N, S, S) uint8 -> (N, F): with them and a check made for
@@ -85,10 +85,10 @@ class FaceFinder:
         self, registry: ModelRegistry, base: str | None = None, features: Callable[[np.ndarray], np.ndarray] | None = None
     ) -> None:
         self.registry = registry
-        checks = [entry for entry in registry.entries(ROLE) if entry["base"] == base]
-        self._drawn = DrawnSearch(checks[0], registry.model(checks[0]), features) if features and checks else None
+        checks = [entry for entry in registry.entries(ROLE) if entry.base == base]
+        self._drawn = DrawnFaceDetector(checks[0], registry.model(checks[0]), features) if features and checks else None
 
-    def find(self, pixels: np.ndarray, detector: str = "auto") -> tuple[str, list[Detection]]:
+    def detect(self, pixels: np.ndarray, detector: str = "auto") -> tuple[str, list[Detection]]:
         """Faces of (H, W, 3) uint8 RGB, largest first, and the name of the detector that answered.
 
         `auto` and `blazeface` look with the full-range model; `auto` looks closer at large pictures with small faces or none,
@@ -133,20 +133,20 @@ class FaceFinder:
     def _first_look(self, pixels: np.ndarray) -> list[Detection]:
         """Full-range: sure answers as they are, doubtful ones where Face Mesh sees a face too."""
         model = self.blazeface("blazeface-full-range")
-        (rows,) = model.candidates(pixels, model.entry["thresholds"]["doubtful"])
+        (rows,) = model.candidates(pixels, model.entry.thresholds["doubtful"])
         return self._sure(pixels, model, rows)
 
     def _closer_look(self, pixels: np.ndarray, known: list[Detection]) -> list[Detection]:
         """Full-range again on parts of a large picture: reduced to its input as a whole, a group's faces are a few pixels."""
         model = self.blazeface("blazeface-full-range")
-        rows = model.closer(pixels, model.entry["thresholds"]["doubtful"], PART)
+        rows = model.closer(pixels, model.entry.thresholds["doubtful"], PART)
         for face in known:  # parts of a face that is known
             rows = rows[blazeface.share_inside(rows, _corners(face.box)) < 0.5]
         return known + self._sure(pixels, model, rows, sure="score_closer")
 
     def _sure(self, pixels: np.ndarray, model: BlazeFace, rows: np.ndarray, sure: str = "score") -> list[Detection]:
-        least = model.entry["thresholds"]
-        found = [detection_of(row, model.entry["box"]) for row in rows]
+        least = model.entry.thresholds
+        found = [to_detection(row, model.entry.box) for row in rows]
         return [face for face in found if face.score >= least[sure] or self._seen(pixels, face) >= least["mesh"]]
 
     def _second_look(self, pixels: np.ndarray) -> list[Detection]:
@@ -156,7 +156,7 @@ class FaceFinder:
         or a drawn face to the check; where there is no check, the flat colours of a drawing and some evidence.
         """
         model = self.blazeface("blazeface-back-camera")
-        least = model.entry["thresholds"]
+        least = model.entry.thresholds
         views = [view for shares in (WHOLE, MOSAIC) for view in model.candidates(pixels, least["score"], shares)]
         rows = np.concatenate(views)
         of_view = np.repeat(np.arange(len(views)), [len(view) for view in views])
@@ -164,7 +164,7 @@ class FaceFinder:
         for group in blazeface.groups(rows, SAME_FACE)[:MOST_PLACES]:
             best = np.zeros(len(views))
             np.maximum.at(best, of_view[group], rows[group, -1])
-            evidence, face = float(best.sum()), detection_of(blazeface.mean(rows[group]), model.entry["box"])
+            evidence, face = float(best.sum()), to_detection(blazeface.mean(rows[group]), model.entry.box)
             places.append(face.box)
             drawn = (
                 not self._drawn
@@ -195,7 +195,7 @@ class FaceFinder:
         return HaarCascade()
 
 
-def detection_of(row: np.ndarray, calibration: dict[str, float]) -> Detection:
+def to_detection(row: np.ndarray, calibration: dict[str, float]) -> Detection:
     """A candidate as a Detection, its box moved to a tight one by `calibration`: shifts and sizes in sides of BlazeFace's."""
     left, top, right, bottom = row[:4].tolist()
     x, y, side = (left + right) / 2, (top + bottom) / 2, right - left

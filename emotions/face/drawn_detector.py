@@ -10,11 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
 
 import cv2
 import numpy as np
 
+from ..runtime.manifest import ModelEntry
 from .alignment import BOX_MIDDLE, BOX_SIDE, align_crop
 from .results import Box
 
@@ -38,10 +38,10 @@ Square = tuple[float, float, float]
 
 
 @dataclass(frozen=True)
-class DrawnSearch:
+class DrawnFaceDetector:
     """`entry` (of ROLE) and `model` of the check, and `features`: crops (N, S, S) uint8 grey -> bottleneck features (N, F)."""
 
-    entry: dict[str, Any]
+    entry: ModelEntry
     model: Callable[[np.ndarray], list[np.ndarray]]
     features: Callable[[np.ndarray], np.ndarray]
 
@@ -50,7 +50,7 @@ class DrawnSearch:
 
         `proposals` are boxes that a detector holds possible.
         """
-        grey, least = cv2.cvtColor(np.ascontiguousarray(pixels), cv2.COLOR_RGB2GRAY), self.entry["thresholds"]
+        grey, least = cv2.cvtColor(np.ascontiguousarray(pixels), cv2.COLOR_RGB2GRAY), self.entry.thresholds
         found: list[tuple[Square, float]] = []
         squares = [square for box in proposals if flatness(pixels, box) >= least["flatness"] for square in _grown(box)]
         squares += _flat(grey, windows(*grey.shape), least["flatness"])
@@ -65,12 +65,12 @@ class DrawnSearch:
                 known = any(_same(square, other) for other, _ in found)
                 if score >= least["face"] and not known and flatness(pixels, _around(square)) >= least["flatness"]:
                     found.append((square, score))
-        return [(box_of(square), float(1 / (1 + np.exp(-score)))) for square, score in found]
+        return [(square_to_box(square), float(1 / (1 + np.exp(-score)))) for square, score in found]
 
     def scores(self, grey: np.ndarray, squares: list[Square]) -> np.ndarray:
         """The check's logits (N,) for squares of a grey picture (H, W) uint8."""
-        size = self.entry["crop"]
-        crops = np.stack([align_crop(grey, box_of(square), None, size) for square in squares])
+        size = self.entry.crop
+        crops = np.stack([align_crop(grey, square_to_box(square), None, size) for square in squares])
         return self.model(self.features(crops))[0][:, 0]
 
     def _settled(self, grey: np.ndarray, square: Square) -> tuple[Square, float]:
@@ -110,7 +110,7 @@ def flatness(pixels: np.ndarray, box: Box) -> float:
     return float(_one_colour(grey).mean()) if high - low >= CONTRAST else 0.0
 
 
-def box_of(square: Square) -> Box:
+def square_to_box(square: Square) -> Box:
     """The box for which `align_crop` without landmarks cuts just this square."""
     x, y, side = square
     inner = side / BOX_SIDE

@@ -30,7 +30,7 @@ class Pose:
         return {name: round(getattr(self, name), 1) + 0.0 for name in ("yaw", "pitch", "roll")}  # + 0.0: no minus before a zero
 
 
-def pose_of(mesh: np.ndarray) -> Pose:
+def estimate_pose(mesh: np.ndarray) -> Pose:
     """The pose of a face from its points (468, 3): x to the right, y down, z away from the camera, in one scale.
 
     The face's own axes are the mean direction from right points to their left counterparts and, square to it, the line from

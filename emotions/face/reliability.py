@@ -8,16 +8,16 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from .alignment import crop_matrix
-from .pose import Pose, pose_of
+from .alignment import alignment_matrix
+from .pose import Pose, estimate_pose
 from .results import Box
 
-DOUBTS = ("turned", "small", "blurred", "low_confidence")
+UNSURE_REASONS = ("turned", "small", "blurred", "low_confidence")
 """Reasons, the one that is told first where several apply."""
 
 
 @dataclass(frozen=True)
-class Quality:
+class CropQuality:
     """What can be said of a face before it is read.
 
     `pose`: None where Face Mesh saw no face. `side`: pixels of the opened picture that a side of the crop covers; what a large
@@ -29,11 +29,11 @@ class Quality:
     sharpness: float
 
 
-def quality_of(shape: tuple[int, ...], box: Box, mesh: np.ndarray | None, crop: np.ndarray) -> Quality:
+def measure_quality(shape: tuple[int, ...], box: Box, mesh: np.ndarray | None, crop: np.ndarray) -> CropQuality:
     """The quality of a face in a picture of `shape`: its box, points (468, 3) or None, and crop (S, S) uint8."""
-    matrix = crop_matrix(shape, box, None if mesh is None else mesh[:, :2], len(crop))
+    matrix = alignment_matrix(shape, box, None if mesh is None else mesh[:, :2], len(crop))
     side = len(crop) * float(np.sqrt(abs(np.linalg.det(matrix[:, :2]))))
-    return Quality(None if mesh is None else pose_of(mesh), side, sharpness(crop))
+    return CropQuality(None if mesh is None else estimate_pose(mesh), side, sharpness(crop))
 
 
 def sharpness(crop: np.ndarray) -> float:
@@ -47,8 +47,8 @@ def sharpness(crop: np.ndarray) -> float:
     return float(cv2.Laplacian(grey, cv2.CV_32F, borderType=cv2.BORDER_REPLICATE).std()) / contrast if contrast > 1 else 0.0
 
 
-def doubt(quality: Quality, confidence: float, thresholds: Mapping[str, float]) -> str | None:
-    """The first of DOUBTS that applies, or None.
+def unsure_reason(quality: CropQuality, confidence: float, thresholds: Mapping[str, float]) -> str | None:
+    """The first of UNSURE_REASONS that applies, or None.
 
     `thresholds` are those of a head's manifest entry: the most degrees of yaw to either side, the least pixels a side, the
     least sharpness and the least confidence (0..1), each under its doubt's name. A doubt without a threshold is never raised.
@@ -59,10 +59,10 @@ def doubt(quality: Quality, confidence: float, thresholds: Mapping[str, float]) 
         "blurred": quality.sharpness < thresholds.get("blurred", -np.inf),
         "low_confidence": confidence < thresholds.get("low_confidence", -np.inf),
     }
-    return next((name for name in DOUBTS if applies[name]), None)
+    return next((name for name in UNSURE_REASONS if applies[name]), None)
 
 
-def doubt_of_smoothed(before: str | None, confidence: float, thresholds: Mapping[str, float]) -> str | None:
+def unsure_reason_after_smoothing(before: str | None, confidence: float, thresholds: Mapping[str, float]) -> str | None:
     """The doubt of a face whose probabilities were smoothed: what was said `before` of the face itself stays, and
     low_confidence is told of the new `confidence`."""
     if before not in (None, "low_confidence"):

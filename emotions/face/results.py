@@ -10,7 +10,7 @@ from ..labels import EMOTIONS
 from .pose import Pose
 
 if TYPE_CHECKING:  # saliency.py draws, and annotate.py draws results
-    from .saliency import Explanation
+    from .saliency import OcclusionMap
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Face:
 
     `score`: how sure the detector is that this is a face, 0..1 (None where the whole picture was read as one face).
     `confidence`: the calibrated probability of `emotion`. `drawn`: probability that the face is drawn, None if the model
-    set has no such head. `unsure`: None, or why the answer deserves doubt: one of doubts.DOUBTS. `landmarks`: (x, y) pairs,
+    set has no such head. `unsure`: None, or why the answer deserves doubt: one of doubts.UNSURE_REASONS. `landmarks`: (x, y) pairs,
     468 of them. `explanation`: what the answer rests on, where that was asked for. `pose`: how the head is turned, None where
     Face Mesh saw no face; as JSON it comes with the landmarks. `raw`: the probabilities of this picture alone, where
     `probabilities` are smoothed over the frames of a film (see video/tracker.py).
@@ -52,7 +52,7 @@ class Face:
     drawn: float | None = None
     unsure: str | None = None
     landmarks: tuple[tuple[float, float], ...] | None = None
-    explanation: Explanation | None = field(default=None, compare=False)  # arrays have no one truth value to compare by
+    explanation: OcclusionMap | None = field(default=None, compare=False)  # arrays have no one truth value to compare by
     pose: Pose | None = None
     raw: tuple[float, ...] | None = None
 

@@ -18,7 +18,7 @@ GRID = 7
 """Covers a side: 49 passes of the network a face."""
 COVER = 1 / 2
 """Side of a cover as a share of the crop's: both brows, a whole mouth. The network learnt with a third erased and reads past it."""
-MOST_FACES = 5
+MAX_EXPLAINED = 5
 """Faces of one picture that are explained, largest first: each takes as long as 49, and a crowd must not hold a server."""
 LEAST = 0.05
 """Falls of the probability below this are no explanation: they do not reach the bright end of the scale."""
@@ -29,7 +29,7 @@ BANDS = ("upper", "middle", "lower")
 
 
 @dataclass(frozen=True)
-class Explanation:
+class OcclusionMap:
     """The crop (S, S) uint8 that was read and, for each of its pixels, how much it carried the answer.
 
     `heat` (S, S) float32: by how much the probability of the answer fell when a cover lay over the pixel, as the mean over the
@@ -76,7 +76,7 @@ class Explanation:
         return data_uri(encode_jpeg(self.picture()))
 
 
-def explain(read: Callable[[np.ndarray], np.ndarray], crop: np.ndarray, probabilities: np.ndarray) -> Explanation:
+def explain(read: Callable[[np.ndarray], np.ndarray], crop: np.ndarray, probabilities: np.ndarray) -> OcclusionMap:
     """Explain the answer `probabilities` (7,) that `read`, from crops (N, S, S) uint8 to probabilities (N, 7), gave to `crop`.
 
     A cover is a square of the crop's mean grey, which says as little as a square can.
@@ -94,4 +94,4 @@ def explain(read: Callable[[np.ndarray], np.ndarray], crop: np.ndarray, probabil
     for fall, place in zip(falls, places, strict=True):
         heat[place] += fall
         covers[place] += 1
-    return Explanation(crop, heat / covers)
+    return OcclusionMap(crop, heat / covers)

@@ -3,7 +3,7 @@
 A set is what `scripts.release.publish` uploads: `manifest.json` and the files that it names, at an address that is never written
 twice. So whoever holds the set of an address need not ask for it again: neither a restarted worker nor a second one.
 
-    analyser = emotions.Analyser(emotions.ModelRegistry(download_models("gs://my-models/emotions/vgg16-1.4.0")))
+    analyzer = emotions.FaceAnalyzer(emotions.ModelRegistry(download_models("gs://my-models/emotions/vgg16-1.4.0")))
 """
 
 from __future__ import annotations

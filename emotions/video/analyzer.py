@@ -14,7 +14,7 @@ from typing import Any, BinaryIO, cast
 
 import numpy as np
 
-from ..face.analyzer import Analyser
+from ..face.analyzer import FaceAnalyzer
 from ..face.annotate import annotate
 from ..face.results import ImageResult
 from ..image.loading import LoadedImage
@@ -52,7 +52,7 @@ class Seen:
 class Viewing:
     """Reads a film once, from its beginning to its end; `source` is a Film, or what one is made of.
 
-    `detector`, `landmarks` as for Analyser.analyse. Raises VideoError as Film does. Close it, or use it in `with`, or read it
+    `detector`, `landmarks` as for FaceAnalyzer.analyze. Raises VideoError as Film does. Close it, or use it in `with`, or read it
     to the end: a film holds memory and an open file.
     """
 
@@ -62,11 +62,11 @@ class Viewing:
         fps: float = FPS,
         detector: str = "auto",
         landmarks: bool = False,
-        analyser: Analyser | None = None,
+        analyzer: FaceAnalyzer | None = None,
     ) -> None:
         self.film = source if isinstance(source, Film) else Film(Path(source) if isinstance(source, str) else source, fps)
         self.timeline = Timeline(self.film.fps)
-        self._analyser = analyser or Analyser()
+        self._analyzer = analyzer or FaceAnalyzer()
         self._detector, self._landmarks = detector, landmarks
         self._last: ImageResult | None = None
 
@@ -86,7 +86,7 @@ class Viewing:
         with self.film as film:
             for moment in film.moments(every_frame):
                 if moment.sampled:
-                    result = self._analyser.analyse(moment.picture, self._detector, self._landmarks)
+                    result = self._analyzer.analyze(moment.picture, self._detector, self._landmarks)
                     self._last = follower.follow(moment.picture, result, moment.time)
                     self.timeline.add(moment.time, self._last.faces)
                 yield Seen(moment.time, moment.picture, cast(ImageResult, self._last), moment.sampled)  # the first one is sampled
@@ -105,6 +105,6 @@ class Viewing:
             "reason": film.reason,
             "detail": WHY.get(film.reason) if film.reason else None,
             "detector": last.detector if last else None,
-            "model": dict(last.model) if last else dict(self._analyser.expressions.description),
+            "model": dict(last.model) if last else dict(self._analyzer.classifier.description),
             "people": self.timeline.to_json(),
         }

@@ -17,7 +17,7 @@ from dataclasses import replace
 import numpy as np
 
 from ..errors import TrackerStateError
-from ..face.reliability import doubt_of_smoothed
+from ..face.reliability import unsure_reason_after_smoothing
 from ..face.results import Box, ImageResult
 from ..image.loading import LoadedImage
 from .appearance import appearances, blend
@@ -50,7 +50,7 @@ class Follower:
         return self._known.to_json()
 
     def follow(self, picture: LoadedImage, result: ImageResult, time: float | None = None) -> ImageResult:
-        """The result of `Analyser.analyse` for the next frame, with followed ids, smoothed probabilities and `raw` ones.
+        """The result of `FaceAnalyzer.analyze` for the next frame, with followed ids, smoothed probabilities and `raw` ones.
 
         Ids count from 0 in order of appearance (in one frame the largest face first) and are never used again. A person who
         is not seen for up to MEMORY keeps theirs. Beyond MOST_TRACKS faces at once the smallest are not remembered: they get
@@ -72,7 +72,7 @@ class Follower:
                 track, probabilities = _begun(next_id, sight, face.probabilities), face.probabilities
                 next_id += 1
             here.append(track)
-            unsure = doubt_of_smoothed(face.unsure, max(probabilities), result.thresholds)
+            unsure = unsure_reason_after_smoothing(face.unsure, max(probabilities), result.thresholds)
             faces.append(replace(face, id=track.id, probabilities=probabilities, raw=face.probabilities, unsure=unsure))
         lost = [track for index, track in enumerate(known) if index not in pairs.values()]
         self._known = Tracks(now, next_id, tuple(_remembered(here, lost)))

@@ -28,7 +28,7 @@ from apache_beam.transforms.environments import SubprocessSDKEnvironment
 
 from emotions.cli import HEAD
 from emotions.errors import ModelFileError
-from emotions.face.analyzer import Analyser
+from emotions.face.analyzer import FaceAnalyzer
 from emotions.face.detector import DETECTORS
 
 from .parts import FORMATS, Results
@@ -124,7 +124,7 @@ def main(argv: list[str] | None = None) -> int:
         pipeline = beam.Pipeline(runner(beams), beams)
         if not any(map(matches, found)):
             raise FileNotFoundError(f"no file matches {' or '.join(options.input)}")
-        model = Analyser(head=options.head).expressions.description
+        model = FaceAnalyzer(head=options.head).classifier.description
         asked = {"input": sorted(options.input), "format": options.format, "detector": options.detector}
         results.begin(asked | {"shards": options.shards, "model": model})
     except (BeamIOError, ImportError, OSError, ValueError, ModelFileError) as error:

@@ -13,7 +13,7 @@ from apache_beam.metrics import Metrics
 from apache_beam.utils.shared import Shared
 
 from emotions.cli import DECODE_MB, HEAD
-from emotions.face.analyzer import Analyser
+from emotions.face.analyzer import FaceAnalyzer
 from emotions.runtime.litert import LiteRTModel
 from emotions.runtime.manifest import ModelRegistry
 from emotions.runtime.memory import set_decode_budget
@@ -32,13 +32,13 @@ class OneThread(ModelRegistry):
         return self._models.setdefault(entry["name"], LiteRTModel(lambda: self.read(entry)))
 
 
-def load(head: str) -> Analyser:
+def load(head: str) -> FaceAnalyzer:
     """All models, loaded and run once."""
     set_decode_budget(DECODE_MB)
-    analyser = Analyser(OneThread(), head)
-    analyser.warm_up()
+    analyzer = FaceAnalyzer(OneThread(), head)
+    analyzer.warm_up()
     logging.getLogger(__name__).info("models loaded in process %d", os.getpid())
-    return analyser
+    return analyzer
 
 
 class ReadShard(beam.DoFn):
@@ -50,7 +50,7 @@ class ReadShard(beam.DoFn):
 
     def setup(self) -> None:
         # One a process, for all of its threads; `Shared` keeps it only while somebody holds it, hence the attribute.
-        self.analyser = self.models.acquire(lambda: load(self.head))
+        self.analyzer = self.models.acquire(lambda: load(self.head))
 
     def process(self, element: tuple[int, Iterable[File | None]]) -> Iterator[str]:
         shard, files = element
@@ -70,7 +70,7 @@ class ReadShard(beam.DoFn):
         yield name
 
     def _row(self, path: str) -> dict[str, Any]:
-        row = row_of(path, self.analyser, self.detector)
+        row = row_of(path, self.analyzer, self.detector)
         if "error" in row:
             Metrics.counter(COUNTS, f"failed:{row['error']['code']}").inc()
         return row

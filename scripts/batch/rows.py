@@ -12,7 +12,7 @@ from apache_beam.io.filesystems import FileSystems
 
 from emotions.cli.output import error_record
 from emotions.errors import ImageError, ModelFileError
-from emotions.face.analyzer import Analyser
+from emotions.face.analyzer import FaceAnalyzer
 from emotions.image.loading import MAX_FILE, open_image
 from emotions.labels import EMOTIONS
 from emotions.runtime.memory import MB
@@ -21,13 +21,13 @@ PATIENCE = 10
 """How often a photo is tried for which there was no memory: as `busy` says, the same file may pass later."""
 
 
-def row_of(file: str, analyser: Analyser, detector: str = "auto") -> dict[str, Any]:
+def row_of(file: str, analyzer: FaceAnalyzer, detector: str = "auto") -> dict[str, Any]:
     """The row of a photo, or that of its failure: {"file", "error": {"code", "message"}}.
 
     Times are left out: they differ from run to run, all else does not. Raises ModelFileError alone: no file can be read then.
     """
     try:
-        body = _read(file, analyser, detector)
+        body = _read(file, analyzer, detector)
     except ModelFileError:
         raise
     except Exception as error:  # a bad file is a row, never the end of the run
@@ -63,11 +63,11 @@ COLUMNS: dict[str, str] = {
 """The Parquet table's columns and their Arrow types."""
 
 
-def _read(file: str, analyser: Analyser, detector: str) -> dict[str, Any]:
+def _read(file: str, analyzer: FaceAnalyzer, detector: str) -> dict[str, Any]:
     for left in reversed(range(PATIENCE)):
         try:
             picture = open_image(_source(file))
-            return analyser.analyse(picture, detector).to_json()
+            return analyzer.analyze(picture, detector).to_json()
         except ImageError as error:
             if error.code != "busy" or not left:
                 raise

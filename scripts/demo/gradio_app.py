@@ -30,7 +30,7 @@ os.environ |= {"GRADIO_ANALYTICS_ENABLED": "False", "GRADIO_TEMP_DIR": str(UPLOA
 
 import gradio as gr
 
-from emotions import Analyser, Follower, ImageError, annotate, open_image
+from emotions import FaceAnalyzer, Follower, ImageError, annotate, open_image
 from emotions.face.detector import DETECTORS
 from emotions.image.loading import LoadedImage
 from emotions.labels import TITLES
@@ -48,7 +48,7 @@ NOTICE = (
 )
 
 
-def photo_tab(analyser: Analyser) -> None:
+def photo_tab(analyzer: FaceAnalyzer) -> None:
     """A picture in; the annotated picture, the largest face's probabilities and the API's JSON out."""
 
     def read(path: str | None, detector: str, annotated: bool, landmarks: bool) -> tuple[Any, ...]:
@@ -58,7 +58,7 @@ def photo_tab(analyser: Analyser) -> None:
             picture = open_image(Path(path))
         except ImageError as error:
             raise gr.Error(f"{error} ({error.code})", print_exception=False) from None
-        result = analyser.analyse(picture, detector, landmarks)
+        result = analyzer.analyze(picture, detector, landmarks)
         shown = annotate(picture, result) if annotated else picture.pixels
         return shown, labels(result.faces[0].to_json()["probabilities"]) if result.faces else None, result.to_json()
 
@@ -80,7 +80,7 @@ def photo_tab(analyser: Analyser) -> None:
     gr.Examples([[str(path)] for path in sorted(SAMPLES.glob("*.*g"))], [source], label="Examples")
 
 
-def webcam_tab(analyser: Analyser) -> None:
+def webcam_tab(analyzer: FaceAnalyzer) -> None:
     """Frames in, each followed from the last: the annotated frame and the largest face's smoothed probabilities out."""
 
     def follow(frame: np.ndarray | None, tracks: str) -> tuple[Any, ...]:
@@ -88,7 +88,7 @@ def webcam_tab(analyser: Analyser) -> None:
             return None, None, ""
         picture = LoadedImage(np.ascontiguousarray(frame), frame.shape[1], frame.shape[0], 0.0)
         follower = Follower(tracks)
-        result = follower.follow(picture, analyser.analyse(picture), time.monotonic())
+        result = follower.follow(picture, analyzer.analyze(picture), time.monotonic())
         label = labels(result.faces[0].to_json()["probabilities"]) if result.faces else None
         return annotate(picture, result), label, follower.tracks
 
@@ -151,24 +151,24 @@ def labels(probabilities: dict[str, float]) -> dict[str, float]:
     return {TITLES[name]: value for name, value in probabilities.items()}
 
 
-def readers(analyser: Analyser) -> dict[str, Callable[[Any], Any]]:
+def readers(analyzer: FaceAnalyzer) -> dict[str, Callable[[Any], Any]]:
     """The library's reading of `text` and `speech`, where both the code and the models are there."""
     found = {}
     for name, reader in (("text", "TextModel"), ("speech", "SpeechReader")):
-        if importlib.util.find_spec(f"emotions.{name}") and analyser.registry.entries(name):
-            found[name] = getattr(importlib.import_module(f"emotions.{name}.classifier"), reader)(analyser.registry).read
+        if importlib.util.find_spec(f"emotions.{name}") and analyzer.registry.entries(name):
+            found[name] = getattr(importlib.import_module(f"emotions.{name}.classifier"), reader)(analyzer.registry).read
     return found
 
 
-def build(analyser: Analyser) -> gr.Blocks:
+def build(analyzer: FaceAnalyzer) -> gr.Blocks:
     """All tabs there are."""
-    others = readers(analyser)
+    others = readers(analyzer)
     with gr.Blocks(title="Emotion Detector", analytics_enabled=False, delete_cache=(KEPT, KEPT)) as app:
         gr.Markdown(f"# Emotion Detector\n\n{NOTICE}")
         with gr.Tab("Photo"):
-            photo_tab(analyser)
+            photo_tab(analyzer)
         with gr.Tab("Webcam"):
-            webcam_tab(analyser)
+            webcam_tab(analyzer)
         if "text" in others:
             with gr.Tab("Text"):
                 text_tab(others["text"])
@@ -189,10 +189,10 @@ def main() -> None:
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default 127.0.0.1: this machine alone)")
     parser.add_argument("--port", type=int, default=7860, help="port (default 7860)")
     options = parser.parse_args()
-    analyser = Analyser(head=HEAD)
-    analyser.warm_up()
+    analyzer = FaceAnalyzer(head=HEAD)
+    analyzer.warm_up()
     signal.signal(signal.SIGTERM, stop)
-    app = build(analyser)
+    app = build(analyzer)
     try:
         app.launch(
             server_name=options.host, server_port=options.port, share=False, inbrowser=False, ssr_mode=False, pwa=False,

@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 
 from emotions.errors import ModelFileError
-from emotions.face.classifier import ExpressionModel
+from emotions.face.classifier import ExpressionClassifier
 from emotions.runtime.litert import softmax
 from emotions.runtime.manifest import BUNDLED, ModelRegistry
 
@@ -115,7 +115,7 @@ def evaluate(folder: Path, tables: Sequence[Faces], base: str | None = None) -> 
         if not sets:
             raise DatasetError(f"table {number + 1} has no labelled face in its test split: there is nothing to measure")
         for entry in expression_heads(registry, base):
-            model = ExpressionModel(registry, entry["name"])
+            model = ExpressionClassifier(registry, entry["name"])
             if test.pixels.shape[1] != model.size:
                 sizes = f"{test.pixels.shape[1]} pixels, {entry['base']} reads {model.size}"
                 raise DatasetError(f"table {number + 1} has faces of {sizes}")

@@ -23,8 +23,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from emotions.face.analyzer import Analyser
-from emotions.face.detector import Detection, FaceFinder, detection_of
+from emotions.face.analyzer import FaceAnalyzer
+from emotions.face.detector import Detection, FaceDetector, to_detection
 
 from .detection_scenes import (
     LOWEST,
@@ -48,20 +48,20 @@ TILE_SCORE = 0.5
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def raw_blazeface(finder: FaceFinder, name: str, pixels: np.ndarray) -> list[Detection]:
+def raw_blazeface(face_detector: FaceDetector, name: str, pixels: np.ndarray) -> list[Detection]:
     """A model alone, in one look at the whole picture."""
-    model = finder.blazeface(name)
+    model = face_detector.blazeface(name)
     (rows,) = model.candidates(pixels, LOWEST)
-    return [detection_of(row, model.entry["box"]) for row in rows]
+    return [to_detection(row, model.entry["box"]) for row in rows]
 
 
-def tiled(finder: FaceFinder, side: int, pixels: np.ndarray) -> list[Detection]:
+def tiled(face_detector: FaceDetector, side: int, pixels: np.ndarray) -> list[Detection]:
     """Full-range on parts of `side` pixels."""
-    model = finder.blazeface("blazeface-full-range")
-    return [detection_of(row, model.entry["box"]) for row in model.closer(pixels, TILE_SCORE, side)]
+    model = face_detector.blazeface("blazeface-full-range")
+    return [to_detection(row, model.entry["box"]) for row in model.closer(pixels, TILE_SCORE, side)]
 
 
-def milliseconds(finder: Finder, scenes: list[Scene], size: tuple[int, int] = (640, 480)) -> str:
+def milliseconds(face_detector: Finder, scenes: list[Scene], size: tuple[int, int] = (640, 480)) -> str:
     """Median and 95th percentile of a look at scenes fitted into `size`, the best of three looks each."""
     times = []
     for scene in scenes:
@@ -70,31 +70,31 @@ def milliseconds(finder: Finder, scenes: list[Scene], size: tuple[int, int] = (6
         looks = []
         for _ in range(3):
             begun = time.perf_counter()
-            finder(pixels)
+            face_detector(pixels)
             looks.append(time.perf_counter() - begun)
         times.append(min(looks) * 1e3)
     return f"{np.median(times):.1f} / {np.percentile(times, 95):.1f}"
 
 
-def detectors(finder: FaceFinder) -> dict[str, tuple[Finder, bool]]:
+def detectors(face_detector: FaceDetector) -> dict[str, tuple[Finder, bool]]:
     """Name -> (function, whether its threshold is to be chosen here)."""
 
     def product(name: str) -> Finder:
-        return lambda pixels: finder.find(pixels, name)[1]
+        return lambda pixels: face_detector.detect(pixels, name)[1]
 
     return {
-        "full-range alone": (partial(raw_blazeface, finder, "blazeface-full-range"), True),
-        "back-camera alone": (partial(raw_blazeface, finder, "blazeface-back-camera"), True),
+        "full-range alone": (partial(raw_blazeface, face_detector, "blazeface-full-range"), True),
+        "back-camera alone": (partial(raw_blazeface, face_detector, "blazeface-back-camera"), True),
         "`haar`": (product("haar"), True),
         "`blazeface`": (product("blazeface"), False),
         "`auto`": (product("auto"), False),
     }
 
 
-def photo_table(finder: FaceFinder, scenes: list[Scene], empty: list[Scene]) -> list[str]:
+def photo_table(face_detector: FaceDetector, scenes: list[Scene], empty: list[Scene]) -> list[str]:
     """Recall, precision, false alarms and time of each detector."""
     choosing, reported = ([scene for scene in scenes if scene.half == half] for half in (0, 1))
-    looks = detectors(finder)
+    looks = detectors(face_detector)
     times = {name: (milliseconds(look, reported), milliseconds(look, empty)) for name, (look, _) in looks.items()}
     parts = list(parts_without_faces([*scenes, *empty]))
     lines = [
@@ -103,8 +103,8 @@ def photo_table(finder: FaceFinder, scenes: list[Scene], empty: list[Scene]) -> 
         f"and on {len(parts)} parts of photos without one. Milliseconds: p50 / p95 on one core of the reported photos "
         "fitted into 640x480, and of the photos without faces.",
         "",
-        f"The full-range model's threshold for doubtful faces, which Face Mesh then checks, is {doubtful(finder)}; the best on "
-        f"the choosing half is {best_doubtful(finder, choosing)}.",
+        f"The full-range model's threshold for doubtful faces, which Face Mesh then checks, is {doubtful(face_detector)}; the best on "
+        f"the choosing half is {best_doubtful(face_detector, choosing)}.",
         "",
         "| detector | threshold | recall | precision | false alarms: photos | parts | ms with faces | ms without |",
         "| --- | --- | --- | --- | --- | --- | --- | --- |",
@@ -127,30 +127,30 @@ def alarmed(found: list[Detection], threshold: float) -> bool:
     return any(face.score >= threshold for face in found)
 
 
-def doubtful(finder: FaceFinder) -> float:
-    return finder.blazeface("blazeface-full-range").entry["thresholds"]["doubtful"]
+def doubtful(face_detector: FaceDetector) -> float:
+    return face_detector.blazeface("blazeface-full-range").entry["thresholds"]["doubtful"]
 
 
-def best_doubtful(finder: FaceFinder, choosing: list[Scene]) -> float:
+def best_doubtful(face_detector: FaceDetector, choosing: list[Scene]) -> float:
     """The threshold for doubtful faces with the highest F1 of `blazeface`; of equal ones the highest."""
-    thresholds = finder.blazeface("blazeface-full-range").entry["thresholds"]
+    thresholds = face_detector.blazeface("blazeface-full-range").entry["thresholds"]
     shipped, scored = thresholds["doubtful"], {}
     for value in (0.5, 0.4, 0.35, 0.3, 0.25, 0.2):
         thresholds["doubtful"] = value
-        recall, precision = recall_precision(*tally(lambda pixels: finder.find(pixels, "blazeface")[1], choosing))
+        recall, precision = recall_precision(*tally(lambda pixels: face_detector.detect(pixels, "blazeface")[1], choosing))
         scored[value] = 2 * recall * precision / (recall + precision)
     thresholds["doubtful"] = shipped
     return max(scored, key=scored.__getitem__)
 
 
-def small_table(finder: FaceFinder, scenes: list[Scene], empty: list[Scene]) -> list[str]:
+def small_table(face_detector: FaceDetector, scenes: list[Scene], empty: list[Scene]) -> list[str]:
     """Whole scenes and tiles, at the size that is served and at full size."""
     looks: dict[str, tuple[Finder, bool]] = {
-        "`blazeface`, as served (whole)": (lambda pixels: finder.find(pixels, "blazeface")[1], True),
-        "`auto`, as served (closer look)": (lambda pixels: finder.find(pixels)[1], True),
-        "tiles of 512, as served": (partial(tiled, finder, 512), True),
-        "tiles of 384, as served": (partial(tiled, finder, 384), True),
-        "tiles of 512, full size": (partial(tiled, finder, 512), False),
+        "`blazeface`, as served (whole)": (lambda pixels: face_detector.detect(pixels, "blazeface")[1], True),
+        "`auto`, as served (closer look)": (lambda pixels: face_detector.detect(pixels)[1], True),
+        "tiles of 512, as served": (partial(tiled, face_detector, 512), True),
+        "tiles of 384, as served": (partial(tiled, face_detector, 384), True),
+        "tiles of 512, full size": (partial(tiled, face_detector, 512), False),
     }
     lines = [
         "Each photo shrunk until its mean face is so many pixels high, six to a scene of 4000x3000; served pictures have at "
@@ -178,10 +178,10 @@ def small_table(finder: FaceFinder, scenes: list[Scene], empty: list[Scene]) -> 
     return lines + [f"| {name} | {' | '.join(cells[name])} | {np.median(seconds[name]) * 1e3:.0f} |" for name in looks]
 
 
-def drawn_table(finder: FaceFinder, folder: Path, empty: list[Scene]) -> list[str]:
+def drawn_table(face_detector: FaceDetector, folder: Path, empty: list[Scene]) -> list[str]:
     """Share of drawings found, by the height of the face as a share of the picture's longer side."""
     bands = ((0.0, 0.1), (0.1, 0.2), (0.2, 0.3), (0.3, 1.0))
-    looks = {name: look for name, (look, _) in detectors(finder).items()}
+    looks = {name: look for name, (look, _) in detectors(face_detector).items()}
     found: dict[str, list[tuple[float, bool, int, int]]] = {name: [] for name in looks}
     for scene in drawn(folder, empty):
         (_, top, _, bottom), longer = scene.boxes[0], max(scene.pixels.shape)
@@ -237,14 +237,14 @@ def main(arguments: list[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})  # one core, as the figures say
     cv2.setNumThreads(1)
-    finder = Analyser().finder
+    face_detector = FaceAnalyzer().face_detector
     scenes, empty = labelled(options.photos), without_faces(options.photos)
     sections = [("Photos", photo_table, (scenes, empty)), ("Small faces in 12-megapixel scenes", small_table, (scenes, empty))]
     if options.drawn:
         sections.append(("Drawn faces", drawn_table, (options.drawn, empty)))
     lines = ["# Face detectors", "", *provenance(sys.argv[1:] if arguments is None else arguments), ""]
     for title, table, data in sections:
-        section = [f"## {title}", "", *table(finder, *data), ""]
+        section = [f"## {title}", "", *table(face_detector, *data), ""]
         print("\n".join(section), flush=True)
         lines += section
     options.out.parent.mkdir(parents=True, exist_ok=True)

@@ -23,8 +23,8 @@ import keras
 import numpy as np
 
 from emotions.errors import ModelFileError
-from emotions.face.analyzer import Analyser
-from emotions.face.classifier import ExpressionModel
+from emotions.face.analyzer import FaceAnalyzer
+from emotions.face.classifier import ExpressionClassifier
 from emotions.face.detector import align_crop
 from emotions.image.loading import open_image
 from emotions.labels import EMOTIONS
@@ -43,16 +43,16 @@ EPOCHS = 8
 SEED = 20261122
 
 
-def views(analyser: Analyser, pictures: Iterator[tuple[np.ndarray, np.ndarray, str, str]]) -> Views:
+def views(analyzer: FaceAnalyzer, pictures: Iterator[tuple[np.ndarray, np.ndarray, str, str]]) -> Views:
     """Pictures (pixels (S, S, 3), mask of what a crop must show, expression, group) -> what the service sees of them."""
     crops, found, labels, groups = [], [], [], []
-    random, size = np.random.default_rng(SEED), analyser.expressions.size
+    random, size = np.random.default_rng(SEED), analyzer.classifier.size
     for pixels, mask, expression, group in pictures:
         whole = np.array([0, 0, len(pixels)])
-        seen = [_view(analyser, pixels, mask, whole, "none", size)]
-        seen.append(_view(analyser, pixels, mask, whole, "auto", size))
+        seen = [_view(analyzer, pixels, mask, whole, "none", size)]
+        seen.append(_view(analyzer, pixels, mask, whole, "auto", size))
         canvas, place = on_canvas(pixels, random)
-        seen.append(_view(analyser, canvas, mask, place, "auto", size))
+        seen.append(_view(analyzer, canvas, mask, place, "auto", size))
         crops.append([crop for crop, _ in seen])
         found.append([right for _, right in seen])
         labels.append(EMOTIONS.index(expression))
@@ -60,11 +60,11 @@ def views(analyser: Analyser, pictures: Iterator[tuple[np.ndarray, np.ndarray, s
     return Views(np.array(crops), np.array(found), np.array(labels), np.array(groups))
 
 
-def _view(analyser, pixels, mask, place, detector, size) -> tuple[np.ndarray, bool]:
+def _view(analyzer, pixels, mask, place, detector, size) -> tuple[np.ndarray, bool]:
     """The crop of the largest face that shows the drawing's; a blank one and False where there is none."""
-    for face in analyser.finder.find(pixels, detector)[1]:
-        if detector == "none" or covered(mask, matrix_of(analyser.finder, pixels, face, place)) >= COVERED:
-            return align_crop(pixels, face.box, analyser.finder.landmarks(pixels, face), size), True
+    for face in analyzer.face_detector.detect(pixels, detector)[1]:
+        if detector == "none" or covered(mask, matrix_of(analyzer.face_detector, pixels, face, place)) >= COVERED:
+            return align_crop(pixels, face.box, analyzer.face_detector.landmarks(pixels, face), size), True
     return np.zeros((size, size), np.uint8), False
 
 
@@ -87,7 +87,7 @@ def emoji(folder: Path) -> Iterator[tuple[np.ndarray, np.ndarray, str, str]]:
         yield pixels, mask, row["label"], row["set"]
 
 
-def cached_features(model: ExpressionModel, faces: Faces, path: Path) -> np.ndarray:
+def cached_features(model: ExpressionClassifier, faces: Faces, path: Path) -> np.ndarray:
     """(N, 512) features of a table's faces, from `path` if they were kept there."""
     if path.is_file():
         with np.load(path, allow_pickle=False) as stored:
@@ -139,7 +139,7 @@ def left_out(design: str, drawn: Faces, features: np.ndarray, human: list[Lesson
     return guess
 
 
-def shipped(model: ExpressionModel, seen: Views, glyphs: Views | None, features: np.ndarray, held: Faces) -> Measured:
+def shipped(model: ExpressionClassifier, seen: Views, glyphs: Views | None, features: np.ndarray, held: Faces) -> Measured:
     """The model's head as it is; `features` (N, 512) are those of the human faces `held`."""
 
     def guess(rows: np.ndarray) -> np.ndarray:
@@ -164,21 +164,21 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         artist = load_artist(options.styles, options.recipes)
         drawn, faces = Faces.load(options.drawn), Faces.load(options.faces)
-        analyser = Analyser(ModelRegistry(options.models), options.head)
-        model = analyser.expressions
+        analyzer = FaceAnalyzer(ModelRegistry(options.models), options.head)
+        model = analyzer.classifier
         model.registry.verify()
     except (DatasetError, ModelFileError) as error:
         parser.exit(1, f"{error}\n")
     faces = faces.where(faces.splits != "test")
     features, human_features = (
-        cached_features(model, table, options.drawn.with_name(f"features-{name}-{model.base_entry['sha256'][:8]}.npz"))
+        cached_features(model, table, options.drawn.with_name(f"features-{name}-{model.backbone_entry['sha256'][:8]}.npz"))
         for name, table in ((options.drawn.stem, drawn), (options.faces.stem, faces))
     )
     learned, held = faces.splits == "train", faces.split("validation")
     labels = faces.labels[learned].astype(int)
     human = [Lesson(human_features[learned], labels, np.ones(len(labels), np.float32))]
-    seen = views(analyser, drawings(artist, options.each))
-    glyphs = views(analyser, emoji(options.emoji)) if options.emoji else None
+    seen = views(analyzer, drawings(artist, options.each))
+    glyphs = views(analyzer, emoji(options.emoji)) if options.emoji else None
     for part in filter(None, (seen, glyphs)):
         flat = part.crops.reshape(-1, *part.crops.shape[2:])
         part.features = model.features(flat).reshape(*part.found.shape, -1)
@@ -196,7 +196,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             measured[title].alone = human_accuracy(trained(design, taught))
     command = f"python -m scripts.evaluate.drawn_faces --styles {options.styles} --each {options.each}"
     command += f" --emoji {options.emoji}" if options.emoji else ""
-    text = report(command, len(drawn), model.base_entry, seen, glyphs, measured)
+    text = report(command, len(drawn), model.backbone_entry, seen, glyphs, measured)
     options.out.parent.mkdir(parents=True, exist_ok=True)
     options.out.write_text(text)
     print(text)

@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 
 from emotions.errors import ModelFileError
-from emotions.face.classifier import ExpressionModel
+from emotions.face.classifier import ExpressionClassifier
 from emotions.runtime.manifest import BUNDLED, ModelRegistry
 
 from ..common.git import commit
@@ -57,8 +57,8 @@ def compare_speed(models: dict[str, tuple[Path, str]], default: tuple[Path, str]
     """{name: (folder, head)} -> {name: {"ms": median a face, "ratio": median over the rounds of its time to the default's}}."""
     with one_core():
         # Interpreters take their number of threads when they are loaded, so all are loaded here.
-        loaded = {name: ExpressionModel(ModelRegistry(folder), head) for name, (folder, head) in models.items()}
-        reference = ExpressionModel(ModelRegistry(default[0]), default[1])
+        loaded = {name: ExpressionClassifier(ModelRegistry(folder), head) for name, (folder, head) in models.items()}
+        reference = ExpressionClassifier(ModelRegistry(default[0]), default[1])
         for model in (reference, *loaded.values()):
             _milliseconds(model)
         rounds = []
@@ -69,7 +69,7 @@ def compare_speed(models: dict[str, tuple[Path, str]], default: tuple[Path, str]
     return {name: {"ms": round(took, 2), "ratio": round(ratio, 3)} for name, (took, ratio) in middle.items()}
 
 
-def _milliseconds(model: ExpressionModel) -> float:
+def _milliseconds(model: ExpressionClassifier) -> float:
     """The least time for a face of noise: what other programs took of the core in the meantime is not the model's."""
     crop = np.random.default_rng(0).integers(0, 256, (1, model.size, model.size), dtype=np.uint8)
     times = []

@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 
 from emotions.face.alignment import LEFT_EYE, RIGHT_EYE, eye_line, spread
-from emotions.face.detector import FaceFinder
+from emotions.face.detector import FaceDetector
 from emotions.runtime.manifest import ModelRegistry
 
 from ..data.dataset import DatasetError, Faces
@@ -32,12 +32,12 @@ def placed(face: np.ndarray) -> np.ndarray:
     return cv2.cvtColor(padded, cv2.COLOR_GRAY2RGB)
 
 
-def measures(finder: FaceFinder, face: np.ndarray) -> dict[str, float] | None:
+def measures(face_detector: FaceDetector, face: np.ndarray) -> dict[str, float] | None:
     """Places and sizes in one face as shares of its side; None where no face or no mesh was found."""
     picture = placed(face)
     side = len(face) * ENLARGE
-    _, found = finder.find(picture)
-    points = finder.landmarks(picture, found[0]) if found else None
+    _, found = face_detector.detect(picture)
+    points = face_detector.landmarks(picture, found[0]) if found else None
     if points is None:
         return None
     points, box = (points - PADDING) / side, found[0].box
@@ -69,8 +69,8 @@ def main(arguments: list[str] | None = None) -> None:
     except DatasetError as error:
         parser.exit(1, f"{error}\n")
     chosen = np.random.default_rng(options.seed).permutation(len(pixels))[: options.count]
-    finder = FaceFinder(ModelRegistry())
-    rows = [row for index in chosen if (row := measures(finder, pixels[index]))]
+    face_detector = FaceDetector(ModelRegistry())
+    rows = [row for index in chosen if (row := measures(face_detector, pixels[index]))]
     print(f"{len(rows)} of {len(chosen)} faces measured")
     print(f"{'':34} median   median deviation")
     for name in rows[0]:

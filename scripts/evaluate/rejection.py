@@ -25,10 +25,10 @@ import cv2
 import numpy as np
 
 from emotions.errors import ModelFileError
-from emotions.face.analyzer import Analyser
-from emotions.face.classifier import ExpressionModel
-from emotions.face.detector import FaceFinder, align_crop
-from emotions.face.reliability import DOUBTS, doubt, quality_of
+from emotions.face.analyzer import FaceAnalyzer
+from emotions.face.classifier import ExpressionClassifier
+from emotions.face.detector import FaceDetector, align_crop
+from emotions.face.reliability import UNSURE_REASONS, doubt, measure_quality
 from emotions.runtime.litert import softmax
 from emotions.runtime.manifest import BUNDLED, ModelRegistry
 
@@ -62,7 +62,7 @@ class Reads:
         return np.array([one.side if name == "small" else one.sharpness for one in self.quality])
 
 
-def read(finder: FaceFinder, model: ExpressionModel, faces: Faces, sides: np.ndarray, blurs: np.ndarray) -> Reads:
+def read(face_detector: FaceDetector, model: ExpressionClassifier, faces: Faces, sides: np.ndarray, blurs: np.ndarray) -> Reads:
     """Set each face, blurred, into a picture, shrink that to the face's side, and read it; faces not found are left out."""
     kept, quality, crops = [], [], []
     for index, (pixels, side, blur) in enumerate(zip(faces.pixels, sides, blurs, strict=True)):
@@ -70,29 +70,29 @@ def read(finder: FaceFinder, model: ExpressionModel, faces: Faces, sides: np.nda
         shrink = side / (len(pixels) * ENLARGE)
         if shrink < 1:
             picture = cv2.resize(picture, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA)
-        _, found = finder.find(picture)
+        _, found = face_detector.detect(picture)
         if not found:
             continue
-        mesh = finder.mesh(picture, found[0])
+        mesh = face_detector.mesh(picture, found[0])
         crop = align_crop(picture, found[0].box, None if mesh is None else mesh[:, :2], model.size)
         kept.append(index)
-        quality.append(quality_of(picture.shape, found[0].box, mesh, crop))
+        quality.append(measure_quality(picture.shape, found[0].box, mesh, crop))
         crops.append(crop)
     if not kept:
         raise DatasetError(f"no face was found in any of {len(faces)} pictures: are these faces?")
     return Reads(faces.where(np.array(kept)), np.array(quality, object), model.features(np.stack(crops)))
 
 
-def read_split(finder: FaceFinder, model: ExpressionModel, faces: Faces, degraded: int, seed: int) -> dict[str, Reads]:
+def read_split(face_detector: FaceDetector, model: ExpressionClassifier, faces: Faces, degraded: int, seed: int) -> dict[str, Reads]:
     """The faces as they are (`plain`), and `degraded` of them drawn at random made `small` and `blurred` by random amounts."""
     random = np.random.default_rng(seed)
     some = faces.where(np.isin(np.arange(len(faces)), random.permutation(len(faces))[:degraded]))
     whole = np.full(len(faces), np.inf)
     sides, blurs = np.exp(random.uniform(*np.log(SIDES), len(some))), random.uniform(*BLURS, len(some))
     return {
-        "plain": read(finder, model, faces, whole, np.zeros(len(faces))),
-        "small": read(finder, model, some, sides, np.zeros(len(some))),
-        "blurred": read(finder, model, some, np.full(len(some), np.inf), blurs),
+        "plain": read(face_detector, model, faces, whole, np.zeros(len(faces))),
+        "small": read(face_detector, model, some, sides, np.zeros(len(some))),
+        "blurred": read(face_detector, model, some, np.full(len(some), np.inf), blurs),
     }
 
 
@@ -134,7 +134,7 @@ def thresholds_of(
     limit = min(DOUBTFUL * float(np.nanmean(wrong["plain"])), EVEN)
     sources = {"turned": "plain", "small": "small", "blurred": "blurred", "low_confidence": "plain"}
     found = {}
-    for name in DOUBTS:
+    for name in UNSURE_REASONS:
         rows = sources[name]
         values = probabilities[rows].max(axis=1) if name == "low_confidence" else reads[rows].values(name)
         threshold = choose(values, wrong[rows], limit)
@@ -146,7 +146,7 @@ def thresholds_of(
 def marks(reads: Reads, probabilities: np.ndarray, thresholds: dict[str, float]) -> np.ndarray:
     """(N,) str: the doubt of each face, empty where its answer is sure."""
     rows = zip(reads.quality, probabilities.max(axis=1).tolist(), strict=True)
-    return np.array([doubt(quality, confidence, thresholds) or "" for quality, confidence in rows])
+    return np.array([unsure_reason(quality, confidence, thresholds) or "" for quality, confidence in rows])
 
 
 def curve(confidence: np.ndarray, right: np.ndarray, shares: Sequence[float] = SHARES) -> list[dict[str, float]]:
@@ -168,7 +168,7 @@ def figures(reads: Reads, probabilities: np.ndarray, marked: np.ndarray, label_s
             "sure": {"share": _mean(sure), "accuracy": _mean(right[sure])},
             "marked": {
                 name: {"count": int((doubts == name).sum()), "accuracy": _mean(right[doubts == name])}
-                for name in DOUBTS if (doubts == name).any()
+                for name in UNSURE_REASONS if (doubts == name).any()
             },
             "curve": curve(confidence, right),
         }  # fmt: skip
@@ -178,12 +178,12 @@ def figures(reads: Reads, probabilities: np.ndarray, marked: np.ndarray, label_s
 def measure(folder: Path, faces: Faces, degraded: int, seed: int) -> dict[str, dict[str, Any]]:
     """Of every expression head: `thresholds`, and the figures {split: {kind of pictures: {truth: figures}}}."""
     registry, cache, report = ModelRegistry(folder), {}, {}
-    finder, label_sets = Analyser(registry).finder, available_label_sets(faces, ("validation", "test"))
+    face_detector, label_sets = FaceAnalyzer(registry).face_detector, available_label_sets(faces, ("validation", "test"))
     for entry in registry.entries("expression-head"):
-        model = ExpressionModel(registry, entry["name"])
+        model = ExpressionClassifier(registry, entry["name"])
         if entry["base"] not in cache:
             cache[entry["base"]] = {
-                split: read_split(finder, model, faces.split(split), degraded, seed) for split in ("validation", "test")
+                split: read_split(face_detector, model, faces.split(split), degraded, seed) for split in ("validation", "test")
             }
         splits = cache[entry["base"]]
         answers = {

@@ -9,7 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from emotions import Analyser, open_image
+from emotions import FaceAnalyzer, open_image
 from emotions.face.results import Box
 from emotions.image.loading import LoadedImage, encode_jpeg
 
@@ -80,13 +80,13 @@ def cut_out(pixels: np.ndarray, face: Box) -> tuple[np.ndarray, Box]:
     return np.dstack([colours, (opacity * 255).astype(np.uint8)]), box
 
 
-def people(analyser: Analyser, photos: Iterable[Path], name_of: Callable[[Path, int], str] | None = None) -> list[Person]:
+def people(analyzer: FaceAnalyzer, photos: Iterable[Path], name_of: Callable[[Path, int], str] | None = None) -> list[Person]:
     """The persons of photos that can be cut out: sharp enough, not turned, with room around them. `name_of`: photo and number
     of the face -> name; cut-outs of the same name are looks of one person."""
     found: dict[str, list[tuple[np.ndarray, Box]]] = {}
     for photo in photos:
         picture = open_image(photo)
-        faces = analyser.analyse(picture, "blazeface").faces
+        faces = analyzer.analyze(picture, "blazeface").faces
         boxes = [face.box.scaled(1 / picture.scale) for face in faces]
         for number, (face, box) in enumerate(zip(faces, boxes, strict=True)):
             alone = not any(_near(box, other) for other in boxes if other is not box)

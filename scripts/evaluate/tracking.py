@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from emotions import Analyser, Follower, ImageResult
+from emotions import FaceAnalyzer, Follower, ImageResult
 from emotions.face.results import Box
 from emotions.image.loading import LoadedImage
 from emotions.video.tracker import TAU
@@ -35,9 +35,9 @@ def name_of(photo: Path, number: int) -> str:
     return next((word for word in ALIKE if word in photo.stem), f"{photo.stem} {number}")
 
 
-def cast_of(analyser: Analyser, folder: Path, choosing: bool) -> list[Person]:
+def cast_of(analyzer: FaceAnalyzer, folder: Path, choosing: bool) -> list[Person]:
     photos = sorted(path for path in folder.iterdir() if path.suffix in PHOTOS and SEVERAL not in path.stem)
-    return people(analyser, photos, name_of)[0 if choosing else 1 :: 2]
+    return people(analyzer, photos, name_of)[0 if choosing else 1 :: 2]
 
 
 def ids_of(count: int, frames: Iterable[tuple[float, LoadedImage, ImageResult, dict[int, Box]]]) -> list[list[int]]:
@@ -61,18 +61,18 @@ def shared(given: Sequence[Sequence[int]]) -> bool:
     return any(set(one) & set(other) for place, one in enumerate(given) for other in given[:place])
 
 
-def read(analyser: Analyser, scene: Scene) -> list[tuple[float, LoadedImage, ImageResult, dict[int, Box]]]:
+def read(analyzer: FaceAnalyzer, scene: Scene) -> list[tuple[float, LoadedImage, ImageResult, dict[int, Box]]]:
     frames = film(scene.actors, scene.times, CAMERA, scene.seed)
-    return [(one.time, one.picture, analyser.analyse(one.picture, "blazeface"), one.truth) for one in frames]
+    return [(one.time, one.picture, analyzer.analyze(one.picture, "blazeface"), one.truth) for one in frames]
 
 
-def following(analyser: Analyser, cast: Sequence[Person], films: int, seed: int) -> list[str]:
+def following(analyzer: FaceAnalyzer, cast: Sequence[Person], films: int, seed: int) -> list[str]:
     """A row a kind of film."""
     lines = ["| films | number | frames | ids stay right in | changes of id |", "| --- | ---: | ---: | ---: | ---: |"]
     for make in SCENES:
         right = switches = frames = 0
         for scene in scenes(make, cast, films, seed):
-            given = ids_of(len(scene.actors), read(analyser, scene))
+            given = ids_of(len(scene.actors), read(analyzer, scene))
             switched = sum(map(changes, given))
             right += not switched and not shared(given)
             switches += switched
@@ -89,11 +89,11 @@ def smoothed(rows: np.ndarray, step: float, tau: float) -> np.ndarray:
     return np.array(out)
 
 
-def smoothing(analyser: Analyser, cast: Sequence[Person], seed: int) -> list[str]:
+def smoothing(analyzer: FaceAnalyzer, cast: Sequence[Person], seed: int) -> list[str]:
     """A row a TAU: how often the emotion changes where nothing happens, and how late a new one is told."""
 
     def rows(scene: Scene) -> np.ndarray:
-        return np.array([result.faces[0].probabilities for _, _, result, _ in read(analyser, scene) if len(result.faces) == 1])
+        return np.array([result.faces[0].probabilities for _, _, result, _ in read(analyzer, scene) if len(result.faces) == 1])
 
     stills = [rows(still(person, seed)) for person in cast]
     several = [person for person in cast if len(person.looks) > 1]
@@ -131,8 +131,8 @@ def main() -> None:
     parser.add_argument("--choosing", action="store_true", help="with the people for choosing, not those for reporting")
     parser.add_argument("--write", action="store_true", help=f"write {REPORT.relative_to(ROOT)}")
     options = parser.parse_args()
-    analyser = Analyser()
-    cast = cast_of(analyser, options.photos, options.choosing)
+    analyzer = FaceAnalyzer()
+    cast = cast_of(analyzer, options.photos, options.choosing)
     lines = [
         "# How well faces are followed",
         "",
@@ -142,13 +142,13 @@ def main() -> None:
         "other time of people of one photo, who dress alike. The camera shakes by 2 pixels and adds noise of 4 grey levels, its light wanders by",
         "8 %, its JPEGs have quality 80. The figures of emotions/video/association.py were chosen on films of other people.",
         "",
-        *following(analyser, cast, options.films, options.seed),
+        *following(analyzer, cast, options.films, options.seed),
         "",
         "A film counts as right where nobody's id changed, not for one frame, and nobody was given another's.",
         "",
         "## Smoothing",
         "",
-        *smoothing(analyser, cast, options.seed),
+        *smoothing(analyzer, cast, options.seed),
         "",
     ]
     print("\n".join(lines))

@@ -23,7 +23,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from emotions.face.classifier import ExpressionModel
+from emotions.face.classifier import ExpressionClassifier
 from emotions.face.drawn_detector import ROLE
 from emotions.runtime.litert import softmax
 from emotions.runtime.manifest import BUNDLED, ModelRegistry
@@ -110,7 +110,7 @@ def export(run: Path, version: str, folder: Path) -> None:
             "chosen": tried[name]["chosen"], "licence": licence(config, data, begun, name),
         }  # fmt: skip
         put_entry(folder, entry, to_litert(head, HEAD_WEIGHTS))
-        model = ExpressionModel(ModelRegistry(folder), entry["name"])
+        model = ExpressionClassifier(ModelRegistry(folder), entry["name"])
         features = model.features(faces.pixels) if features is None else features
         logits = model.logits(features)
         exact = head.predict(floats, batch_size=1024, verbose=0)

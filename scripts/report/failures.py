@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from emotions.face.analyzer import Analyser
+from emotions.face.analyzer import FaceAnalyzer
 from emotions.image.loading import open_image
 from emotions.labels import EMOTIONS
 from emotions.runtime.manifest import ModelRegistry
@@ -58,8 +58,8 @@ def show_failures(folder: Path, base: str, tables: Mapping[Path, Faces]) -> None
     registry = ModelRegistry(folder)
     entry = registry.entry("expression-base", base)
     head = served([one for one in registry.entries("expression-head") if one["base"] == base])["name"]
-    analyser = Analyser(registry, head)
-    failures = {**entry.get("failures", {}), "head": head, "samples": list(read_samples(analyser))}
+    analyzer = FaceAnalyzer(registry, head)
+    failures = {**entry.get("failures", {}), "head": head, "samples": list(read_samples(analyzer))}
     pictures = set(entry.get("pictures", ()))
     for path, faces in tables.items():
         credits = credits_of(path)
@@ -68,7 +68,7 @@ def show_failures(folder: Path, base: str, tables: Mapping[Path, Faces]) -> None
             if (faces.sources == "dicebear").any():
                 print(f"{path}: no credits of its test families beside it, so none of its faces are shown")
             continue
-        rows, sheet = contact_sheet(chosen, analyser.expressions.probabilities(chosen.pixels))
+        rows, sheet = contact_sheet(chosen, analyzer.classifier.probabilities(chosen.pixels))
         if rows:
             name = f"{base}-{entry['version']}-failures.png"
             (folder / name).write_bytes(sheet)
@@ -116,11 +116,11 @@ def _drawn(pixels: np.ndarray, rows: list[dict[str, Any]]) -> bytes:
     return stream.getvalue()
 
 
-def read_samples(analyser: Analyser) -> Iterator[dict[str, Any]]:
+def read_samples(analyzer: FaceAnalyzer) -> Iterator[dict[str, Any]]:
     """How the product reads each sample: faces `found` `of` so many, and `wrong` ones as {true, answered, confidence}."""
     folder = Path(__file__).resolve().parents[2] / "static" / "samples"
     for name, expected in SAMPLES.items():
-        faces = analyser.analyse(open_image(folder / name)).faces
+        faces = analyzer.analyze(open_image(folder / name)).faces
         told = zip(faces, expected, strict=False) if len(expected) == 1 else ()
         wrong = [
             {"true": true, "answered": face.emotion, "confidence": round(face.confidence, 2)}

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from emotions.face.alignment import crop_matrix, cut
-from emotions.face.detector import Detection, FaceFinder
+from emotions.face.alignment import alignment_matrix, cut
+from emotions.face.detector import Detection, FaceDetector
 
 from .renderer import Artist
 
@@ -50,13 +50,13 @@ def covered(mask: np.ndarray, matrix: np.ndarray) -> float:
     return float(((inside >= 0) & (inside <= 1)).all(axis=0).mean())
 
 
-def matrix_of(finder: FaceFinder, pixels: np.ndarray, face: Detection, place: np.ndarray) -> np.ndarray:
+def matrix_of(face_detector: FaceDetector, pixels: np.ndarray, face: Detection, place: np.ndarray) -> np.ndarray:
     """The service's crop of a detection in a picture, in terms of the drawing at (left, top, side); see Framings."""
-    matrix = crop_matrix(pixels.shape, face.box, finder.landmarks(pixels, face), 1)
+    matrix = alignment_matrix(pixels.shape, face.box, face_detector.landmarks(pixels, face), 1)
     return (matrix - [[0, 0, place[0]], [0, 0, place[1]]]) / place[2]
 
 
-def framings(artist: Artist, finder: FaceFinder, style: str, count: int, seed: int) -> Framings:
+def framings(artist: Artist, face_detector: FaceDetector, style: str, count: int, seed: int) -> Framings:
     """Crops of `count` pictures of a style: as found on a canvas and in the drawing alone, and the whole drawing as one face.
 
     A crop that leaves out much of what tells the expression (an eye taken for a face) teaches nothing and is not kept.
@@ -68,11 +68,11 @@ def framings(artist: Artist, finder: FaceFinder, style: str, count: int, seed: i
         picture, mask = artist.plain(style, expressions[number % len(expressions)], EXAMPLE, random)
         alone = np.array([0, 0, EXAMPLE])
         for pixels, place in (on_canvas(picture, random), (picture, alone)):
-            crops = [matrix_of(finder, pixels, face, place) for face in finder.find(pixels)[1]]
+            crops = [matrix_of(face_detector, pixels, face, place) for face in face_detector.detect(pixels)[1]]
             crops = [matrix for matrix in crops if covered(mask, matrix) >= COVERED]
             found += bool(crops)
             matrices += crops[:1]
-        whole = matrix_of(finder, picture, finder.find(picture, "none")[1][0], alone)
+        whole = matrix_of(face_detector, picture, face_detector.detect(picture, "none")[1][0], alone)
         matrices.append(whole if covered(mask, whole) >= COVERED else np.eye(2, 3))
     return Framings(matrices, found / (2 * count))
 

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from emotions.face.detector import FaceFinder
+from emotions.face.detector import FaceDetector
 from emotions.labels import EMOTIONS
 from emotions.runtime.manifest import ModelRegistry
 
@@ -58,10 +58,10 @@ def rows(artist: Artist, count: int, random: np.random.Generator) -> list[tuple[
     return [chosen[index] for index in random.permutation(count)]
 
 
-def draw(artist: Artist, finder: FaceFinder, count: int, seed: int) -> Faces:
+def draw(artist: Artist, face_detector: FaceDetector, count: int, seed: int) -> Faces:
     """A table of `count` drawn faces (SIZE, SIZE), framed as the detectors frame the style, give and take a little."""
     random = np.random.default_rng(seed)
-    frames = {style: framings(artist, finder, style, EXAMPLES, seed) for style in artist.styles}
+    frames = {style: framings(artist, face_detector, style, EXAMPLES, seed) for style in artist.styles}
     for style, found in frames.items():
         print(f"{style:20} {split_of(style):10} found in {found.share:.0%} of {EXAMPLES * 2} pictures", flush=True)
     pixels, labels, names, chosen = [], [], [], rows(artist, count, random)
@@ -105,7 +105,7 @@ def main(arguments: list[str] | None = None) -> None:
         parser.error("--count must be at least 1")
     try:
         artist = load_artist(options.styles, options.recipes)
-        faces = draw(artist, FaceFinder(ModelRegistry()), options.count, options.seed)
+        faces = draw(artist, FaceDetector(ModelRegistry()), options.count, options.seed)
     except DatasetError as error:
         parser.exit(1, f"{error}\n")
     faces.save(options.out)

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from emotions.face.alignment import align_crop
-from emotions.face.drawn_detector import box_of
+from emotions.face.drawn_detector import square_to_box
 
 from .framing import on_canvas
 from .generate import split_of
@@ -44,7 +44,7 @@ def windows(artist: Artist, pictures: int, graphics: int, size: int, seed: int) 
     crops, faces, splits = [], [], []
 
     def keep(grey: np.ndarray, square: np.ndarray, face: bool, split: str) -> None:
-        crops.append(align_crop(grey, box_of(tuple(square.tolist())), None, size))
+        crops.append(align_crop(grey, square_to_box(tuple(square.tolist())), None, size))
         faces.append(face)
         splits.append(split)
 

@@ -20,8 +20,8 @@ import numpy as np
 
 from emotions.errors import ModelFileError
 from emotions.face.alignment import align_crop
-from emotions.face.classifier import ExpressionModel
-from emotions.face.drawn_detector import ROLE, box_of, windows
+from emotions.face.classifier import ExpressionClassifier
+from emotions.face.drawn_detector import ROLE, square_to_box, windows
 from emotions.runtime.manifest import BUNDLED, ModelRegistry
 
 from ..common.litert import to_litert
@@ -60,12 +60,12 @@ def train(features: np.ndarray, faces: np.ndarray) -> keras.Model:
     return head
 
 
-def hard_crops(head: keras.Model, model: ExpressionModel, graphics: int) -> np.ndarray:
+def hard_crops(head: keras.Model, model: ExpressionClassifier, graphics: int) -> np.ndarray:
     """Crops (N, S, S) of pictures without a face which the head takes for one."""
     random, found = np.random.default_rng(SEED + 1), []
     for _ in range(graphics):
         grey = cv2.cvtColor(graphic(random), cv2.COLOR_RGB2GRAY)
-        crops = np.stack([align_crop(grey, box_of(square), None, model.size) for square in windows(*grey.shape)])
+        crops = np.stack([align_crop(grey, square_to_box(square), None, model.size) for square in windows(*grey.shape)])
         logits = head(model.features(crops), training=False)
         found.append(crops[np.asarray(logits)[:, 0] > HARD])
     return np.concatenate(found)
@@ -87,7 +87,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--graphics", type=int, default=2400, help="pictures without a face")
     options = parser.parse_args(arguments)
     try:
-        artist, model = load_artist(options.styles, options.recipes), ExpressionModel(ModelRegistry(options.models), options.head)
+        artist, model = load_artist(options.styles, options.recipes), ExpressionClassifier(ModelRegistry(options.models), options.head)
         table = labelled(artist, options.pictures, options.graphics, model.size, SEED)
     except (DatasetError, ModelFileError) as error:
         parser.exit(1, f"{error}\n")
@@ -107,9 +107,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     put(options.models, model, head, figures)
 
 
-def put(folder: Path, model: ExpressionModel, head: keras.Model, figures: dict[str, dict[str, float]]) -> None:
+def put(folder: Path, model: ExpressionClassifier, head: keras.Model, figures: dict[str, dict[str, float]]) -> None:
     """Write the head and its entry, in the place of an earlier one."""
-    base, registry = model.base_entry, ModelRegistry(folder)
+    base, registry = model.backbone_entry, ModelRegistry(folder)
     known = [entry for entry in registry.entries(ROLE) if entry["base"] == base["name"]]
     for entry in known:
         drop_entry(folder, entry["name"])

@@ -140,8 +140,8 @@ def test_models_are_loaded_once_a_process():
     copies = [pickle.loads(pickle.dumps(worker)) for _ in range(3)]
     for copy in copies:
         copy.setup()
-    assert copies[0].analyser is copies[1].analyser is copies[2].analyser
-    assert copies[0].analyser.expressions.head_entry["name"] == "mixed"
+    assert copies[0].analyzer is copies[1].analyzer is copies[2].analyzer
+    assert copies[0].analyzer.classifier.head_entry.name == "mixed"
 
 
 def test_patterns_are_those_of_shells(tmp_path):

@@ -66,8 +66,8 @@ def client(server) -> Client:
 
 
 @pytest.fixture(scope="module")
-def analyser() -> emotions.Analyser:
-    return emotions.Analyser(head="mixed")
+def analyzer() -> emotions.FaceAnalyzer:
+    return emotions.FaceAnalyzer(head="mixed")
 
 
 def without_times(body: dict) -> dict:
@@ -94,10 +94,10 @@ def files(tmp_path_factory) -> dict[str, Path]:
 
 
 @pytest.mark.parametrize("name", ["obama.jpg", "friends.png", "turned.jpg", "clear.png", "phone.heic"])
-def test_a_photo_reads_as_by_the_library(client, analyser, files, name):
+def test_a_photo_reads_as_by_the_library(client, analyzer, files, name):
     shown, label, body = client.predict(handle_file(files[name]), "auto", True, False, api_name="/photo")
     picture = emotions.open_image(files[name])
-    result = analyser.analyse(picture)
+    result = analyzer.analyze(picture)
     assert result.faces and without_times(body) == without_times(result.to_json())
     assert confidences(label) == {TITLES[key]: value for key, value in result.faces[0].to_json()["probabilities"].items()}
     assert len(confidences(label)) == len(EMOTIONS) and label["label"] == TITLES[result.faces[0].emotion]
@@ -106,12 +106,12 @@ def test_a_photo_reads_as_by_the_library(client, analyser, files, name):
     assert drawn.shape == wanted.shape and np.abs(drawn - wanted).mean() < 5  # JPEG's loss
 
 
-def test_options(client, analyser):
+def test_options(client, analyzer):
     portrait = SAMPLES / "obama.jpg"
     picture = emotions.open_image(portrait)
     plain, _, body = client.predict(handle_file(portrait), "none", False, True, api_name="/photo")
     assert without_times(body) == without_times(
-        json.loads(json.dumps(analyser.analyse(picture, "none", landmarks=True).to_json()))
+        json.loads(json.dumps(analyzer.analyze(picture, "none", landmarks=True).to_json()))
     )
     assert body["detector"] == "none" and len(body["faces"][0]["landmarks"]) == 468
     assert np.abs(np.asarray(Image.open(plain).convert("RGB")).astype(int) - picture.pixels).mean() < 5
@@ -132,9 +132,9 @@ def test_no_face_and_no_picture_are_said(client, tmp_path):
         client.predict(handle_file(SAMPLES / "obama.jpg"), "eyes", True, False, api_name="/photo")
 
 
-def test_tabs_are_those_whose_models_are_there(client, analyser):
+def test_tabs_are_those_whose_models_are_there(client, analyzer):
     there = {
-        name for name in ("text", "speech") if analyser.registry.entries(name) and (ROOT / "emotions" / name).exists()
+        name for name in ("text", "speech") if analyzer.registry.entries(name) and (ROOT / "emotions" / name).exists()
     }
     assert set(client.view_api(return_format="dict")["named_endpoints"]) == {"/photo", *(f"/{name}" for name in there)}
     if "text" in there:
@@ -182,18 +182,18 @@ def test_nothing_is_flagged_shared_or_told(server, client):
     assert server[1].exists() and {path.name[:7] for path in server[1].iterdir()} <= {"gradio-"}
 
 
-def test_a_text_reads_as_by_the_library(client, analyser):
+def test_a_text_reads_as_by_the_library(client, analyzer):
     text = "I can't believe you did that for me, thank you!"
     label, body = client.predict(text, api_name="/text")
-    own = json.loads(json.dumps(TextModel(analyser.registry).read(text).to_json()))
+    own = json.loads(json.dumps(TextModel(analyzer.registry).read(text).to_json()))
     assert without_times(body) == without_times(own) and body["emotion"] == "happy"
     assert confidences(label).keys() == set(TITLES.values())
 
 
-def test_a_voice_reads_as_by_the_library(client, analyser, tmp_path):
+def test_a_voice_reads_as_by_the_library(client, analyzer, tmp_path):
     (tmp_path / "voice.wav").write_bytes(encoded(voice_like(4.0)))
     label, body = client.predict(handle_file(str(tmp_path / "voice.wav")), api_name="/speech")
-    own = SpeechReader(analyser.registry).read(tmp_path / "voice.wav").to_json()
+    own = SpeechReader(analyzer.registry).read(tmp_path / "voice.wav").to_json()
     assert without_times(body) == without_times(json.loads(json.dumps(own)))
     assert confidences(label).keys() == set(TITLES.values())
     (tmp_path / "none.wav").write_bytes(b"no sound at all")

@@ -11,7 +11,7 @@ from hypothesis import strategies
 from openapi_spec_validator import OpenAPIV31SpecValidator
 from schemathesis import GenerationMode
 
-from emotions.face.reliability import DOUBTS
+from emotions.face.reliability import UNSURE_REASONS
 from emotions.video.tracker_state import SURE, Track, Tracks
 from tests import clips
 from web import create_app
@@ -57,8 +57,8 @@ def test_errors_are_problems_and_bodies_are_required(document):
 def test_doubts_and_explanations_are_described(document):
     face = document["components"]["schemas"]["Face"]["properties"]
     unsure = face["unsure"]
-    assert {name for name in unsure["enum"] if name} == set(DOUBTS) and all(
-        f"`{name}`" in unsure["description"] for name in DOUBTS
+    assert {name for name in unsure["enum"] if name} == set(UNSURE_REASONS) and all(
+        f"`{name}`" in unsure["description"] for name in UNSURE_REASONS
     )
     assert "yellow" in face["explanation"]["description"]
     body = document["paths"]["/api/v1/image"]["post"]["requestBody"]["content"]["multipart/form-data"]["schema"]["properties"]

@@ -128,7 +128,7 @@ def test_bars_are_as_long_as_the_numbers_say(read, photo):
 def test_reliability_sentence_comes_from_the_manifest(read, app, photo):
     page = read(photo)
     face = downloaded(page)["faces"][0]
-    entry = reliability_of(face["confidence"], app.extensions["analyser"].expressions.head_entry["reliability"])
+    entry = reliability_of(face["confidence"], app.extensions["analyzer"].classifier.head_entry.reliability)
     sentences = [note.text for note in page.find("p", "note") if note.text.startswith("When it says about")]
     assert len(sentences) == (entry is not None)
     if entry:
@@ -140,7 +140,7 @@ def test_of_a_drawn_face_the_page_says_so_instead(read, app):
     page = read((ROOT / "static/samples/angry.png").read_bytes())
     [face] = downloaded(page)["faces"]
     [told] = [note.text for note in page.find("p", "note") if note.text.startswith("It looks drawn")]
-    measured = app.extensions["analyser"].expressions.head_entry["evaluation"]["dicebear_test"]
+    measured = app.extensions["analyzer"].classifier.head_entry.evaluation["dicebear_test"]
     assert face["drawn"] >= 0.5 and f"({100 * face['drawn']:.0f} %)" in told
     assert f"Of {measured['count']} drawn faces" in told and f"{100 * measured['accuracy']:.0f} in 100 right" in told
     assert not [note for note in page.find("p", "note") if note.text.startswith("When it says about")]
@@ -149,10 +149,15 @@ def test_of_a_drawn_face_the_page_says_so_instead(read, app):
 @pytest.fixture
 def limits(app):
     """The served head's thresholds, to be changed for one test."""
-    entry = app.extensions["analyser"].expressions.head_entry
-    before = entry["thresholds"]
-    yield lambda thresholds: entry.update(thresholds=thresholds)
-    entry["thresholds"] = before
+    entry = app.extensions["analyzer"].classifier.head_entry
+    before = dict(entry.thresholds)
+
+    def change(thresholds: dict[str, float]) -> None:
+        entry.thresholds.clear()
+        entry.thresholds.update(thresholds)
+
+    yield change
+    change(before)
 
 
 @pytest.mark.parametrize(
@@ -181,9 +186,7 @@ def test_without_doubt_nothing_is_told(read, limits, photo):
 
 def test_what_the_answer_rests_on_is_shown_to_who_asks_beforehand(read, photo):
     page = read(photo, explain="1")
-    [figure] = [
-        image for image in page.find("img") if image.inside("figcaption") is False and image.attrs.get("width") == "240"
-    ]
+    [figure] = [image for image in page.find("img") if image.inside("figcaption") is False and image.attrs.get("width") == "240"]
     assert picture(figure.attrs["src"]).size == (240, 240)
     assert "brightest where covering it changed the answer most: in the lower third" in " ".join(figure.attrs["alt"].split())
     words = " ".join(element.text for element in page.find("figcaption"))
@@ -383,9 +386,9 @@ def test_about_judges_every_use_that_people_name(client):
 
 def test_about_lists_every_model_with_its_licence(client, app):
     text = Page(client.get("/about").text).by_id("model").text
-    for entry in app.extensions["analyser"].registry.entries():
-        assert entry["name"] in text
-        assert entry["licence"] in text
+    for entry in app.extensions["analyzer"].registry.entries():
+        assert entry.name in text
+        assert entry.licence in text
 
 
 def pages(client, faceless: bytes) -> dict[str, Page]:

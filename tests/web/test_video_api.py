@@ -50,7 +50,7 @@ def code(response) -> tuple[int, str]:
 
 
 def nothing_is_held(app) -> bool:
-    return app.extensions["uploads"].used == decoding.used == 0 and app.extensions["films"]._value == module.AT_ONCE
+    return app.extensions["uploads"].used == decoding.used == 0 and app.extensions["video_slots"]._value == module.MAX_CONCURRENT
 
 
 def test_a_line_a_picture_and_a_summary(app, send, clip):
@@ -101,8 +101,7 @@ def test_bad_options(send, clip, query):
 def test_unknown_options(send, clip):
     response = send(clip, "?url=http://127.0.0.1/")
     assert (
-        code(response) == (400, "unknown_option")
-        and "fps, detector, landmarks, annotated" in json.loads(response.data)["detail"]
+        code(response) == (400, "unknown_option") and "fps, detector, landmarks, annotated" in json.loads(response.data)["detail"]
     )
 
 
@@ -188,15 +187,15 @@ def test_a_client_that_goes_away(app, client, clip):
 
 
 def test_a_failure_in_the_middle_is_told_in_the_summary(app, send, clip, monkeypatch, capsys):
-    analyse, calls = app.extensions["analyser"].analyse, []
+    analyze, calls = app.extensions["analyzer"].analyze, []
 
     def failing(*arguments, **options):
         calls.append(1)
         if len(calls) == 4:
             raise RuntimeError("secret of the house")
-        return analyse(*arguments, **options)
+        return analyze(*arguments, **options)
 
-    monkeypatch.setattr(app.extensions["analyser"], "analyse", failing)
+    monkeypatch.setattr(app.extensions["analyzer"], "analyze", failing)
     with send(clip) as response:
         *rows, last = lines(response)
     assert len(rows) == 3 and last["summary"]["partial"] and last["summary"]["reason"] == "internal_error"
@@ -207,7 +206,9 @@ def test_a_failure_in_the_middle_is_told_in_the_summary(app, send, clip, monkeyp
 
 
 def test_only_so_many_at_once(app, client, clip, photo):
-    waiting = [client.post("/api/v1/video", data=clip, content_type="video/mp4", buffered=False) for _ in range(module.AT_ONCE)]
+    waiting = [
+        client.post("/api/v1/video", data=clip, content_type="video/mp4", buffered=False) for _ in range(module.MAX_CONCURRENT)
+    ]
     refused = client.post("/api/v1/video", data=clip, content_type="video/mp4")
     assert code(refused) == (503, "busy") and refused.headers["Retry-After"]
     assert client.post("/api/v1/image", data=photo, content_type="image/jpeg").status_code == 200

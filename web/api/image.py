@@ -13,20 +13,20 @@ from flask import Response, jsonify
 from emotions import EMOTIONS
 from emotions.face.annotate import STYLE
 from emotions.face.detector import DETECTORS
-from emotions.face.saliency import MOST_FACES
+from emotions.face.saliency import MAX_EXPLAINED
 from emotions.video.tracker_state import LATEST, MOST_BYTES
 
 from ..http.logging import record_feedback
 from ..http.uploads import uploaded_photo
-from ..inference import analyser, annotated_uri, followed, follower_of, read_photo
+from ..inference import analyze_image, analyzer, annotated_uri, load_tracker, update_tracker
 from .blueprint import api, json_body
-from .options import given_options
-from .schemas import Face, Model, Open, Strict, Switch
+from .options import parse_options
+from .schemas import BooleanOption, Face, InputSchema, Model, OutputSchema
 
-MOST_SECONDS = LATEST // 1000
+MAX_TIME = LATEST // 1000
 
 
-class Number(Float):
+class StrictNumber(Float):
     """A JSON number: marshmallow's Float takes "0.5" and true as well."""
 
     def _validated(self, value: Any) -> float:
@@ -41,16 +41,15 @@ class Seconds(Field):
     default_error_messages = {"invalid": "Must be a number of seconds from 0 to 1e9."}
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **_: Any) -> float:
-        if (
-            not re.fullmatch(r"-?[0-9]{1,30}(\.[0-9]{1,30})?([eE][+-]?[0-9]{1,3})?", value)
-            or not 0 <= float(value) <= MOST_SECONDS
-        ):
+        if not re.fullmatch(r"-?[0-9]{1,30}(\.[0-9]{1,30})?([eE][+-]?[0-9]{1,3})?", value) or not 0 <= float(value) <= MAX_TIME:
             raise self.make_error("invalid")
         return float(value)
 
 
-class ImageOptions(Strict):
-    annotate = Switch(metadata={"description": "Also give the picture with every face framed and named, at most 1,600 px."})
+class ImageOptions(InputSchema):
+    annotate = BooleanOption(
+        metadata={"description": "Also give the picture with every face framed and named, at most 1,600 px."}
+    )
     detector = String(
         load_default="auto",
         validate=OneOf(DETECTORS),
@@ -59,10 +58,12 @@ class ImageOptions(Strict):
             "first alone; `haar`: OpenCV's cascade; `none`: the whole picture is one face."
         },
     )
-    landmarks = Switch(metadata={"description": "Also give the 468 points of Face Mesh for each face, where it finds them."})
-    explain = Switch(
+    landmarks = BooleanOption(
+        metadata={"description": "Also give the 468 points of Face Mesh for each face, where it finds them."}
+    )
+    explain = BooleanOption(
         metadata={
-            "description": f"Also give a picture of what the answer rests on, for the {MOST_FACES} largest faces: each takes as "
+            "description": f"Also give a picture of what the answer rests on, for the {MAX_EXPLAINED} largest faces: each takes as "
             "long as reading 49 faces."
         }
     )
@@ -80,7 +81,7 @@ class ImageOptions(Strict):
         metadata={
             "type": "number",
             "minimum": 0,
-            "maximum": MOST_SECONDS,
+            "maximum": MAX_TIME,
             "description": "With `tracks`: when the frame was taken, in seconds from any beginning; without it frames are taken as "
             "1/15 s apart, as where time stands still or runs back. Running back by more than 3 s makes all faces new, with new "
             "ids. Without `tracks` it has no effect.",
@@ -88,10 +89,10 @@ class ImageOptions(Strict):
     )
 
 
-class Feedback(Strict):
+class Feedback(InputSchema):
     shown = String(required=True, validate=OneOf(EMOTIONS), metadata={"description": "`emotion` as the answer gave it"})
     said = String(required=True, validate=OneOf(EMOTIONS), metadata={"description": "what the person says it is"})
-    confidence = Number(required=True, validate=Range(0, 1), metadata={"description": "`confidence` as the answer gave it"})
+    confidence = StrictNumber(required=True, validate=Range(0, 1), metadata={"description": "`confidence` as the answer gave it"})
     model = String(
         required=True,
         validate=Regexp(r"^[A-Za-z0-9][A-Za-z0-9._/+ -]{0,99}$(?!\n)"),  # Python's $ alone lets a last newline pass
@@ -99,7 +100,7 @@ class Feedback(Strict):
     )
 
 
-class Timing(Open):
+class Timing(OutputSchema):
     decode = Float(required=True)
     detect = Float(required=True)
     classify = Float(required=True)
@@ -107,7 +108,7 @@ class Timing(Open):
     follow = Float(metadata={"description": "with `tracks`"})
 
 
-class ImageAnswer(Open):
+class ImageResponse(OutputSchema):
     """Coordinates and sizes are pixels of the full-size upright picture."""
 
     width = Integer(required=True)
@@ -120,7 +121,7 @@ class ImageAnswer(Open):
     timing_ms = Nested(Timing, required=True, metadata={"description": "milliseconds"})
 
 
-class ModelEntry(Open):
+class ModelEntry(OutputSchema):
     name = String(required=True)
     role = String(required=True)
     version = String(required=True)
@@ -132,7 +133,7 @@ class ModelEntry(Open):
     served = Boolean(required=True, metadata={"description": "whether answers of this server come from it"})
 
 
-class Models(Open):
+class Models(OutputSchema):
     """Entries of the manifest, whole: fields beyond those listed depend on the role."""
 
     models = List(Nested(ModelEntry), required=True)
@@ -143,15 +144,15 @@ class Models(Open):
     set = String(required=True, metadata={"description": "changes with the manifest: start of its sha256"})
 
 
-class Style(Open):
+class Style(OutputSchema):
     """Colours, widths and label layout of the annotated picture, for who draws it alike."""
 
     colours = Dict(keys=String(), values=String(), required=True)
 
 
 FEEDBACK_BYTES = 4096
-KEPT_A_WHILE = "public, max-age=300"
-PICTURE_PROBLEMS = (
+SHORT_CACHE = "public, max-age=300"
+IMAGE_PROBLEMS = (
     "unknown_option", "invalid_option", "invalid_tracks", "no_file", "wrong_field", "too_many_files", "file_too_large", "body_too_large",
     "too_many_pixels", "too_much_memory", "unsupported_media_type", "unsupported_image", "empty_file", "not_an_image",
     "truncated_image", "busy",
@@ -163,21 +164,21 @@ IMAGE_OPTIONS = ImageOptions()  # one for all requests: making a schema takes lo
 
 @api.post("/image")
 @api.input(ImageOptions, location="query", arg_name="query", validation=False)  # documents; the form counts as well
-@api.output(ImageAnswer)
-@api.doc(summary="Read the faces of a picture", operation_id="readImage", extensions={"x-problems": PICTURE_PROBLEMS})
+@api.output(ImageResponse)
+@api.doc(summary="Read the faces of a picture", operation_id="readImage", extensions={"x-problems": IMAGE_PROBLEMS})
 def image(query: dict) -> Response:
     """A picture without faces is an answer (200, `faces: []`).
 
     Options count in the query and as form fields alike; the form's win where both have one.
     """
-    options = given_options(IMAGE_OPTIONS)
-    follower = follower_of(options["tracks"]) if "tracks" in options else None
-    picture, result = read_photo(uploaded_photo(), options["detector"], options["landmarks"], options["explain"])
-    if follower:
-        result = followed(follower, picture, result, options.get("time"))
+    options = parse_options(IMAGE_OPTIONS)
+    tracker = load_tracker(options["tracks"]) if "tracks" in options else None
+    picture, result = analyze_image(uploaded_photo(), options["detector"], options["landmarks"], options["explain"])
+    if tracker:
+        result = update_tracker(tracker, picture, result, options.get("time"))
     body = result.to_json()
-    if follower:
-        body["tracks"] = follower.tracks
+    if tracker:
+        body["tracks"] = tracker.tracks
     if options["annotate"]:
         body["image"] = annotated_uri(picture, result)
     return jsonify(body)
@@ -199,11 +200,11 @@ def feedback(feedback: dict) -> str:
 @api.doc(summary="List the models with their licences", operation_id="listModels")
 def models() -> Response:
     """The manifest's entries: name, role, version, licence, file and its sha256, temperature, thresholds, reliability."""
-    expressions = analyser().expressions
-    idle = [entry["name"] for entry in analyser().registry.entries("expression-head") if entry != expressions.head_entry]
-    entries = [entry | {"served": entry["name"] not in idle} for entry in analyser().registry.entries()]
-    registry = analyser().registry
-    return _kept_a_while({"models": entries, "source": registry.source, "set": registry.fingerprint})
+    expressions = analyzer().classifier
+    idle = [entry.name for entry in analyzer().registry.entries("expression-head") if entry != expressions.head_entry]
+    entries = [{**entry.metadata, "served": entry.name not in idle} for entry in analyzer().registry.entries()]
+    registry = analyzer().registry
+    return _cached({"models": entries, "source": registry.source, "set": registry.fingerprint})
 
 
 @api.get("/style")
@@ -211,10 +212,10 @@ def models() -> Response:
 @api.doc(summary="Give the look of annotated pictures", operation_id="getStyle")
 def style() -> Response:
     """The one table of colours, widths and label layout, by which a client can draw as the server does."""
-    return _kept_a_while(STYLE)
+    return _cached(STYLE)
 
 
-def _kept_a_while(body: dict) -> Response:
+def _cached(body: dict) -> Response:
     response = jsonify(body)
-    response.headers["Cache-Control"] = KEPT_A_WHILE
+    response.headers["Cache-Control"] = SHORT_CACHE
     return response

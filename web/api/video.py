@@ -25,17 +25,17 @@ from emotions.video.reader import FPS, LEAST_FPS, MOST_FPS, Film
 from emotions.video.writer import FilmWriter
 
 from ..http.logging import LOGGER, trace_fields
-from ..http.uploads import keep_upload, uploaded_video
-from ..inference import analyser, give_back
+from ..http.uploads import detach_reservation, uploaded_video
+from ..inference import analyzer, trim_heap
 from .blueprint import api
 from .openapi import VIDEO_TYPES
-from .options import given_options
-from .schemas import Face, Model, Open, Probabilities, Strict, Switch
+from .options import parse_options
+from .schemas import BooleanOption, Face, InputSchema, Model, OutputSchema, Probabilities
 
 # What POST /api/v1/video takes and gives, as marshmallow schemas.
 
 
-class Rate(Field):
+class FrameRate(Field):
     """Pictures a second in a form or a query: float() takes "nan", "1_0" and other scripts' digits."""
 
     default_error_messages = {"invalid": f"Must be a number from {LEAST_FPS:g} to {MOST_FPS:g}."}
@@ -46,8 +46,8 @@ class Rate(Field):
         return float(value)
 
 
-class VideoOptions(Strict):
-    fps = Rate(
+class VideoOptions(InputSchema):
+    fps = FrameRate(
         load_default=FPS,
         metadata={
             "type": "number",
@@ -58,7 +58,9 @@ class VideoOptions(Strict):
         },
     )
     detector = String(load_default="auto", validate=OneOf(DETECTORS), metadata={"description": "as for a picture"})
-    landmarks = Switch(metadata={"description": "Also give the 468 points of Face Mesh for each face, where it finds them."})
+    landmarks = BooleanOption(
+        metadata={"description": "Also give the 468 points of Face Mesh for each face, where it finds them."}
+    )
     annotated = String(
         validate=OneOf(["mp4"]),
         metadata={
@@ -69,7 +71,7 @@ class VideoOptions(Strict):
     )
 
 
-class Person(Open):
+class Person(OutputSchema):
     id = Integer(required=True, metadata={"description": "as in the lines before"})
     first = Float(required=True, metadata={"description": "seconds"})
     last = Float(required=True, metadata={"description": "seconds"})
@@ -78,7 +80,7 @@ class Person(Open):
     mean = Nested(Probabilities, required=True, metadata={"description": "mean probabilities over these pictures"})
 
 
-class Summary(Open):
+class Summary(OutputSchema):
     duration = Float(required=True, metadata={"description": "seconds that could be read, whatever the file says"})
     stated_duration = Float(required=True, allow_none=True, metadata={"description": "seconds that the file says it has"})
     fps = Float(required=True)
@@ -98,7 +100,7 @@ class Summary(Open):
     people = List(Nested(Person), required=True, metadata={"description": "in order of appearance"})
 
 
-class VideoLine(Open):
+class VideoLine(OutputSchema):
     """A line of the answer: `time` and `faces` for each picture that was read, and `summary` alone in the last one."""
 
     time = Float(metadata={"description": "seconds since the beginning of the video"})
@@ -106,15 +108,15 @@ class VideoLine(Open):
     summary = Nested(Summary)
 
 
-LONGEST = 600.0
+MAX_SECONDS = 600.0
 """Seconds of a video: what a small instance reads within the ten minutes that App Engine gives a request is less."""
-MOST_FRAMES = 36_000
+MAX_FRAMES = 36_000
 """Frames that are decoded for it: ten minutes at 60 a second."""
-AT_ONCE = 2
+MAX_CONCURRENT = 2
 """Videos that are read at the same time: with four threads, photos and pages still get theirs."""
-MOST_BYTES = MAX_FILE - 2 * 2**20
+MAX_OUTPUT_BYTES = MAX_FILE - 2 * 2**20
 """Bytes that an annotated film aims to stay below: App Engine sends no answer of more than 32 MB."""
-PIECE = 2**16
+CHUNK = 2**16
 VIDEO_PROBLEMS = (
     "unknown_option", "invalid_option", "no_file", "wrong_field", "too_many_files", "file_too_large", "body_too_large",
     "too_many_pixels", "too_much_memory", "video_too_long", "unsupported_media_type", "unsupported_video", "empty_file",
@@ -123,7 +125,7 @@ VIDEO_PROBLEMS = (
 
 OPTIONS = VideoOptions()
 
-api.record_once(lambda state: state.app.extensions.setdefault("films", threading.BoundedSemaphore(AT_ONCE)))
+api.record_once(lambda state: state.app.extensions.setdefault("video_slots", threading.BoundedSemaphore(MAX_CONCURRENT)))
 
 
 @api.post("/video")
@@ -138,50 +140,50 @@ def video(query: dict) -> Response:
     wrong with the file before its first picture is a problem; what comes later is told in the summary. Options count in the
     query and as form fields alike; the form's win where both have one.
     """
-    options = given_options(OPTIONS)
+    options = parse_options(OPTIONS)
     data = uploaded_video()
     with ExitStack() as stack:
-        stack.enter_context(turn())
-        seconds = checked_length(data)
-        film = stack.enter_context(Film(data, options["fps"], LONGEST))
-        viewing = Viewing(film, detector=options["detector"], landmarks=options["landmarks"], analyser=analyser())
+        stack.enter_context(video_slot())
+        seconds = check_duration(data)
+        film = stack.enter_context(Film(data, options["fps"], MAX_SECONDS))
+        viewing = Viewing(film, detector=options["detector"], landmarks=options["landmarks"], analyzer=analyzer())
         if "annotated" in options:
-            return annotated_film(viewing, seconds)
-        lines = stack.enter_context(closing(told(viewing, trace_fields())))
+            return annotated_video(viewing, seconds)
+        lines = stack.enter_context(closing(ndjson_lines(viewing, trace_fields())))
         first = next(lines)  # so that an error of the file is a problem with its status
-        stack.enter_context(keep_upload())
+        stack.enter_context(detach_reservation())
         kept = stack.pop_all()
-    response = Response(until_sent(chain([first], lines), kept), mimetype=VIDEO_TYPES[0])
+    response = Response(closing_stream(chain([first], lines), kept), mimetype=VIDEO_TYPES[0])
     response.headers["X-Accel-Buffering"] = "no"  # asks proxies to send each line on at once
     response.call_on_close(kept.close)  # where the client goes away before anything is sent
     return response
 
 
 @contextmanager
-def turn() -> Iterator[None]:
+def video_slot() -> Iterator[None]:
     """One of the places for videos. Raises VideoError `busy` where all are taken."""
-    places = current_app.extensions["films"]
+    places = current_app.extensions["video_slots"]
     if not places.acquire(blocking=False):
-        raise VideoError("busy", f"{AT_ONCE} videos are being read already; try again when they are done.")
+        raise VideoError("busy", f"{MAX_CONCURRENT} videos are being read already; try again when they are done.")
     try:
         yield
     finally:
         places.release()
-        give_back()
+        trim_heap()
 
 
-def checked_length(data: bytes) -> float:
+def check_duration(data: bytes) -> float:
     """The seconds that a film really has. Raises VideoError where that is too much, and for what is no film."""
     with Film(data) as film:
         seconds, frames = film.extent()
-    if seconds > LONGEST or frames > MOST_FRAMES:
-        limit = f"the limit is {LONGEST / 60:.0f} minutes and {MOST_FRAMES:,} frames"
+    if seconds > MAX_SECONDS or frames > MAX_FRAMES:
+        limit = f"the limit is {MAX_SECONDS / 60:.0f} minutes and {MAX_FRAMES:,} frames"
         there = "python -m emotions video reads films of any length"
         raise VideoError("video_too_long", f"This video has {seconds / 60:.1f} minutes and {frames:,} frames; {limit}. {there}.")
     return seconds
 
 
-def told(viewing: Viewing, fields: dict[str, str]) -> Generator[str]:
+def ndjson_lines(viewing: Viewing, fields: dict[str, str]) -> Generator[str]:
     """The lines of the answer. `fields` go into the log's line where reading fails in the middle."""
     broken = {}
     begun = False
@@ -198,21 +200,21 @@ def told(viewing: Viewing, fields: dict[str, str]) -> Generator[str]:
     yield json.dumps({"summary": viewing.summary() | broken}) + "\n"
 
 
-def until_sent(pieces: Iterator, kept: ExitStack | BinaryIO) -> Iterator:
+def closing_stream(pieces: Iterator, kept: ExitStack | BinaryIO) -> Iterator:
     """The pieces of an answer; what was kept for them is given back after the last, or when the client goes away."""
     with kept:
         yield from pieces
 
 
-def annotated_film(viewing: Viewing, seconds: float) -> Response:
+def annotated_video(viewing: Viewing, seconds: float) -> Response:
     """The film with faces framed and named: made in the temporary folder, and gone from it before the first byte is sent."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "annotated.mp4")
-        with FilmWriter(path, MOST_BYTES, seconds) as writer:
+        with FilmWriter(path, MAX_OUTPUT_BYTES, seconds) as writer:
             for seen in viewing.seen(every_frame=True):
                 writer.add(seen.time, seen.annotated())
         size, file = path.stat().st_size, path.open("rb")
-    response = Response(until_sent(iter(partial(file.read, PIECE), b""), file), mimetype=VIDEO_TYPES[1])
+    response = Response(closing_stream(iter(partial(file.read, CHUNK), b""), file), mimetype=VIDEO_TYPES[1])
     response.call_on_close(file.close)
     response.content_length = size
     response.headers["Content-Disposition"] = 'inline; filename="annotated.mp4"'

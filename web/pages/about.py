@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import render_template
 
-from ..inference import analyser
+from ..inference import analyzer
 from .base import pages
 from .model_card import design_cards, doubt_card, head_card, text_card
 
@@ -12,11 +12,11 @@ from .model_card import design_cards, doubt_card, head_card, text_card
 @pages.get("/about")
 def about() -> str:
     """Model card, limits, uses and privacy."""
-    registry = analyser().registry
+    registry = analyzer().registry
     heads = [head_card(entry) for entry in registry.entries("expression-head")]
-    served = analyser().expressions.head_entry["name"]
+    served = analyzer().classifier.head_entry.name
     heads.sort(key=lambda head: head["name"] != served)
     return render_template(
         "about.html", heads=heads, served=served, doubts=doubt_card(heads[0]), designs=design_cards(registry.folder),
-        models=registry.entries(), texts=[text_card(entry) for entry in registry.entries("text")],
+        models=[entry.metadata for entry in registry.entries()], texts=[text_card(entry) for entry in registry.entries("text")],
     )  # fmt: skip

@@ -7,12 +7,12 @@ from typing import Any
 from flask import Blueprint, current_app
 
 from emotions import EMOTIONS, Face
-from emotions.face.saliency import MOST_FACES
+from emotions.face.saliency import MAX_EXPLAINED
 from emotions.image.loading import MAX_FILE
 from emotions.labels import COLOURS, TITLES
 from emotions.speech.results import SpeechResult
 
-from ..inference import analyser
+from ..inference import analyzer
 from .model_card import reliability_of
 from .samples import SAMPLES
 
@@ -28,7 +28,7 @@ def shared() -> dict[str, Any]:
         "titles": TITLES,
         "samples": SAMPLES,
         "feedback": current_app.config["FEEDBACK"],
-        "most_explained": MOST_FACES,
+        "most_explained": MAX_EXPLAINED,
         "max_bytes": MAX_FILE,
         "max_megabytes": MAX_FILE // 2**20,
         "reliability_of": served_reliability,
@@ -44,9 +44,9 @@ def ranked(told: Face | SpeechResult) -> list[tuple[str, float]]:
 
 def served_reliability(confidence: float) -> dict[str, Any] | None:
     """How often the served head was right on validation faces when it was about as sure as this."""
-    return reliability_of(confidence, analyser().expressions.head_entry.get("reliability", []))
+    return reliability_of(confidence, analyzer().classifier.head_entry.reliability)
 
 
 def drawn_figures() -> dict[str, Any] | None:
     """What was measured of the head that answers on drawn faces in styles that nothing learnt; None if nothing was."""
-    return analyser().expressions.head_entry.get("evaluation", {}).get("dicebear_test")
+    return analyzer().classifier.head_entry.evaluation.get("dicebear_test")

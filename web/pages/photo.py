@@ -23,7 +23,7 @@ from ..api.image import Feedback
 from ..http.logging import record_feedback
 from ..http.problems import Problem, invalid
 from ..http.uploads import uploaded_photo
-from ..inference import analyser, annotated_uri, read_photo
+from ..inference import analyze_image, analyzer, annotated_uri
 from .base import pages
 from .samples import sample_bytes
 
@@ -65,10 +65,10 @@ def read(
     photo: bytes, detector: str = "auto", explain: bool = False, sample: str | None = None, landmarks: bool = False
 ) -> Reading:
     """Read the bytes of a photo. Raises ImageError for bytes that are no usable picture, ValueError for an unknown detector."""
-    picture, result = read_photo(photo, detector, landmarks, explain)
+    picture, result = analyze_image(photo, detector, landmarks, explain)
     image = annotated_uri(picture, result)
     if not result.faces:
-        again = analyser().analyse(picture, "none", landmarks, explain)
+        again = analyzer().analyze(picture, "none", landmarks, explain)
         whole = Reading(again, image, explained=explain, sample=sample, pointed=landmarks)
         return Reading(result, image, whole=whole, explained=explain, sample=sample, pointed=landmarks)
     several = len(result.faces) > 1
@@ -140,9 +140,9 @@ def chosen_detector() -> str:
 def chosen_switch(name: str) -> bool:
     """Whether the form asks for `explain` or `landmarks`. Raises Problem for a value that is no switch's."""
     value = request.form.get(name, "false")
-    if value not in schemas.SWITCHES:
+    if value not in schemas.BOOLEANS:
         raise Problem("invalid_option", f"The option {name!r} must be true, false, 1 or 0.")
-    return schemas.SWITCHES[value]
+    return schemas.BOOLEANS[value]
 
 
 def given_feedback() -> dict[str, Any]:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from emotions.errors import ImageError
-from emotions.face.detector import FaceFinder, align_crop
+from emotions.face.detector import FaceDetector, align_crop
 from emotions.face.results import Box
 from emotions.image.loading import open_image
 from emotions.runtime.manifest import ModelRegistry
@@ -52,10 +52,10 @@ class Cropper:
 
     def face(self, pixels: np.ndarray) -> np.ndarray | None:
         """The largest face that is found in (H, W, 3) uint8 RGB, aligned by its landmarks; None without a face."""
-        _, found = self._finder.find(pixels)
+        _, found = self._face_detector.find(pixels)
         if not found:
             return None
-        return align_crop(pixels, found[0].box, self._finder.landmarks(pixels, found[0]), self.size)
+        return align_crop(pixels, found[0].box, self._face_detector.landmarks(pixels, found[0]), self.size)
 
     def whole(self, pixels: np.ndarray) -> np.ndarray:
         """The whole picture, as it is or in the smallest square around it: its face is framed already."""
@@ -63,8 +63,8 @@ class Cropper:
         return align_crop(pixels, Box(0.0, 0.0, float(width), float(height)), None, self.size)
 
     @cached_property
-    def _finder(self) -> FaceFinder:
-        return FaceFinder(ModelRegistry())
+    def _face_detector(self) -> FaceDetector:
+        return FaceDetector(ModelRegistry())
 
 
 def some(listed: Sequence[Listed], most: int | None, seed: int = 0) -> list[Listed]:

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 import emotions
-from emotions.face.analyzer import Analyser
+from emotions.face.analyzer import FaceAnalyzer
 from emotions.face.annotate import STYLE, annotate, text_colour
 from emotions.image.loading import encode_jpeg, open_image
 from emotions.labels import COLOURS, EMOTIONS
@@ -19,8 +19,8 @@ SAMPLES = sorted((Path(__file__).resolve().parents[3] / "static" / "samples").gl
 
 
 @pytest.fixture(scope="module")
-def analyser() -> Analyser:
-    return Analyser()
+def analyzer() -> FaceAnalyzer:
+    return FaceAnalyzer()
 
 
 def test_three_lines_read_a_photo(portrait):
@@ -36,8 +36,8 @@ def test_drawn_faces_are_told_from_photographed_ones():
     assert all((share > 0.5) == name.endswith(".png") for name, shares in drawn.items() for share in shares), drawn
 
 
-def test_the_answer_as_json(analyser, portrait):
-    body = json.loads(json.dumps(analyser.analyse(open_image(portrait), landmarks=True).to_json()))
+def test_the_answer_as_json(analyzer, portrait):
+    body = json.loads(json.dumps(analyzer.analyze(open_image(portrait), landmarks=True).to_json()))
     (face,) = body["faces"]
     assert (body["width"], body["height"]) == (400, 400)
     assert list(face["probabilities"]) == list(EMOTIONS) and sum(face["probabilities"].values()) == pytest.approx(1, abs=0.001)
@@ -51,38 +51,38 @@ def test_the_answer_as_json(analyser, portrait):
     assert set(body["timing_ms"]) == {"decode", "detect", "classify"} and all(value > 0 for value in body["timing_ms"].values())
 
 
-def test_faces_come_largest_first_in_full_size_pixels(analyser, portrait):
+def test_faces_come_largest_first_in_full_size_pixels(analyzer, portrait):
     face = Image.open(portrait).convert("RGB").crop((100, 0, 300, 200))
     scene = Image.new("RGB", (3000, 2000), "white")  # decoded smaller than it is
     scene.paste(face.resize((800, 800)), (100, 200))
     scene.paste(face.resize((1200, 1200)), (1600, 400))
-    result = analyser.analyse(open_image(encode_jpeg(np.asarray(scene), 90)))
+    result = analyzer.analyze(open_image(encode_jpeg(np.asarray(scene), 90)))
     assert (result.width, result.height) == (3000, 2000) and len(result.faces) == 2
     first, second = (face.box for face in result.faces)
     assert first.area > second.area and [face.id for face in result.faces] == [0, 1]
     assert 1600 < first.left < 2800 and 100 < second.left < 900
 
 
-def test_no_face_is_an_answer(analyser):
+def test_no_face_is_an_answer(analyzer):
     picture = open_image(encode_jpeg(np.full((300, 400, 3), 90, np.uint8)))
-    assert analyser.analyse(picture).faces == ()
-    (whole,) = analyser.analyse(picture, "none").faces
+    assert analyzer.analyze(picture).faces == ()
+    (whole,) = analyzer.analyze(picture, "none").faces
     assert whole.score is None and whole.box.to_json() == {"left": 0, "top": 0, "width": 400, "height": 300}
     with pytest.raises(ValueError, match="detector must be one of"):
-        analyser.analyse(picture, "dlib")
+        analyzer.analyze(picture, "dlib")
 
 
 def test_warm_up_reads_a_real_face():
-    analyser = Analyser()
-    assert len(analyser.warm_up().faces) == 1
+    analyzer = FaceAnalyzer()
+    assert len(analyzer.warm_up().faces) == 1
     assert all(
-        analyser.registry.model(entry).loaded for entry in (analyser.expressions.base_entry, analyser.expressions.head_entry)
+        analyzer.registry.model(entry).loaded for entry in (analyzer.classifier.backbone_entry, analyzer.classifier.head_entry)
     )
 
 
-def test_the_annotated_picture_has_a_frame_and_a_name(analyser, portrait):
+def test_the_annotated_picture_has_a_frame_and_a_name(analyzer, portrait):
     picture = open_image(portrait)
-    result = analyser.analyse(picture)
+    result = analyzer.analyze(picture)
     drawn = annotate(picture, result)
     assert drawn.shape == picture.pixels.shape and drawn.dtype == np.uint8
     (face,) = result.faces
@@ -95,9 +95,9 @@ def test_the_annotated_picture_has_a_frame_and_a_name(analyser, portrait):
     assert np.array_equal(drawn[inside], picture.pixels[inside]), "the face itself is left alone"
 
 
-def test_the_annotated_picture_is_at_most_1600_px(analyser):
+def test_the_annotated_picture_is_at_most_1600_px(analyzer):
     picture = open_image(encode_jpeg(np.zeros((1000, 2000, 3), np.uint8)))
-    assert annotate(picture, analyser.analyse(picture)).shape == (800, 1600, 3) and STYLE["max_side"] == 1600
+    assert annotate(picture, analyzer.analyze(picture)).shape == (800, 1600, 3) and STYLE["max_side"] == 1600
 
 
 def test_text_contrasts_with_every_colour():

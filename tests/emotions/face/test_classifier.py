@@ -7,23 +7,23 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from emotions.face.classifier import ExpressionModel
-from emotions.face.detector import FaceFinder, align_crop
+from emotions.face.classifier import ExpressionClassifier
+from emotions.face.detector import FaceDetector, align_crop
 from emotions.image.loading import open_image
 from emotions.runtime.litert import softmax
 from emotions.runtime.manifest import ModelRegistry
 
 
 @pytest.fixture(scope="module")
-def model() -> ExpressionModel:
-    return ExpressionModel(ModelRegistry())
+def model() -> ExpressionClassifier:
+    return ExpressionClassifier(ModelRegistry())
 
 
 @pytest.fixture(scope="module")
 def crops(model, portrait) -> np.ndarray:
     """Twenty views of one face, (20, S, S): mirrored, darkened, shifted."""
     pixels = open_image(portrait).pixels
-    face = FaceFinder(model.registry).find(pixels)[1][0]
+    face = FaceDetector(model.registry).detect(pixels)[1][0]
     crop = align_crop(pixels, face.box, None, model.size).astype(int)
     views = [np.roll(np.clip(crop[:, :: (-1) ** number] - 6 * number, 0, 255), number - 10, axis=1) for number in range(20)]
     return np.stack(views).astype(np.uint8)
@@ -33,7 +33,7 @@ def test_probabilities_are_calibrated_and_sum_to_one(model, crops):
     probabilities = model.probabilities(crops)
     assert probabilities.shape == (20, 7) and probabilities.dtype == np.float32
     np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-5)
-    expected = softmax(model.logits(model.features(crops)), model.head_entry["temperature"])
+    expected = softmax(model.logits(model.features(crops)), model.head_entry.temperature)
     np.testing.assert_allclose(probabilities, expected, atol=1e-6)
     assert len({tuple(row) for row in np.round(probabilities, 6)}) > 10, "different crops get different answers"
 
@@ -68,9 +68,9 @@ def test_every_head_reads_the_same_features(model, crops):
     assert features.shape == (20, 512)
     answers = {}
     for entry in model.registry.entries("expression-head"):
-        head = ExpressionModel(model.registry, entry["name"])
-        assert head.description["name"].endswith(entry["name"])
-        answers[entry["name"]] = head.logits(features)
+        head = ExpressionClassifier(model.registry, entry.name)
+        assert head.description["name"].endswith(entry.name)
+        answers[entry.name] = head.logits(features)
     assert {"fer2013", "ferplus", "mixed"} <= set(answers)
     assert not np.allclose(answers["fer2013"], answers["ferplus"], atol=0.05)
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from emotions.face.blazeface import overlap
-from emotions.face.detector import DETECTORS, Detection, FaceFinder, align_crop
+from emotions.face.detector import DETECTORS, Detection, FaceDetector, align_crop
 from emotions.face.drawn_detector import flatness
 from emotions.face.results import Box
 from emotions.image.loading import open_image
@@ -20,8 +20,8 @@ EYES = np.array([[160, 80], [193, 82]])  # by eye
 
 
 @pytest.fixture(scope="module")
-def finder() -> FaceFinder:
-    return FaceFinder(ModelRegistry())
+def face_detector() -> FaceDetector:
+    return FaceDetector(ModelRegistry())
 
 
 @pytest.fixture(scope="module")
@@ -67,22 +67,22 @@ def cartoon(size: int) -> np.ndarray:
 
 
 @pytest.mark.parametrize("detector", ["auto", "blazeface", "haar"])
-def test_one_face_where_it_is(finder, pixels, detector):
-    used, found = finder.find(pixels, detector)
+def test_one_face_where_it_is(face_detector, pixels, detector):
+    used, found = face_detector.detect(pixels, detector)
     assert used == ("haar" if detector == "haar" else "blazeface")
     assert len(found) == 1
     assert agreement(found[0].box, FACE) > 0.6
     assert 0.5 < found[0].score <= 1
 
 
-def test_keypoints_name_the_persons_own_sides(finder, pixels):
-    (face,) = finder.find(pixels)[1]
+def test_keypoints_name_the_persons_own_sides(face_detector, pixels):
+    (face,) = face_detector.detect(pixels)[1]
     assert np.abs(face.keypoints[:2] - EYES).max() < 6
 
 
-def test_landmarks_lie_on_the_face(finder, pixels):
-    (face,) = finder.find(pixels)[1]
-    points = finder.landmarks(pixels, face)
+def test_landmarks_lie_on_the_face(face_detector, pixels):
+    (face,) = face_detector.detect(pixels)[1]
+    points = face_detector.landmarks(pixels, face)
     assert points.shape == (468, 2) and points.dtype == np.float32
     eyes = np.stack([points[[33, 133]].mean(axis=0), points[[263, 362]].mean(axis=0)])
     assert np.abs(eyes - EYES).max() < 5
@@ -90,58 +90,58 @@ def test_landmarks_lie_on_the_face(finder, pixels):
     assert agreement(Box(*low, *(high - low)), FACE) > 0.6
 
 
-def test_no_landmarks_where_there_is_no_face(finder, pixels):
+def test_no_landmarks_where_there_is_no_face(face_detector, pixels):
     nothing = Detection(Box(20, 220, 90, 110), 0.9, np.full((6, 2), np.nan, np.float32))
-    assert finder.landmarks(pixels, nothing) is None
+    assert face_detector.landmarks(pixels, nothing) is None
 
 
-def test_landmarks_without_keypoints_come_out_the_same(finder, pixels):
-    (face,) = finder.find(pixels)[1]
+def test_landmarks_without_keypoints_come_out_the_same(face_detector, pixels):
+    (face,) = face_detector.detect(pixels)[1]
     blind = Detection(face.box, face.score, np.full((6, 2), np.nan, np.float32))
-    difference = finder.landmarks(pixels, blind) - finder.landmarks(pixels, face)
+    difference = face_detector.landmarks(pixels, blind) - face_detector.landmarks(pixels, face)
     assert np.abs(difference).max() < 5
 
 
-def test_largest_face_first(finder, pixels):
+def test_largest_face_first(face_detector, pixels):
     canvas = placed(pixels, (800, 400), 0, 0, 0.6)
     canvas[:, 400:] = pixels
-    _, found = finder.find(canvas)
+    _, found = face_detector.detect(canvas)
     assert len(found) == 2
     assert found[0].box.left > 400 > found[1].box.left
     assert found[0].box.area > found[1].box.area
 
 
 @pytest.mark.parametrize(("size", "left", "top"), [((1000, 420), 590, 10), ((420, 1000), 10, 590), ((401, 403), 1, 2)])
-def test_boxes_come_back_through_the_letterbox(finder, pixels, size, left, top):
-    _, found = finder.find(placed(pixels, size, left, top))
+def test_boxes_come_back_through_the_letterbox(face_detector, pixels, size, left, top):
+    _, found = face_detector.detect(placed(pixels, size, left, top))
     assert len(found) == 1
     assert agreement(found[0].box, Box(FACE.left + left, FACE.top + top, FACE.width, FACE.height)) > 0.6
 
 
 @pytest.mark.parametrize("degrees", [-60, -30, 30, 60, 90])
-def test_turned_faces_come_out_upright(finder, pixels, degrees):
+def test_turned_faces_come_out_upright(face_detector, pixels, degrees):
     def crop(picture):
-        (face,) = finder.find(picture)[1]
-        return align_crop(picture, face.box, finder.landmarks(picture, face), 48).astype(float).ravel()
+        (face,) = face_detector.detect(picture)[1]
+        return align_crop(picture, face.box, face_detector.landmarks(picture, face), 48).astype(float).ravel()
 
     assert np.corrcoef(crop(pixels), crop(turned(pixels, degrees)))[0, 1] > 0.9
 
 
-def test_small_faces_of_a_large_picture_get_a_closer_look(finder, pixels):
+def test_small_faces_of_a_large_picture_get_a_closer_look(face_detector, pixels):
     canvas = placed(pixels, (2000, 1400), 1300, 900, 0.55)
     canvas[100:320, 200:420] = cv2.resize(pixels, (220, 220), interpolation=cv2.INTER_AREA)
     wanted = [Box(1300 + FACE.left * 0.55, 900 + FACE.top * 0.55, FACE.width * 0.55, FACE.height * 0.55)]
     wanted.append(Box(200 + FACE.left * 0.55, 100 + FACE.top * 0.55, FACE.width * 0.55, FACE.height * 0.55))
-    _, found = finder.find(canvas)
+    _, found = face_detector.detect(canvas)
     assert len(found) == 2
     assert all(max(agreement(face.box, box) for face in found) > 0.5 for box in wanted)
 
 
 @pytest.mark.parametrize("size", [90, 200, 400])
-def test_drawn_face_is_found_on_the_second_look(finder, size):
+def test_drawn_face_is_found_on_the_second_look(face_detector, size):
     canvas = np.full((480, 640, 3), (235, 235, 225), np.uint8)
     canvas[40 : 40 + size, 100 : 100 + size] = cartoon(size)
-    _, found = finder.find(canvas, "auto")
+    _, found = face_detector.detect(canvas, "auto")
     assert found and agreement(found[0].box, Box(100 + 0.12 * size, 40 + 0.1 * size, 0.75 * size, 0.85 * size)) > 0.35
 
 
@@ -152,49 +152,49 @@ def test_drawings_are_flat_and_photos_are_not(pixels):
 
 
 @pytest.mark.parametrize("detector", ["auto", "blazeface", "haar"])
-def test_no_face_is_an_answer(finder, pixels, detector):
+def test_no_face_is_an_answer(face_detector, pixels, detector):
     noise = np.random.default_rng(0).integers(0, 256, (300, 400, 3), np.uint8)
     for picture in (np.zeros((300, 400, 3), np.uint8), noise, pixels[230:, :]):
-        assert finder.find(picture, detector)[1] == []
+        assert face_detector.detect(picture, detector)[1] == []
 
 
-def test_whole_picture_as_one_face(finder, pixels):
-    used, (face,) = finder.find(pixels, "none")
+def test_whole_picture_as_one_face(face_detector, pixels):
+    used, (face,) = face_detector.detect(pixels, "none")
     assert used == "none"
     assert face.box == Box(0, 0, 400, 400)
-    assert np.abs(finder.landmarks(pixels, face)[[33, 263]].mean(axis=0) - EYES.mean(axis=0)).max() < 5
+    assert np.abs(face_detector.landmarks(pixels, face)[[33, 263]].mean(axis=0) - EYES.mean(axis=0)).max() < 5
 
 
-def test_whole_picture_without_a_visible_face(finder):
-    used, (face,) = finder.find(np.zeros((30, 50, 3), np.uint8), "none")
+def test_whole_picture_without_a_visible_face(face_detector):
+    used, (face,) = face_detector.detect(np.zeros((30, 50, 3), np.uint8), "none")
     assert used == "none" and face.box == Box(0, 0, 50, 30)
     assert np.isnan(face.keypoints).all()
 
 
 @pytest.mark.parametrize("detector", DETECTORS)
 @pytest.mark.parametrize("shape", [(1, 1), (1, 3000), (3000, 2), (7, 5)])
-def test_degenerate_pictures_do_no_harm(finder, detector, shape):
+def test_degenerate_pictures_do_no_harm(face_detector, detector, shape):
     picture = np.full((*shape, 3), 130, np.uint8)
-    _, found = finder.find(picture, detector)
+    _, found = face_detector.detect(picture, detector)
     assert len(found) == (detector == "none")
     for face in found:
-        assert align_crop(picture, face.box, finder.landmarks(picture, face), 48).shape == (48, 48)
+        assert align_crop(picture, face.box, face_detector.landmarks(picture, face), 48).shape == (48, 48)
 
 
-def test_unknown_detector_is_named(finder, pixels):
+def test_unknown_detector_is_named(face_detector, pixels):
     with pytest.raises(ValueError, match="auto, blazeface, haar, none"):
-        finder.find(pixels, "yolo")
+        face_detector.detect(pixels, "yolo")
 
 
-def test_threads_get_the_same_answers(finder, pixels):
+def test_threads_get_the_same_answers(face_detector, pixels):
     """Interpreters and cascades are not thread-safe: without their locks this gives wrong answers or dies."""
     pictures = [pixels, placed(pixels, (500, 420), 80, 5), turned(pixels, 20), cv2.flip(pixels, 1)[:200]]
 
     def read(picture: np.ndarray) -> list[np.ndarray]:
         answers = []
         for detector in ("auto", "haar"):
-            for face in finder.find(picture, detector)[1]:
-                points = finder.landmarks(picture, face)
+            for face in face_detector.detect(picture, detector)[1]:
+                points = face_detector.landmarks(picture, face)
                 answers += [corners(face.box), points, align_crop(picture, face.box, points, 48)]
         assert answers
         return answers
@@ -207,12 +207,12 @@ def test_threads_get_the_same_answers(finder, pixels):
             np.testing.assert_array_equal(got, wanted)
 
 
-def test_published_recall_and_precision_hold(finder):
+def test_published_recall_and_precision_hold(face_detector):
     scenes = labelled(shared("photos"))
-    recall, precision = recall_precision(*tally(lambda picture: finder.find(picture)[1], scenes))
+    recall, precision = recall_precision(*tally(lambda picture: face_detector.detect(picture)[1], scenes))
     assert recall >= 0.95 and precision >= 0.97
 
 
-def test_few_false_alarms_on_photos_without_faces(finder):
-    alarms = [scene.name for scene in without_faces(shared("photos")) if finder.find(scene.pixels)[1]]
+def test_few_false_alarms_on_photos_without_faces(face_detector):
+    alarms = [scene.name for scene in without_faces(shared("photos")) if face_detector.detect(scene.pixels)[1]]
     assert len(alarms) <= 1, alarms

@@ -6,10 +6,10 @@ import cv2
 import numpy as np
 import pytest
 
-from emotions import Analyser
+from emotions import FaceAnalyzer
 from emotions.face.alignment import align_crop, cut
-from emotions.face.detector import FaceFinder
-from emotions.face.drawn_detector import box_of, flatness, windows
+from emotions.face.detector import FaceDetector
+from emotions.face.drawn_detector import square_to_box, flatness, windows
 from emotions.face.results import Box
 from scripts.synthetic.negatives import graphic
 
@@ -17,8 +17,8 @@ SKIN, INK, RED = (250, 205, 150), (20, 20, 20), (190, 40, 50)
 
 
 @pytest.fixture(scope="module")
-def analyser():
-    return Analyser()
+def analyzer():
+    return FaceAnalyzer()
 
 
 def bare_face(picture: np.ndarray, x: int, y: int, side: int) -> Box:
@@ -58,7 +58,7 @@ def test_a_square_is_what_its_box_is_cropped_to():
     picture = random.integers(0, 256, (200, 300), dtype=np.uint8)
     for x, y, side in ((150, 100, 96), (40, 60, 48), (280, 20, 130)):
         matrix = np.array([[side / 48, 0, x - side / 2], [0, side / 48, y - side / 2]])
-        assert np.array_equal(align_crop(picture, box_of((x, y, side)), None, 48), cut(picture, matrix, 48))
+        assert np.array_equal(align_crop(picture, square_to_box((x, y, side)), None, 48), cut(picture, matrix, 48))
 
 
 @pytest.mark.parametrize(("height", "width"), [(256, 256), (480, 640), (1000, 200)])
@@ -73,46 +73,46 @@ def test_squares_cover_the_picture(height, width):
 
 
 @pytest.mark.parametrize("side", [160, 256, 400])
-def test_a_face_without_an_outline_is_found_and_its_pupils_are_none(analyser, side):
+def test_a_face_without_an_outline_is_found_and_its_pupils_are_none(analyzer, side):
     picture = np.full((side, side, 3), SKIN, np.uint8)
     inner = bare_face(picture, side // 2, side // 2, side)
-    (face,) = analyser.finder.find(picture)[1]
+    (face,) = analyzer.face_detector.detect(picture)[1]
     assert holds(face.box, inner) and 0.6 < np.sqrt(face.box.area / inner.area) < 1.8 and 0.8 < face.score <= 1
     assert np.isnan(face.keypoints).all()
 
 
-def test_each_of_several_drawn_faces_is_found(analyser):
+def test_each_of_several_drawn_faces_is_found(analyzer):
     picture = np.full((480, 640, 3), (120, 170, 210), np.uint8)
     faces = []
     for x, y in ((170, 150), (460, 300)):
         cv2.circle(picture, (x, y), 110, SKIN, -1, cv2.LINE_AA)
         faces.append(bare_face(picture, x, y, 190))
-    found = analyser.finder.find(picture)[1]
+    found = analyzer.face_detector.detect(picture)[1]
     assert len(found) == 2 and all(sum(holds(face.box, inner) for face in found) == 1 for inner in faces)
 
 
-def test_few_charts_and_patterns_are_taken_for_a_face(analyser):
+def test_few_charts_and_patterns_are_taken_for_a_face(analyzer):
     random = np.random.default_rng(5)
-    taken = sum(bool(analyser.finder.find(graphic(random))[1]) for _ in range(20))
+    taken = sum(bool(analyzer.face_detector.detect(graphic(random))[1]) for _ in range(20))
     assert taken <= 4
 
 
-def test_photographs_are_not_searched(analyser):
+def test_photographs_are_not_searched(analyzer):
     """Noise as every sensor has it: no square is flat, so the network is not asked."""
     asked = []
     random = np.random.default_rng(2)
     picture = np.clip(random.normal(128, 40, (240, 320, 1)) + random.normal(0, 6, (240, 320, 3)), 0, 255).astype(np.uint8)
-    expressions = analyser.expressions
-    finder = FaceFinder(analyser.registry, "vgg16", lambda crops: asked.append(len(crops)) or expressions.features(crops))
-    assert finder.find(picture)[1] == [] and asked == []
+    expressions = analyzer.classifier
+    face_detector = FaceDetector(analyzer.registry, "vgg16", lambda crops: asked.append(len(crops)) or expressions.features(crops))
+    assert face_detector.detect(picture)[1] == [] and asked == []
 
 
-def test_without_a_check_for_its_base_the_finder_makes_do(analyser):
+def test_without_a_check_for_its_base_the_finder_makes_do(analyzer):
     picture = np.full((256, 256, 3), SKIN, np.uint8)
     bare_face(picture, 128, 128, 256)
-    other = FaceFinder(analyser.registry, "another", analyser.expressions.features)
-    assert [face.box for face in other.find(picture)[1]] == [
-        face.box for face in FaceFinder(analyser.registry).find(picture)[1]
+    other = FaceDetector(analyzer.registry, "another", analyzer.classifier.features)
+    assert [face.box for face in other.detect(picture)[1]] == [
+        face.box for face in FaceDetector(analyzer.registry).detect(picture)[1]
     ]
 
 

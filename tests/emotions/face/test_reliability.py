@@ -10,23 +10,23 @@ import cv2
 import numpy as np
 import pytest
 
-from emotions.face.analyzer import Analyser
+from emotions.face.analyzer import FaceAnalyzer
 from emotions.face.annotate import annotate
 from emotions.face.detector import align_crop
 from emotions.face.pose import Pose
-from emotions.face.reliability import DOUBTS, Quality, doubt, quality_of, sharpness
+from emotions.face.reliability import UNSURE_REASONS, CropQuality, doubt, measure_quality, sharpness
 from emotions.face.results import Box
 from emotions.image.loading import encode_jpeg, open_image
 from emotions.runtime.manifest import BUNDLED, ModelRegistry
 
 LIMITS = {"turned": 40.0, "small": 16.0, "blurred": 0.15, "low_confidence": 0.4}
-GOOD = Quality(Pose(10, 0, 0), 100, 0.4)
-WORST = Quality(Pose(-50, 0, 0), 10, 0.1)
+GOOD = CropQuality(Pose(10, 0, 0), 100, 0.4)
+WORST = CropQuality(Pose(-50, 0, 0), 10, 0.1)
 
 
 @pytest.fixture(scope="module")
-def analyser() -> Analyser:
-    return Analyser()
+def analyzer() -> FaceAnalyzer:
+    return FaceAnalyzer()
 
 
 @pytest.fixture(scope="module")
@@ -34,12 +34,12 @@ def pixels(portrait) -> np.ndarray:
     return open_image(portrait).pixels
 
 
-def quality(analyser: Analyser, picture: np.ndarray) -> Quality:
-    """Of the largest face, as `analyse` measures it."""
-    face = analyser.finder.find(picture)[1][0]
-    mesh = analyser.finder.mesh(picture, face)
-    crop = align_crop(picture, face.box, None if mesh is None else mesh[:, :2], analyser.expressions.size)
-    return quality_of(picture.shape, face.box, mesh, crop)
+def quality(analyzer: FaceAnalyzer, picture: np.ndarray) -> CropQuality:
+    """Of the largest face, as `analyze` measures it."""
+    face = analyzer.face_detector.detect(picture)[1][0]
+    mesh = analyzer.face_detector.mesh(picture, face)
+    crop = align_crop(picture, face.box, None if mesh is None else mesh[:, :2], analyzer.classifier.size)
+    return measure_quality(picture.shape, face.box, mesh, crop)
 
 
 @pytest.mark.parametrize(
@@ -47,45 +47,45 @@ def quality(analyser: Analyser, picture: np.ndarray) -> Quality:
     [
         (GOOD, 0.4, None),
         (GOOD, 0.39, "low_confidence"),
-        (Quality(GOOD.pose, 16, 0.15), 0.9, None),
-        (Quality(GOOD.pose, 15.9, 0.4), 0.9, "small"),
-        (Quality(GOOD.pose, 90, 0.14), 0.9, "blurred"),
-        (Quality(Pose(40, 80, 80), 90, 0.4), 0.9, None),
-        (Quality(Pose(-41, 0, 0), 90, 0.4), 0.9, "turned"),
-        (Quality(None, 90, 0.4), 0.9, None),
+        (CropQuality(GOOD.pose, 16, 0.15), 0.9, None),
+        (CropQuality(GOOD.pose, 15.9, 0.4), 0.9, "small"),
+        (CropQuality(GOOD.pose, 90, 0.14), 0.9, "blurred"),
+        (CropQuality(Pose(40, 80, 80), 90, 0.4), 0.9, None),
+        (CropQuality(Pose(-41, 0, 0), 90, 0.4), 0.9, "turned"),
+        (CropQuality(None, 90, 0.4), 0.9, None),
         (WORST, 0.1, "turned"),
     ],
 )
 def test_each_limit(face, confidence, reason):
-    assert doubt(face, confidence, LIMITS) == reason
+    assert unsure_reason(face, confidence, LIMITS) == reason
 
 
 def test_the_first_reason_is_told_and_one_without_a_limit_never_is():
-    told = [doubt(WORST, 0.1, {name: LIMITS[name] for name in DOUBTS[start:]}) for start in range(len(DOUBTS) + 1)]
-    assert told == [*DOUBTS, None]
+    told = [unsure_reason(WORST, 0.1, {name: LIMITS[name] for name in UNSURE_REASONS[start:]}) for start in range(len(UNSURE_REASONS) + 1)]
+    assert told == [*UNSURE_REASONS, None]
 
 
 @pytest.mark.parametrize("scale", [0.25, 0.5, 2.0])
-def test_side_is_in_pixels_of_the_picture(analyser, pixels, scale):
+def test_side_is_in_pixels_of_the_picture(analyzer, pixels, scale):
     scaled = cv2.resize(pixels, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC)
-    assert quality(analyser, scaled).side == pytest.approx(scale * quality(analyser, pixels).side, rel=0.05)
+    assert quality(analyzer, scaled).side == pytest.approx(scale * quality(analyzer, pixels).side, rel=0.05)
 
 
 def test_side_of_a_box_alone_and_of_the_whole_picture():
     crop = np.zeros((48, 48), np.uint8)
-    assert quality_of((300, 400, 3), Box(10, 20, 80, 80), None, crop).side == pytest.approx(80 / 0.888)
-    whole = quality_of((300, 400, 3), Box(0, 0, 400, 300), None, crop)
+    assert measure_quality((300, 400, 3), Box(10, 20, 80, 80), None, crop).side == pytest.approx(80 / 0.888)
+    whole = measure_quality((300, 400, 3), Box(0, 0, 400, 300), None, crop)
     assert whole.side == pytest.approx(400) and whole.pose is None
 
 
-def test_blur_is_measured_at_the_crops_scale_and_contrast_is_not_blur(analyser, pixels):
-    sharp = quality(analyser, pixels).sharpness
-    falls = [quality(analyser, cv2.GaussianBlur(pixels, (0, 0), blur)).sharpness for blur in (1, 2, 4)]
+def test_blur_is_measured_at_the_crops_scale_and_contrast_is_not_blur(analyzer, pixels):
+    sharp = quality(analyzer, pixels).sharpness
+    falls = [quality(analyzer, cv2.GaussianBlur(pixels, (0, 0), blur)).sharpness for blur in (1, 2, 4)]
     assert sharp > falls[0] > falls[1] > falls[2] and falls[2] < sharp / 3
     large = cv2.resize(pixels, None, fx=3, fy=3, interpolation=cv2.INTER_CUBIC)  # soft between pixels, as sharp in the crop
-    assert quality(analyser, large).sharpness == pytest.approx(sharp, rel=0.1)
+    assert quality(analyzer, large).sharpness == pytest.approx(sharp, rel=0.1)
     dull = (pixels * 0.4 + 70).astype(np.uint8)
-    assert quality(analyser, dull).sharpness == pytest.approx(sharp, rel=0.1)
+    assert quality(analyzer, dull).sharpness == pytest.approx(sharp, rel=0.1)
     assert sharpness(np.full((48, 48), 90, np.uint8)) == 0
 
 
@@ -93,7 +93,7 @@ def test_blur_is_measured_at_the_crops_scale_and_contrast_is_not_blur(analyser, 
 def limited(tmp_path):
     """Analysers of a copy of the models whose heads have these thresholds."""
 
-    def make(thresholds: dict[str, float] | None) -> Analyser:
+    def make(thresholds: dict[str, float] | None) -> FaceAnalyzer:
         folder = tmp_path / f"models{len(list(tmp_path.iterdir()))}"
         shutil.copytree(BUNDLED, folder, copy_function=lambda source, target: Path(target).symlink_to(source))
         manifest = json.loads((folder / "manifest.json").read_text())
@@ -104,7 +104,7 @@ def limited(tmp_path):
                     del entry["thresholds"]
         (folder / "manifest.json").unlink()
         (folder / "manifest.json").write_text(json.dumps(manifest))
-        return Analyser(ModelRegistry(folder))
+        return FaceAnalyzer(ModelRegistry(folder))
 
     return make
 
@@ -113,33 +113,33 @@ def test_the_manifest_decides(limited, pixels):
     picture = open_image(encode_jpeg(pixels, 95))
     reasons = {}
     for name, limit in {"turned": -1, "small": 1e4, "blurred": 9, "low_confidence": 1.01}.items():
-        (face,) = limited({name: limit}).analyse(picture).faces
+        (face,) = limited({name: limit}).analyze(picture).faces
         reasons[name] = face.unsure
         assert face.to_json()["unsure"] == name and face.emotion == "happy", "the answer stays given"
-    assert list(reasons.values()) == list(DOUBTS)
-    assert limited({}).analyse(picture).faces[0].unsure is None
-    assert limited(None).analyse(picture).faces[0].unsure is None, "a manifest of before"
+    assert list(reasons.values()) == list(UNSURE_REASONS)
+    assert limited({}).analyze(picture).faces[0].unsure is None
+    assert limited(None).analyze(picture).faces[0].unsure is None, "a manifest of before"
 
 
-def test_published_limits_mark_bad_pictures_and_leave_a_good_one(analyser, pixels):
-    for entry in analyser.registry.entries("expression-head"):
-        assert set(entry["thresholds"]) <= set(DOUBTS)
-    served = Analyser(analyser.registry, "mixed")
-    thresholds = served.expressions.head_entry["thresholds"]
-    assert served.analyse(open_image(encode_jpeg(pixels, 95))).faces[0].unsure is None
+def test_published_limits_mark_bad_pictures_and_leave_a_good_one(analyzer, pixels):
+    for entry in analyzer.registry.entries("expression-head"):
+        assert set(entry.thresholds) <= set(UNSURE_REASONS)
+    served = FaceAnalyzer(analyzer.registry, "mixed")
+    thresholds = served.classifier.head_entry.thresholds
+    assert served.analyze(open_image(encode_jpeg(pixels, 95))).faces[0].unsure is None
     if "blurred" in thresholds:
-        (blurred,) = served.analyse(open_image(encode_jpeg(cv2.GaussianBlur(pixels, (0, 0), 4), 95))).faces
+        (blurred,) = served.analyze(open_image(encode_jpeg(cv2.GaussianBlur(pixels, (0, 0), 4), 95))).faces
         assert blurred.unsure == "blurred"
     if "small" in thresholds:
         tiny = cv2.resize(pixels[:200, 80:280], None, fx=0.13, fy=0.13, interpolation=cv2.INTER_AREA)
-        (small,) = served.analyse(open_image(encode_jpeg(tiny, 95))).faces
+        (small,) = served.analyze(open_image(encode_jpeg(tiny, 95))).faces
         assert small.unsure == "small"
 
 
 def test_a_question_mark_in_the_annotated_picture(limited, pixels):
     picture = open_image(encode_jpeg(pixels, 95))
-    sure, unsure = (annotate(picture, limited(limits).analyse(picture)) for limits in ({}, {"turned": -1}))
+    sure, unsure = (annotate(picture, limited(limits).analyze(picture)) for limits in ({}, {"turned": -1}))
     changed = np.argwhere(np.abs(sure.astype(int) - unsure).sum(axis=2) > 30)
     assert len(changed), "the label differs"
-    box = limited({}).analyse(picture).faces[0].box
+    box = limited({}).analyze(picture).faces[0].box
     assert changed[:, 0].max() < box.top, "and nothing but the label, which stands above the frame"

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from emotions.face.analyzer import Analyser
-from emotions.face.saliency import GRID, LEAST, MOST_FACES, SIDE, Explanation, explain
+from emotions.face.analyzer import FaceAnalyzer
+from emotions.face.saliency import GRID, LEAST, MAX_EXPLAINED, SIDE, OcclusionMap, explain
 from emotions.image.loading import encode_jpeg, open_image
 from emotions.labels import EMOTIONS
 
@@ -20,8 +20,8 @@ HAPPY = EMOTIONS.index("happy")
 
 
 @pytest.fixture(scope="module")
-def analyser() -> Analyser:
-    return Analyser()
+def analyzer() -> FaceAnalyzer:
+    return FaceAnalyzer()
 
 
 @pytest.fixture(scope="module")
@@ -77,76 +77,76 @@ def test_what_speaks_against_the_answer_is_negative():
 def test_the_picture_is_brightest_at_the_hottest_place():
     heat = np.zeros((SIZE, SIZE), np.float32)
     heat[30:40, 10:20] = 0.4
-    drawn = Explanation(np.full((SIZE, SIZE), 128, np.uint8), heat).picture()
+    drawn = OcclusionMap(np.full((SIZE, SIZE), 128, np.uint8), heat).picture()
     assert drawn.shape == (SIDE, SIDE, 3) and drawn.dtype == np.uint8
     factor = SIDE // SIZE
     hot, cold = drawn[35 * factor, 15 * factor].astype(int), drawn[5 * factor, 40 * factor].astype(int)
     assert hot.sum() > cold.sum() + 150 and hot[0] > hot[2] and cold[2] > cold[0], "yellow on top of blue"
-    weak = Explanation(np.full((SIZE, SIZE), 128, np.uint8), heat * (0.2 * LEAST / 0.4)).picture()
+    weak = OcclusionMap(np.full((SIZE, SIZE), 128, np.uint8), heat * (0.2 * LEAST / 0.4)).picture()
     tinted = np.abs(weak[35 * factor, 15 * factor].astype(int) - cold).sum()
     assert tinted < np.abs(hot - cold).sum() / 2, "next to nothing is not shown as much"
 
 
-def test_a_smile_is_read_off_the_mouth(analyser, picture):
-    (face,) = analyser.analyse(picture, explain=True).faces
+def test_a_smile_is_read_off_the_mouth(analyzer, picture):
+    (face,) = analyzer.analyze(picture, explain=True).faces
     heat = face.explanation.heat
-    assert face.emotion == "happy" and heat.shape == (analyser.expressions.size,) * 2
+    assert face.emotion == "happy" and heat.shape == (analyzer.classifier.size,) * 2
     size = len(heat)
     mouth = heat[round(0.6 * size) : round(0.9 * size), round(0.25 * size) : round(0.75 * size)]
     assert mouth.mean() > 3 * np.abs(heat[: size // 3]).mean() and face.explanation.strongest == "lower"
 
 
-def test_the_map_is_of_the_served_model(analyser, picture):
+def test_the_map_is_of_the_served_model(analyzer, picture):
     """Covering the hottest place of the crop, and asking the files again, takes what the map says."""
-    (face,) = analyser.analyse(picture, explain=True).faces
+    (face,) = analyzer.analyze(picture, explain=True).faces
     heat, crop = face.explanation.heat, face.explanation.crop
-    np.testing.assert_allclose(analyser.expressions.probabilities(crop[None])[0], face.probabilities, atol=1e-5)
+    np.testing.assert_allclose(analyzer.classifier.probabilities(crop[None])[0], face.probabilities, atol=1e-5)
     places = np.linspace(0, len(crop) - 24, GRID).round().astype(int)
     falls = np.zeros((GRID, GRID))
     for row, top in enumerate(places):
         for column, left in enumerate(places):
             covered = crop.copy()
             covered[top : top + 24, left : left + 24] = round(float(crop.mean()))
-            falls[row, column] = face.confidence - analyser.expressions.probabilities(covered[None])[0, HAPPY]
+            falls[row, column] = face.confidence - analyzer.classifier.probabilities(covered[None])[0, HAPPY]
     assert heat.max() <= falls.max() + 1e-4 and heat[0, 0] == pytest.approx(falls[0, 0], abs=1e-4)
     y, x = np.unravel_index(falls.argmax(), falls.shape)
     assert heat[places[y] : places[y] + 24, places[x] : places[x] + 24].max() == pytest.approx(heat.max())
 
 
-def test_only_who_asks_pays(analyser, picture, monkeypatch):
+def test_only_who_asks_pays(analyzer, picture, monkeypatch):
     calls = []
-    real = type(analyser.expressions).features
+    real = type(analyzer.classifier).features
     monkeypatch.setattr(
-        type(analyser.expressions), "features", lambda model, crops: calls.append(len(crops)) or real(model, crops)
+        type(analyzer.classifier), "features", lambda model, crops: calls.append(len(crops)) or real(model, crops)
     )
-    plain = analyser.analyse(picture)
+    plain = analyzer.analyze(picture)
     assert calls == [1] and plain.faces[0].explanation is None and "explain" not in plain.timing_ms
     assert "explanation" not in plain.to_json()["faces"][0]
-    explained = analyser.analyse(picture, explain=True)
+    explained = analyzer.analyze(picture, explain=True)
     assert calls == [1, 1, GRID**2] and explained.timing_ms["explain"] > 0
     assert explained.faces == plain.faces
 
 
-def test_a_crowd_is_explained_in_part(analyser, picture):
+def test_a_crowd_is_explained_in_part(analyzer, picture):
     face = Image.fromarray(picture.pixels).crop((90, 0, 290, 200)).resize((150, 150))
     crowd = Image.new("RGB", (960, 400), "grey")
     for number in range(7):
         crowd.paste(face, (20 + number % 4 * 230, 20 + number // 4 * 190))
-    result = analyser.analyse(open_image(encode_jpeg(np.asarray(crowd), 95)), explain=True)
-    assert len(result.faces) > MOST_FACES
-    assert [face.explanation is not None for face in result.faces] == [index < MOST_FACES for index in range(len(result.faces))]
+    result = analyzer.analyze(open_image(encode_jpeg(np.asarray(crowd), 95)), explain=True)
+    assert len(result.faces) > MAX_EXPLAINED
+    assert [face.explanation is not None for face in result.faces] == [index < MAX_EXPLAINED for index in range(len(result.faces))]
 
 
-def test_the_answer_carries_a_picture(analyser, picture):
-    (face,) = json.loads(json.dumps(analyser.analyse(picture, explain=True).to_json()))["faces"]
+def test_the_answer_carries_a_picture(analyzer, picture):
+    (face,) = json.loads(json.dumps(analyzer.analyze(picture, explain=True).to_json()))["faces"]
     head, _, data = face["explanation"].partition(",")
     assert head == "data:image/jpeg;base64"
     with Image.open(BytesIO(base64.b64decode(data, validate=True))) as image:
         assert image.size == (SIDE, SIDE)
 
 
-def test_no_face_explains_nothing(analyser):
+def test_no_face_explains_nothing(analyzer):
     empty = open_image(encode_jpeg(np.full((200, 300, 3), 90, np.uint8)))
-    assert analyser.analyse(empty, explain=True).faces == ()
-    (whole,) = analyser.analyse(empty, "none", explain=True).faces
-    assert whole.explanation.heat.shape == (analyser.expressions.size,) * 2
+    assert analyzer.analyze(empty, explain=True).faces == ()
+    (whole,) = analyzer.analyze(empty, "none", explain=True).faces
+    assert whole.explanation.heat.shape == (analyzer.classifier.size,) * 2

@@ -9,7 +9,7 @@ import av
 import numpy as np
 import pytest
 
-from emotions import EMOTIONS, Analyser
+from emotions import EMOTIONS, FaceAnalyzer
 from emotions.errors import VideoError
 from emotions.face.results import Box, Face
 from emotions.video.analyzer import Viewing
@@ -20,8 +20,8 @@ from tests import clips
 
 
 @pytest.fixture(scope="module")
-def analyser() -> Analyser:
-    return Analyser(head="mixed")
+def analyzer() -> FaceAnalyzer:
+    return FaceAnalyzer(head="mixed")
 
 
 def face(number: int, emotion: str, confidence: float = 0.7) -> Face:
@@ -35,9 +35,9 @@ def two_people(seconds: float = 2.0) -> bytes:
     return clips.clip(moments)
 
 
-def test_identical_frames_get_identical_answers(analyser):
+def test_identical_frames_get_identical_answers(analyzer):
     lossless = clips.clip(clips.steady(12), "matroska", "ffv1", pixels="yuv444p")
-    seen = list(Viewing(lossless, 10, analyser=analyser))
+    seen = list(Viewing(lossless, 10, analyzer=analyzer))
     assert len(seen) == 12 and all(len(one.result.faces) == 1 for one in seen)
     faces = [one.result.faces[0] for one in seen]
     assert {one.raw for one in faces} == {faces[0].raw} and {(one.id, one.box, one.emotion) for one in faces} == {
@@ -46,27 +46,27 @@ def test_identical_frames_get_identical_answers(analyser):
     assert all(one.probabilities == pytest.approx(faces[0].raw, abs=0.001) for one in faces)
 
 
-def test_the_same_film_in_another_box_gets_the_same_answers(analyser):
+def test_the_same_film_in_another_box_gets_the_same_answers(analyzer):
     bodies = []
     for container in ("matroska", "mov"):
         data = clips.clip(clips.steady(6), container, "mjpeg", pixels="yuvj420p")
-        bodies.append([one.to_json() for one in Viewing(data, analyser=analyser)])
+        bodies.append([one.to_json() for one in Viewing(data, analyzer=analyzer)])
     assert bodies[0] == bodies[1] and bodies[0][0]["faces"]
 
 
-def test_a_turned_film_is_read_upright(analyser):
+def test_a_turned_film_is_read_upright(analyzer):
     on_its_side = [(time, np.rot90(picture, -1)) for time, picture in clips.steady(4)]
-    (upright,) = Viewing(clips.clip(clips.steady(4)), analyser=analyser, fps=1)
-    (turned,) = Viewing(clips.clip(on_its_side, rotation=90), analyser=analyser, fps=1)
+    (upright,) = Viewing(clips.clip(clips.steady(4)), analyzer=analyzer, fps=1)
+    (turned,) = Viewing(clips.clip(on_its_side, rotation=90), analyzer=analyzer, fps=1)
     (one,), (other,) = upright.result.faces, turned.result.faces
     assert (turned.result.width, turned.result.height) == (320, 240)
     assert abs(one.box.left - other.box.left) < 8 and abs(one.box.top - other.box.top) < 8 and one.emotion == other.emotion
 
 
-def test_boxes_are_in_pixels_of_the_full_size(analyser):
+def test_boxes_are_in_pixels_of_the_full_size(analyzer):
     small, large = (
         next(
-            iter(Viewing(clips.clip([(0, clips.still(size=size))], "matroska", "mjpeg", pixels="yuvj420p"), analyser=analyser))
+            iter(Viewing(clips.clip([(0, clips.still(size=size))], "matroska", "mjpeg", pixels="yuvj420p"), analyzer=analyzer))
         )
         for size in ((640, 480), (1920, 1440))
     )
@@ -74,14 +74,14 @@ def test_boxes_are_in_pixels_of_the_full_size(analyser):
     assert large.result.faces[0].box.width == pytest.approx(3 * small.result.faces[0].box.width, rel=0.1)
 
 
-def test_the_summary(analyser):
-    viewing = Viewing(two_people(), 10, analyser=analyser)
+def test_the_summary(analyzer):
+    viewing = Viewing(two_people(), 10, analyzer=analyzer)
     rows = [one.to_json() for one in viewing]
     summary = viewing.summary()
     assert [row["time"] for row in rows] == [index / 10 for index in range(20)]
     assert summary["frames"] == 20 and summary["duration"] == pytest.approx(2, abs=0.1) and summary["fps"] == 10
     assert (summary["width"], summary["height"], summary["partial"], summary["reason"]) == (320, 240, False, None)
-    assert summary["model"] == {"name": "vgg16/mixed", "version": analyser.expressions.description["version"]}
+    assert summary["model"] == {"name": "vgg16/mixed", "version": analyzer.classifier.description["version"]}
     first, second = summary["people"]
     assert (first["id"], first["frames"], first["first"], first["last"]) == (0, 10, 0.0, 0.9)
     assert (second["id"], second["frames"], second["first"], second["last"]) == (1, 10, 1.0, 1.9)
@@ -93,18 +93,18 @@ def test_the_summary(analyser):
             assert person["mean"][name] == pytest.approx(np.mean([one["probabilities"][name] for one in faces]), abs=1e-3)
 
 
-def test_a_cut_film_is_summed_up_as_partial(analyser):
+def test_a_cut_film_is_summed_up_as_partial(analyzer):
     data = clips.clip(clips.steady(30), "matroska")
-    viewing = Viewing(data[: len(data) * 2 // 3], analyser=analyser)
+    viewing = Viewing(data[: len(data) * 2 // 3], analyzer=analyzer)
     rows = list(viewing)
     summary = viewing.summary()
     assert rows and summary["partial"] and summary["reason"] == "cut_off" and "cut off" in summary["detail"]
     assert summary["duration"] < 2 < summary["stated_duration"]
 
 
-def test_the_annotated_film(analyser, tmp_path):
+def test_the_annotated_film(analyzer, tmp_path):
     path = tmp_path / "out.mp4"
-    viewing = Viewing(two_people(), 2, analyser=analyser)
+    viewing = Viewing(two_people(), 2, analyzer=analyzer)
     with FilmWriter(path) as writer:
         for one in viewing.seen(every_frame=True):
             writer.add(one.time, one.annotated())

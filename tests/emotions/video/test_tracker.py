@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from hypothesis import strategies
 
-from emotions import EMOTIONS, Analyser, Follower, open_image
+from emotions import EMOTIONS, FaceAnalyzer, Follower, open_image
 from emotions.errors import TrackerStateError
 from emotions.face.results import Box, Face, ImageResult
 from emotions.image.loading import LoadedImage, encode_jpeg
@@ -56,22 +56,22 @@ HAND_HELD = Camera(shake=3.0, noise=4.0, lamp=0.1, quality=75)
 
 
 @pytest.fixture(scope="module")
-def analyser() -> Analyser:
-    return Analyser()
+def analyzer() -> FaceAnalyzer:
+    return FaceAnalyzer()
 
 
 @pytest.fixture(scope="module")
-def pair(analyser) -> list[Person]:
+def pair(analyzer) -> list[Person]:
     """Two people of the tree's own samples."""
-    cast = people(analyser, [SAMPLES / "obama.jpg", SAMPLES / "collins.jpg"])
+    cast = people(analyzer, [SAMPLES / "obama.jpg", SAMPLES / "collins.jpg"])
     assert len(cast) == 2
     return cast
 
 
 @pytest.fixture(scope="module")
-def cast(analyser) -> list[Person]:
+def cast(analyzer) -> list[Person]:
     """The people on whom nothing was chosen."""
-    return cast_of(analyser, shared("photos", "scenes"), choosing=False)
+    return cast_of(analyzer, shared("photos", "scenes"), choosing=False)
 
 
 def times(seconds: float, rate: int = 10) -> list[float]:
@@ -88,73 +88,73 @@ def between(path: Callable[[float], Place], first: float, last: float) -> Callab
 
 
 def followed(
-    analyser: Analyser, actors: Sequence, seconds: float, camera: Camera = STEADY, rate: int = 10, seed: int = 1
+    analyzer: FaceAnalyzer, actors: Sequence, seconds: float, camera: Camera = STEADY, rate: int = 10, seed: int = 1
 ) -> list[list[int]]:
     frames = film(actors, times(seconds, rate), camera, seed)
-    read_frames = [(one.time, one.picture, analyser.analyse(one.picture, "blazeface"), one.truth) for one in frames]
+    read_frames = [(one.time, one.picture, analyzer.analyze(one.picture, "blazeface"), one.truth) for one in frames]
     return ids_of(len(actors), read_frames)
 
 
 @pytest.mark.parametrize("rate", [5, 10, 15])
 @pytest.mark.parametrize("camera", [STEADY, HAND_HELD])
-def test_ids_stay_where_two_cross(analyser, pair, rate, camera):
+def test_ids_stay_where_two_cross(analyzer, pair, rate, camera):
     actors = [(pair[0], walk(0.15, 0.85, 3)), (pair[1], walk(0.85, 0.15, 3, y=0.43))]
-    ids = followed(analyser, actors, 3, camera, rate)
+    ids = followed(analyzer, actors, 3, camera, rate)
     assert [set(one) for one in ids] in ([{0}, {1}], [{1}, {0}])
     assert all(len(one) > 0.6 * 3 * rate for one in ids), "each is found on both sides"
 
 
-def test_random_crossings_gaps_and_successors_of_other_people(analyser, cast):
+def test_random_crossings_gaps_and_successors_of_other_people(analyzer, cast):
     """benchmarks/following.md has the figures for many more; here, that they are not far off."""
     for make, least in ((crossing, 3), (gap, 4), (successor, 4)):
         right = 0
         for scene in scenes(make, cast, 6, seed=77):
-            given = ids_of(len(scene.actors), read(analyser, scene))
+            given = ids_of(len(scene.actors), read(analyzer, scene))
             right += not sum(map(changes, given)) and not shares_ids(given)
         assert right >= least, make.__name__
 
 
 @pytest.mark.parametrize("away", [0.2, 1.0, 2.5])
-def test_an_id_survives_a_short_loss(analyser, pair, away):
+def test_an_id_survives_a_short_loss(analyzer, pair, away):
     path = walk(0.7, 0.75, 5)
     course = lambda time: None if 1 <= time < 1 + away else path(time)  # noqa: E731
-    ids = followed(analyser, [(pair[0], walk(0.25, 0.3, 5)), (pair[1], course)], 2 + away)
+    ids = followed(analyzer, [(pair[0], walk(0.25, 0.3, 5)), (pair[1], course)], 2 + away)
     assert [len(set(one)) for one in ids] == [1, 1]
 
 
-def test_who_was_away_for_long_is_new(analyser, pair):
+def test_who_was_away_for_long_is_new(analyzer, pair):
     away = MEMORY / 1000 + 0.2
     actor = (pair[0], lambda time: None if 0.35 < time < 0.35 + away else walk(0.5, 0.5, 5)(time))
-    (ids,) = followed(analyser, [actor], 1 + away)
+    (ids,) = followed(analyzer, [actor], 1 + away)
     assert set(ids) == {0, 1} and ids == sorted(ids)
 
 
-def test_who_comes_where_another_left_is_new_and_no_id_is_used_again(analyser, pair):
+def test_who_comes_where_another_left_is_new_and_no_id_is_used_again(analyzer, pair):
     first, second = pair
     actors = [
         (first, between(walk(0.5, 0.5, 9), 0, 0.9)),
         (second, between(walk(0.5, 0.5, 9), 1.2, 2.2)),
         (first, between(walk(0.5, 0.5, 9), 6, 7)),
     ]
-    ids = followed(analyser, actors, 7)
+    ids = followed(analyzer, actors, 7)
     assert [set(one) for one in ids] == [{0}, {1}, {2}]
 
 
-def test_coming_nearer_with_a_shaking_camera(analyser, pair):
+def test_coming_nearer_with_a_shaking_camera(analyzer, pair):
     actors = [(pair[0], lambda time: Place(WIDTH / 2 + 60 * np.sin(3 * time), 190 + 20 * time, 60 + 45 * time))]
-    (ids,) = followed(analyser, actors, 3, Camera(shake=8, noise=6, quality=60))
+    (ids,) = followed(analyzer, actors, 3, Camera(shake=8, noise=6, quality=60))
     assert set(ids) == {0} and len(ids) >= 28
 
 
-def test_a_frame_that_was_missed(analyser, pair):
+def test_a_frame_that_was_missed(analyzer, pair):
     """Two people are seen in one frame, nobody in the next, as where the light goes off."""
     actors = [(pair[0], walk(0.2, 0.4, 2)), (pair[1], walk(0.6, 0.8, 2))]
     dark = [(person, lambda time, path=path: None if 0.85 < time < 1.15 else path(time)) for person, path in actors]
-    assert [len(set(one)) for one in followed(analyser, dark, 2)] == [1, 1]
+    assert [len(set(one)) for one in followed(analyzer, dark, 2)] == [1, 1]
 
 
 @pytest.mark.parametrize("name", ["ultralight_20.jpg", "mmpose_wflw_7_Cheering_Cheering_7_16.jpg"])
-def test_a_group_under_a_moving_camera(analyser, name):
+def test_a_group_under_a_moving_camera(analyzer, name):
     photo = cv2.cvtColor(cv2.imread(str(shared("photos", "scenes", name))), cv2.COLOR_BGR2RGB)
     height, width = photo.shape[:2]
     follower, first = Follower(), {}
@@ -162,7 +162,7 @@ def test_a_group_under_a_moving_camera(analyser, name):
         scale = 1 + 0.02 * number
         matrix = np.array([[scale, 0, 6.0 * number - 0.01 * width * number], [0, scale, -4.0 * number]])
         frame = open_image(encode_jpeg(cv2.warpAffine(photo, matrix, (width, height), borderMode=cv2.BORDER_REPLICATE), 85))
-        result = follower.follow(frame, analyser.analyse(frame), number / 10)
+        result = follower.follow(frame, analyzer.analyze(frame), number / 10)
         back = {
             face.id: ((face.box.left - matrix[0, 2]) / scale, (face.box.top - matrix[1, 2]) / scale, face.box.width / scale)
             for face in result.faces
@@ -175,9 +175,9 @@ def test_a_group_under_a_moving_camera(analyser, name):
     assert len(set(first) & set(back)) >= 0.85 * len(first), "and keeps it"
 
 
-def test_the_same_frames_give_the_same_and_tracks_carry_all(analyser, pair):
+def test_the_same_frames_give_the_same_and_tracks_carry_all(analyzer, pair):
     actors = [(pair[0], walk(0.15, 0.85, 2)), (pair[1], walk(0.85, 0.15, 2, y=0.43))]
-    frames = [(frame, analyser.analyse(frame.picture)) for frame in film(actors, times(2), HAND_HELD, 5)]
+    frames = [(frame, analyzer.analyze(frame.picture)) for frame in film(actors, times(2), HAND_HELD, 5)]
     one, other, tracks = Follower(), Follower(), ""
     for frame, result in frames:
         fresh = Follower(tracks)
@@ -187,19 +187,19 @@ def test_the_same_frames_give_the_same_and_tracks_carry_all(analyser, pair):
         assert tracks.isascii() and len(tracks) <= MOST_BYTES
 
 
-def test_frames_of_another_size_go_on(analyser, pair):
+def test_frames_of_another_size_go_on(analyzer, pair):
     actors = [(pair[0], walk(0.3, 0.35, 2)), (pair[1], walk(0.7, 0.65, 2))]
     follower, seen = Follower(), []
     for number, frame in enumerate(film(actors, times(1), STEADY, 3)):
         size = (WIDTH, HEIGHT) if number % 2 else (2 * WIDTH, 2 * HEIGHT)
         picture = open_image(encode_jpeg(cv2.resize(frame.picture.pixels, size), 90))
         seen.append(
-            {face.id: face.box.left / picture.width < 0.5 for face in follower.follow(picture, analyser.analyse(picture)).faces}
+            {face.id: face.box.left / picture.width < 0.5 for face in follower.follow(picture, analyzer.analyze(picture)).faces}
         )
     assert all(one == seen[0] for one in seen) and len(seen[0]) == 2
 
 
-# From here on, faces as an analyser would give them.
+# From here on, faces as an analyzer would give them.
 
 GREY = LoadedImage(np.full((480, 640, 3), 120, np.uint8), 640, 480, 0.0)
 HAPPY, SAD = ((0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0), (0.05, 0.0, 0.0, 0.05, 0.0, 0.9, 0.0))

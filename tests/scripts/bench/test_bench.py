@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from emotions.face.analyzer import Analyser
+from emotions.face.analyzer import FaceAnalyzer
 from emotions.image.loading import LoadedImage
 from scripts.bench import runner
 from scripts.bench.contenders import APP, GUNICORN, Contestant, serving
@@ -112,7 +112,7 @@ def test_crowds_differ_in_their_number_only():
         changed = np.argwhere((crowds[fewer] != crowds[more]).any(axis=2))
         assert changed[:, 0].max() < 142 and columns[0] <= changed[:, 1].min() and changed[:, 1].max() < columns[1]
     pixels = crowds[5]
-    assert len(Analyser().analyse(LoadedImage(pixels, 1280, 960, 0.0)).faces) == 5
+    assert len(FaceAnalyzer().analyze(LoadedImage(pixels, 1280, 960, 0.0)).faces) == 5
     with pytest.raises(ValueError, match="54 places"):
         runner.crowd(55)
 

@@ -18,8 +18,8 @@ import cv2
 import numpy as np
 import pytest
 
-from emotions import Analyser, ModelRegistry, open_image
-from emotions.face.classifier import ExpressionModel
+from emotions import FaceAnalyzer, ModelRegistry, open_image
+from emotions.face.classifier import ExpressionClassifier
 from scripts.common import metrics
 from scripts.data.dataset import Faces
 from scripts.data.readers.fer2013 import IDS, read_fer2013
@@ -209,7 +209,7 @@ def test_heads_are_trained_exported_and_measured(told):
     assert all((run / f"head-{name}.keras").is_file() for name in ("fer2013", "ferplus", "mixed"))
     registry, test = ModelRegistry(models), faces.split("test")
     registry.verify()
-    served = ExpressionModel(registry, "mixed")
+    served = ExpressionClassifier(registry, "mixed")
     logits = served.logits(served.features(test.pixels))
     matrix = metrics.confusion(test.labels, logits.argmax(axis=1))
     assert f"head mixed, {len(test)} test faces: accuracy {metrics.accuracy(matrix):.2%}" in printed
@@ -224,7 +224,7 @@ def test_heads_are_trained_exported_and_measured(told):
 def test_a_photo_is_read_as_the_library_reads_it(told):
     printed, figures = results(told, "Emotion_Prediction")
     assert drawn_on(figures, 8)
-    result = Analyser(head="mixed").analyse(open_image(ROOT / "static" / "samples" / "collins.jpg"))
+    result = FaceAnalyzer(head="mixed").analyze(open_image(ROOT / "static" / "samples" / "collins.jpg"))
     assert f"face 0: {result.faces[0].emotion} {result.faces[0].confidence:.1%}" in printed
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from emotions.face.pose import Pose
-from emotions.face.reliability import Quality
+from emotions.face.reliability import CropQuality
 from emotions.runtime.manifest import BUNDLED, ModelRegistry
 from scripts.data.dataset import table
 from scripts.evaluate import rejection
@@ -61,8 +61,8 @@ def test_the_curve_leaves_the_least_confident_out_first():
 
 
 def test_figures_of_the_marks():
-    good = Quality(None, 90, 0.4)
-    quality = np.array([Quality(Pose(60, 0, 0), 90, 0.4), good, Quality(None, 9, 0.4), good], object)
+    good = CropQuality(None, 90, 0.4)
+    quality = np.array([CropQuality(Pose(60, 0, 0), 90, 0.4), good, CropQuality(None, 9, 0.4), good], object)
     reads = rejection.Reads(faces([3, 3, 3, 5], [3, 3, 3, 3]), quality, np.zeros((4, 2)))
     probabilities = answers([0, 3, 0, 3])
     marked = rejection.marks(reads, probabilities, {"turned": 40, "small": 16})

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from emotions.face.analyzer import Analyser
-from emotions.face.detector import FaceFinder
+from emotions.face.analyzer import FaceAnalyzer
+from emotions.face.detector import FaceDetector
 from emotions.labels import EMOTIONS
 from emotions.runtime.manifest import BUNDLED, ModelRegistry
 from scripts.data.dataset import DatasetError, Faces
@@ -218,7 +218,7 @@ def test_a_table_is_made_with_its_attribution(made, artist, monkeypatch):
     text = made.with_name("drawn-ATTRIBUTION.md").read_text()
     assert "- **blob** (Nobody; CC0 1.0): Blob, CC0 1.0" in text and text.count("- **") == 2
     monkeypatch.setattr(generate, "EXAMPLES", 2)
-    again = generate.draw(artist, FaceFinder(ModelRegistry()), 40, 1)
+    again = generate.draw(artist, FaceDetector(ModelRegistry()), 40, 1)
     assert np.array_equal(again.pixels, faces.pixels) and np.array_equal(again.names, faces.names)
 
 
@@ -299,7 +299,7 @@ def test_a_check_is_trained_and_goes_with_its_base(folder, tmp_path, monkeypatch
     assert before[0]["file"] == entry["file"] and before[0]["sha256"] != entry["sha256"] and entry["base"] == "vgg16"
     ModelRegistry(models).verify()
     table = patches.windows(load_artist(folder, folder / "recipes.csv"), 3, 5, 48, 9)
-    model = Analyser(ModelRegistry(models)).expressions
+    model = FaceAnalyzer(ModelRegistry(models)).classifier
     logits = ModelRegistry(models).model(entry)(model.features(table.crops))[0][:, 0]
     assert logits[table.faces].mean() > 1 > -1 > logits[~table.faces].mean()
 

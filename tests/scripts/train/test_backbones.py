@@ -12,7 +12,7 @@ import keras
 import numpy as np
 import pytest
 
-from emotions import Analyser, ModelRegistry
+from emotions import FaceAnalyzer, ModelRegistry
 from emotions.runtime.litert import LiteRTModel
 from emotions.runtime.manifest import BUNDLED
 from scripts.common.litert import to_litert
@@ -160,7 +160,7 @@ def finished(prepared, configured, tmp_path_factory):
 def test_any_design_is_served_by_naming_its_head(finished, prepared):
     registry = ModelRegistry(finished / "models")
     registry.verify()
-    result = Analyser(registry, "tiny-mixed").warm_up()
+    result = FaceAnalyzer(registry, "tiny-mixed").warm_up()
     assert result.model == {"name": "tiny/tiny-mixed", "version": "1.0.0"} and len(result.faces) == 1
     assert registry.entry("expression-base", "tiny")["output"] == TINY["widths"][-1]
     assert (finished / "models" / "NOTICE.md").is_file(), "the detectors' licence goes with them"

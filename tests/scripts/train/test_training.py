@@ -10,7 +10,7 @@ import keras
 import numpy as np
 import pytest
 
-from emotions.face.classifier import ExpressionModel
+from emotions.face.classifier import ExpressionClassifier
 from emotions.runtime.litert import softmax
 from emotions.runtime.manifest import ModelRegistry
 from scripts.data.dataset import Faces
@@ -62,7 +62,7 @@ def test_export_serves_what_was_trained(finished, exported, prepared, tmp_path):
     beside = {entry["file"] for role in ("detector", "landmarks") for entry in ModelRegistry().entries(role)} | set(export.NOTICES)
     assert names - beside == {"manifest.json", "vgg16-9.9.9.tflite", *(f"vgg16-{head}-9.9.9.tflite" for head in HEADS)}
     validation = Faces.load(prepared).split("validation")
-    served = ExpressionModel(ModelRegistry(exported), "mixed")
+    served = ExpressionClassifier(ModelRegistry(exported), "mixed")
     base = folded(keras.saving.load_model(finished / "base.keras", compile=False), 48)
     exact = base.predict(validation.pixels[..., None], verbose=0)
     features = served.features(validation.pixels)
@@ -78,7 +78,7 @@ def test_a_published_base_trains_on(exported, prepared, configured, tmp_path, ca
     train_faces = Faces.load(prepared).split("train").pixels
     base = vgg_backbone(16, filters=SMALL_VGG)
     warm_start(base, path, train_faces)
-    served = ExpressionModel(ModelRegistry(exported), "mixed").features(train_faces)
+    served = ExpressionClassifier(ModelRegistry(exported), "mixed").features(train_faces)
     again = base.predict(train_faces[..., None], verbose=0)
     assert np.corrcoef(again.ravel(), served.ravel())[0, 1] > 0.999
     assert np.allclose(np.square(base.get_layer("block3_conv2").kernel).sum(axis=(0, 1, 2)), 2, rtol=1e-4)
