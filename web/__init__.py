@@ -38,7 +38,7 @@ def create_app(settings: Mapping[str, Any] | None = None, registry: ModelRegistr
     app.config.update(read_settings(os.environ) | dict(settings or {}))
     app.json.sort_keys = False  # type: ignore[attr-defined]  # emotions come in their own order
     logging.register(app)  # first: fetching models has something to say
-    app.extensions["analyser"] = inference.load_analyser(app.config, registry)
+    app.extensions["analyzer"] = inference.load_analyzer(app.config, registry)
     set_decode_budget(app.config["DECODE_MB"])
     for part in (uploads, problems, security):
         part.register(app)

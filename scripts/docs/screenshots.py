@@ -47,7 +47,7 @@ def main() -> int:
         print("Chromium is needed.", file=sys.stderr)
         return 1
     app = create_app({"LOG_LEVEL": logging.ERROR})
-    app.extensions["analyser"].warm_up()  # the page tells its time, and loading the models is none of it
+    app.extensions["analyzer"].warm_up()  # the page tells its time, and loading the models is none of it
     server = make_server("127.0.0.1", 0, app, threaded=True)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     take(f"http://127.0.0.1:{server.server_port}/", chromium, ROOT / "docs")

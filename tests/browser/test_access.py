@@ -111,9 +111,7 @@ def test_texts_stand_out_and_nothing_is_too_wide(visit, film, state):
 
 def test_dark_is_dark_without_javascript(visit):
     page = visit(color_scheme="dark", java_script_enabled=False)
-    red, green, blue = page.locator("body").evaluate(
-        "body => getComputedStyle(body).backgroundColor.match(/\\d+/g).map(Number)"
-    )
+    red, green, blue = page.locator("body").evaluate("body => getComputedStyle(body).backgroundColor.match(/\\d+/g).map(Number)")
     assert max(red, green, blue) < 64
 
 

@@ -108,7 +108,9 @@ def test_photo_and_canvas_look_alike(visit, model, scene):
     faces, scale = SCENES[scene]
     pixels = photo(scale)
     height, width = pixels.shape[:2]
-    server = annotate(LoadedImage(pixels, width, height, 0.0), ImageResult(width, height, tuple(faces), "none", model)).astype(int)
+    server = annotate(LoadedImage(pixels, width, height, 0.0), ImageResult(width, height, tuple(faces), "none", model)).astype(
+        int
+    )
     browser = drawn_by_browser(visit("/live"), pixels, faces)
     assert server.shape == browser.shape
     free = np.ones((height, width), bool)
@@ -126,8 +128,7 @@ def test_photo_and_canvas_look_alike(visit, model, scene):
         left, top, bottom, padding = plate_of(one.box, width, height)
         middle = (top + bottom) // 2
         assert (
-            np.abs(picture[middle - 4 : middle + 4, left + 2 : left + round(padding) - 2] - rgb(COLOURS[one.emotion])).max()
-            < 12
+            np.abs(picture[middle - 4 : middle + 4, left + 2 : left + round(padding) - 2] - rgb(COLOURS[one.emotion])).max() < 12
         )
 
 

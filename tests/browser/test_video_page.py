@@ -153,9 +153,7 @@ def test_a_recording_without_a_stated_length_is_read_too(visit):
     read(page)
     expect(page.locator("#told")).to_contain_text("No face was found.")
     summary = json.loads(downloaded(page, "JSON"))["summary"]
-    assert (
-        0.5 < summary["duration"] < 30 and summary["frames"] == math.ceil(summary["duration"] * 2) and summary["people"] == []
-    )
+    assert 0.5 < summary["duration"] < 30 and summary["frames"] == math.ceil(summary["duration"] * 2) and summary["people"] == []
 
 
 def test_a_film_that_the_browser_cannot_play_is_sent_only_when_the_visitor_says_so(visit, film):

@@ -35,8 +35,8 @@ def test_health(client):
 def test_warm_up_reads_a_face():
     app = create_app()
     assert app.test_client().get("/_ah/warmup").json == {"status": "ready"}
-    registry = app.extensions["analyser"].registry
-    roles = {entry["role"] for entry in registry.entries() if registry.model(entry).loaded}
+    registry = app.extensions["analyzer"].registry
+    roles = {entry.role for entry in registry.entries() if registry.model(entry).loaded}
     assert roles == {"detector", "landmarks", "expression-base", "expression-head", "drawn-head"}
 
 

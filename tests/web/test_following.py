@@ -230,9 +230,7 @@ def test_long_tracks_are_refused_before_the_picture_is_opened(post):
 
 JSON = strategies.recursive(
     strategies.none() | strategies.booleans() | strategies.integers() | strategies.floats() | strategies.text(max_size=70),
-    lambda inner: (
-        strategies.lists(inner, max_size=18) | strategies.dictionaries(strategies.text(max_size=8), inner, max_size=4)
-    ),
+    lambda inner: strategies.lists(inner, max_size=18) | strategies.dictionaries(strategies.text(max_size=8), inner, max_size=4),
     max_leaves=60,
 )
 

@@ -26,7 +26,7 @@ from web import create_app
 
 ROOT = Path(__file__).resolve().parents[2]
 ADDRESS = f"gs://{BUCKET}/emotions/shipped"
-BASE = ModelRegistry().entry("expression-base")["file"]
+BASE = ModelRegistry().entry("expression-base").file
 COMMAND = [sys.executable, "-m", "gunicorn", "--no-control-socket", "--workers", "1", "--threads", "4", "main:app"]
 
 
@@ -54,7 +54,7 @@ def test_models_from_the_bucket_answer(storage, photo, capsys):
     assert line["models"]["address"] == ADDRESS and line["models"]["set"] == told["set"]
     asked = len(storage.asked)
     create_app({"MODELS": ADDRESS})
-    assert len(storage.asked) == asked == len({entry["file"] for entry in ModelRegistry().entries()}) + 1
+    assert len(storage.asked) == asked == len({entry.file for entry in ModelRegistry().entries()}) + 1
 
 
 def test_no_start_without_them(storage, capsys):
@@ -133,8 +133,8 @@ def ask(port: int, path: str, body: bytes | None = None) -> tuple[int, dict]:
 def middle_of(file: str) -> int:
     """Bytes that a fetch has taken when it is in the middle of the file."""
     entries = ModelRegistry().entries()
-    place = [entry["file"] for entry in entries].index(file)
-    return sum(entry["bytes"] for entry in entries[:place]) + entries[place]["bytes"] // 2
+    place = [entry.file for entry in entries].index(file)
+    return sum(entry.bytes for entry in entries[:place]) + entries[place].bytes // 2
 
 
 @pytest.mark.parametrize("fallback", ["1", "0"])

@@ -85,14 +85,10 @@ def test_bad_bodies(client, data, kind, code):
     assert client.post("/api/v1/text", data=data, content_type=kind).json["code"] == code
 
 
-@pytest.mark.parametrize(
-    "text", ["\ud800 broken", "\0", "💥" * 100, "<script>alert(1)</script>", "def f(x):\n    return x + 1"]
-)
+@pytest.mark.parametrize("text", ["\ud800 broken", "\0", "💥" * 100, "<script>alert(1)</script>", "def f(x):\n    return x + 1"])
 def test_odd_texts_are_read(client, text):
     assert (
-        client.post(
-            "/api/v1/text", data=json.dumps({"text": text, "explain": True}), content_type="application/json"
-        ).status_code
+        client.post("/api/v1/text", data=json.dumps({"text": text, "explain": True}), content_type="application/json").status_code
         == 200
     )
 

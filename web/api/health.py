@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from apiflask import APIBlueprint
 
-from ..inference import analyser
+from ..inference import analyzer
 from . import schemas
 
 health = APIBlueprint("health", __name__, tag="Operation")
@@ -22,5 +22,5 @@ def alive() -> dict[str, str]:
 @health.doc(hide=True)
 def warm_up() -> dict[str, str]:
     """App Engine asks this of a new instance before it sends visitors: read a real face, so that every model has run."""
-    analyser().warm_up()
+    analyzer().warm_up()
     return {"status": "ready"}

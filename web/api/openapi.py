@@ -40,11 +40,11 @@ def configure(app: APIFlask) -> None:
         SERVERS=[{"url": "/"}],  # relative: the document is made once and must not depend on who asked first
         AUTO_VALIDATION_ERROR_RESPONSE=False,  # each view lists its problems
     )
-    app.spec_processor(mend)  # type: ignore[arg-type]  # it gets a text where the format is YAML
+    app.spec_processor(fix_spec)  # type: ignore[arg-type]  # it gets a text where the format is YAML
     app.register_blueprint(docs)
 
 
-def mend(spec: dict[str, Any]) -> dict[str, Any]:
+def fix_spec(spec: dict[str, Any]) -> dict[str, Any]:
     """What APIFlask leaves out or calls by a wrong name: the problems, required bodies, the picture's body."""
     spec["components"]["schemas"]["Problem"] = _json_schema(schemas.Problem)
     spec["components"]["x-problems"] = {
@@ -56,7 +56,7 @@ def mend(spec: dict[str, Any]) -> dict[str, Any]:
                 operation["requestBody"]["required"] = True
             operation["responses"] |= problem_responses(operation.pop("x-problems", ()))
     image = spec["paths"]["/api/v1/image"]["post"]
-    image["requestBody"] = picture_body({option["name"]: option["schema"] for option in image["parameters"]})
+    image["requestBody"] = image_body({option["name"]: option["schema"] for option in image["parameters"]})
     video = spec["paths"]["/api/v1/video"]["post"]
     options = {option["name"]: option["schema"] for option in video["parameters"]}
     video["requestBody"] = file_body("MP4, MOV, WebM, MKV, AVI", ("video/*",), options)
@@ -78,7 +78,7 @@ def problem_responses(codes: Sequence[str]) -> dict[str, Any]:
     return responses | {"default": {"description": "Any other problem", "content": content}}
 
 
-def picture_body(options: dict[str, Any]) -> dict[str, Any]:
+def image_body(options: dict[str, Any]) -> dict[str, Any]:
     """A form with the picture and its options, or the picture's bytes alone."""
     return file_body("JPEG, PNG, WebP, GIF, BMP, TIFF, HEIC, AVIF", ("image/*",), options)
 

@@ -12,7 +12,7 @@ from werkzeug.datastructures import MultiDict
 from ..http.problems import Problem, invalid
 
 
-def given_options(schema: Schema) -> dict[str, Any]:
+def parse_options(schema: Schema) -> dict[str, Any]:
     """Options of the query and the form, each validated; the form's count where both have one. Raises Problem."""
     form = request.form.copy()
     form.poplist("file")  # text in the file's field is the upload's business

@@ -11,10 +11,10 @@ from emotions.speech.classifier import SpeechReader
 from emotions.speech.results import REASONS, SpeechResult
 
 from ..http.problems import Problem
-from ..http.uploads import uploaded_sound
-from ..inference import analyser
+from ..http.uploads import uploaded_recording
+from ..inference import analyzer
 from .blueprint import api
-from .schemas import SHARE, Model, Open, Probabilities
+from .schemas import UNIT_RANGE, Model, OutputSchema, Probabilities
 
 REASON = (
     "Why nothing can be told, or null: `too_short` (too little sound), `silence`, `not_speech` (noise, tones, music). `emotion` and "
@@ -22,26 +22,28 @@ REASON = (
 )
 
 
-class Told(Open):
+class SpeechPredictionSchema(OutputSchema):
     emotion = String(required=True, allow_none=True, validate=OneOf(EMOTIONS))
-    confidence = Float(required=True, allow_none=True, metadata=SHARE | {"description": "calibrated probability of `emotion`"})
+    confidence = Float(
+        required=True, allow_none=True, metadata=UNIT_RANGE | {"description": "calibrated probability of `emotion`"}
+    )
     reason = String(required=True, allow_none=True, validate=OneOf(REASONS), metadata={"description": REASON})
     probabilities = Nested(Probabilities, required=True, metadata={"description": "they sum to 1"})
 
 
-class SpeechSegment(Told):
+class SpeechSegment(SpeechPredictionSchema):
     """About 1.6 seconds of the recording; what is said of them rests on 3.2 seconds around."""
 
     start = Float(required=True, metadata={"description": "seconds from the beginning"})
     end = Float(required=True, metadata={"description": "seconds"})
 
 
-class SpeechTiming(Open):
+class SpeechTiming(OutputSchema):
     decode = Float(required=True)
     classify = Float(required=True)
 
 
-class SpeechAnswer(Told):
+class SpeechResponse(SpeechPredictionSchema):
     """The mean of all segments that hold speech."""
 
     seconds = Float(required=True, metadata={"description": "length of what was read"})
@@ -55,30 +57,30 @@ class SpeechAnswer(Told):
     timing_ms = Nested(SpeechTiming, required=True, metadata={"description": "milliseconds"})
 
 
-SOUND_PROBLEMS = (
+SPEECH_PROBLEMS = (
     "unknown_option", "no_file", "wrong_field", "too_many_files", "file_too_large", "body_too_large", "sound_too_long",
     "unsupported_media_type", "unsupported_sound", "empty_file", "not_a_sound", "no_sound_track", "truncated_sound", "busy",
 )  # fmt: skip
 
 
-def speech_reader() -> SpeechReader:
+def speech_classifier() -> SpeechReader:
     """Made when the first recording comes: a server that only sees photos holds no model for voices."""
-    return current_app.extensions.setdefault("speech", SpeechReader(analyser().registry))
+    return current_app.extensions.setdefault("speech", SpeechReader(analyzer().registry))
 
 
-def read_recording() -> SpeechResult:
+def classify_recording() -> SpeechResult:
     """Read the request's recording. Raises Problem and AudioError, which the error handlers turn into a problem."""
-    result = speech_reader().read(uploaded_sound())
+    result = speech_classifier().read(uploaded_recording())
     g.timing_ms = dict(result.timing_ms)
     return result
 
 
 @api.post("/speech")
-@api.output(SpeechAnswer)
-@api.doc(summary="Read the voice in a recording", operation_id="readSpeech", extensions={"x-problems": SOUND_PROBLEMS})
+@api.output(SpeechResponse)
+@api.doc(summary="Read the voice in a recording", operation_id="readSpeech", extensions={"x-problems": SPEECH_PROBLEMS})
 def recording() -> Response:
     """Silence, noise and music are answers (200, `emotion: null`, with a `reason`). There are no options."""
     names = [*request.args, *(name for name in request.form if name != "file")]
     if names:
         raise Problem("unknown_option", f"There is no option {names[0][:40]!r}; this address takes none.")
-    return jsonify(read_recording().to_json())
+    return jsonify(classify_recording().to_json())

@@ -16,12 +16,12 @@ from emotions.text.results import REASONS, TextResult
 
 from ..http.problems import Problem
 from .blueprint import api, json_body
-from .schemas import Model, Open, Probabilities, Strict
+from .schemas import InputSchema, Model, OutputSchema, Probabilities
 
 # What POST /api/v1/text takes and gives.
 
-MOST_TEXTS = 1000
-MOST_EXPLAINED_TEXTS = 20
+MAX_TEXTS = 1000
+MAX_EXPLAINED_TEXTS = 20
 """Texts of a request whose words are looked at: each word costs a reading."""
 REASON = (
     "Why no emotion is told, or null: `empty` (neither letters nor digits, emoji or emoticons), `other_language` (not in "
@@ -37,7 +37,7 @@ class OneOrMany(Field):
     def __init__(self, **options: Any) -> None:
         one = {"type": "string"}
         many = {"type": "array", "items": one, "minItems": 1}
-        told = f"One text of at most {MAX_TEXT:,} characters, or up to {MOST_TEXTS:,} of them."  # more is 413, as for files
+        told = f"One text of at most {MAX_TEXT:,} characters, or up to {MAX_TEXTS:,} of them."  # more is 413, as for files
         example = "I can't believe you did that for me, thank you!"
         super().__init__(metadata={"oneOf": [one, many], "description": told, "example": example}, **options)
 
@@ -47,7 +47,7 @@ class OneOrMany(Field):
         raise self.make_error("invalid")
 
 
-class JsonSwitch(Boolean):
+class StrictBoolean(Boolean):
     """true or false, and nothing else: marshmallow takes "off" and 1 as well."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **options: Any) -> bool:
@@ -56,19 +56,19 @@ class JsonSwitch(Boolean):
         return value
 
 
-class TextRequest(Strict):
+class TextRequest(InputSchema):
     text = OneOrMany(required=True)
-    explain = JsonSwitch(
+    explain = StrictBoolean(
         load_default=False,
         metadata={
             "description": "Also give `words`: how much each carried the answer, found by reading the text without it. For the "
-            f"first {MOST_EXPLAINED_TEXTS} texts, and at most {MOST_EXPLAINED} words of each, of its strongest sentences."
+            f"first {MAX_EXPLAINED_TEXTS} texts, and at most {MOST_EXPLAINED} words of each, of its strongest sentences."
         },
     )
-    sentences = JsonSwitch(load_default=False, metadata={"description": "Also give the answer for each sentence."})
+    sentences = StrictBoolean(load_default=False, metadata={"description": "Also give the answer for each sentence."})
 
 
-class Told(Open):
+class TextPredictionSchema(OutputSchema):
     emotion = String(
         required=True,
         allow_none=True,
@@ -82,51 +82,51 @@ class Told(Open):
     reason = String(required=True, allow_none=True, validate=OneOf(REASONS), metadata={"description": REASON})
 
 
-class Carrier(Open):
+class WordAttribution(OutputSchema):
     word = String(required=True)
     start = Integer(required=True, metadata={"description": "first character (Unicode code points)"})
     end = Integer(required=True, metadata={"description": "character behind the last"})
     weight = Float(required=True, metadata={"description": "what the probability of `emotion` loses without the word, -1 to 1"})
 
 
-class Sentence(Told):
+class Sentence(TextPredictionSchema):
     text = String(required=True)
     start = Integer(required=True)
     end = Integer(required=True)
 
 
-class TextReading(Told):
+class TextPrediction(TextPredictionSchema):
     words = List(
-        Nested(Carrier),
-        metadata={"description": f"with explain, for the first {MOST_EXPLAINED_TEXTS} texts: in the order of the text"},
+        Nested(WordAttribution),
+        metadata={"description": f"with explain, for the first {MAX_EXPLAINED_TEXTS} texts: in the order of the text"},
     )
     sentences = List(Nested(Sentence), metadata={"description": "with sentences: in the order of the text"})
 
 
-class TextTiming(Open):
+class TextTiming(OutputSchema):
     read = Float(required=True)
 
 
-class TextAnswer(Open):
+class TextResponse(OutputSchema):
     """Texts longer than the network reads at once are read by the sentence; the whole is the mean, weighted by length."""
 
-    results = List(Nested(TextReading), required=True, metadata={"description": "one for each text, in their order"})
+    results = List(Nested(TextPrediction), required=True, metadata={"description": "one for each text, in their order"})
     model = Nested(Model, required=True)
     timing_ms = Nested(TextTiming, required=True, metadata={"description": "milliseconds"})
 
 
-MOST_BYTES = 2 * 2**20
-MOST_CHARACTERS = 3 * MAX_TEXT
+MAX_BODY_BYTES = 2 * 2**20
+MAX_CHARACTERS = 3 * MAX_TEXT
 """Characters of all texts of a request together: seconds of work, not minutes."""
 TEXT_PROBLEMS = ("invalid_json", "invalid_body", "body_too_large", "text_too_long", "too_many_texts", "unsupported_media_type")
 
-api.record_once(lambda state: state.app.extensions.setdefault("text", TextModel(state.app.extensions["analyser"].registry)))
+api.record_once(lambda state: state.app.extensions.setdefault("text", TextModel(state.app.extensions["analyzer"].registry)))
 
 
 @api.post("/text")
-@json_body(MOST_BYTES)
+@json_body(MAX_BODY_BYTES)
 @api.input(TextRequest, arg_name="body")
-@api.output(TextAnswer)
+@api.output(TextResponse)
 @api.doc(summary="Read the emotions of texts", operation_id="readText", extensions={"x-problems": TEXT_PROBLEMS})
 def text(body: dict) -> Response:
     """One text or a list of up to 1,000, in English; `results` are in their order. Nothing of a text is kept or logged.
@@ -135,22 +135,22 @@ def text(body: dict) -> Response:
     says nothing or is not in English, `emotion` is null and `reason` says why.
     """
     texts = [body["text"]] if isinstance(body["text"], str) else body["text"]
-    results = read_texts(texts, body["explain"], body["sentences"])
+    results = classify_texts(texts, body["explain"], body["sentences"])
     return jsonify({"results": [result.to_json() for result in results], "model": results[0].model, "timing_ms": g.timing_ms})
 
 
-def read_texts(texts: Sequence[str], explain: bool, sentences: bool) -> list[TextResult]:
+def classify_texts(texts: Sequence[str], explain: bool, sentences: bool) -> list[TextResult]:
     """Each text read, the time noted for the answer's headers and the log. Raises Problem and TextError."""
-    if len(texts) > MOST_TEXTS:
-        raise Problem("too_many_texts", f"The request carries {len(texts):,} texts; send at most {MOST_TEXTS:,} at once.")
-    if (total := sum(map(len, texts))) > MOST_CHARACTERS:
+    if len(texts) > MAX_TEXTS:
+        raise Problem("too_many_texts", f"The request carries {len(texts):,} texts; send at most {MAX_TEXTS:,} at once.")
+    if (total := sum(map(len, texts))) > MAX_CHARACTERS:
         raise Problem(
-            "text_too_long", f"The texts have {total:,} characters together; at most {MOST_CHARACTERS:,} are read at once."
+            "text_too_long", f"The texts have {total:,} characters together; at most {MAX_CHARACTERS:,} are read at once."
         )
     model: TextModel = current_app.extensions["text"]
     begun = time.perf_counter()
     results = [
-        model.read(text, words=explain and number < MOST_EXPLAINED_TEXTS, parts=sentences) for number, text in enumerate(texts)
+        model.read(text, words=explain and number < MAX_EXPLAINED_TEXTS, parts=sentences) for number, text in enumerate(texts)
     ]
     g.timing_ms = {"read": round((time.perf_counter() - begun) * 1e3, 2)}
     return results

@@ -46,7 +46,7 @@ def add_headers(response: Response) -> Response:
     for name, value in HEADERS.items():
         response.headers.setdefault(name, value)
     if request.is_secure or request.headers.get("X-Forwarded-Proto") == "https":
-        response.headers["Strict-Transport-Security"] = STRICT_TRANSPORT
+        response.headers["InputSchema-Transport-Security"] = STRICT_TRANSPORT
     if request.endpoint == "static" and response.status_code in (200, 206, 304):
         response.headers["Cache-Control"] = FOR_GOOD if "v" in request.args else FOR_NOW
     elif "Cache-Control" not in response.headers:

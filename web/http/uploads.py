@@ -16,7 +16,7 @@ from emotions.runtime.memory import MemoryBudget
 from .problems import Problem
 
 MAX_PARTS = 20
-PIECE = 2**16
+CHUNK = 2**16
 
 
 class MemoryRequest(Request):
@@ -33,7 +33,7 @@ def register(app: Flask) -> None:
     app.config["MAX_CONTENT_LENGTH"] = MAX_FILE  # App Engine's own limit is the same
     app.extensions["uploads"] = MemoryBudget(app.config["UPLOAD_MB"] * 2**20)
     app.before_request(reserve)
-    app.after_request(discard)
+    app.after_request(drain_body)
     app.teardown_request(release)
 
 
@@ -47,12 +47,12 @@ def reserve() -> None:
         g.upload.enter_context(current_app.extensions["uploads"].take(length))
 
 
-def discard(response: Response) -> Response:
+def drain_body(response: Response) -> Response:
     """Read what a refused request still sends: closing the door on it would break the pipe before the answer is read."""
     if request.environ.get("wsgi.input_terminated"):  # elsewhere reading on could wait for ever
         stream = request.environ["wsgi.input"]
-        for _ in range(2 * MAX_FILE // PIECE):
-            if not stream.read(PIECE):
+        for _ in range(2 * MAX_FILE // CHUNK):
+            if not stream.read(CHUNK):
                 break
     return response
 
@@ -62,7 +62,7 @@ def release(_: BaseException | None) -> None:
         g.upload.close()
 
 
-def keep_upload() -> ExitStack:
+def detach_reservation() -> ExitStack:
     """The hold on the memory of this request's body, for an answer that is sent while it is still read: close it then."""
     return g.pop("upload", ExitStack())
 
@@ -77,7 +77,7 @@ def uploaded_video() -> bytes:
     return _uploaded("video", ("video/",))
 
 
-def uploaded_sound() -> bytes:
+def uploaded_recording() -> bytes:
     """The recording of a multipart field `file`, or of an audio/* or video/* body (browsers call WebM so). Raises Problem."""
     return _uploaded("recording", ("audio/", "video/", "application/ogg"))
 
@@ -98,7 +98,7 @@ def _uploaded(what: str, kinds: tuple[str, ...]) -> bytes:
 
 
 def _from_form(what: str) -> bytes:
-    files = [(name, file) for name, file in request.files.items(multi=True) if _filled(file)]
+    files = [(name, file) for name, file in request.files.items(multi=True) if _has_content(file)]
     if len(files) > 1:
         raise Problem("too_many_files", f"The request carries {len(files)} files; send one.")
     if not files and "file" in request.form:
@@ -111,6 +111,6 @@ def _from_form(what: str) -> bytes:
     return cast(BytesIO, file.stream).getvalue()
 
 
-def _filled(file: FileStorage) -> bool:
+def _has_content(file: FileStorage) -> bool:
     """A browser sends an empty part without a file name where no file was chosen."""
     return bool(file.filename) or cast(BytesIO, file.stream).getbuffer().nbytes > 0

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from emotions import EMOTIONS
+from emotions.runtime.manifest import ModelEntry
 
 TEST_SETS = {
     "fer2013_test": "FER2013 test faces, original labels",
@@ -58,15 +59,15 @@ def per_emotion(counts: list[list[int]]) -> list[dict[str, Any]]:
     ]
 
 
-def head_card(entry: dict[str, Any]) -> dict[str, Any]:
+def head_card(entry: ModelEntry) -> dict[str, Any]:
     """What `/about` shows of an expression head: only what its manifest entry holds."""
-    evaluations = [_evaluation(name, figures) for name, figures in entry.get("evaluation", {}).items()]
-    return {**entry, "evaluations": evaluations, "reliability": entry.get("reliability", [])}
+    evaluations = [_evaluation(name, figures) for name, figures in entry.evaluation.items()]
+    return {**entry.metadata, "evaluations": evaluations, "reliability": entry.reliability}
 
 
-def doubt_card(entry: dict[str, Any]) -> dict[str, Any]:
+def doubt_card(entry: ModelEntry) -> dict[str, Any]:
     """What `/about` shows of a head's doubts: `limits` in words, and `sets` with what the marks were worth on test faces."""
-    thresholds, measured = entry.get("thresholds", {}), entry.get("doubts", {})
+    thresholds, measured = entry.thresholds, entry.metadata.get("doubts", {})
     limits = [(title, words.format(thresholds[name])) for name, (title, words) in DOUBT_LIMITS.items() if name in thresholds]
     titles = {name: SHORT.get(name, f"by the labels of {name.removesuffix('_test')}") for name in measured}
     sets = [{**figures, "title": titles[name]} for name, figures in measured.items()]
@@ -84,11 +85,11 @@ def design_cards(folder: Path) -> list[dict[str, Any]]:
 TEXT_SETS = {"goemotions_test": "GoEmotions test", "meld_test": "MELD test"}
 
 
-def text_card(entry: dict[str, Any]) -> dict[str, Any]:
+def text_card(entry: ModelEntry) -> dict[str, Any]:
     """What `/about` shows of a text model."""
-    measured = entry.get("evaluation", {})
+    measured = entry.evaluation
     sets = [{**measured[name], "title": title} for name, title in TEXT_SETS.items() if name in measured]
-    return {**entry, "evaluations": sets}
+    return {**entry.metadata, "evaluations": sets}
 
 
 def _evaluation(name: str, figures: dict[str, Any]) -> dict[str, Any]:

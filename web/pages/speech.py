@@ -16,9 +16,9 @@ from emotions.speech.audio import MAX_SECONDS
 from emotions.speech.results import SpeechResult
 from emotions.speech.spectrogram import FRAMES_A_SECOND
 
-from ..api.speech import read_recording
+from ..api.speech import classify_recording
 from ..http.problems import Problem
-from ..inference import analyser
+from ..inference import analyzer
 from .model_card import confusion_shares
 
 # A reading of a recording -> the coordinates of its chart: waveform, probabilities over it, a strip of answers.
@@ -144,7 +144,7 @@ def answer() -> str:
     """The page with the answer above the form."""
     if not any(file.filename for file in request.files.values()):
         raise Problem("no_file", "No recording was chosen. Choose one, or record your voice.")
-    return page(SpeechReading(read_recording()))
+    return page(SpeechReading(classify_recording()))
 
 
 def page(reading: SpeechReading | None = None) -> str:
@@ -160,5 +160,5 @@ def shared() -> dict[str, Any]:
 
 def speech_card() -> dict[str, Any] | None:
     """What /about shows of the speech model: its manifest entry; None where the model folder has none."""
-    entries = analyser().registry.entries("speech")
-    return entries[0] if entries else None
+    entries = analyzer().registry.entries("speech")
+    return dict(entries[0].metadata) if entries else None

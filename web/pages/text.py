@@ -11,7 +11,7 @@ from flask import Blueprint, g, render_template, request
 from emotions.text.classifier import MAX_TEXT
 from emotions.text.results import Part, TextResult
 
-from ..api.text import MOST_BYTES, read_texts
+from ..api.text import MAX_BODY_BYTES, classify_texts
 from ..http.problems import Problem
 
 SAMPLES = {
@@ -22,7 +22,7 @@ SAMPLES = {
     "flat": "The meeting is on Tuesday at ten, room 4.",
 }
 """Texts to try with one click, written for this page."""
-MOST_SENTENCES = 200
+MAX_TABLE_ROWS = 200
 """Rows of the table of sentences."""
 MARKED, FAINTEST = 0.25, 0.02
 """A word is marked if it carried this share of what the strongest did, and these points of probability at least."""
@@ -48,7 +48,7 @@ class Reading:
     milliseconds: float
 
     @property
-    def carriers(self) -> list[Segment]:
+    def marked_words(self) -> list[Segment]:
         """The marked words, strongest first."""
         return sorted((one for one in self.segments if one.level), key=lambda one: -one.points)
 
@@ -56,7 +56,7 @@ class Reading:
     def sentences(self) -> list[tuple[str, Part]]:
         """Sentences with their answers, where there are several."""
         parts = self.result.sentences or ()
-        return [(self.result.text[part.start : part.end], part) for part in parts[:MOST_SENTENCES]] if len(parts) > 1 else []
+        return [(self.result.text[part.start : part.end], part) for part in parts[:MAX_TABLE_ROWS]] if len(parts) > 1 else []
 
     @property
     def json_link(self) -> str:
@@ -72,9 +72,9 @@ def text_form() -> str:
 @text_pages.post("/text")
 def text_result() -> str:
     """The same page with the answer above the form."""
-    request.max_content_length = request.max_form_memory_size = MOST_BYTES
+    request.max_content_length = request.max_form_memory_size = MAX_BODY_BYTES
     given = chosen_text()
-    result = read_texts([given], explain=True, sentences=True)[0]
+    result = classify_texts([given], explain=True, sentences=True)[0]
     reading = Reading(result, tuple(segments(result)), g.timing_ms["read"])
     return render_template("text.html", reading=reading, given=given, text_samples=SAMPLES, max_text=MAX_TEXT)
 
