@@ -1,4 +1,4 @@
-"""The git commit that is checked out."""
+"""Commit of the checked-out repository."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from pathlib import Path
 
 
 def commit() -> str:
-    """The short name of the commit that is checked out, or "unknown"."""
+    """Short hash of the checked-out commit, or "unknown" outside a repository or without git."""
     try:
         command = ["git", "rev-parse", "--short", "HEAD"]
-        answer = subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).parent)
+        result = subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).parent)
     except OSError:
         return "unknown"
-    return answer.stdout.strip() or "unknown"
+    return result.stdout.strip() or "unknown"

@@ -1,4 +1,4 @@
-"""Keras -> LiteRT, with TensorFlow's own converter."""
+"""Conversion of Keras models to LiteRT with TensorFlow's converter."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ import keras
 
 
 def to_litert(model: keras.Model, weights: Literal["int8", "float16"] = "int8") -> bytes:
-    """A Keras model -> LiteRT bytes; weights are stored as int8 with a scale a channel, or as float16; activations are float32.
+    """Convert a Keras model to the bytes of a LiteRT file; needs the TensorFlow backend.
 
-    Needs the TensorFlow backend.
+    Args:
+        model: model to convert; its activations stay float32.
+        weights: storage of the weights: int8 with one scale per channel (dynamic-range quantization), or float16.
     """
     import tensorflow as tf
 

@@ -1,54 +1,64 @@
-"""Figures of merit for classifiers, in NumPy alone."""
+"""Classification metrics in NumPy: confusion, F1, recall, calibration, intervals, temperature scaling.
+
+scikit-learn is not among the requirements; `macro_f1` and `balanced_recall` follow its definitions except that classes which
+neither occur nor are predicted are left out.
+"""
 
 from __future__ import annotations
 
 import numpy as np
 
+from emotions.runtime.litert import softmax
+
 BINS = 15
 """Equal-width bins of the top probability for the expected calibration error (Guo et al., "On Calibration", 2017)."""
+TEMPERATURES = np.geomspace(0.3, 3.0, 231)
+"""Candidates of temperature scaling for the expression heads."""
+NORMAL_95 = 1.959963984540054
+"""Two-sided 95 % quantile of the standard normal distribution."""
 
 
-def confusion(truth: np.ndarray, guess: np.ndarray, classes: int = 7) -> np.ndarray:
-    """(classes, classes) counts: rows are true classes, columns answers."""
-    return np.bincount(truth.astype(int) * classes + guess.astype(int), minlength=classes**2).reshape(classes, classes)
+def confusion(y_true: np.ndarray, y_pred: np.ndarray, classes: int = 7) -> np.ndarray:
+    """Confusion matrix (classes, classes) of class ids (N,): rows are true classes, columns predicted ones."""
+    return np.bincount(y_true.astype(int) * classes + y_pred.astype(int), minlength=classes**2).reshape(classes, classes)
 
 
 def accuracy(matrix: np.ndarray) -> float:
-    """Share of right answers of a confusion matrix."""
+    """Accuracy of a confusion matrix."""
     return float(np.trace(matrix) / matrix.sum())
 
 
 def class_f1(matrix: np.ndarray) -> np.ndarray:
-    """F1 a class: 2 TP / (2 TP + FP + FN); 0 where a class neither occurs nor is answered."""
+    """F1 of each class, 2 TP / (2 TP + FP + FN); 0 for a class that neither occurs nor is predicted."""
     right = np.diag(matrix).astype(float)
     return 2 * right / np.maximum(matrix.sum(axis=0) + matrix.sum(axis=1), 1)
 
 
 def macro_f1(matrix: np.ndarray) -> float:
-    """Mean F1 of the classes that occur or are answered."""
+    """Mean F1 of the classes that occur or are predicted."""
     met = matrix.sum(axis=0) + matrix.sum(axis=1) > 0
     return float(class_f1(matrix)[met].mean())
 
 
-def balanced_recall(truth: np.ndarray, guess: np.ndarray) -> float:
-    """Mean recall over the classes that occur in `truth` (N,)."""
-    return float(np.mean([(guess[truth == label] == label).mean() for label in np.unique(truth)]))
+def balanced_recall(y_true: np.ndarray, y_pred: np.ndarray) -> float:
+    """Mean recall over the classes that occur in `y_true` (N,)."""
+    return float(np.mean([(y_pred[y_true == label] == label).mean() for label in np.unique(y_true)]))
 
 
-def group_recalls(truth: np.ndarray, guess: np.ndarray, groups: np.ndarray) -> dict[str, float]:
-    """Balanced recall within each of `groups` (N,) str, over the classes that the group has."""
+def group_recalls(y_true: np.ndarray, y_pred: np.ndarray, groups: np.ndarray) -> dict[str, float]:
+    """Balanced recall within each of `groups` (N,) str, over the classes that occur in the group."""
     masks = {str(group): groups == group for group in np.unique(groups)}
-    return {group: balanced_recall(truth[mask], guess[mask]) for group, mask in masks.items()}
+    return {group: balanced_recall(y_true[mask], y_pred[mask]) for group, mask in masks.items()}
 
 
-def family_recall(truth: np.ndarray, guess: np.ndarray, groups: np.ndarray) -> float:
-    """Mean over groups, such as families of drawings, of the balanced recall over the classes that a group has."""
-    return float(np.mean(list(group_recalls(truth, guess, groups).values())))
+def family_recall(y_true: np.ndarray, y_pred: np.ndarray, groups: np.ndarray) -> float:
+    """Mean over groups, such as style families, of the balanced recall within the group."""
+    return float(np.mean(list(group_recalls(y_true, y_pred, groups).values())))
 
 
-def reliability(probabilities: np.ndarray, truth: np.ndarray) -> list[dict[str, float]]:
-    """The non-empty ones of BINS: count, mean confidence and accuracy of the answers whose top probability lies in the bin."""
-    top, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == truth
+def reliability(probabilities: np.ndarray, y_true: np.ndarray) -> list[dict[str, float]]:
+    """Reliability diagram: bounds, count, mean confidence and accuracy of each non-empty bin of the top probability."""
+    top, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == y_true
     place = np.minimum((top * BINS).astype(int), BINS - 1)
     return [
         {
@@ -62,23 +72,32 @@ def reliability(probabilities: np.ndarray, truth: np.ndarray) -> list[dict[str, 
     ]
 
 
-def calibration_error(probabilities: np.ndarray, truth: np.ndarray) -> float:
-    """Expected calibration error: mean gap of confidence and accuracy over the bins, weighted by their counts."""
-    bins = reliability(probabilities, truth)
-    return sum(row["count"] * abs(row["confidence"] - row["accuracy"]) for row in bins) / len(truth)
+def calibration_error(probabilities: np.ndarray, y_true: np.ndarray) -> float:
+    """Expected calibration error: mean |confidence - accuracy| over the bins, weighted by their counts."""
+    bins = reliability(probabilities, y_true)
+    return sum(row["count"] * abs(row["confidence"] - row["accuracy"]) for row in bins) / len(y_true)
 
 
 def cross_entropy(probabilities: np.ndarray, targets: np.ndarray) -> float:
-    """Mean of -sum(target log p); `targets` (N, C) soft, or (N,) class ids."""
+    """Mean of -sum(target log p); `targets` are soft labels (N, C) or class ids (N,)."""
     logs = np.log(np.maximum(probabilities, 1e-12))
     if targets.ndim == 1:
         return float(-logs[np.arange(len(logs)), targets].mean())
     return float(-(targets * logs).sum(axis=1).mean())
 
 
-def interval(right: np.ndarray, seed: int = 0, draws: int = 2000) -> tuple[float, float]:
-    """95 % bootstrap interval of a mean of right (1) and wrong (0) answers."""
-    # A resampled mean of n zeros and ones is a binomial share, so it can be drawn without resampling rows.
-    means = np.random.default_rng(seed).binomial(len(right), right.mean(), draws) / len(right)
-    low, high = np.percentile(means, [2.5, 97.5])
-    return float(low), float(high)
+def fit_temperature(logits: np.ndarray, y_true: np.ndarray, candidates: np.ndarray = TEMPERATURES) -> float:
+    """Temperature among `candidates` with the lowest cross-entropy of logits (N, C) against class ids (N,)."""
+    return float(min(candidates, key=lambda temperature: cross_entropy(softmax(logits, temperature), y_true)))
+
+
+def interval(right: np.ndarray) -> tuple[float, float]:
+    """95 % Wilson score interval of the mean of (N,) correct (1) and wrong (0) predictions.
+
+    It has a positive width when all predictions are correct or all are wrong (Wilson, "Probable Inference", 1927).
+    """
+    count, share = len(right), float(np.mean(right))
+    spread = NORMAL_95**2 / count
+    centre = (share + spread / 2) / (1 + spread)
+    half = NORMAL_95 * (share * (1 - share) / count + spread / (4 * count)) ** 0.5 / (1 + spread)
+    return max(0.0, centre - half), min(1.0, centre + half)

@@ -1,12 +1,23 @@
-"""Matplotlib set up for reproducible SVG files: `from .plotting import pyplot`."""
+"""Reproducible SVG plots with Matplotlib."""
 
 from __future__ import annotations
 
-import matplotlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import ModuleType
 
-matplotlib.use("svg")
-matplotlib.rcParams |= {"svg.fonttype": "none", "svg.hashsalt": "bench", "font.family": "sans-serif", "font.size": 9,
-                        "axes.spines.top": False, "axes.spines.right": False, "axes.titlesize": 10}  # fmt: skip
-from matplotlib import pyplot  # noqa: E402  (after the choice of what draws)
+STYLE = {
+    "svg.fonttype": "none", "svg.hashsalt": "bench", "font.family": "sans-serif", "font.size": 9,
+    "axes.spines.top": False, "axes.spines.right": False, "axes.titlesize": 10,
+}  # fmt: skip
 
-__all__ = ["pyplot"]
+
+@contextmanager
+def svg_plots() -> Iterator[ModuleType]:
+    """`matplotlib.pyplot` with the SVG backend and STYLE; settings of other plots are restored at the end of the block."""
+    import matplotlib
+    from matplotlib import pyplot
+
+    with matplotlib.rc_context(STYLE):
+        pyplot.switch_backend("svg")
+        yield pyplot

@@ -30,13 +30,12 @@ from emotions.runtime.manifest import BUNDLED, ModelRegistry
 
 from ..common.litert import to_litert
 from ..common.manifest import drop_entry, put_entry
-from ..common.metrics import reliability
-from ..common.run_names import variant
+from ..common.metrics import fit_temperature, reliability
+from ..common.run_names import run_name
 from ..data.dataset import DatasetError, Faces
 from ..data.labels import MIXED, targets_and_mask
 from ..data.sources import licence_of
 from ..train.backbones import DesignError, design_of
-from ..train.heads import fit_temperature
 from ..train.networks import folded
 from ..train.runs import MIXED_HEAD_ONLY, learnt, lineage
 
@@ -91,7 +90,7 @@ def export(run: Path, version: str, folder: Path) -> None:
     common = {"version": version, "licence": licence(config, data, begun), "card": f"{base_name}-{version}.md"}
     put_entry(folder, {
         **common, "name": base_name, "role": "expression-base", "file": f"{base_name}-{version}.tflite",
-        "design": design_of(config), "run": variant(run), "data": data, **({"begun": begun} if begun else {}),
+        "design": design_of(config), "run": run_name(run), "data": data, **({"begun": begun} if begun else {}),
         "input": {"size": size, "channels": 1}, "output": base.output_shape[1], "parameters": base.count_params(),
     }, to_litert(base))  # fmt: skip
     _put_detectors(folder)

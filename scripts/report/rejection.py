@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ..common.plotting import svg_plots
 from ..data.labels import LABELS, VOTES
 from ..data.sources import source_of
 
@@ -88,25 +89,24 @@ def markdown(report: Mapping[str, Mapping[str, Any]], head: str) -> str:
 
 def draw(shown: Mapping[str, Any], path: Path) -> None:
     """Write the chart: both splits' curves by both label_sets, and where the marks put the product on test."""
-    from ..common.plotting import pyplot
-
-    figure, axes = pyplot.subplots(figsize=(6.4, 4.2), layout="constrained")
-    for truth, colour in zip(shown["test"]["plain"], ("#0072b2", "#d55e00"), strict=False):
-        for split, line in (("validation", ":"), ("test", "-")):
-            points = shown[split]["plain"][truth]["curve"]
-            axes.plot([100 * point["answered"] for point in points], [100 * point["accuracy"] for point in points], line,
-                      color=colour, label=f"{title(truth)}, {split}")  # fmt: skip
-        sure = shown["test"]["plain"][truth]["sure"]
-        if sure["accuracy"] is not None:
-            label = f"{title(truth)}, test: answers marked sure"
-            axes.plot(100 * sure["share"], 100 * sure["accuracy"], "o", color=colour, label=label)
-    axes.invert_xaxis()
-    axes.set_xlabel("share of faces answered, %")
-    axes.set_title("right answers, %", loc="left")
-    axes.grid(alpha=0.3)
-    axes.legend(frameon=False, fontsize=7, loc="lower right")
-    figure.savefig(path, metadata={"Date": None})
-    pyplot.close(figure)
+    with svg_plots() as pyplot:
+        figure, axes = pyplot.subplots(figsize=(6.4, 4.2), layout="constrained")
+        for truth, colour in zip(shown["test"]["plain"], ("#0072b2", "#d55e00"), strict=False):
+            for split, line in (("validation", ":"), ("test", "-")):
+                points = shown[split]["plain"][truth]["curve"]
+                axes.plot([100 * point["answered"] for point in points], [100 * point["accuracy"] for point in points], line,
+                          color=colour, label=f"{title(truth)}, {split}")  # fmt: skip
+            sure = shown["test"]["plain"][truth]["sure"]
+            if sure["accuracy"] is not None:
+                label = f"{title(truth)}, test: answers marked sure"
+                axes.plot(100 * sure["share"], 100 * sure["accuracy"], "o", color=colour, label=label)
+        axes.invert_xaxis()
+        axes.set_xlabel("share of faces answered, %")
+        axes.set_title("right answers, %", loc="left")
+        axes.grid(alpha=0.3)
+        axes.legend(frameon=False, fontsize=7, loc="lower right")
+        figure.savefig(path, metadata={"Date": None})
+        pyplot.close(figure)
 
 
 def _marked(row: Mapping[str, Any]) -> float | None:

@@ -11,9 +11,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from emotions.runtime.litert import softmax
-
-from ..common.metrics import confusion, cross_entropy, family_recall, macro_f1
+from ..common.metrics import confusion, family_recall, macro_f1
 from ..data.dataset import DatasetError, Faces
 from ..data.labels import MIXED, VOTES, targets_and_mask, hard_targets, heads_for, label_set_name, mixed_targets, targets_of, available_label_sets
 from .features import Sample, cache_features
@@ -42,12 +40,6 @@ MAX_ERROR = 0.05
 """What the head that tells drawn faces may get wrong of either kind on validation: worse ones are reported and not kept."""
 MAX_DROP = 0.002
 """What a head may lose on human validation faces to read drawn ones better."""
-
-
-def fit_temperature(logits: np.ndarray, truth: np.ndarray) -> float:
-    """The temperature with the least cross-entropy on validation logits (N, 7) against class ids (N,)."""
-    candidates = np.geomspace(0.3, 3.0, 231)
-    return float(min(candidates, key=lambda temperature: cross_entropy(softmax(logits, temperature), truth)))
 
 
 def class_weights(labels: np.ndarray) -> np.ndarray:

@@ -12,10 +12,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from tqdm import tqdm
 
 from emotions.labels import EMOTIONS
 
-from ...common.progress import progress
 from ..dataset import SPLIT_NAMES, DatasetError, Faces, table
 from .ferplus import row_name
 from .files import Files, table_rows, text
@@ -53,7 +53,7 @@ def read_rows(lines: Iterator[str], whence: str) -> Faces:
     """Faces of Kaggle's `fer2013.csv` or `icml_face_data.csv` (columns emotion, Usage, pixels; the latter with spaces)."""
     pixels, labels, splits = [], [], []
     rows = table_rows(lines, COLUMNS, whence)
-    for row in progress(rows, "rows"):
+    for row in tqdm(rows, unit=" rows"):
         where = f"{whence}, line {rows.line_num}"
         emotion, values, usage = (row[column] or "" for column in COLUMNS)
         try:

@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
+from tqdm import tqdm
 
 from emotions.errors import ImageError
 from emotions.face.detector import FaceDetector, align_crop
@@ -16,7 +17,6 @@ from emotions.face.results import Box
 from emotions.image.loading import open_image
 from emotions.runtime.manifest import ModelRegistry
 
-from ...common.progress import progress
 from ..dataset import SPLITS, DatasetError, Faces, table
 from ..splits import hashed_split
 from .files import Files
@@ -79,7 +79,7 @@ def read_pictures(files: Files, listed: Sequence[Listed], source: str, crop: Cro
     DatasetError where nothing is left.
     """
     rows, pixels, splits, counts, reasons = [], [], [], Counter(), []
-    for entry in progress(listed, "pictures", len(listed)):
+    for entry in tqdm(listed, unit=" pictures"):
         data = files.read(entry.file)
         try:
             picture = open_image(data).pixels

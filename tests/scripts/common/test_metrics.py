@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from emotions.runtime.litert import softmax
 from scripts.common import metrics
 
 
@@ -30,6 +31,24 @@ def test_cross_entropy_of_ids_and_of_shares():
     assert metrics.cross_entropy(probabilities, np.array([[1.0, 0], [0, 1.0]])) == pytest.approx(
         metrics.cross_entropy(probabilities, np.array([0, 1]))
     )
+
+
+def test_temperature_scaling_corrects_overconfident_logits():
+    random = np.random.default_rng(0)
+    logits = random.normal(0, 1, (4000, 7))
+    labels = np.array([random.choice(7, p=row) for row in softmax(logits)])
+    assert metrics.fit_temperature(logits * 2, labels) == pytest.approx(2.0, rel=0.1)
+    assert metrics.fit_temperature(logits * 2, labels, np.array([0.5, 1.5])) == 1.5
+
+
+@pytest.mark.parametrize(
+    ("right", "count", "expected"),
+    # Wilson score intervals as R's binom.confint(methods="wilson") gives them.
+    [(30, 30, (0.8864852, 1.0)), (0, 30, (0.0, 0.1135148)), (15, 20, (0.5312953, 0.8881377)), (1, 1, (0.2065493, 1.0))],
+)
+def test_the_interval_is_wilsons(right, count, expected):
+    predictions = np.repeat([1, 0], [right, count - right])
+    assert metrics.interval(predictions) == pytest.approx(expected, abs=1e-4)
 
 
 def test_interval_covers_the_mean_and_narrows():

@@ -7,7 +7,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from scripts.common.progress import progress
 from scripts.data.dataset import DatasetError, Faces, table
 from scripts.data.splits import Duplicates, duplicates, hashed_split, leave_one_group_out, leave_out
 
@@ -17,12 +16,6 @@ def small(groups: list[str], source: str = "one", side: int = 8) -> Faces:
     pixels = np.random.default_rng(len(groups)).integers(0, 256, (len(groups), side, side), np.uint8)
     names = [f"{index}.png" for index in range(len(groups))]
     return table(pixels, np.arange(len(groups)) % 7, ["train"] * len(groups), names, source, groups)
-
-
-def test_long_readings_tell_how_far_they_are(monkeypatch, capsys):
-    monkeypatch.setattr("scripts.common.progress.IN_A_LOG", 0.0)
-    assert list(progress("abc", "letters", 3)) == ["a", "b", "c"]
-    assert capsys.readouterr().err.splitlines() == ["1 of 3 letters", "2 of 3 letters", "3 of 3 letters", "3 letters read"]
 
 
 def test_tables_are_kept_and_joined(tmp_path):

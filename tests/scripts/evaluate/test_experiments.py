@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from emotions.runtime.manifest import BUNDLED, ModelRegistry
-from scripts.common.run_names import RUNS, variant
+from scripts.common.run_names import RUNS, run_name
 from scripts.evaluate import experiments
 from scripts.evaluate.design_table import epochs
 from scripts.evaluate.experiments import collect, markdown, merge, read_run
@@ -111,7 +111,7 @@ def test_a_design_that_learnt_a_table_of_ones_own_is_no_row(tmp_path):
 
 
 def test_a_run_is_called_by_its_place_among_the_runs(tmp_path):
-    assert variant(RUNS / "distil" / "student") == "distil/student" and variant(tmp_path / "elsewhere") == "elsewhere"
+    assert run_name(RUNS / "distil" / "student") == "distil/student" and run_name(tmp_path / "elsewhere") == "elsewhere"
 
 
 def test_an_exported_run_becomes_its_version_and_the_next_in_its_folder_another_row(tmp_path, monkeypatch):

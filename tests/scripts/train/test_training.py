@@ -20,7 +20,6 @@ from scripts.train import heads, optimisation
 from scripts.train.__main__ import main
 from scripts.train.augment import Augment
 from scripts.train.finetune import convolutions, warm_start
-from scripts.train.heads import fit_temperature
 from scripts.train.networks import dense_head, folded, vgg_backbone
 from tests.scripts.conftest import SMALL_VGG
 
@@ -228,10 +227,3 @@ def test_augmentation_keeps_faces_and_stays_in_range():
     assert np.array_equal(keras.ops.convert_to_numpy(augment(faces, training=False)), faces)
     still = Augment(shift=0.0, rotation=0.0, scale=0.0, brightness=0.0, erase=0.0)
     np.testing.assert_allclose(keras.ops.convert_to_numpy(still(faces, training=True)), faces, atol=0.01)  # or its mirror image
-
-
-def test_temperature_undoes_overconfidence():
-    random = np.random.default_rng(0)
-    logits = random.normal(0, 1, (4000, 7))
-    truth = np.array([random.choice(7, p=row) for row in softmax(logits)])
-    assert fit_temperature(logits * 2, truth) == pytest.approx(2.0, rel=0.1)
