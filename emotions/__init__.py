@@ -15,15 +15,15 @@ from pathlib import Path
 from .errors import ImageError, ModelFileError
 from .face.analyzer import FaceAnalyzer
 from .face.annotate import annotate
-from .face.classifier import HEAD
+from .face.classifier import DEFAULT_HEAD
 from .face.results import Face, ImageResult
 from .image.loading import open_image
 from .labels import EMOTIONS
 from .runtime.manifest import ModelRegistry
-from .video.tracker import Follower
+from .video.tracker import FaceTracker
 
 __all__ = [
-    "EMOTIONS", "FaceAnalyzer", "ModelFileError", "ModelRegistry", "Face", "Follower", "ImageError", "annotate", "open_image", "read_photo",
+    "EMOTIONS", "FaceAnalyzer", "ModelFileError", "ModelRegistry", "Face", "FaceTracker", "ImageError", "annotate", "open_image", "read_photo",
 ]  # fmt: skip
 
 
@@ -40,4 +40,4 @@ def read_photo(
 
 @cache
 def _analyzer() -> FaceAnalyzer:
-    return FaceAnalyzer(head=HEAD)
+    return FaceAnalyzer(head=DEFAULT_HEAD)

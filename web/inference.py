@@ -11,7 +11,7 @@ from typing import Any
 
 from flask import current_app, g
 
-from emotions import FaceAnalyzer, Follower, ImageResult, ModelFileError, ModelRegistry, open_image
+from emotions import FaceAnalyzer, FaceTracker, ImageResult, ModelFileError, ModelRegistry, open_image
 from emotions.errors import TrackerStateError
 from emotions.face.annotate import annotated_jpeg
 from emotions.image.loading import LoadedImage, data_uri
@@ -81,17 +81,17 @@ def annotated_uri(picture: LoadedImage, result: ImageResult) -> str:
 # Faces followed through the frames that a client sends: what is remembered travels with them, the server keeps nothing.
 
 
-def load_tracker(tracks: str) -> Follower:
+def load_tracker(tracks: str) -> FaceTracker:
     """The tracker that goes on from an earlier answer's `tracks`; anew where they are empty. Raises Problem."""
     try:
-        return Follower(tracks)
+        return FaceTracker(tracks)
     except TrackerStateError as error:
         raise Problem("invalid_tracks", str(error)) from None
 
 
-def update_tracker(tracker: Follower, picture: LoadedImage, result: ImageResult, time: float | None) -> ImageResult:
+def update_tracker(tracker: FaceTracker, picture: LoadedImage, result: ImageResult, time: float | None) -> ImageResult:
     """The result with followed ids and smoothed probabilities, its time noted for the answer's headers and the log."""
-    result = tracker.follow(picture, result, time)
+    result = tracker.update(picture, result, time)
     g.timing_ms["follow"] = result.timing_ms["follow"]
     return result
 

@@ -18,7 +18,7 @@ import sys
 from collections.abc import Sequence
 
 from ..errors import ModelFileError
-from ..face.classifier import HEAD
+from ..face.classifier import DEFAULT_HEAD
 from ..face.detector import DETECTORS
 from ..runtime.memory import set_decode_budget
 from . import photo, speech, text, video
@@ -69,7 +69,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _describe_faces(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--head", default=HEAD, help=f"expression head of models/manifest.json (default {HEAD})")
+    command.add_argument("--head", default=DEFAULT_HEAD, help=f"expression head of models/manifest.json (default {DEFAULT_HEAD})")
     command.add_argument("--detector", choices=DETECTORS, default="auto", help="how faces are found (default auto)")
     command.add_argument("--landmarks", action="store_true", help="with jsonl: also the 468 points of each face")
     memory = f"megabytes that opening a file may take (default {DECODE_MB})"

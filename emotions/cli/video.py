@@ -15,10 +15,10 @@ from typing import Any, BinaryIO
 
 from ..face.analyzer import FaceAnalyzer
 from ..labels import EMOTIONS
-from ..video.analyzer import Viewing
-from ..video.reader import FPS, LEAST_FPS, MOST_FPS, Film
+from ..video.analyzer import VideoAnalyzer
+from ..video.reader import FPS, MIN_FPS, MAX_FPS, VideoReader
 from ..video.timeline_chart import chart, clock
-from ..video.writer import FilmWriter
+from ..video.writer import VideoWriter
 from .files import Folder, Input, expand, whole
 from .output import Output, Progress, Row, error_record, error_row
 from .photo import flat
@@ -37,7 +37,7 @@ PEOPLE_TABLE = {"file": 28, "id": 4, "first": 9, "last": 9, "frames": 7, "emotio
 
 
 def describe(parser: argparse.ArgumentParser) -> None:
-    rate = f"pictures a second to read ({LEAST_FPS:g} to {MOST_FPS:g}, default {FPS:g})"
+    rate = f"pictures a second to read ({MIN_FPS:g} to {MAX_FPS:g}, default {FPS:g})"
     parser.add_argument("--fps", type=_fps, default=FPS, help=rate)
     parser.add_argument("--summary", action="store_true", help="only what it comes to: a line a film, or a row a person")
     parser.add_argument("--annotate", type=Path, metavar="DIR", help="write annotated films (MP4) into this folder")
@@ -46,8 +46,8 @@ def describe(parser: argparse.ArgumentParser) -> None:
 
 def _fps(text: str) -> float:
     value = float(text)
-    if not LEAST_FPS <= value <= MOST_FPS:
-        raise argparse.ArgumentTypeError(f"must be from {LEAST_FPS:g} to {MOST_FPS:g}")
+    if not MIN_FPS <= value <= MAX_FPS:
+        raise argparse.ArgumentTypeError(f"must be from {MIN_FPS:g} to {MAX_FPS:g}")
     return value
 
 
@@ -74,14 +74,14 @@ def _read(source: Input, options: argparse.Namespace, analyzer: FaceAnalyzer, ou
     if source.error:
         raise source.error
     with ExitStack() as stack:
-        film = stack.enter_context(Film(stack.enter_context(_opened(source)), options.fps))
-        viewing = Viewing(film, detector=options.detector, landmarks=options.landmarks, analyzer=analyzer)
-        progress = stack.enter_context(Progress(film.stated, "s"))
+        film = stack.enter_context(VideoReader(stack.enter_context(_opened(source)), options.fps))
+        video = VideoAnalyzer(film, detector=options.detector, landmarks=options.landmarks, analyzer=analyzer)
+        progress = stack.enter_context(Progress(film.declared_duration, "s"))
         writer = written = None
         if "annotate" in folders:
             written = folders["annotate"].free(source.stem, ".mp4")
-            writer = stack.enter_context(FilmWriter(stack.enter_context(whole(written))))
-        for seen in viewing.seen(every_frame=writer is not None):
+            writer = stack.enter_context(VideoWriter(stack.enter_context(whole(written))))
+        for seen in video.results(every_frame=writer is not None):
             if writer:
                 writer.add(seen.time, seen.annotated())
             if seen.sampled and not options.summary:
@@ -89,13 +89,13 @@ def _read(source: Input, options: argparse.Namespace, analyzer: FaceAnalyzer, ou
                 record = {"file": source.name, **seen.to_json()}
                 output.write(record, [{"file": source.name, "time": record["time"], **flat(face)} for face in record["faces"]])
             progress.show(seen.time, source.name)
-    summary = viewing.summary()
+    summary = video.summary()
     if written:
         summary["annotated"] = str(written)
     if "chart" in folders:
         drawn = folders["chart"].free(source.stem, ".svg")
         with whole(drawn) as temporary:
-            temporary.write_text(chart(viewing.timeline, film.duration))
+            temporary.write_text(chart(video.timeline, film.duration))
         summary["chart"] = str(drawn)
     output.write({"file": source.name, "summary": summary}, _people(source.name, summary) if options.summary else [])
     if options.format == "table" and not options.summary:

@@ -8,10 +8,10 @@ import numpy as np
 from .results import Box
 
 # Where faces lie in FER2013's pictures, as shares of their side: medians over validation faces (scripts/evaluate/framing.py).
-EYES = 0.5, 0.394  # the middle between the eyes
-SPREAD = 0.277  # root mean square distance of the 468 points from their mean
+EYE_CENTER = 0.5, 0.394  # the middle between the eyes
+RMS_RADIUS = 0.277  # root mean square distance of the 468 points from their mean
 BOX_SIDE = 1 / 0.888  # side of the picture over the mean side of the detector's box
-BOX_MIDDLE = 0.514, 0.526  # middle of the detector's box
+BOX_CENTER = 0.514, 0.526  # middle of the detector's box
 
 # Corners of the person's right and left eye in Face Mesh's numbering: outer and inner.
 RIGHT_EYE, LEFT_EYE = (33, 133), (263, 362)
@@ -25,16 +25,16 @@ def align_crop(pixels: np.ndarray, box: Box, landmarks: np.ndarray | None, size:
     A box that is the whole picture is taken as framed already: the crop is the smallest square around it, so that
     nothing is cut off or squeezed. Grey is ITU-R BT.601 luma.
     """
-    crop = cut(pixels, alignment_matrix(pixels.shape, box, landmarks, size), size)
+    crop = warp_crop(pixels, alignment_matrix(pixels.shape, box, landmarks, size), size)
     return crop if crop.ndim == 2 else cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY)
 
 
 def alignment_matrix(shape: tuple[int, ...], box: Box, landmarks: np.ndarray | None, size: int) -> np.ndarray:
-    """The (2, 3) matrix by which `align_crop` cuts a picture of that shape: see `cut`."""
+    """The (2, 3) matrix by which `align_crop` cuts a picture of that shape: see `warp_crop`."""
     return _around(box, shape, size) if landmarks is None else _aligned(landmarks, size)
 
 
-def cut(pixels: np.ndarray, matrix: np.ndarray, size: int) -> np.ndarray:
+def warp_crop(pixels: np.ndarray, matrix: np.ndarray, size: int) -> np.ndarray:
     """Sample a (size, size) crop: its place (x, y) shows the picture's `matrix` @ (x, y, 1), both in pixels from the corner.
 
     Where the crop is smaller than its part of the picture, that part is averaged over areas first, so that fine detail does
@@ -66,16 +66,16 @@ def eye_line(landmarks: np.ndarray) -> tuple[np.ndarray, float]:
     return (right + left) / 2, float(np.arctan2(along[1], along[0]))
 
 
-def spread(landmarks: np.ndarray) -> float:
+def rms_radius(landmarks: np.ndarray) -> float:
     """Root mean square distance of the points from their mean, in pixels."""
     return float(np.sqrt(landmarks.var(axis=0).sum()))
 
 
 def _aligned(landmarks: np.ndarray, size: int) -> np.ndarray:
     middle, turn = eye_line(landmarks)
-    step = spread(landmarks) / (SPREAD * size)
+    step = rms_radius(landmarks) / (RMS_RADIUS * size)
     axes = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]]) * step
-    return np.column_stack([axes, middle - axes @ np.multiply(EYES, size)])
+    return np.column_stack([axes, middle - axes @ np.multiply(EYE_CENTER, size)])
 
 
 def _around(box: Box, shape: tuple[int, ...], size: int) -> np.ndarray:
@@ -83,7 +83,7 @@ def _around(box: Box, shape: tuple[int, ...], size: int) -> np.ndarray:
     if box == Box(0.0, 0.0, float(width), float(height)):
         side, middle = float(max(width, height)), (0.5, 0.5)
     else:
-        side, middle = BOX_SIDE * float(np.sqrt(box.area)), BOX_MIDDLE
+        side, middle = BOX_SIDE * float(np.sqrt(box.area)), BOX_CENTER
     step = side / size
     corner = box.left + box.width / 2 - middle[0] * side, box.top + box.height / 2 - middle[1] * side
     return np.array([[step, 0, corner[0]], [0, step, corner[1]]])

@@ -51,7 +51,7 @@ class FaceAnalyzer:
             for detection, mesh, crop in zip(detections, meshes, crops, strict=True)
         ]
         features = self.classifier.features(crops)
-        probabilities, drawn = self.classifier.calibrated(features), self.classifier.drawn(features)
+        probabilities, drawn = self.classifier.predict_proba(features), self.classifier.drawn_probability(features)
         done = time.perf_counter()
         timing = {"decode": picture.decode_ms, "detect": (found - begun) * 1e3, "classify": (done - found) * 1e3}
         limits = self.classifier.head_entry.thresholds

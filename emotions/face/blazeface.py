@@ -11,19 +11,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
 
 import cv2
 import numpy as np
 
+from ..runtime.manifest import ModelEntry
+
 KEYPOINTS = ("right eye", "left eye", "nose tip", "mouth", "right ear", "left ear")
 """Order of the six keypoints; right and left are the person's own."""
-WHOLE = (1.0,)
-MOSAIC = (0.5, 0.35, 0.25, 0.18)
+FULL_SCALE = (1.0,)
+PYRAMID_SCALES = (0.5, 0.35, 0.25, 0.18)
 """Views of one picture that share an input: shares of its side, one a cell. Faces that fill a picture, and drawn ones of any
 size, are found best at 20 to 60 pixels of the input: in the mosaic one pass looks at four sizes."""
 LOGIT_LIMIT = 80.0  # beyond this exp() overflows float32
-MERGE_OVERLAP = 0.3
+NMS_IOU = 0.3
 EDGE = 0.01  # of a part's side: nearer to its edge a box counts as cut off
 
 
@@ -31,13 +32,13 @@ EDGE = 0.01  # of a part's side: nearer to its edge a box counts as cut off
 class BlazeFace:
     """One of the BlazeFace models: its manifest entry (input size, anchors) and the function that runs it."""
 
-    entry: dict[str, Any]
+    entry: ModelEntry
     model: Callable[[np.ndarray], list[np.ndarray]]
 
-    def candidates(self, pixels: np.ndarray, threshold: float, shares: tuple[float, ...] = WHOLE) -> list[np.ndarray]:
+    def detect(self, pixels: np.ndarray, threshold: float, shares: tuple[float, ...] = FULL_SCALE) -> list[np.ndarray]:
         """Faces of (H, W, 3) uint8 RGB scored at least `threshold`: a table of candidates a view, in pixels of the picture."""
-        size, grids = self.entry["input"]["size"], tuple(map(tuple, self.entry["anchors"]))
-        tensor, places = compose(pixels, size, shares)
+        size, grids = self.entry.input["size"], self.entry.anchors
+        tensor, places = letterbox(pixels, size, shares)
         found = decode(self.model(tensor), grids, size, threshold)
         cells = _cells_a_side(shares)
         column, row = np.clip((found[:, :2] + found[:, 2:4]).T * (cells / 2 / size), 0, cells - 1).astype(int)
@@ -45,10 +46,10 @@ class BlazeFace:
         for view, (scale, left, top) in enumerate(places):
             mine = found[row * cells + column == view]
             mine[:, :16] = (mine[:, :16] - np.tile([left, top], 8)) / scale
-            views.append(merge(mine))
+            views.append(weighted_nms(mine))
         return views
 
-    def closer(self, pixels: np.ndarray, threshold: float, side: int) -> np.ndarray:
+    def detect_tiled(self, pixels: np.ndarray, threshold: float, side: int) -> np.ndarray:
         """Candidates (N, 17) of square parts of the picture, `side` pixels each, that overlap by a fifth or more.
 
         A box that touches an edge inside the picture is cut off: the part beside it has the whole face.
@@ -58,13 +59,13 @@ class BlazeFace:
         for top in starts(height, side):
             for left in starts(width, side):
                 part = pixels[top : top + side, left : left + side]
-                (rows,) = self.candidates(part, threshold)
+                (rows,) = self.detect(part, threshold)
                 inner = np.array([left, top, width - left - part.shape[1], height - top - part.shape[0]]) > 0
                 edges = np.column_stack([rows[:, :2], np.array(part.shape[1::-1]) - rows[:, 2:4]]) < EDGE * side
                 rows = rows[~(edges & inner).any(axis=1)]
                 rows[:, :16] += np.tile(np.array([left, top], np.float32), 8)
                 tables.append(rows)
-        return merge(np.concatenate(tables))
+        return weighted_nms(np.concatenate(tables))
 
 
 def starts(length: int, side: int) -> list[int]:
@@ -85,8 +86,8 @@ def anchors(grids: tuple[tuple[int, int], ...]) -> np.ndarray:
     return np.concatenate(parts)
 
 
-def compose(
-    pixels: np.ndarray, size: int, shares: tuple[float, ...] = WHOLE
+def letterbox(
+    pixels: np.ndarray, size: int, shares: tuple[float, ...] = FULL_SCALE
 ) -> tuple[np.ndarray, list[tuple[float, int, int]]]:
     """The input (1, size, size, 3) float32 in -1..1 with the picture in each of its cells, undistorted, centred on black.
 
@@ -130,7 +131,7 @@ def overlap(box: np.ndarray, boxes: np.ndarray) -> np.ndarray:
     return overlap
 
 
-def share_inside(boxes: np.ndarray, frame: np.ndarray) -> np.ndarray:
+def fraction_inside(boxes: np.ndarray, frame: np.ndarray) -> np.ndarray:
     """Share of each box's area (N, 4) that lies in `frame` (4,)."""
     low, high = np.maximum(frame[:2], boxes[:, :2]), np.minimum(frame[2:4], boxes[:, 2:4])
     areas = np.prod(boxes[:, 2:4] - boxes[:, :2], axis=1)
@@ -138,7 +139,7 @@ def share_inside(boxes: np.ndarray, frame: np.ndarray) -> np.ndarray:
     return shares
 
 
-def groups(candidates: np.ndarray, least: float = MERGE_OVERLAP) -> list[np.ndarray]:
+def overlap_groups(candidates: np.ndarray, least: float = NMS_IOU) -> list[np.ndarray]:
     """Indices of candidates that overlap a better one by more than `least`, best group and best member first."""
     rest, found = np.argsort(-candidates[:, -1], kind="stable"), []
     while len(rest):
@@ -149,13 +150,13 @@ def groups(candidates: np.ndarray, least: float = MERGE_OVERLAP) -> list[np.ndar
     return found
 
 
-def merge(candidates: np.ndarray) -> np.ndarray:
+def weighted_nms(candidates: np.ndarray) -> np.ndarray:
     """Weighted non-maximum suppression: candidates over one face become their mean, weighted by score, with the best score."""
-    merged = [mean(candidates[group]) for group in groups(candidates)]
+    merged = [weighted_mean(candidates[group]) for group in overlap_groups(candidates)]
     return np.array(merged, np.float32).reshape(-1, 17)
 
 
-def mean(candidates: np.ndarray) -> np.ndarray:
+def weighted_mean(candidates: np.ndarray) -> np.ndarray:
     """The mean (17,) of candidates over one face, best first, weighted by score; its score is the best one."""
     return np.append(np.average(candidates[:, :-1], axis=0, weights=candidates[:, -1]), candidates[0, -1])
 

@@ -13,7 +13,7 @@ import numpy as np
 from ..runtime.litert import BATCH, LiteRTModel, softmax
 from ..runtime.manifest import ModelEntry, ModelRegistry
 
-HEAD = "mixed"
+DEFAULT_HEAD = "mixed"
 """The head that answers where none is named: on the pages, in the API, on the command line and in `read_photo`."""
 
 
@@ -60,15 +60,15 @@ class ExpressionClassifier:
         """Bottleneck features (N, F) -> the head's logits (N, 7)."""
         return self._in_batches(self.registry.model(self.head_entry), features, self.head_entry.output)
 
-    def calibrated(self, features: np.ndarray) -> np.ndarray:
+    def predict_proba(self, features: np.ndarray) -> np.ndarray:
         """Bottleneck features (N, F) -> calibrated probabilities (N, 7) float32; rows sum to 1."""
         return softmax(self.logits(features), self.head_entry.temperature)
 
     def probabilities(self, crops: np.ndarray) -> np.ndarray:
         """Crops (N, S, S) uint8 grey -> calibrated probabilities (N, 7) float32; rows sum to 1."""
-        return self.calibrated(self.features(crops))
+        return self.predict_proba(self.features(crops))
 
-    def drawn(self, features: np.ndarray) -> np.ndarray | None:
+    def drawn_probability(self, features: np.ndarray) -> np.ndarray | None:
         """Bottleneck features (N, F) -> probabilities (N,) that the faces are drawn; None if the models have no such head."""
         entry = self.drawn_entry
         if entry is None:

@@ -14,7 +14,7 @@ import numpy as np
 from ..runtime.manifest import ModelRegistry
 from . import blazeface
 from .alignment import align_crop
-from .blazeface import MOSAIC, WHOLE, BlazeFace
+from .blazeface import PYRAMID_SCALES, FULL_SCALE, BlazeFace
 from .drawn_detector import ROLE, DrawnFaceDetector, flatness
 from .landmarks import FaceMesh, Region
 from .results import Box
@@ -53,10 +53,10 @@ __all__ = ["DETECTORS", "Detection", "FaceDetector", "align_crop"]
 
 DETECTORS = ("auto", "blazeface", "haar", "none")
 
-SAME_FACE = 0.35  # overlap of candidates that see one face in several views
-MOST_PLACES = 8  # places that the second look examines, strongest first: each may cost a pass of Face Mesh
+MERGE_IOU = 0.35  # overlap of candidates that see one face in several views
+MAX_PROPOSALS = 8  # places that the second look examines, strongest first: each may cost a pass of Face Mesh
 LARGE_PICTURE = 1024  # pixels of its longer side; smaller ones lose little when they shrink to the network's 192
-PART = 768  # pixels: faces from 35 pixels up are found, in up to 12 looks at a picture of 2048 x 1536
+TILE_SIZE = 768  # pixels: faces from 35 pixels up are found, in up to 12 looks at a picture of 2048 x 1536
 SMALL_FACE = 0.1  # height over the picture's longer side
 
 
@@ -102,11 +102,11 @@ class FaceDetector:
             return "none", [self._whole(pixels)]
         if detector == "haar":
             return "haar", _largest_first([Detection(box, score, _nowhere()) for box, score in self._haar(pixels)])
-        found = self._first_look(pixels)
+        found = self._detect_full_range(pixels)
         if detector == "auto":
             if max(pixels.shape[:2]) > LARGE_PICTURE and all(_is_small(face.box, pixels) for face in found):
-                found = self._closer_look(pixels, found)
-            found = found or self._second_look(pixels)
+                found = self._detect_tiles(pixels, found)
+            found = found or self._detect_back_camera(pixels)
         return "blazeface", _largest_first(found)
 
     def landmarks(self, pixels: np.ndarray, detection: Detection) -> np.ndarray | None:
@@ -127,29 +127,29 @@ class FaceDetector:
         """The whole picture as one face, with a hint where Face Mesh shall look: most portraits are more than a face."""
         height, width = pixels.shape[:2]
         box = Box(0.0, 0.0, float(width), float(height))
-        seen = _largest_first(self._first_look(pixels) or self._second_look(pixels))
+        seen = _largest_first(self._detect_full_range(pixels) or self._detect_back_camera(pixels))
         return Detection(box, 1.0, seen[0].keypoints, seen[0].box) if seen else Detection(box, 1.0, _nowhere())
 
-    def _first_look(self, pixels: np.ndarray) -> list[Detection]:
+    def _detect_full_range(self, pixels: np.ndarray) -> list[Detection]:
         """Full-range: sure answers as they are, doubtful ones where Face Mesh sees a face too."""
         model = self.blazeface("blazeface-full-range")
-        (rows,) = model.candidates(pixels, model.entry.thresholds["doubtful"])
-        return self._sure(pixels, model, rows)
+        (rows,) = model.detect(pixels, model.entry.thresholds["doubtful"])
+        return self._confirmed(pixels, model, rows)
 
-    def _closer_look(self, pixels: np.ndarray, known: list[Detection]) -> list[Detection]:
+    def _detect_tiles(self, pixels: np.ndarray, known: list[Detection]) -> list[Detection]:
         """Full-range again on parts of a large picture: reduced to its input as a whole, a group's faces are a few pixels."""
         model = self.blazeface("blazeface-full-range")
-        rows = model.closer(pixels, model.entry.thresholds["doubtful"], PART)
+        rows = model.detect_tiled(pixels, model.entry.thresholds["doubtful"], TILE_SIZE)
         for face in known:  # parts of a face that is known
-            rows = rows[blazeface.share_inside(rows, _corners(face.box)) < 0.5]
-        return known + self._sure(pixels, model, rows, sure="score_closer")
+            rows = rows[blazeface.fraction_inside(rows, _corners(face.box)) < 0.5]
+        return known + self._confirmed(pixels, model, rows, sure="score_closer")
 
-    def _sure(self, pixels: np.ndarray, model: BlazeFace, rows: np.ndarray, sure: str = "score") -> list[Detection]:
+    def _confirmed(self, pixels: np.ndarray, model: BlazeFace, rows: np.ndarray, sure: str = "score") -> list[Detection]:
         least = model.entry.thresholds
         found = [to_detection(row, model.entry.box) for row in rows]
-        return [face for face in found if face.score >= least[sure] or self._seen(pixels, face) >= least["mesh"]]
+        return [face for face in found if face.score >= least[sure] or self._mesh_score(pixels, face) >= least["mesh"]]
 
-    def _second_look(self, pixels: np.ndarray) -> list[Detection]:
+    def _detect_back_camera(self, pixels: np.ndarray) -> list[Detection]:
         """Back-camera at five sizes: faces that fill the picture, and drawn ones.
 
         At such low scores a place must show more: a face to Face Mesh and enough scores summed over the sizes (the evidence),
@@ -157,21 +157,21 @@ class FaceDetector:
         """
         model = self.blazeface("blazeface-back-camera")
         least = model.entry.thresholds
-        views = [view for shares in (WHOLE, MOSAIC) for view in model.candidates(pixels, least["score"], shares)]
+        views = [view for shares in (FULL_SCALE, PYRAMID_SCALES) for view in model.detect(pixels, least["score"], shares)]
         rows = np.concatenate(views)
         of_view = np.repeat(np.arange(len(views)), [len(view) for view in views])
         found, places = [], []
-        for group in blazeface.groups(rows, SAME_FACE)[:MOST_PLACES]:
+        for group in blazeface.overlap_groups(rows, MERGE_IOU)[:MAX_PROPOSALS]:
             best = np.zeros(len(views))
             np.maximum.at(best, of_view[group], rows[group, -1])
-            evidence, face = float(best.sum()), to_detection(blazeface.mean(rows[group]), model.entry.box)
+            evidence, face = float(best.sum()), to_detection(blazeface.weighted_mean(rows[group]), model.entry.box)
             places.append(face.box)
             drawn = (
                 not self._drawn
                 and evidence >= least["drawn_evidence"]
                 and flatness(pixels, face.box) >= least["drawn_flatness"]
             )
-            if drawn or (evidence >= least["mesh_evidence"] and self._seen(pixels, face) >= least["mesh"]):
+            if drawn or (evidence >= least["mesh_evidence"] and self._mesh_score(pixels, face) >= least["mesh"]):
                 found.append((evidence, face))
         strongest = max((evidence for evidence, _ in found), default=0.0)
         faces = [face for evidence, face in found if evidence >= least["of_strongest"] * strongest]
@@ -179,11 +179,11 @@ class FaceDetector:
 
     def _drawn_faces(self, pixels: np.ndarray, places: list[Box]) -> list[Detection]:
         """Faces that the check knows for drawn ones; none without a check."""
-        boxes = self._drawn.faces(pixels, places) if self._drawn else []
+        boxes = self._drawn.detect(pixels, places) if self._drawn else []
         return [Detection(box, score, _nowhere()) for box, score in boxes]
 
-    def _seen(self, pixels: np.ndarray, face: Detection) -> float:
-        return self._mesh.look(pixels, Region.of_box(face.box, face.keypoints))[1]
+    def _mesh_score(self, pixels: np.ndarray, face: Detection) -> float:
+        return self._mesh.predict(pixels, Region.of_box(face.box, face.keypoints))[1]
 
     @cached_property
     def _mesh(self) -> FaceMesh:

@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 
 from ..runtime.manifest import ModelEntry
-from .alignment import BOX_MIDDLE, BOX_SIDE, align_crop
+from .alignment import BOX_CENTER, BOX_SIDE, align_crop
 from .results import Box
 
 ROLE = "face-check"
@@ -45,7 +45,7 @@ class DrawnFaceDetector:
     model: Callable[[np.ndarray], list[np.ndarray]]
     features: Callable[[np.ndarray], np.ndarray]
 
-    def faces(self, pixels: np.ndarray, proposals: Iterable[Box]) -> list[tuple[Box, float]]:
+    def detect(self, pixels: np.ndarray, proposals: Iterable[Box]) -> list[tuple[Box, float]]:
         """Drawn faces of (H, W, 3) uint8 RGB: boxes, and how sure the check is of each, 0..1; surest first.
 
         `proposals` are boxes that a detector holds possible.
@@ -53,7 +53,7 @@ class DrawnFaceDetector:
         grey, least = cv2.cvtColor(np.ascontiguousarray(pixels), cv2.COLOR_RGB2GRAY), self.entry.thresholds
         found: list[tuple[Square, float]] = []
         squares = [square for box in proposals if flatness(pixels, box) >= least["flatness"] for square in _grown(box)]
-        squares += _flat(grey, windows(*grey.shape), least["flatness"])
+        squares += _flat(grey, sliding_windows(*grey.shape), least["flatness"])
         if not squares:
             return []
         scores = self.scores(grey, squares)
@@ -61,7 +61,7 @@ class DrawnFaceDetector:
             if scores[index] < least["possible"] or len(found) == MOST_FACES:
                 break
             if not any(_same(squares[index], known) for known, _ in found):
-                square, score = self._settled(grey, squares[index])
+                square, score = self._refine(grey, squares[index])
                 known = any(_same(square, other) for other, _ in found)
                 if score >= least["face"] and not known and flatness(pixels, _around(square)) >= least["flatness"]:
                     found.append((square, score))
@@ -73,7 +73,7 @@ class DrawnFaceDetector:
         crops = np.stack([align_crop(grey, square_to_box(square), None, size) for square in squares])
         return self.model(self.features(crops))[0][:, 0]
 
-    def _settled(self, grey: np.ndarray, square: Square) -> tuple[Square, float]:
+    def _refine(self, grey: np.ndarray, square: Square) -> tuple[Square, float]:
         """The mean of the squares near one, weighted by the odds that they are a face, and the highest logit among them."""
         x, y, side = square
         near = [(x + right * side, y + down * side, grow * side) for right, down, grow in NEAR]
@@ -83,7 +83,7 @@ class DrawnFaceDetector:
         return (middle_x, middle_y, mean_side), float(scores.max())
 
 
-def windows(height: int, width: int) -> list[Square]:
+def sliding_windows(height: int, width: int) -> list[Square]:
     """The squares of a picture that are tried everywhere: the smallest around it and the largest in it, then smaller ones."""
     long, short = float(max(height, width)), float(min(height, width))
     squares = [(width / 2, height / 2, long)]
@@ -114,13 +114,13 @@ def square_to_box(square: Square) -> Box:
     """The box for which `align_crop` without landmarks cuts just this square."""
     x, y, side = square
     inner = side / BOX_SIDE
-    return Box(x + (BOX_MIDDLE[0] - 0.5) * side - inner / 2, y + (BOX_MIDDLE[1] - 0.5) * side - inner / 2, inner, inner)
+    return Box(x + (BOX_CENTER[0] - 0.5) * side - inner / 2, y + (BOX_CENTER[1] - 0.5) * side - inner / 2, inner, inner)
 
 
 def _grown(box: Box) -> list[Square]:
     side = BOX_SIDE * float(np.sqrt(box.area))
-    x = box.left + box.width / 2 - (BOX_MIDDLE[0] - 0.5) * side
-    y = box.top + box.height / 2 - (BOX_MIDDLE[1] - 0.5) * side
+    x = box.left + box.width / 2 - (BOX_CENTER[0] - 0.5) * side
+    y = box.top + box.height / 2 - (BOX_CENTER[1] - 0.5) * side
     return [(x, y, grow * side) for grow in GROWN]
 
 

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
-from .alignment import cut, eye_line
+from ..runtime.manifest import ModelEntry
+from .alignment import warp_crop, eye_line
 from .results import Box
 
 MARGIN = 1.5
@@ -52,7 +52,7 @@ class Region:
         axes = _turned(self.turn) * (self.side / size)
         return np.column_stack([axes, self.middle - axes @ [size / 2, size / 2]])
 
-    def near(self, other: Region) -> bool:
+    def is_close_to(self, other: Region) -> bool:
         """Whether the network would see much the same. With twice these differences turned faces come out askew."""
         turn = abs((self.turn - other.turn + np.pi) % (2 * np.pi) - np.pi)
         shift = float(np.abs(self.middle - other.middle).max()) / self.side
@@ -63,14 +63,14 @@ class Region:
 class FaceMesh:
     """The model's manifest entry and the function that runs it."""
 
-    entry: dict[str, Any]
+    entry: ModelEntry
     model: Callable[[np.ndarray], list[np.ndarray]]
 
-    def look(self, pixels: np.ndarray, region: Region) -> tuple[np.ndarray, float]:
+    def predict(self, pixels: np.ndarray, region: Region) -> tuple[np.ndarray, float]:
         """Points (468, 3) float32 of the picture (H, W, 3) uint8 RGB, and the score 0..1 that they are a face's."""
-        size = self.entry["input"]["size"]
+        size = self.entry.input["size"]
         matrix = region.matrix(size)
-        points, logit = self.model(cut(pixels, matrix, size)[None] * np.float32(1 / 255))
+        points, logit = self.model(warp_crop(pixels, matrix, size)[None] * np.float32(1 / 255))
         points = points.reshape(-1, 3)
         flat, depth = points[:, :2] @ matrix[:, :2].T + matrix[:, 2], points[:, 2:] * (region.side / size)
         return np.hstack([flat, depth]).astype(np.float32), float(1 / (1 + np.exp(-logit.item())))
@@ -78,12 +78,12 @@ class FaceMesh:
     def points(self, pixels: np.ndarray, region: Region) -> np.ndarray | None:
         """As `look`, from a better region where the first was off; None where the model sees no face."""
         for _ in range(PASSES):
-            points, score = self.look(pixels, region)
+            points, score = self.predict(pixels, region)
             better = Region.of_points(points)
-            if region.near(better):
+            if region.is_close_to(better):
                 break
             region = better
-        return points if score >= self.entry["thresholds"]["score"] else None
+        return points if score >= self.entry.thresholds["score"] else None
 
 
 def _turned(turn: float) -> np.ndarray:

@@ -16,13 +16,13 @@ from ..image.loading import data_uri, encode_jpeg
 
 GRID = 7
 """Covers a side: 49 passes of the network a face."""
-COVER = 1 / 2
+PATCH = 1 / 2
 """Side of a cover as a share of the crop's: both brows, a whole mouth. The network learnt with a third erased and reads past it."""
 MAX_EXPLAINED = 5
 """Faces of one picture that are explained, largest first: each takes as long as 49, and a crowd must not hold a server."""
-LEAST = 0.05
+MIN_DROP = 0.05
 """Falls of the probability below this are no explanation: they do not reach the bright end of the scale."""
-SIDE = 240
+MIN_SIDE = 240
 """Pixels a side of the drawn picture, at the least."""
 TINT = 0.5
 BANDS = ("upper", "middle", "lower")
@@ -40,14 +40,14 @@ class OcclusionMap:
     heat: np.ndarray
 
     @property
-    def fall(self) -> float:
+    def max_drop(self) -> float:
         """The largest value of `heat`, 0 at the least."""
         return max(float(self.heat.max()), 0.0)
 
     @property
-    def carried(self) -> bool:
-        """Whether a single spot carried the answer, LEAST and more; if not, any spot could be covered without changing much."""
-        return self.fall >= LEAST
+    def is_localized(self) -> bool:
+        """Whether a single spot carried the answer, MIN_DROP and more; if not, any spot could be covered without changing much."""
+        return self.max_drop >= MIN_DROP
 
     @property
     def strongest(self) -> str:
@@ -56,15 +56,15 @@ class OcclusionMap:
         return BANDS[int(np.argmax([part.sum() for part in np.array_split(rows, len(BANDS))]))]
 
     def picture(self) -> np.ndarray:
-        """The crop, enlarged to SIDE pixels or more and tinted: (P, P, 3) uint8 RGB.
+        """The crop, enlarged to MIN_SIDE pixels or more and tinted: (P, P, 3) uint8 RGB.
 
-        From dark blue (no effect, or covering it helped) to yellow (the strongest place, or a fall of LEAST if that is more):
+        From dark blue (no effect, or covering it helped) to yellow (the strongest place, or a fall of MIN_DROP if that is more):
         the scale cividis, which colour-blind readers see much alike and which grows in lightness (Nunez et al., 2018). The
         edges of the covers are smoothed away.
         """
         share = cv2.GaussianBlur(np.maximum(self.heat, 0), (0, 0), len(self.crop) / 24)
-        share /= max(float(share.max()), LEAST)
-        factor = -(-SIDE // len(self.crop))
+        share /= max(float(share.max()), MIN_DROP)
+        factor = -(-MIN_SIDE // len(self.crop))
         size = (factor * len(self.crop),) * 2
         share = cv2.resize((share * 255).astype(np.uint8), size, interpolation=cv2.INTER_CUBIC)
         face = cv2.cvtColor(cv2.resize(self.crop, size, interpolation=cv2.INTER_CUBIC), cv2.COLOR_GRAY2RGB)
@@ -82,7 +82,7 @@ def explain(read: Callable[[np.ndarray], np.ndarray], crop: np.ndarray, probabil
     A cover is a square of the crop's mean grey, which says as little as a square can.
     """
     size = len(crop)
-    side = round(size * COVER)
+    side = round(size * PATCH)
     starts = np.linspace(0, size - side, GRID).round().astype(int)
     places = [np.s_[top : top + side, left : left + side] for top in starts for left in starts]
     covered = np.repeat(crop[None], len(places), axis=0)

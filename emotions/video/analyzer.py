@@ -1,7 +1,7 @@
 """A film in, its faces over time out: each sampled picture read and followed, everything summed up at the end.
 
->>> from emotions.video.analyzer import Viewing
->>> for moment in Viewing("clip.mp4"):
+>>> from emotions.video.analyzer import VideoAnalyzer
+>>> for moment in VideoAnalyzer("clip.mp4"):
 ...     print(moment.time, [face.emotion for face in moment.result.faces])
 """
 
@@ -18,9 +18,9 @@ from ..face.analyzer import FaceAnalyzer
 from ..face.annotate import annotate
 from ..face.results import ImageResult
 from ..image.loading import LoadedImage
-from .reader import FPS, Film
+from .reader import FPS, VideoReader
 from .timeline import Timeline
-from .tracker import Follower
+from .tracker import FaceTracker
 
 WHY = {
     "cut_off": "The file is cut off: this is what could be read.",
@@ -30,7 +30,7 @@ WHY = {
 
 
 @dataclass(frozen=True)
-class Seen:
+class FrameResult:
     """A picture of a film with the faces seen in it. `time`: seconds since the film's beginning.
 
     `sampled`: whether the picture itself was read; else `result` is that of the last one that was.
@@ -49,54 +49,54 @@ class Seen:
         return annotate(self.picture, self.result)
 
 
-class Viewing:
-    """Reads a film once, from its beginning to its end; `source` is a Film, or what one is made of.
+class VideoAnalyzer:
+    """Reads a film once, from its beginning to its end; `source` is a VideoReader, or what one is made of.
 
-    `detector`, `landmarks` as for FaceAnalyzer.analyze. Raises VideoError as Film does. Close it, or use it in `with`, or read it
+    `detector`, `landmarks` as for FaceAnalyzer.analyze. Raises VideoError as VideoReader does. Close it, or use it in `with`, or read it
     to the end: a film holds memory and an open file.
     """
 
     def __init__(
         self,
-        source: Film | bytes | Path | str | BinaryIO,
+        source: VideoReader | bytes | Path | str | BinaryIO,
         fps: float = FPS,
         detector: str = "auto",
         landmarks: bool = False,
         analyzer: FaceAnalyzer | None = None,
     ) -> None:
-        self.film = source if isinstance(source, Film) else Film(Path(source) if isinstance(source, str) else source, fps)
+        self.film = source if isinstance(source, VideoReader) else VideoReader(Path(source) if isinstance(source, str) else source, fps)
         self.timeline = Timeline(self.film.fps)
         self._analyzer = analyzer or FaceAnalyzer()
         self._detector, self._landmarks = detector, landmarks
         self._last: ImageResult | None = None
 
-    def __enter__(self) -> Viewing:
+    def __enter__(self) -> VideoAnalyzer:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.film.close()
 
-    def __iter__(self) -> Iterator[Seen]:
+    def __iter__(self) -> Iterator[FrameResult]:
         """The sampled pictures, each with its faces, as soon as it is read."""
-        return self.seen()
+        return self.results()
 
-    def seen(self, every_frame: bool = False) -> Iterator[Seen]:
+    def results(self, every_frame: bool = False) -> Iterator[FrameResult]:
         """As iterating; with `every_frame` also the pictures between (at most 30 a second), with the faces seen last."""
-        follower = Follower()
+        tracker = FaceTracker()
         with self.film as film:
-            for moment in film.moments(every_frame):
+            for moment in film.frames(every_frame):
                 if moment.sampled:
                     result = self._analyzer.analyze(moment.picture, self._detector, self._landmarks)
-                    self._last = follower.follow(moment.picture, result, moment.time)
+                    self._last = tracker.update(moment.picture, result, moment.time)
                     self.timeline.add(moment.time, self._last.faces)
-                yield Seen(moment.time, moment.picture, cast(ImageResult, self._last), moment.sampled)  # the first one is sampled
+                yield FrameResult(moment.time, moment.picture, cast(ImageResult, self._last), moment.sampled)  # the first one is sampled
 
     def summary(self) -> dict[str, Any]:
         """What was seen up to now: at the end, the summary of the film. `people`: see Timeline.to_json."""
         film, last = self.film, self._last
         return {
             "duration": round(film.duration, 3),
-            "stated_duration": None if film.stated is None else round(film.stated, 3),
+            "stated_duration": None if film.declared_duration is None else round(film.declared_duration, 3),
             "fps": film.fps,
             "frames": self.timeline.frames,
             "width": last.width if last else None,

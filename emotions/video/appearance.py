@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from ..face.alignment import cut
+from ..face.alignment import warp_crop
 from ..face.results import Box
 
 GRID = 8
@@ -36,7 +36,7 @@ TAU = 1.0
 """Seconds in which known looks come near to new ones."""
 
 
-def appearances(pixels: np.ndarray, boxes: Sequence[Box]) -> tuple[list[bytes], np.ndarray]:
+def describe(pixels: np.ndarray, boxes: Sequence[Box]) -> tuple[list[bytes], np.ndarray]:
     """Mean CIELAB colours (8 bits each) of 16 places around each of N faces in (H, W, 3) uint8 RGB: 48 bytes a face.
 
     `boxes` in its pixels. Where another face's head or body may be in front nothing is told, but for the face itself, which was
@@ -61,7 +61,7 @@ def appearances(pixels: np.ndarray, boxes: Sequence[Box]) -> tuple[list[bytes], 
     return [one.tobytes() for one in colours], crowded
 
 
-def differences(seen: Sequence[bytes], known: Sequence[bytes]) -> np.ndarray:
+def distance(seen: Sequence[bytes], known: Sequence[bytes]) -> np.ndarray:
     """(N, M) float: how differently each of N and each of M look, the root mean square over the places that both show; NaN
     where these are too few.
 
@@ -76,7 +76,7 @@ def differences(seen: Sequence[bytes], known: Sequence[bytes]) -> np.ndarray:
     return np.where(count < FEWEST, np.nan, np.sqrt(squares / np.maximum(count, 1)))
 
 
-def blend(known: bytes, seen: bytes, seconds: float) -> bytes:
+def update(known: bytes, seen: bytes, seconds: float) -> bytes:
     """What is known of a person's looks, moved towards what was seen after `seconds`; places known but not seen stay."""
     old, new = _table([known])[0], _table([seen])[0]
     share = 1 - np.exp(-seconds / TAU)
@@ -90,7 +90,7 @@ def _grid(pixels: np.ndarray, corner: np.ndarray, step: float) -> np.ndarray:
     """Means of GRID x GRID squares of `step` pixels from `corner` on, from some 36 pixels of each: more tell nothing new."""
     stride = max(1, int(step / 6))
     matrix = np.column_stack([np.eye(2) * step, corner]) / stride
-    return cut(pixels[::stride, ::stride], matrix, GRID)
+    return warp_crop(pixels[::stride, ::stride], matrix, GRID)
 
 
 def _covered(places: np.ndarray, boxes: np.ndarray) -> np.ndarray:

@@ -20,7 +20,7 @@ OTHER_VIDEO: tuple[tuple[bytes, str], ...] = (
 )  # fmt: skip
 SOUND: tuple[bytes, ...] = (b"ID3", b"fLaC", b"\xff\xfb", b"\xff\xf3", b"\xff\xf2", b"\xff\xf1", b"\xff\xf9", b"#!AMR")
 SEGMENT, CLUSTER = 0x18538067, 0x1F43B675  # ids of Matroska (RFC 9559)
-FRIENDS = "MP4, MOV, WebM, MKV and AVI are read"
+SUPPORTED_FORMATS = "MP4, MOV, WebM, MKV and AVI are read"
 
 
 def sniff(head: bytes) -> str:
@@ -39,13 +39,13 @@ def sniff(head: bytes) -> str:
         raise VideoError("no_picture_track", "This file holds sound and no moving pictures.")
     for start, kind in OTHER_VIDEO:
         if head.startswith(start):
-            raise VideoError("unsupported_video", f"This looks like {kind}, which is not read; {FRIENDS}.")
+            raise VideoError("unsupported_video", f"This looks like {kind}, which is not read; {SUPPORTED_FORMATS}.")
     if head[:1] == head[188:189] == b"G":  # a packet every 188 bytes
-        raise VideoError("unsupported_video", f"This looks like MPEG transport stream, which is not read; {FRIENDS}.")
+        raise VideoError("unsupported_video", f"This looks like MPEG transport stream, which is not read; {SUPPORTED_FORMATS}.")
     raise VideoError("not_a_video", "This is not a video: its first bytes are those of no known format.")
 
 
-def is_cut(kind: str, file: BinaryIO) -> bool:
+def is_truncated(kind: str, file: BinaryIO) -> bool:
     """Whether the file ends before its container says; False where the container does not say. Moves the file's position."""
     size = file.seek(0, 2)
     return {"mov": _mov_is_cut, "matroska": _matroska_is_cut, "avi": _avi_is_cut}[kind](file, size)

@@ -19,7 +19,7 @@ from ..errors import ImageError, VideoError
 from ..image.loading import LoadedImage
 from ..runtime.litert import available_cpus
 from ..runtime.memory import reserve
-from .containers import FRIENDS, HEAD, is_cut, sniff
+from .containers import SUPPORTED_FORMATS, HEAD, is_truncated, sniff
 
 # The track of moving pictures in an opened container: which it is, whether it is read here, and what decoding it takes.
 
@@ -32,7 +32,7 @@ CODECS = {
 """Decoders that are used, of the hundreds that FFmpeg has: what cameras, phones, browsers and editors write."""
 
 
-def picture_track(container: Any, reason: str | None) -> Any:
+def select_stream(container: Any, reason: str | None) -> Any:
     """The first track of moving pictures; all others are passed by while reading. VideoError where there is none to be read."""
     from av.stream import Discard, Disposition
 
@@ -56,10 +56,10 @@ def picture_track(container: Any, reason: str | None) -> Any:
 
 
 def unreadable(reason: str | None) -> VideoError:
-    """What a film is refused with of which nothing can be read; `reason` as Film's."""
+    """What a film is refused with of which nothing can be read; `reason` as VideoReader's."""
     if reason == "cut_off":
         return VideoError("truncated_video", "This video is cut off, and nothing of what is left can be read.")
-    return VideoError("truncated_video", f"This video is damaged, or not of the kind that it seems to be; {FRIENDS}.")
+    return VideoError("truncated_video", f"This video is damaged, or not of the kind that it seems to be; {SUPPORTED_FORMATS}.")
 
 
 def stated_seconds(container: Any, stream: Any) -> float | None:
@@ -92,11 +92,11 @@ def decoder_bytes(context: Any, threads: int) -> int:
     return int(pixels * (kept + threads + 1) * layers * depth)
 
 
-__all__ = ["FPS", "LEAST_FPS", "MOST_FPS", "Film", "VideoError", "Moment"]
+__all__ = ["FPS", "MIN_FPS", "MAX_FPS", "VideoReader", "VideoError", "Frame"]
 
-FPS, LEAST_FPS, MOST_FPS = 5.0, 0.01, 30.0
+FPS, MIN_FPS, MAX_FPS = 5.0, 0.01, 30.0
 """Pictures a second that are taken, unless asked otherwise, and the least and the most that may be asked for."""
-SIDE = 1024
+MAX_SIDE = 1024
 """Most pixels of a taken picture's longer side: in larger ones without large faces the detector looks a dozen times, part by
 part, which is for photos (see detector.LARGE_PICTURE)."""
 LATE = 0.002
@@ -106,7 +106,7 @@ LATEST = 1e6
 
 
 @dataclass(frozen=True)
-class Moment:
+class Frame:
     """A picture of a film. `time`: seconds since its beginning. `sampled`: whether its turn has come at the rate asked for."""
 
     time: float
@@ -114,7 +114,7 @@ class Moment:
     sampled: bool
 
 
-class Film:
+class VideoReader:
     """An open video file. Raises VideoError for what is no film or cannot be read; close it, or use it in `with`.
 
     `fps`: pictures a second to take. `longest`: seconds after which reading ends (`reason` says so); None for no limit.
@@ -125,8 +125,8 @@ class Film:
     """
 
     def __init__(self, source: bytes | Path | BinaryIO, fps: float = FPS, longest: float | None = None) -> None:
-        if not LEAST_FPS <= fps <= MOST_FPS:
-            raise ValueError(f"fps must be from {LEAST_FPS:g} to {MOST_FPS:g}, not {fps}")
+        if not MIN_FPS <= fps <= MAX_FPS:
+            raise ValueError(f"fps must be from {MIN_FPS:g} to {MAX_FPS:g}, not {fps}")
         self.fps, self.longest = fps, longest
         self.duration = 0.0
         self.reason: str | None = None
@@ -138,7 +138,7 @@ class Film:
             self.close()
             raise
 
-    def __enter__(self) -> Film:
+    def __enter__(self) -> VideoReader:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -147,7 +147,7 @@ class Film:
     def close(self) -> None:
         self._stack.close()
 
-    def extent(self) -> tuple[float, int]:
+    def duration_and_count(self) -> tuple[float, int]:
         """Seconds and frames of the film as its packets tell, without decoding any. Afterwards the film is at its end: not all
         can be wound back, so open it again to read it."""
         from av.error import FFmpegError
@@ -163,8 +163,8 @@ class Film:
             pass  # reading will come to the same place, and say so
         return last - (first or 0.0), count
 
-    def moments(self, every_frame: bool = False) -> Iterator[Moment]:
-        """The pictures of the film in order, those at the rate asked for; with `every_frame` all, at most MOST_FPS a second.
+    def frames(self, every_frame: bool = False) -> Iterator[Frame]:
+        """The pictures of the film in order, those at the rate asked for; with `every_frame` all, at most MAX_FPS a second.
 
         Raises VideoError where not a single frame can be read.
         """
@@ -174,9 +174,9 @@ class Film:
             if sampled:
                 next_sample = _turn_after(time, self.fps)
             if shown:
-                next_shown = _turn_after(time, MOST_FPS)
+                next_shown = _turn_after(time, MAX_FPS)
             if sampled or shown:
-                yield Moment(time, self._picture(frame), sampled)
+                yield Frame(time, self._picture(frame), sampled)
 
     def _open(self, source: bytes | Path | BinaryIO) -> None:
         import av
@@ -185,7 +185,7 @@ class Film:
         if file is not source:
             self._stack.callback(file.close)
         kind = sniff(file.read(HEAD))
-        if is_cut(kind, file):
+        if is_truncated(kind, file):
             self.reason = "cut_off"
         file.seek(0)
         try:
@@ -196,14 +196,14 @@ class Film:
         except (av.error.FFmpegError, ValueError) as error:
             raise unreadable(self.reason) from error
         self._stack.callback(self._container.close)
-        self._stream = picture_track(self._container, self.reason)
+        self._stream = select_stream(self._container, self.reason)
         context = self._stream.codec_context
         threads = context.thread_count = min(2, available_cpus())
         context.thread_type = "AUTO"
         context.options = {"max_pixels": str(MAX_PIXELS)}  # frames may grow on the way
-        self.stated = stated_seconds(self._container, self._stream)
+        self.declared_duration = stated_seconds(self._container, self._stream)
         try:
-            self._stack.enter_context(reserve(decoder_bytes(context, threads) + 2 * 3 * SIDE * SIDE))
+            self._stack.enter_context(reserve(decoder_bytes(context, threads) + 2 * 3 * MAX_SIDE * MAX_SIDE))
         except ImageError as error:
             what = "Other pictures and videos are being decoded; try again in a moment."
             if error.code == "too_much_memory":
@@ -266,7 +266,7 @@ class Film:
             if turns % 2:
                 self._size = self._size[::-1]
         width, height = self._size
-        shrink = min(1.0, SIDE / max(width, height))
+        shrink = min(1.0, MAX_SIDE / max(width, height))
         across, down = max(1, round(width * shrink)), max(1, round(height * shrink))
         size = (down, across) if turns % 2 else (across, down)
         method = "AREA" if size[0] < frame.width else "BILINEAR"

@@ -11,15 +11,15 @@ import numpy as np
 from ..face.results import Face
 from ..labels import EMOTIONS
 
-BUCKETS = 240
+MAX_BINS = 240
 """Most parts into which the time is divided: when a film grows longer, two become one."""
 
-ROUNDED = 0.01
+TIME_TOLERANCE = 0.01
 """Share of a part of time by which a frame may come before it: times are rounded."""
 
 
 @dataclass
-class Person:
+class PersonTimeline:
     """One followed face. `first`, `last`: seconds. `answers`, `sums` (7,): how often each emotion was the answer, and the
     sum of its probabilities.
 
@@ -65,18 +65,18 @@ class Timeline:
     def __init__(self, fps: float) -> None:
         self.frames = 0
         self.bucket = 1 / fps
-        self.people: dict[int, Person] = {}
+        self.people: dict[int, PersonTimeline] = {}
 
     def add(self, time: float, faces: Iterable[Face]) -> None:
         """Take the faces of the frame at `time` seconds; times do not run back."""
         self.frames += 1
-        while time >= BUCKETS * self.bucket:
+        while time >= MAX_BINS * self.bucket:
             self.bucket *= 2
             for person in self.people.values():
                 person.halve()
         for face in faces:
-            person = self.people.setdefault(face.id, Person(face.id, time))
-            person.add(time, face, int(time / self.bucket + ROUNDED))
+            person = self.people.setdefault(face.id, PersonTimeline(face.id, time))
+            person.add(time, face, int(time / self.bucket + TIME_TOLERANCE))
 
     def to_json(self) -> list[dict[str, Any]]:
         """For each person: seconds of the first and last frame, frames, and for each emotion two shares of them.

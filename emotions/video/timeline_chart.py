@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from ..labels import COLOURS, EMOTIONS, TITLES
-from .timeline import Person, Timeline
+from .timeline import PersonTimeline, Timeline
 
 WIDTH, LEFT, RIGHT = 960, 16, 16
 HEAD, BAND, TITLE, GAP, FOOT = 44, 84, 22, 14, 30
 """Pixels from top to bottom: the legend; for each person a band, its title and a gap; the axis of time."""
-MOST_PEOPLE = 8
+MAX_PEOPLE = 8
 TICKS = (0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 43200, 86400)
 PAUSE = 0.6
 """Seconds without a face that a band bridges: a frame in which it was missed, or a film of few frames a second."""
@@ -18,8 +18,8 @@ INK, PALE = "#222222", "#767676"
 
 
 def chart(timeline: Timeline, duration: float) -> str:
-    """An SVG document for a film of `duration` seconds, with the people who are seen longest, at most MOST_PEOPLE."""
-    people = sorted(timeline.people.values(), key=lambda person: -person.frames)[:MOST_PEOPLE]
+    """An SVG document for a film of `duration` seconds, with the people who are seen longest, at most MAX_PEOPLE."""
+    people = sorted(timeline.people.values(), key=lambda person: -person.frames)[:MAX_PEOPLE]
     people.sort(key=lambda person: (person.first, person.id))
     duration = max(duration, timeline.bucket, *(person.last for person in people), 0.0)
     height = HEAD + max(1, len(people)) * (BAND + TITLE + GAP) + FOOT
@@ -44,14 +44,14 @@ def _x(seconds: float, duration: float) -> float:
     return LEFT + (WIDTH - LEFT - RIGHT) * min(seconds / duration, 1.0)
 
 
-def _title(person: Person) -> str:
+def _title(person: PersonTimeline) -> str:
     best = int(person.sums.argmax())
     share = person.sums[best] / person.frames
     seen = f"{clock(person.first)} to {clock(person.last)}"
     return f"Person {person.id + 1}: mostly {EMOTIONS[best]} ({share:.0%} on average), {seen}"
 
 
-def _band(person: Person, bucket: float, duration: float, top: float) -> list[str]:
+def _band(person: PersonTimeline, bucket: float, duration: float, top: float) -> list[str]:
     """Stacked areas, one path an emotion for each stretch of time in which the person is seen."""
     right = _x(duration, duration)
     lines = [f'<rect x="{LEFT}" y="{top}" width="{right - LEFT}" height="{BAND}" fill="#f1f1f1"/>']

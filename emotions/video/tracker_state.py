@@ -1,4 +1,4 @@
-"""What a follower remembers between two frames, and its JSON form, which clients carry: checked as any input from outside.
+"""What a tracker remembers between two frames, and its JSON form, which clients carry: checked as any input from outside.
 
 All numbers are whole, so that the same frames give the same tracks on every machine.
 """
@@ -16,20 +16,20 @@ from ..labels import EMOTIONS
 
 VERSION = 1
 """Of the JSON form: tracks of another version are refused."""
-MOST_BYTES = 8192
-MOST_TRACKS = 40
+MAX_BYTES = 8192
+MAX_TRACKS = 40
 """With every number at its longest these take 7.9 kB."""
-MOST_IDS = 10**9
-MEMORY = 3000
+MAX_ID = 10**9
+MAX_AGE = 3000
 """Milliseconds for which a face that is not seen is remembered."""
-LATEST = 10**12
+MAX_CLOCK = 10**12
 """Milliseconds of the clock: `time` goes to 1e9 seconds."""
-UNIT = 10**5
+COORD_SCALE = 10**5
 """Parts of a picture's longer side: places do not depend on how large the frames are sent."""
-FARTHEST = 10**6
-SURE = 10**5
+MAX_COORD = 10**6
+PROB_SCALE = 10**5
 """A probability of 1."""
-APPEARANCE = 48
+DESCRIPTOR_BYTES = 48
 """Bytes of a face's appearance, see appearance.py."""
 
 
@@ -37,8 +37,8 @@ APPEARANCE = 48
 class Track:
     """A person as last seen.
 
-    `box`: middle x and y, width and height in UNIT. `velocity`: x and y, UNIT a second. `age`: milliseconds since it was seen.
-    `probabilities`: smoothed, parts of SURE. `appearance`: APPEARANCE bytes.
+    `box`: middle x and y, width and height in COORD_SCALE. `velocity`: x and y, COORD_SCALE a second. `age`: milliseconds since it was seen.
+    `probabilities`: smoothed, parts of PROB_SCALE. `appearance`: DESCRIPTOR_BYTES bytes.
     """
 
     id: int
@@ -54,26 +54,26 @@ class Track:
 
 
 @dataclass(frozen=True)
-class Tracks:
+class TrackerState:
     """All that is remembered: `clock`, the last frame's time in milliseconds (None before the first); `next_id`, the id of
-    the next new person; and the tracks, at most MOST_TRACKS."""
+    the next new person; and the tracks, at most MAX_TRACKS."""
 
     clock: int | None = None
     next_id: int = 0
     tracks: tuple[Track, ...] = ()
 
     def to_json(self) -> str:
-        """At most MOST_BYTES of ASCII."""
+        """At most MAX_BYTES of ASCII."""
         body = {"version": VERSION, "clock": self.clock, "next": self.next_id, "tracks": [one.to_json() for one in self.tracks]}
         return json.dumps(body, separators=(",", ":"))
 
 
-def parse(text: str) -> Tracks:
-    """The tracks of a text that `Tracks.to_json` gave; nothing remembered for an empty one. Raises TrackerStateError."""
+def loads(text: str) -> TrackerState:
+    """The tracks of a text that `TrackerState.to_json` gave; nothing remembered for an empty one. Raises TrackerStateError."""
     if not text:
-        return Tracks()
-    if len(text) > MOST_BYTES:
-        raise TrackerStateError(f"The tracks have more than {MOST_BYTES:,} bytes.")
+        return TrackerState()
+    if len(text) > MAX_BYTES:
+        raise TrackerStateError(f"The tracks have more than {MAX_BYTES:,} bytes.")
     try:
         body = json.loads(text)
     except (ValueError, RecursionError):
@@ -84,35 +84,35 @@ def parse(text: str) -> Tracks:
         raise TrackerStateError("The tracks are of another version; begin anew with empty ones.")
     if set(body) != {"version", "clock", "next", "tracks"}:
         raise TrackerStateError("The tracks are not what an answer gave.")
-    clock = None if body["clock"] is None else _whole(body["clock"], 0, LATEST, "clock")
-    next_id = _whole(body["next"], 0, 2 * MOST_IDS, "next")
-    if next_id > MOST_IDS:
+    clock = None if body["clock"] is None else _whole(body["clock"], 0, MAX_CLOCK, "clock")
+    next_id = _whole(body["next"], 0, 2 * MAX_ID, "next")
+    if next_id > MAX_ID:
         raise TrackerStateError("These tracks have used up their ids; begin anew with empty ones.")
     rows = body["tracks"]
-    if not isinstance(rows, list) or len(rows) > MOST_TRACKS or (rows and clock is None):
-        raise TrackerStateError(f"The tracks must be a list of at most {MOST_TRACKS}.")
+    if not isinstance(rows, list) or len(rows) > MAX_TRACKS or (rows and clock is None):
+        raise TrackerStateError(f"The tracks must be a list of at most {MAX_TRACKS}.")
     tracks = tuple(_track(row, next_id) for row in rows)
     if len({track.id for track in tracks}) < len(tracks):
         raise TrackerStateError("Two tracks have the same id.")
-    return Tracks(clock, next_id, tracks)
+    return TrackerState(clock, next_id, tracks)
 
 
 def _track(row: Any, next_id: int) -> Track:
     if not isinstance(row, list) or len(row) != 9 + len(EMOTIONS):
         raise TrackerStateError("A track does not have the fields that an answer gave.")
-    probabilities = tuple(_whole(value, 0, SURE, "probability") for value in row[8:-1])
-    if abs(sum(probabilities) - SURE) > len(EMOTIONS):
+    probabilities = tuple(_whole(value, 0, PROB_SCALE, "probability") for value in row[8:-1])
+    if abs(sum(probabilities) - PROB_SCALE) > len(EMOTIONS):
         raise TrackerStateError("A track's probabilities do not sum to 1.")
     return Track(
         id=_whole(row[0], 0, next_id - 1, "id"),
         box=(
-            _whole(row[1], -FARTHEST, FARTHEST, "place"),
-            _whole(row[2], -FARTHEST, FARTHEST, "place"),
-            _whole(row[3], 1, FARTHEST, "width"),
-            _whole(row[4], 1, FARTHEST, "height"),
+            _whole(row[1], -MAX_COORD, MAX_COORD, "place"),
+            _whole(row[2], -MAX_COORD, MAX_COORD, "place"),
+            _whole(row[3], 1, MAX_COORD, "width"),
+            _whole(row[4], 1, MAX_COORD, "height"),
         ),
-        velocity=(_whole(row[5], -FARTHEST, FARTHEST, "velocity"), _whole(row[6], -FARTHEST, FARTHEST, "velocity")),
-        age=_whole(row[7], 0, MEMORY, "age"),
+        velocity=(_whole(row[5], -MAX_COORD, MAX_COORD, "velocity"), _whole(row[6], -MAX_COORD, MAX_COORD, "velocity")),
+        age=_whole(row[7], 0, MAX_AGE, "age"),
         probabilities=probabilities,
         appearance=_appearance(row[-1]),
     )
@@ -129,6 +129,6 @@ def _appearance(value: Any) -> bytes:
         appearance = base64.b64decode(value, validate=True) if isinstance(value, str) else b""
     except (binascii.Error, ValueError):
         appearance = b""
-    if len(appearance) != APPEARANCE:
+    if len(appearance) != DESCRIPTOR_BYTES:
         raise TrackerStateError("A track's appearance is not what an answer gave.")
     return appearance

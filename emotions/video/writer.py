@@ -18,7 +18,7 @@ LEAST_BITS, MARGIN = 60_000, 0.9
 ENCODER = {"preset": "veryfast", "crf": "23", "x264-params": "rc-lookahead=10:sync-lookahead=0:bframes=2:ref=2:log-level=error"}
 
 
-class FilmWriter:
+class VideoWriter:
     """Writes an MP4 to `path`, which exists in full only after `close`; use it in `with`: an error leaves no file behind.
 
     `most`: bytes that the film of `seconds` shall not exceed by much; its pictures get coarser instead.
@@ -34,7 +34,7 @@ class FilmWriter:
         self._stream: Any = None
         self._last = -1
 
-    def __enter__(self) -> FilmWriter:
+    def __enter__(self) -> VideoWriter:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:

@@ -26,7 +26,7 @@ from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions,
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner, fn_runner
 from apache_beam.transforms.environments import SubprocessSDKEnvironment
 
-from emotions.cli import HEAD
+from emotions.cli import DEFAULT_HEAD
 from emotions.errors import ModelFileError
 from emotions.face.analyzer import FaceAnalyzer
 from emotions.face.detector import DETECTORS
@@ -54,7 +54,7 @@ def parse(argv: list[str] | None) -> tuple[argparse.Namespace, PipelineOptions]:
         help="a line a photo, as the command line writes them, or a Parquet row a face",
     )
     parser.add_argument("--detector", choices=DETECTORS, default="auto", help="how faces are found (default auto)")
-    parser.add_argument("--head", default=HEAD, help=f"expression head of models/manifest.json (default {HEAD})")
+    parser.add_argument("--head", default=DEFAULT_HEAD, help=f"expression head of models/manifest.json (default {DEFAULT_HEAD})")
     parser.add_argument(
         "--shards",
         type=int,

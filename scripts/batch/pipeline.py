@@ -12,7 +12,7 @@ from apache_beam.io import fileio
 from apache_beam.metrics import Metrics
 from apache_beam.utils.shared import Shared
 
-from emotions.cli import DECODE_MB, HEAD
+from emotions.cli import DECODE_MB, DEFAULT_HEAD
 from emotions.face.analyzer import FaceAnalyzer
 from emotions.runtime.litert import LiteRTModel
 from emotions.runtime.manifest import ModelRegistry
@@ -77,7 +77,7 @@ class ReadShard(beam.DoFn):
 
 
 def build(
-    pipeline: beam.Pipeline, patterns: list[str], results: Results, detector: str = "auto", head: str = HEAD
+    pipeline: beam.Pipeline, patterns: list[str], results: Results, detector: str = "auto", head: str = DEFAULT_HEAD
 ) -> beam.PCollection:
     """Add everything to `pipeline`; gives the names of the parts that are complete."""
     # Every shard is visited: one whose files are gone has a part to put away.

@@ -30,7 +30,7 @@ os.environ |= {"GRADIO_ANALYTICS_ENABLED": "False", "GRADIO_TEMP_DIR": str(UPLOA
 
 import gradio as gr
 
-from emotions import FaceAnalyzer, Follower, ImageError, annotate, open_image
+from emotions import FaceAnalyzer, FaceTracker, ImageError, annotate, open_image
 from emotions.face.detector import DETECTORS
 from emotions.image.loading import LoadedImage
 from emotions.labels import TITLES
@@ -87,10 +87,10 @@ def webcam_tab(analyzer: FaceAnalyzer) -> None:
         if frame is None:
             return None, None, ""
         picture = LoadedImage(np.ascontiguousarray(frame), frame.shape[1], frame.shape[0], 0.0)
-        follower = Follower(tracks)
-        result = follower.follow(picture, analyzer.analyze(picture), time.monotonic())
+        tracker = FaceTracker(tracks)
+        result = tracker.update(picture, analyzer.analyze(picture), time.monotonic())
         label = labels(result.faces[0].to_json()["probabilities"]) if result.faces else None
-        return annotate(picture, result), label, follower.tracks
+        return annotate(picture, result), label, tracker.state
 
     with gr.Row():
         camera = gr.Image(sources=["webcam"], streaming=True, type="numpy", label="Webcam")

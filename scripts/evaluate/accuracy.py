@@ -129,7 +129,7 @@ def evaluate(folder: Path, tables: Sequence[Faces], base: str | None = None) -> 
                 groups = test.groups[counts] if source and source.groups else None
                 report[entry["name"]][name] = figures(probabilities[counts], truth[counts], groups)
             if head := model.drawn_entry:
-                report.setdefault(head["name"], {}).update(drawn_head_metrics(model.drawn(cache[entry["base"]]), test.sources))
+                report.setdefault(head["name"], {}).update(drawn_head_metrics(model.drawn_probability(cache[entry["base"]]), test.sources))
     return report
 
 

@@ -51,14 +51,14 @@ ROOT = Path(__file__).resolve().parents[2]
 def raw_blazeface(face_detector: FaceDetector, name: str, pixels: np.ndarray) -> list[Detection]:
     """A model alone, in one look at the whole picture."""
     model = face_detector.blazeface(name)
-    (rows,) = model.candidates(pixels, LOWEST)
+    (rows,) = model.detect(pixels, LOWEST)
     return [to_detection(row, model.entry["box"]) for row in rows]
 
 
 def tiled(face_detector: FaceDetector, side: int, pixels: np.ndarray) -> list[Detection]:
     """Full-range on parts of `side` pixels."""
     model = face_detector.blazeface("blazeface-full-range")
-    return [to_detection(row, model.entry["box"]) for row in model.closer(pixels, TILE_SCORE, side)]
+    return [to_detection(row, model.entry["box"]) for row in model.detect_tiled(pixels, TILE_SCORE, side)]
 
 
 def milliseconds(face_detector: Finder, scenes: list[Scene], size: tuple[int, int] = (640, 480)) -> str:

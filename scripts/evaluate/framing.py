@@ -15,7 +15,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from emotions.face.alignment import LEFT_EYE, RIGHT_EYE, eye_line, spread
+from emotions.face.alignment import LEFT_EYE, RIGHT_EYE, eye_line, rms_radius
 from emotions.face.detector import FaceDetector
 from emotions.runtime.manifest import ModelRegistry
 
@@ -48,7 +48,7 @@ def measures(face_detector: FaceDetector, face: np.ndarray) -> dict[str, float] 
         "eyes x": middle[0],
         "eyes y": middle[1],
         "turn, degrees": float(np.degrees(turn)),
-        "scale: spread of all points": spread(points),
+        "scale: spread of all points": rms_radius(points),
         "scale: between the eyes": float(np.hypot(*eyes)),
         "scale: eyes to mouth": float(np.hypot(*(points[[61, 291]].mean(axis=0) - middle))),
         "scale: longer side of the points": float(extent.max()),

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from emotions import FaceAnalyzer, Follower, ImageResult
+from emotions import FaceAnalyzer, FaceTracker, ImageResult
 from emotions.face.results import Box
 from emotions.image.loading import LoadedImage
 from emotions.video.tracker import TAU
@@ -42,10 +42,10 @@ def cast_of(analyzer: FaceAnalyzer, folder: Path, choosing: bool) -> list[Person
 
 def ids_of(count: int, frames: Iterable[tuple[float, LoadedImage, ImageResult, dict[int, Box]]]) -> list[list[int]]:
     """The ids that each of `count` actors was given, frame by frame where it was found."""
-    follower = Follower()
+    tracker = FaceTracker()
     given: list[list[int]] = [[] for _ in range(count)]
     for time, picture, result, truth in frames:
-        for face in follower.follow(picture, result, time).faces:
+        for face in tracker.update(picture, result, time).faces:
             actor = who(truth, face.box)
             if actor is not None:
                 given[actor].append(face.id)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from emotions.face.alignment import alignment_matrix, cut
+from emotions.face.alignment import alignment_matrix, warp_crop
 from emotions.face.detector import Detection, FaceDetector
 
 from .renderer import Artist
@@ -97,4 +97,4 @@ def crop(picture: np.ndarray, matrix: np.ndarray, size: int, random: np.random.G
     whole = np.column_stack([matrix[:, :2] @ jitter[:, :2], matrix[:, :2] @ jitter[:, 2] + matrix[:, 2]]) * side
     whole[:, 2] += pad
     whole[:, :2] /= size
-    return cut(grey, whole, size)
+    return warp_crop(grey, whole, size)

@@ -21,7 +21,7 @@ import numpy as np
 from emotions.errors import ModelFileError
 from emotions.face.alignment import align_crop
 from emotions.face.classifier import ExpressionClassifier
-from emotions.face.drawn_detector import ROLE, square_to_box, windows
+from emotions.face.drawn_detector import ROLE, sliding_windows, square_to_box
 from emotions.runtime.manifest import BUNDLED, ModelRegistry
 
 from ..common.litert import to_litert
@@ -65,7 +65,7 @@ def hard_crops(head: keras.Model, model: ExpressionClassifier, graphics: int) ->
     random, found = np.random.default_rng(SEED + 1), []
     for _ in range(graphics):
         grey = cv2.cvtColor(graphic(random), cv2.COLOR_RGB2GRAY)
-        crops = np.stack([align_crop(grey, square_to_box(square), None, model.size) for square in windows(*grey.shape)])
+        crops = np.stack([align_crop(grey, square_to_box(square), None, model.size) for square in sliding_windows(*grey.shape)])
         logits = head(model.features(crops), training=False)
         found.append(crops[np.asarray(logits)[:, 0] > HARD])
     return np.concatenate(found)

@@ -12,7 +12,7 @@ from hypothesis import strategies
 from PIL import Image
 
 from emotions import EMOTIONS
-from emotions.video.tracker_state import APPEARANCE, MOST_BYTES, MOST_TRACKS
+from emotions.video.tracker_state import DESCRIPTOR_BYTES, MAX_BYTES, MAX_TRACKS
 
 
 def without_times(response) -> dict:
@@ -58,7 +58,7 @@ def test_fields_are_only_added(post, photo):
     followed = without_times(response)
     [face] = followed["faces"]
     assert face.pop("raw") == face["probabilities"], "the first frame has nothing to be smoothed with"
-    assert len(followed.pop("tracks")) <= MOST_BYTES and followed == plain
+    assert len(followed.pop("tracks")) <= MAX_BYTES and followed == plain
     assert "follow;dur=" in response.headers["Server-Timing"] and json.loads(response.data)["timing_ms"]["follow"] > 0
 
 
@@ -156,7 +156,7 @@ POISON = {
     "deep": lambda _: "[" * 8000,
     "deep object": lambda _: '{"a":' * 1600,
     "deep member": lambda tracks: tracks.replace("[[", "[" * 4000),
-    "too long": lambda tracks: tracks + " " * MOST_BYTES,
+    "too long": lambda tracks: tracks + " " * MAX_BYTES,
     "zero byte": lambda tracks: tracks + "\0",
     "next version": lambda tracks: changed(tracks, version=2),
     "version true": lambda tracks: changed(tracks, version=True),
@@ -173,7 +173,7 @@ POISON = {
     "rows of text": lambda tracks: changed(tracks, tracks=["x"]),
     "empty rows": lambda tracks: changed(tracks, tracks=[[]] * 40),
     "thousands": lambda tracks: changed(tracks, tracks=[0] * 2500),
-    "one too many": lambda tracks: changed(tracks, tracks=[[0]] * (MOST_TRACKS + 1)),
+    "one too many": lambda tracks: changed(tracks, tracks=[[0]] * (MAX_TRACKS + 1)),
     "same id twice": lambda tracks: changed(tracks, tracks=json.loads(tracks)["tracks"] * 2),
     "id not given yet": lambda tracks: with_row(tracks, 0, 1),
     "id negative": lambda tracks: with_row(tracks, 0, -1),
@@ -193,7 +193,7 @@ POISON = {
     "sum not 1": lambda tracks: with_row(tracks, ROW, 50_000),
     "appearance a number": lambda tracks: with_row(tracks, -1, 5),
     "appearance short": lambda tracks: with_row(tracks, -1, "AAAA"),
-    "appearance long": lambda tracks: with_row(tracks, -1, "A" * 4 * APPEARANCE),
+    "appearance long": lambda tracks: with_row(tracks, -1, "A" * 4 * DESCRIPTOR_BYTES),
     "appearance no base64": lambda tracks: with_row(tracks, -1, "*" * 64),
     "appearance not ASCII": lambda tracks: with_row(tracks, -1, "ä" * 64),
     "surrogates": lambda tracks: with_row(tracks, -1, "\ud800" * 64),
@@ -259,4 +259,4 @@ def test_whatever_stands_in_tracks_the_answer_is_given_or_refused(app, value, pl
         assert code(response) == (400, "invalid_tracks")
     else:
         again = response.json["tracks"]
-        assert len(again) <= MOST_BYTES and post(again).status_code == 200
+        assert len(again) <= MAX_BYTES and post(again).status_code == 200

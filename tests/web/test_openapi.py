@@ -12,7 +12,7 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 from schemathesis import GenerationMode
 
 from emotions.face.reliability import UNSURE_REASONS
-from emotions.video.tracker_state import SURE, Track, Tracks
+from emotions.video.tracker_state import PROB_SCALE, Track, TrackerState
 from tests import clips
 from web import create_app
 from web.http.problems import CATALOGUE
@@ -70,7 +70,7 @@ def test_it_does_not_depend_on_who_asks(client):
     assert len(answers) == 1 and b"localhost" not in answers.pop()
 
 
-ONE = Tracks(60_000, 8, (Track(7, (50_000, 20_000, 9_000, 11_000), (-4, 90), 67, (0, 0, 0, SURE, 0, 0, 0), bytes(range(48))),))
+ONE = TrackerState(60_000, 8, (Track(7, (50_000, 20_000, 9_000, 11_000), (-4, 90), 67, (0, 0, 0, PROB_SCALE, 0, 0, 0), bytes(range(48))),))
 
 
 def pictures() -> list[bytes]:
@@ -84,7 +84,7 @@ def films() -> list[bytes]:
 schemathesis.openapi.media_type("video/*", strategies.sampled_from(films()))
 schemathesis.openapi.media_type("image/*", strategies.sampled_from(pictures()))
 schemathesis.openapi.format("binary", strategies.sampled_from(pictures()))
-schemathesis.openapi.format("emotion-tracks", strategies.sampled_from(["", Tracks(5, 1).to_json(), ONE.to_json()]))
+schemathesis.openapi.format("emotion-tracks", strategies.sampled_from(["", TrackerState(5, 1).to_json(), ONE.to_json()]))
 
 
 @pytest.fixture(scope="module")

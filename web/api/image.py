@@ -14,7 +14,7 @@ from emotions import EMOTIONS
 from emotions.face.annotate import STYLE
 from emotions.face.detector import DETECTORS
 from emotions.face.saliency import MAX_EXPLAINED
-from emotions.video.tracker_state import LATEST, MOST_BYTES
+from emotions.video.tracker_state import MAX_CLOCK, MAX_BYTES
 
 from ..http.logging import record_feedback
 from ..http.uploads import uploaded_photo
@@ -23,7 +23,7 @@ from .blueprint import api, json_body
 from .options import parse_options
 from .schemas import BooleanOption, Face, InputSchema, Model, OutputSchema
 
-MAX_TIME = LATEST // 1000
+MAX_TIME = MAX_CLOCK // 1000
 
 
 class StrictNumber(Float):
@@ -71,7 +71,7 @@ class ImageOptions(InputSchema):
         metadata={
             "format": "emotion-tracks",
             "pattern": r'^(\{"version":1,"clock":[^,]+,"next":[0-9]+,"tracks":\[.*\]\})?$',
-            "maxLength": MOST_BYTES,
+            "maxLength": MAX_BYTES,
             "description": "Follow faces through frames: empty for the first, then the `tracks` of the answer to the frame before, as "
             "it is. Ids then stay, and probabilities are smoothed. Send it as a form field: addresses are cut off at 4 kB by many "
             "servers.",
@@ -178,7 +178,7 @@ def image(query: dict) -> Response:
         result = update_tracker(tracker, picture, result, options.get("time"))
     body = result.to_json()
     if tracker:
-        body["tracks"] = tracker.tracks
+        body["tracks"] = tracker.state
     if options["annotate"]:
         body["image"] = annotated_uri(picture, result)
     return jsonify(body)

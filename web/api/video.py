@@ -20,9 +20,9 @@ from flask import Response, current_app
 from emotions.errors import VideoError
 from emotions.face.detector import DETECTORS
 from emotions.image.loading import MAX_FILE
-from emotions.video.analyzer import Viewing
-from emotions.video.reader import FPS, LEAST_FPS, MOST_FPS, Film
-from emotions.video.writer import FilmWriter
+from emotions.video.analyzer import VideoAnalyzer
+from emotions.video.reader import FPS, MIN_FPS, MAX_FPS, VideoReader
+from emotions.video.writer import VideoWriter
 
 from ..http.logging import LOGGER, trace_fields
 from ..http.uploads import detach_reservation, uploaded_video
@@ -38,10 +38,10 @@ from .schemas import BooleanOption, Face, InputSchema, Model, OutputSchema, Prob
 class FrameRate(Field):
     """Pictures a second in a form or a query: float() takes "nan", "1_0" and other scripts' digits."""
 
-    default_error_messages = {"invalid": f"Must be a number from {LEAST_FPS:g} to {MOST_FPS:g}."}
+    default_error_messages = {"invalid": f"Must be a number from {MIN_FPS:g} to {MAX_FPS:g}."}
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **_: Any) -> float:
-        if not re.fullmatch(r"[0-9]{1,30}(\.[0-9]{1,30})?", value) or not LEAST_FPS <= float(value) <= MOST_FPS:
+        if not re.fullmatch(r"[0-9]{1,30}(\.[0-9]{1,30})?", value) or not MIN_FPS <= float(value) <= MAX_FPS:
             raise self.make_error("invalid")
         return float(value)
 
@@ -51,8 +51,8 @@ class VideoOptions(InputSchema):
         load_default=FPS,
         metadata={
             "type": "number",
-            "minimum": LEAST_FPS,
-            "maximum": MOST_FPS,
+            "minimum": MIN_FPS,
+            "maximum": MAX_FPS,
             "default": FPS,
             "description": "Pictures a second that are read, where the video has as many.",
         },
@@ -145,11 +145,11 @@ def video(query: dict) -> Response:
     with ExitStack() as stack:
         stack.enter_context(video_slot())
         seconds = check_duration(data)
-        film = stack.enter_context(Film(data, options["fps"], MAX_SECONDS))
-        viewing = Viewing(film, detector=options["detector"], landmarks=options["landmarks"], analyzer=analyzer())
+        film = stack.enter_context(VideoReader(data, options["fps"], MAX_SECONDS))
+        video_analyzer = VideoAnalyzer(film, detector=options["detector"], landmarks=options["landmarks"], analyzer=analyzer())
         if "annotated" in options:
-            return annotated_video(viewing, seconds)
-        lines = stack.enter_context(closing(ndjson_lines(viewing, trace_fields())))
+            return annotated_video(video_analyzer, seconds)
+        lines = stack.enter_context(closing(ndjson_lines(video_analyzer, trace_fields())))
         first = next(lines)  # so that an error of the file is a problem with its status
         stack.enter_context(detach_reservation())
         kept = stack.pop_all()
@@ -174,8 +174,8 @@ def video_slot() -> Iterator[None]:
 
 def check_duration(data: bytes) -> float:
     """The seconds that a film really has. Raises VideoError where that is too much, and for what is no film."""
-    with Film(data) as film:
-        seconds, frames = film.extent()
+    with VideoReader(data) as film:
+        seconds, frames = film.duration_and_count()
     if seconds > MAX_SECONDS or frames > MAX_FRAMES:
         limit = f"the limit is {MAX_SECONDS / 60:.0f} minutes and {MAX_FRAMES:,} frames"
         there = "python -m emotions video reads films of any length"
@@ -183,12 +183,12 @@ def check_duration(data: bytes) -> float:
     return seconds
 
 
-def ndjson_lines(viewing: Viewing, fields: dict[str, str]) -> Generator[str]:
+def ndjson_lines(video_analyzer: VideoAnalyzer, fields: dict[str, str]) -> Generator[str]:
     """The lines of the answer. `fields` go into the log's line where reading fails in the middle."""
     broken = {}
     begun = False
     try:
-        for seen in viewing:
+        for seen in video_analyzer:
             yield json.dumps(seen.to_json()) + "\n"
             begun = True
     except Exception:
@@ -197,7 +197,7 @@ def ndjson_lines(viewing: Viewing, fields: dict[str, str]) -> Generator[str]:
         # The status is sent already: the client learns it from the summary.
         LOGGER.exception("reading a video failed", extra={"fields": fields})
         broken = {"partial": True, "reason": "internal_error", "detail": "The server failed in the middle of the video."}
-    yield json.dumps({"summary": viewing.summary() | broken}) + "\n"
+    yield json.dumps({"summary": video_analyzer.summary() | broken}) + "\n"
 
 
 def closing_stream(pieces: Iterator, kept: ExitStack | BinaryIO) -> Iterator:
@@ -206,18 +206,18 @@ def closing_stream(pieces: Iterator, kept: ExitStack | BinaryIO) -> Iterator:
         yield from pieces
 
 
-def annotated_video(viewing: Viewing, seconds: float) -> Response:
+def annotated_video(video_analyzer: VideoAnalyzer, seconds: float) -> Response:
     """The film with faces framed and named: made in the temporary folder, and gone from it before the first byte is sent."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "annotated.mp4")
-        with FilmWriter(path, MAX_OUTPUT_BYTES, seconds) as writer:
-            for seen in viewing.seen(every_frame=True):
+        with VideoWriter(path, MAX_OUTPUT_BYTES, seconds) as writer:
+            for seen in video_analyzer.results(every_frame=True):
                 writer.add(seen.time, seen.annotated())
         size, file = path.stat().st_size, path.open("rb")
     response = Response(closing_stream(iter(partial(file.read, CHUNK), b""), file), mimetype=VIDEO_TYPES[1])
     response.call_on_close(file.close)
     response.content_length = size
     response.headers["Content-Disposition"] = 'inline; filename="annotated.mp4"'
-    if viewing.film.reason:
-        response.headers["X-Partial"] = viewing.film.reason
+    if video_analyzer.reader.reason:
+        response.headers["X-Partial"] = video_analyzer.reader.reason
     return response

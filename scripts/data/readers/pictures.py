@@ -52,7 +52,7 @@ class Cropper:
 
     def face(self, pixels: np.ndarray) -> np.ndarray | None:
         """The largest face that is found in (H, W, 3) uint8 RGB, aligned by its landmarks; None without a face."""
-        _, found = self._face_detector.find(pixels)
+        _, found = self._face_detector.detect(pixels)
         if not found:
             return None
         return align_crop(pixels, found[0].box, self._face_detector.landmarks(pixels, found[0]), self.size)

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from emotions.face.alignment import BOX_MIDDLE, BOX_SIDE, EYES, LEFT_EYE, RIGHT_EYE, SPREAD, align_crop, eye_line, spread
+from emotions.face.alignment import BOX_CENTER, BOX_SIDE, EYE_CENTER, LEFT_EYE, RIGHT_EYE, RMS_RADIUS, align_crop, eye_line, rms_radius
 from emotions.face.results import Box
 
 WHERE = Box(60, 40, 80, 90)
@@ -73,8 +73,8 @@ def test_eyes_are_level_and_in_their_places(degrees, size):
     ys, xs = (np.mgrid[:size, :size] + 0.5) / size
     found = [((xs * side).sum() / side.sum(), (ys * side).sum() / side.sum())
              for side in (np.where(xs < 0.5, crop, 0), np.where(xs >= 0.5, crop, 0))]  # fmt: skip
-    apart = 1.1 * 70 * SPREAD / spread(points)  # the eyes' middles are 1.1 sizes apart in mesh()
-    wanted = [(EYES[0] - apart / 2, EYES[1]), (EYES[0] + apart / 2, EYES[1])]
+    apart = 1.1 * 70 * RMS_RADIUS / rms_radius(points)  # the eyes' middles are 1.1 sizes apart in mesh()
+    wanted = [(EYE_CENTER[0] - apart / 2, EYE_CENTER[1]), (EYE_CENTER[0] + apart / 2, EYE_CENTER[1])]
     assert half and np.abs(np.array(found) - wanted).max() < 0.01
 
 
@@ -126,7 +126,7 @@ def test_box_without_landmarks_gets_the_measured_margin():
     canvas[100:200, 100:200] = 255
     crop = align_crop(canvas, Box(100, 100, 100, 100), None, 112)
     ys, xs = np.nonzero(crop > 127)
-    wanted = [(BOX_MIDDLE[axis] - 0.5 / BOX_SIDE) * 112 for axis in (0, 1)]
+    wanted = [(BOX_CENTER[axis] - 0.5 / BOX_SIDE) * 112 for axis in (0, 1)]
     assert abs(xs.min() - wanted[0]) <= 1 and abs(ys.min() - wanted[1]) <= 1
     assert abs(np.ptp(xs) + 1 - 112 / BOX_SIDE) <= 1 and abs(np.ptp(ys) + 1 - 112 / BOX_SIDE) <= 1
 
@@ -135,4 +135,4 @@ def test_eye_line_and_spread():
     middle, turn = eye_line(mesh((10, 20), 30, 25))
     np.testing.assert_allclose(middle, (10, 20), atol=1e-3)
     assert np.degrees(turn) == pytest.approx(25, abs=0.01)
-    assert spread(mesh(size=60)) == pytest.approx(2 * spread(mesh(size=30)), rel=1e-4)
+    assert rms_radius(mesh(size=60)) == pytest.approx(2 * rms_radius(mesh(size=30)), rel=1e-4)

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from emotions.face.blazeface import MOSAIC, anchors, compose, decode, merge, overlap, share_inside, starts
+from emotions.face.blazeface import PYRAMID_SCALES, anchors, letterbox, decode, weighted_nms, overlap, fraction_inside, starts
 
 
 def candidate(left, top, right, bottom, score):
@@ -30,18 +30,18 @@ def test_decode_adds_the_anchor_and_keeps_what_scores():
 
 def test_compose_keeps_the_proportions_and_says_the_way_back():
     pixels = np.full((100, 200, 3), 255, np.uint8)
-    tensor, ((scale, left, top),) = compose(pixels, 64)
+    tensor, ((scale, left, top),) = letterbox(pixels, 64)
     assert tensor.shape == (1, 64, 64, 3) and tensor.dtype == np.float32
     assert (scale, left, top) == (0.32, 0, 16)
     assert (tensor[0, 16:48] == 1).all() and (tensor[0, :16] == -1).all() and (tensor[0, 48:] == -1).all()
 
 
 def test_mosaic_shows_the_picture_once_a_cell():
-    tensor, places = compose(np.full((90, 120, 3), 255, np.uint8), 256, MOSAIC)
+    tensor, places = letterbox(np.full((90, 120, 3), 255, np.uint8), 256, PYRAMID_SCALES)
     for view, (scale, left, top) in enumerate(places):
         cell = tensor[0, view // 2 * 128 :, view % 2 * 128 :][:128, :128, 0]
         width, height = round(120 * scale), round(90 * scale)
-        assert width == round(256 * MOSAIC[view]) and (cell == 1).sum() == width * height
+        assert width == round(256 * PYRAMID_SCALES[view]) and (cell == 1).sum() == width * height
         assert (tensor[0, top : top + height, left : left + width] == 1).all()
 
 
@@ -49,16 +49,16 @@ def test_overlap_and_share_inside():
     box = np.array([0, 0, 10, 10])
     others = np.array([[0, 0, 10, 10], [5, 0, 15, 10], [20, 20, 30, 30], [0, 0, 0, 0]])
     np.testing.assert_allclose(overlap(box, others), [1, 1 / 3, 0, 0])
-    np.testing.assert_allclose(share_inside(others, box), [1, 0.5, 0, 0])
+    np.testing.assert_allclose(fraction_inside(others, box), [1, 0.5, 0, 0])
 
 
 def test_merge_means_by_score_and_keeps_the_best_score():
     rows = np.stack([candidate(0, 0, 10, 10, 0.3), candidate(1, 0, 11, 10, 0.9), candidate(50, 50, 60, 60, 0.5)])
-    merged = merge(rows)
+    merged = weighted_nms(rows)
     np.testing.assert_allclose(merged[:, 0], [0.75, 50], rtol=1e-6)
     np.testing.assert_allclose(merged[:, 16], [0.9, 0.5])
-    assert merge(rows[:0]).shape == (0, 17)
-    assert len(merge(candidate(5, 5, 5, 5, 0.5)[None])) == 1  # a box without area ends, too
+    assert weighted_nms(rows[:0]).shape == (0, 17)
+    assert len(weighted_nms(candidate(5, 5, 5, 5, 0.5)[None])) == 1  # a box without area ends, too
 
 
 def test_parts_cover_the_picture_and_overlap():

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from emotions import FaceAnalyzer
-from emotions.face.alignment import align_crop, cut
+from emotions.face.alignment import align_crop, warp_crop
 from emotions.face.detector import FaceDetector
-from emotions.face.drawn_detector import square_to_box, flatness, windows
+from emotions.face.drawn_detector import square_to_box, flatness, sliding_windows
 from emotions.face.results import Box
 from scripts.synthetic.negatives import graphic
 
@@ -58,12 +58,12 @@ def test_a_square_is_what_its_box_is_cropped_to():
     picture = random.integers(0, 256, (200, 300), dtype=np.uint8)
     for x, y, side in ((150, 100, 96), (40, 60, 48), (280, 20, 130)):
         matrix = np.array([[side / 48, 0, x - side / 2], [0, side / 48, y - side / 2]])
-        assert np.array_equal(align_crop(picture, square_to_box((x, y, side)), None, 48), cut(picture, matrix, 48))
+        assert np.array_equal(align_crop(picture, square_to_box((x, y, side)), None, 48), warp_crop(picture, matrix, 48))
 
 
 @pytest.mark.parametrize(("height", "width"), [(256, 256), (480, 640), (1000, 200)])
 def test_squares_cover_the_picture(height, width):
-    squares = windows(height, width)
+    squares = sliding_windows(height, width)
     assert squares[0] == (width / 2, height / 2, max(height, width))
     seen = np.zeros((height, width), bool)
     for x, y, side in squares[1:]:

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from emotions.face.analyzer import FaceAnalyzer
-from emotions.face.saliency import GRID, LEAST, MAX_EXPLAINED, SIDE, OcclusionMap, explain
+from emotions.face.saliency import GRID, MIN_DROP, MAX_EXPLAINED, MIN_SIDE, OcclusionMap, explain
 from emotions.image.loading import encode_jpeg, open_image
 from emotions.labels import EMOTIONS
 
@@ -58,7 +58,7 @@ def test_the_place_that_is_looked_at_is_the_hottest(top, left, third):
     assert inside.mean() > 0.5 and (found.heat[far] == 0).all(), "no cover reaches from there"
     y, x = np.unravel_index(found.heat.argmax(), found.heat.shape)
     assert top - 4 <= y < top + 12 and left - 4 <= x < left + 12
-    assert found.strongest == third and found.carried and 0.5 < found.fall <= 1
+    assert found.strongest == third and found.is_localized and 0.5 < found.max_drop <= 1
 
 
 def test_what_speaks_against_the_answer_is_negative():
@@ -71,18 +71,18 @@ def test_what_speaks_against_the_answer_is_negative():
     crop = bright_square(20, 20)
     found = explain(against, crop, against(crop[None])[0])
     assert found.heat[20:28, 20:28].mean() < -0.2 and found.heat.max() <= 1e-6
-    assert not found.carried and found.fall < LEAST
+    assert not found.is_localized and found.max_drop < MIN_DROP
 
 
 def test_the_picture_is_brightest_at_the_hottest_place():
     heat = np.zeros((SIZE, SIZE), np.float32)
     heat[30:40, 10:20] = 0.4
     drawn = OcclusionMap(np.full((SIZE, SIZE), 128, np.uint8), heat).picture()
-    assert drawn.shape == (SIDE, SIDE, 3) and drawn.dtype == np.uint8
-    factor = SIDE // SIZE
+    assert drawn.shape == (MIN_SIDE, MIN_SIDE, 3) and drawn.dtype == np.uint8
+    factor = MIN_SIDE // SIZE
     hot, cold = drawn[35 * factor, 15 * factor].astype(int), drawn[5 * factor, 40 * factor].astype(int)
     assert hot.sum() > cold.sum() + 150 and hot[0] > hot[2] and cold[2] > cold[0], "yellow on top of blue"
-    weak = OcclusionMap(np.full((SIZE, SIZE), 128, np.uint8), heat * (0.2 * LEAST / 0.4)).picture()
+    weak = OcclusionMap(np.full((SIZE, SIZE), 128, np.uint8), heat * (0.2 * MIN_DROP / 0.4)).picture()
     tinted = np.abs(weak[35 * factor, 15 * factor].astype(int) - cold).sum()
     assert tinted < np.abs(hot - cold).sum() / 2, "next to nothing is not shown as much"
 
@@ -142,7 +142,7 @@ def test_the_answer_carries_a_picture(analyzer, picture):
     head, _, data = face["explanation"].partition(",")
     assert head == "data:image/jpeg;base64"
     with Image.open(BytesIO(base64.b64decode(data, validate=True))) as image:
-        assert image.size == (SIDE, SIDE)
+        assert image.size == (MIN_SIDE, MIN_SIDE)
 
 
 def test_no_face_explains_nothing(analyzer):

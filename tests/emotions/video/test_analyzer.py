@@ -12,10 +12,10 @@ import pytest
 from emotions import EMOTIONS, FaceAnalyzer
 from emotions.errors import VideoError
 from emotions.face.results import Box, Face
-from emotions.video.analyzer import Viewing
-from emotions.video.timeline import BUCKETS, Timeline
-from emotions.video.timeline_chart import MOST_PEOPLE, chart, clock
-from emotions.video.writer import FilmWriter
+from emotions.video.analyzer import VideoAnalyzer
+from emotions.video.timeline import MAX_BINS, Timeline
+from emotions.video.timeline_chart import MAX_PEOPLE, chart, clock
+from emotions.video.writer import VideoWriter
 from tests import clips
 
 
@@ -37,7 +37,7 @@ def two_people(seconds: float = 2.0) -> bytes:
 
 def test_identical_frames_get_identical_answers(analyzer):
     lossless = clips.clip(clips.steady(12), "matroska", "ffv1", pixels="yuv444p")
-    seen = list(Viewing(lossless, 10, analyzer=analyzer))
+    seen = list(VideoAnalyzer(lossless, 10, analyzer=analyzer))
     assert len(seen) == 12 and all(len(one.result.faces) == 1 for one in seen)
     faces = [one.result.faces[0] for one in seen]
     assert {one.raw for one in faces} == {faces[0].raw} and {(one.id, one.box, one.emotion) for one in faces} == {
@@ -50,14 +50,14 @@ def test_the_same_film_in_another_box_gets_the_same_answers(analyzer):
     bodies = []
     for container in ("matroska", "mov"):
         data = clips.clip(clips.steady(6), container, "mjpeg", pixels="yuvj420p")
-        bodies.append([one.to_json() for one in Viewing(data, analyzer=analyzer)])
+        bodies.append([one.to_json() for one in VideoAnalyzer(data, analyzer=analyzer)])
     assert bodies[0] == bodies[1] and bodies[0][0]["faces"]
 
 
 def test_a_turned_film_is_read_upright(analyzer):
     on_its_side = [(time, np.rot90(picture, -1)) for time, picture in clips.steady(4)]
-    (upright,) = Viewing(clips.clip(clips.steady(4)), analyzer=analyzer, fps=1)
-    (turned,) = Viewing(clips.clip(on_its_side, rotation=90), analyzer=analyzer, fps=1)
+    (upright,) = VideoAnalyzer(clips.clip(clips.steady(4)), analyzer=analyzer, fps=1)
+    (turned,) = VideoAnalyzer(clips.clip(on_its_side, rotation=90), analyzer=analyzer, fps=1)
     (one,), (other,) = upright.result.faces, turned.result.faces
     assert (turned.result.width, turned.result.height) == (320, 240)
     assert abs(one.box.left - other.box.left) < 8 and abs(one.box.top - other.box.top) < 8 and one.emotion == other.emotion
@@ -66,7 +66,7 @@ def test_a_turned_film_is_read_upright(analyzer):
 def test_boxes_are_in_pixels_of_the_full_size(analyzer):
     small, large = (
         next(
-            iter(Viewing(clips.clip([(0, clips.still(size=size))], "matroska", "mjpeg", pixels="yuvj420p"), analyzer=analyzer))
+            iter(VideoAnalyzer(clips.clip([(0, clips.still(size=size))], "matroska", "mjpeg", pixels="yuvj420p"), analyzer=analyzer))
         )
         for size in ((640, 480), (1920, 1440))
     )
@@ -75,9 +75,9 @@ def test_boxes_are_in_pixels_of_the_full_size(analyzer):
 
 
 def test_the_summary(analyzer):
-    viewing = Viewing(two_people(), 10, analyzer=analyzer)
-    rows = [one.to_json() for one in viewing]
-    summary = viewing.summary()
+    video = VideoAnalyzer(two_people(), 10, analyzer=analyzer)
+    rows = [one.to_json() for one in video]
+    summary = video.summary()
     assert [row["time"] for row in rows] == [index / 10 for index in range(20)]
     assert summary["frames"] == 20 and summary["duration"] == pytest.approx(2, abs=0.1) and summary["fps"] == 10
     assert (summary["width"], summary["height"], summary["partial"], summary["reason"]) == (320, 240, False, None)
@@ -95,18 +95,18 @@ def test_the_summary(analyzer):
 
 def test_a_cut_film_is_summed_up_as_partial(analyzer):
     data = clips.clip(clips.steady(30), "matroska")
-    viewing = Viewing(data[: len(data) * 2 // 3], analyzer=analyzer)
-    rows = list(viewing)
-    summary = viewing.summary()
+    video = VideoAnalyzer(data[: len(data) * 2 // 3], analyzer=analyzer)
+    rows = list(video)
+    summary = video.summary()
     assert rows and summary["partial"] and summary["reason"] == "cut_off" and "cut off" in summary["detail"]
     assert summary["duration"] < 2 < summary["stated_duration"]
 
 
 def test_the_annotated_film(analyzer, tmp_path):
     path = tmp_path / "out.mp4"
-    viewing = Viewing(two_people(), 2, analyzer=analyzer)
-    with FilmWriter(path) as writer:
-        for one in viewing.seen(every_frame=True):
+    video = VideoAnalyzer(two_people(), 2, analyzer=analyzer)
+    with VideoWriter(path) as writer:
+        for one in video.results(every_frame=True):
             writer.add(one.time, one.annotated())
     data = path.read_bytes()
     assert data.index(b"moov") < data.index(b"mdat"), "the index comes first: browsers begin at once"
@@ -127,7 +127,7 @@ def test_a_film_that_must_be_small(tmp_path):
     sizes = []
     for most in (None, 50_000):
         path = tmp_path / f"{most}.mp4"
-        with FilmWriter(path, most, 2.0) as writer:
+        with VideoWriter(path, most, 2.0) as writer:
             for index in range(40):
                 writer.add(index / 20, noise.integers(0, 255, (120, 161, 3), np.uint8))
         sizes.append(path.stat().st_size)
@@ -135,10 +135,10 @@ def test_a_film_that_must_be_small(tmp_path):
 
 
 def test_a_film_that_fails_leaves_no_file(tmp_path):
-    with pytest.raises(ZeroDivisionError), FilmWriter(tmp_path / "out.mp4") as writer:
+    with pytest.raises(ZeroDivisionError), VideoWriter(tmp_path / "out.mp4") as writer:
         writer.add(0, clips.still())
         writer.add(1 / 0, clips.still())
-    with pytest.raises(VideoError), FilmWriter(tmp_path / "none.mp4"):
+    with pytest.raises(VideoError), VideoWriter(tmp_path / "none.mp4"):
         pass
     assert list(tmp_path.iterdir()) == []
 
@@ -148,7 +148,7 @@ def test_a_timeline_takes_no_more_for_an_hour_than_for_a_minute():
     for index in range(3600 * 5):
         timeline.add(index / 5, [face(0, "happy"), face(1, "sad")][: 1 + index % 2])
     first, second = timeline.people.values()
-    assert len(first.buckets) <= BUCKETS and (first.frames, second.frames) == (18_000, 9_000)
+    assert len(first.buckets) <= MAX_BINS and (first.frames, second.frames) == (18_000, 9_000)
     assert sum(sums[0] for sums in first.buckets.values()) == 18_000
     svg = chart(timeline, 3600)
     assert len(svg) < 150_000
@@ -166,9 +166,9 @@ def test_the_chart_is_well_formed(people):
     root = ElementTree.fromstring(chart(timeline, 10))
     texts = [element.text for element in root.iter("{http://www.w3.org/2000/svg}text")]
     bands = [text for text in texts if text.startswith("Person")]
-    assert len(bands) == min(people, MOST_PEOPLE)
+    assert len(bands) == min(people, MAX_PEOPLE)
     assert ("No face was found." in texts) == (people == 0) and any("more, seen shorter" in text for text in texts) == (
-        people > MOST_PEOPLE
+        people > MAX_PEOPLE
     )
     assert "10 s" in texts and "Surprise" in texts
 

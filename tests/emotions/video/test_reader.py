@@ -16,8 +16,8 @@ from emotions.errors import VideoError
 from emotions.image.loading import encode_jpeg
 from emotions.runtime.memory import _budget as budget
 from emotions.runtime.memory import set_decode_budget
-from emotions.video.containers import is_cut
-from emotions.video.reader import SIDE, Film
+from emotions.video.containers import is_truncated
+from emotions.video.reader import MAX_SIDE, VideoReader
 from tests import clips
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -30,9 +30,9 @@ QUICK = {
 FASTSTART = {"movflags": "+faststart"}
 
 
-def read(source, **options) -> tuple[Film, list]:
-    with Film(source, **options) as film:
-        return film, list(film.moments())
+def read(source, **options) -> tuple[VideoReader, list]:
+    with VideoReader(source, **options) as film:
+        return film, list(film.frames())
 
 
 def refusal(source, **options) -> str:
@@ -96,22 +96,22 @@ def test_the_rate_is_an_option(fps):
 @pytest.mark.parametrize("fps", [0, -1, 31, float("nan")])
 def test_rates_that_are_none(fps):
     with pytest.raises(ValueError, match="fps must be"):
-        Film(clips.clip(clips.steady(2)), fps)
+        VideoReader(clips.clip(clips.steady(2)), fps)
 
 
 def test_frames_at_uneven_times():
     moments = [(time, clips.still()) for time in (0, 0.01, 0.03, 0.5, 0.56, 3, 3.01, 3.4)]
     film, found = read(clips.clip(moments))
     assert [moment.time for moment in found] == pytest.approx([0, 0.5, 3, 3.4], abs=0.001)
-    with Film(clips.clip(moments)) as film:
-        every = list(film.moments(every_frame=True))
+    with VideoReader(clips.clip(moments)) as film:
+        every = list(film.frames(every_frame=True))
     assert [moment.time for moment in every if moment.sampled] == [moment.time for moment in found]
     assert len(every) == 5, "all but those closer than a thirtieth of a second"
 
 
 def test_a_browser_s_recording_states_no_length():
     film, moments = read(clips.clip(THREE_SECONDS, "webm", "libvpx", live=True))
-    assert film.stated is None and film.reason is None and film.duration == pytest.approx(3, abs=0.1) and len(moments) == 15
+    assert film.declared_duration is None and film.reason is None and film.duration == pytest.approx(3, abs=0.1) and len(moments) == 15
 
 
 def test_sound_beside_the_pictures_changes_nothing():
@@ -128,7 +128,7 @@ def test_times_below_zero_and_late_beginnings():
 def test_large_frames_come_smaller_and_odd_ones_as_they_are():
     big = clips.still(size=(2560, 1440))
     _, (moment,) = read(clips.clip([(0, big)], codec_options={"preset": "ultrafast"}))
-    assert moment.picture.pixels.shape == (576, SIDE, 3) and (moment.picture.width, moment.picture.height) == (2560, 1440)
+    assert moment.picture.pixels.shape == (576, MAX_SIDE, 3) and (moment.picture.width, moment.picture.height) == (2560, 1440)
     assert moment.picture.scale == 2.5
     _, (odd,) = read(clips.clip([(0, clips.still(size=(321, 241)))], "matroska", "ffv1", pixels="yuv444p"))
     assert odd.picture.pixels.shape == (241, 321, 3)
@@ -142,9 +142,9 @@ def test_pixels_that_are_no_squares():
 def test_a_file_that_lies_about_its_length():
     lying = clips.with_stated_length(clips.clip(THREE_SECONDS, "matroska"), 3600)
     film, moments = read(lying)
-    assert film.stated == 3600 and film.duration == pytest.approx(3, abs=0.1) and len(moments) == 15
-    with Film(lying) as film:
-        assert film.extent() == (pytest.approx(2.9, abs=0.01), 30)
+    assert film.declared_duration == 3600 and film.duration == pytest.approx(3, abs=0.1) and len(moments) == 15
+    with VideoReader(lying) as film:
+        assert film.duration_and_count() == (pytest.approx(2.9, abs=0.01), 30)
 
 
 @pytest.mark.parametrize(
@@ -159,7 +159,7 @@ def test_cut_off_in_the_middle(container, codec, options):
 
 def test_a_recording_without_lengths_that_is_cut_in_a_frame():
     data = clips.clip(THREE_SECONDS, "webm", "libvpx", live=True)
-    assert not is_cut("matroska", BytesIO(data)) and is_cut("matroska", BytesIO(data[:-3]))
+    assert not is_truncated("matroska", BytesIO(data)) and is_truncated("matroska", BytesIO(data[:-3]))
     film, moments = read(data[: len(data) // 2])
     assert film.reason == "cut_off" and moments
 
@@ -199,7 +199,7 @@ def test_what_is_no_film(make, code):
 
 
 def test_memory_is_held_while_a_film_is_open():
-    film = Film(clips.clip(clips.steady(2)))
+    film = VideoReader(clips.clip(clips.steady(2)))
     assert budget.used > 0
     film.close()
     assert budget.used == 0
@@ -226,9 +226,9 @@ def test_paths_and_open_files_too(tmp_path):
 
 LONG = """
 import resource, sys
-from emotions.video.reader import Film
-with Film({path!r} and __import__("pathlib").Path({path!r}), fps=1) as film:
-    count = sum(1 for _ in film.moments())
+from emotions.video.reader import VideoReader
+with VideoReader({path!r} and __import__("pathlib").Path({path!r}), fps=1) as film:
+    count = sum(1 for _ in film.frames())
 print(count, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 """
 

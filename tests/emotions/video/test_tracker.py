@@ -13,23 +13,23 @@ import numpy as np
 import pytest
 from hypothesis import strategies
 
-from emotions import EMOTIONS, FaceAnalyzer, Follower, open_image
+from emotions import EMOTIONS, FaceAnalyzer, FaceTracker, open_image
 from emotions.errors import TrackerStateError
 from emotions.face.results import Box, Face, ImageResult
 from emotions.image.loading import LoadedImage, encode_jpeg
-from emotions.video.tracker import FRAME, TAU
+from emotions.video.tracker import DEFAULT_INTERVAL, TAU
 from emotions.video.tracker_state import (
-    APPEARANCE,
-    FARTHEST,
-    LATEST,
-    MEMORY,
-    MOST_BYTES,
-    MOST_IDS,
-    MOST_TRACKS,
-    SURE,
+    DESCRIPTOR_BYTES,
+    MAX_COORD,
+    MAX_CLOCK,
+    MAX_AGE,
+    MAX_BYTES,
+    MAX_ID,
+    MAX_TRACKS,
+    PROB_SCALE,
     Track,
-    Tracks,
-    parse,
+    TrackerState,
+    loads,
 )
 from scripts.evaluate.synthetic_video import (
     HEIGHT,
@@ -123,7 +123,7 @@ def test_an_id_survives_a_short_loss(analyzer, pair, away):
 
 
 def test_who_was_away_for_long_is_new(analyzer, pair):
-    away = MEMORY / 1000 + 0.2
+    away = MAX_AGE / 1000 + 0.2
     actor = (pair[0], lambda time: None if 0.35 < time < 0.35 + away else walk(0.5, 0.5, 5)(time))
     (ids,) = followed(analyzer, [actor], 1 + away)
     assert set(ids) == {0, 1} and ids == sorted(ids)
@@ -157,12 +157,12 @@ def test_a_frame_that_was_missed(analyzer, pair):
 def test_a_group_under_a_moving_camera(analyzer, name):
     photo = cv2.cvtColor(cv2.imread(str(shared("photos", "scenes", name))), cv2.COLOR_BGR2RGB)
     height, width = photo.shape[:2]
-    follower, first = Follower(), {}
+    tracker, first = FaceTracker(), {}
     for number in range(8):
         scale = 1 + 0.02 * number
         matrix = np.array([[scale, 0, 6.0 * number - 0.01 * width * number], [0, scale, -4.0 * number]])
         frame = open_image(encode_jpeg(cv2.warpAffine(photo, matrix, (width, height), borderMode=cv2.BORDER_REPLICATE), 85))
-        result = follower.follow(frame, analyzer.analyze(frame), number / 10)
+        result = tracker.update(frame, analyzer.analyze(frame), number / 10)
         back = {
             face.id: ((face.box.left - matrix[0, 2]) / scale, (face.box.top - matrix[1, 2]) / scale, face.box.width / scale)
             for face in result.faces
@@ -178,23 +178,23 @@ def test_a_group_under_a_moving_camera(analyzer, name):
 def test_the_same_frames_give_the_same_and_tracks_carry_all(analyzer, pair):
     actors = [(pair[0], walk(0.15, 0.85, 2)), (pair[1], walk(0.85, 0.15, 2, y=0.43))]
     frames = [(frame, analyzer.analyze(frame.picture)) for frame in film(actors, times(2), HAND_HELD, 5)]
-    one, other, tracks = Follower(), Follower(), ""
+    one, other, tracks = FaceTracker(), FaceTracker(), ""
     for frame, result in frames:
-        fresh = Follower(tracks)
-        answers = [follower.follow(frame.picture, result, frame.time).faces for follower in (one, other, fresh)]
+        fresh = FaceTracker(tracks)
+        answers = [tracker.update(frame.picture, result, frame.time).faces for tracker in (one, other, fresh)]
         assert answers[0] == answers[1] == answers[2] and one.tracks == other.tracks == fresh.tracks
         tracks = fresh.tracks
-        assert tracks.isascii() and len(tracks) <= MOST_BYTES
+        assert tracks.isascii() and len(tracks) <= MAX_BYTES
 
 
 def test_frames_of_another_size_go_on(analyzer, pair):
     actors = [(pair[0], walk(0.3, 0.35, 2)), (pair[1], walk(0.7, 0.65, 2))]
-    follower, seen = Follower(), []
+    tracker, seen = FaceTracker(), []
     for number, frame in enumerate(film(actors, times(1), STEADY, 3)):
         size = (WIDTH, HEIGHT) if number % 2 else (2 * WIDTH, 2 * HEIGHT)
         picture = open_image(encode_jpeg(cv2.resize(frame.picture.pixels, size), 90))
         seen.append(
-            {face.id: face.box.left / picture.width < 0.5 for face in follower.follow(picture, analyzer.analyze(picture)).faces}
+            {face.id: face.box.left / picture.width < 0.5 for face in tracker.update(picture, analyzer.analyze(picture)).faces}
         )
     assert all(one == seen[0] for one in seen) and len(seen[0]) == 2
 
@@ -215,16 +215,16 @@ ONE = Box(200, 150, 90, 110)
 
 def test_a_followed_face_has_raw_probabilities_and_a_face_alone_has_none():
     result = faces(ONE)
-    (face,) = Follower().follow(GREY, result).faces
+    (face,) = FaceTracker().update(GREY, result).faces
     assert "raw" not in result.faces[0].to_json()
     assert face.raw == face.probabilities == HAPPY and list(face.to_json()["raw"]) == list(EMOTIONS)
 
 
-@pytest.mark.parametrize("step", [FRAME, 0.5, 2.0])
+@pytest.mark.parametrize("step", [DEFAULT_INTERVAL, 0.5, 2.0])
 def test_a_frame_counts_by_the_time_that_has_passed(step):
-    follower = Follower()
-    follower.follow(GREY, faces(ONE), 10)
-    (face,) = follower.follow(GREY, faces(ONE, probabilities=SAD), 10 + step).faces
+    tracker = FaceTracker()
+    tracker.update(GREY, faces(ONE), 10)
+    (face,) = tracker.update(GREY, faces(ONE, probabilities=SAD), 10 + step).faces
     share = 1 - np.exp(-round(1000 * step) / 1000 / TAU)
     assert face.raw == SAD and face.probabilities == pytest.approx(
         share * np.array(SAD) + (1 - share) * np.array(HAPPY), abs=1e-4
@@ -234,19 +234,19 @@ def test_a_frame_counts_by_the_time_that_has_passed(step):
 
 
 def test_the_doubt_is_that_of_the_smoothed_answer():
-    follower = Follower()
-    assert follower.follow(GREY, faces(ONE)).faces[0].unsure is None
-    follower.follow(GREY, faces(ONE, probabilities=SAD, unsure=None))
+    tracker = FaceTracker()
+    assert tracker.update(GREY, faces(ONE)).faces[0].unsure is None
+    tracker.update(GREY, faces(ONE, probabilities=SAD, unsure=None))
     for unsure, told in (
         ("low_confidence", "low_confidence"),
         (None, "low_confidence"),
         ("turned", "turned"),
         ("blurred", "blurred"),
     ):
-        between_both = Follower(follower.tracks).follow(GREY, faces(ONE, probabilities=SAD, unsure=unsure), 0.2).faces[0]
+        between_both = FaceTracker(tracker.state).update(GREY, faces(ONE, probabilities=SAD, unsure=unsure), 0.2).faces[0]
         assert between_both.confidence < 0.6 and between_both.unsure == told
     assert (
-        Follower(follower.tracks).follow(GREY, faces(ONE, probabilities=HAPPY, unsure="low_confidence")).faces[0].unsure is None
+        FaceTracker(tracker.state).update(GREY, faces(ONE, probabilities=HAPPY, unsure="low_confidence")).faces[0].unsure is None
     )
 
 
@@ -267,20 +267,20 @@ def test_the_doubt_is_that_of_the_smoothed_answer():
     ],
 )
 def test_time(before, after, id_):
-    follower = Follower()
-    follower.follow(GREY, faces(ONE), before)
-    (face,) = follower.follow(GREY, faces(ONE, probabilities=SAD), after).faces
+    tracker = FaceTracker()
+    tracker.update(GREY, faces(ONE), before)
+    (face,) = tracker.update(GREY, faces(ONE, probabilities=SAD), after).faces
     assert face.id == id_ and (face.probabilities == SAD) == bool(id_), "where time stands still a frame counts nevertheless"
-    assert Follower(follower.tracks).follow(GREY, faces(ONE)).faces[0].id == id_
+    assert FaceTracker(tracker.state).update(GREY, faces(ONE)).faces[0].id == id_
 
 
 @pytest.mark.parametrize("time", [-1, 1e9 + 1, float("nan"), float("inf")])
 def test_times_that_are_none(time):
-    follower = Follower()
-    before = follower.tracks
+    tracker = FaceTracker()
+    before = tracker.state
     with pytest.raises(ValueError, match="time must be seconds"):
-        follower.follow(GREY, faces(ONE), time)
-    assert follower.tracks == before
+        tracker.update(GREY, faces(ONE), time)
+    assert tracker.state == before
 
 
 def crowd(count: int) -> list[Box]:
@@ -291,71 +291,71 @@ def crowd(count: int) -> list[Box]:
 
 
 def test_tracks_stay_short_and_the_largest_of_a_crowd_keep_their_ids():
-    follower, boxes = Follower(), crowd(75)
-    first = follower.follow(GREY, faces(*boxes))
-    second = follower.follow(GREY, faces(*boxes))
+    tracker, boxes = FaceTracker(), crowd(75)
+    first = tracker.update(GREY, faces(*boxes))
+    second = tracker.update(GREY, faces(*boxes))
     assert [face.id for face in first.faces] == list(range(75))
-    assert [face.id for face in second.faces] == [*range(MOST_TRACKS), *range(75, 110)], "the others are new each time"
-    assert len(follower.tracks) <= MOST_BYTES
+    assert [face.id for face in second.faces] == [*range(MAX_TRACKS), *range(75, 110)], "the others are new each time"
+    assert len(tracker.state) <= MAX_BYTES
 
 
 def test_of_the_lost_those_seen_last_are_remembered():
-    follower, boxes = Follower(), crowd(50)
-    follower.follow(GREY, faces(*boxes[:30]), 0)
-    follower.follow(GREY, faces(*boxes[30:]), 0.05)
-    follower.follow(GREY, faces(*boxes[30:45]), 0.1)
-    kept = {row[0]: row[7] for row in json.loads(follower.tracks)["tracks"]}
-    assert len(kept) == MOST_TRACKS and [kept[number] for number in range(30, 45)] == [0] * 15
+    tracker, boxes = FaceTracker(), crowd(50)
+    tracker.update(GREY, faces(*boxes[:30]), 0)
+    tracker.update(GREY, faces(*boxes[30:]), 0.05)
+    tracker.update(GREY, faces(*boxes[30:45]), 0.1)
+    kept = {row[0]: row[7] for row in json.loads(tracker.state)["tracks"]}
+    assert len(kept) == MAX_TRACKS and [kept[number] for number in range(30, 45)] == [0] * 15
     assert all(kept[number] == 50 for number in range(45, 50)), "and twenty of those seen before"
 
 
 def test_tracks_at_their_longest_have_8_kb():
     longest = Track(
         0,
-        (-FARTHEST, -FARTHEST, FARTHEST, FARTHEST),
-        (-FARTHEST, -FARTHEST),
-        MEMORY,
+        (-MAX_COORD, -MAX_COORD, MAX_COORD, MAX_COORD),
+        (-MAX_COORD, -MAX_COORD),
+        MAX_AGE,
         (14285,) * 6 + (14290,),
-        b"\xff" * APPEARANCE,
+        b"\xff" * DESCRIPTOR_BYTES,
     )
-    ids = range(MOST_IDS - MOST_TRACKS, MOST_IDS)
-    text = Tracks(LATEST, MOST_IDS, tuple(replace(longest, id=number) for number in ids)).to_json()
-    assert len(text) <= MOST_BYTES and parse(text).to_json() == text
+    ids = range(MAX_ID - MAX_TRACKS, MAX_ID)
+    text = TrackerState(MAX_CLOCK, MAX_ID, tuple(replace(longest, id=number) for number in ids)).to_json()
+    assert len(text) <= MAX_BYTES and loads(text).to_json() == text
 
 
 @pytest.mark.parametrize(
     "box", [Box(0, 0, 0, 0), Box(-5000, -5000, 30, 30), Box(1e9, 1e9, 1e9, 1e9), Box(0, 0, 640, 480), Box(639.5, 479.5, 3, 3)]
 )
 def test_odd_boxes(box):
-    follower = Follower()
-    assert [face.id for face in follower.follow(GREY, faces(box)).faces] == [0]
-    follower = Follower(follower.tracks)
-    assert len(follower.follow(GREY, faces(box, ONE)).faces) == 2 and parse(follower.tracks).next_id >= 2
+    tracker = FaceTracker()
+    assert [face.id for face in tracker.update(GREY, faces(box)).faces] == [0]
+    tracker = FaceTracker(tracker.state)
+    assert len(tracker.update(GREY, faces(box, ONE)).faces) == 2 and loads(tracker.state).next_id >= 2
 
 
 def test_a_picture_of_one_pixel_and_one_without_faces():
     tiny = LoadedImage(np.zeros((1, 1, 3), np.uint8), 1, 1, 0.0)
     result = ImageResult(1, 1, (Face(0, Box(0, 0, 1, 1), None, HAPPY),), "none", {})
-    follower = Follower()
-    assert follower.follow(tiny, result).faces[0].id == 0 and Follower(follower.tracks).follow(tiny, result).faces[0].id == 0
-    assert follower.follow(GREY, faces()).faces == ()
+    tracker = FaceTracker()
+    assert tracker.update(tiny, result).faces[0].id == 0 and FaceTracker(tracker.state).update(tiny, result).faces[0].id == 0
+    assert tracker.update(GREY, faces()).faces == ()
 
 
-WHOLE = strategies.integers(-FARTHEST, FARTHEST)
+WHOLE = strategies.integers(-MAX_COORD, MAX_COORD)
 
 
 @strategies.composite
-def remembered(draw) -> Tracks:
-    ids = draw(strategies.lists(strategies.integers(0, MOST_IDS - 1), unique=True, max_size=MOST_TRACKS))
+def remembered(draw) -> TrackerState:
+    ids = draw(strategies.lists(strategies.integers(0, MAX_ID - 1), unique=True, max_size=MAX_TRACKS))
     side, age, looks = (
-        strategies.integers(1, FARTHEST),
-        strategies.integers(0, MEMORY),
-        strategies.binary(min_size=APPEARANCE, max_size=APPEARANCE),
+        strategies.integers(1, MAX_COORD),
+        strategies.integers(0, MAX_AGE),
+        strategies.binary(min_size=DESCRIPTOR_BYTES, max_size=DESCRIPTOR_BYTES),
     )
 
     def track(number: int) -> Track:
-        cuts = sorted(draw(strategies.lists(strategies.integers(0, SURE), min_size=6, max_size=6)))
-        shares = tuple(int(value) for value in np.diff([0, *cuts, SURE]))
+        cuts = sorted(draw(strategies.lists(strategies.integers(0, PROB_SCALE), min_size=6, max_size=6)))
+        shares = tuple(int(value) for value in np.diff([0, *cuts, PROB_SCALE]))
         return Track(
             number,
             (draw(WHOLE), draw(WHOLE), draw(side), draw(side)),
@@ -365,7 +365,7 @@ def remembered(draw) -> Tracks:
             draw(looks),
         )
 
-    return Tracks(draw(strategies.integers(0, LATEST)), MOST_IDS, tuple(track(number) for number in ids))
+    return TrackerState(draw(strategies.integers(0, MAX_CLOCK)), MAX_ID, tuple(track(number) for number in ids))
 
 
 @hypothesis.settings(
@@ -374,33 +374,33 @@ def remembered(draw) -> Tracks:
 @hypothesis.given(tracks=remembered(), time=strategies.none() | strategies.floats(0, 1e9))
 def test_any_tracks_in_range_are_taken_and_give_tracks_in_range(tracks, time):
     text = tracks.to_json()
-    assert len(text) <= MOST_BYTES and parse(text) == tracks
-    follower = Follower(text)
-    result = follower.follow(GREY, faces(ONE, Box(400, 100, 50, 60), probabilities=SAD), time)
+    assert len(text) <= MAX_BYTES and loads(text) == tracks
+    tracker = FaceTracker(text)
+    result = tracker.update(GREY, faces(ONE, Box(400, 100, 50, 60), probabilities=SAD), time)
     assert all(np.isfinite(face.probabilities).all() and sum(face.probabilities) == pytest.approx(1) for face in result.faces)
-    known = parse(
-        json.dumps(json.loads(follower.tracks) | {"next": MOST_IDS}) if max(face.id for face in result.faces) < MOST_IDS else ""
+    known = loads(
+        json.dumps(json.loads(tracker.state) | {"next": MAX_ID}) if max(face.id for face in result.faces) < MAX_ID else ""
     )
-    assert len(known.tracks) <= MOST_TRACKS
+    assert len(known.tracks) <= MAX_TRACKS
 
 
 @hypothesis.settings(max_examples=200, deadline=None, derandomize=True, database=None)
 @hypothesis.given(text=strategies.text(max_size=60), place=strategies.floats(0, 1), length=strategies.integers(0, 30))
 def test_any_text_is_taken_or_refused(text, place, length):
-    good = Tracks(7, 1, (Track(0, (5, 5, 5, 5), (0, 0), 0, (SURE, *(0,) * 6), bytes(48)),)).to_json()
+    good = TrackerState(7, 1, (Track(0, (5, 5, 5, 5), (0, 0), 0, (PROB_SCALE, *(0,) * 6), bytes(48)),)).to_json()
     at = int(place * len(good))
     for spoilt in (text, good[:at] + text + good[at + length :]):
         try:
-            Follower(spoilt).follow(GREY, faces(ONE))
+            FaceTracker(spoilt).update(GREY, faces(ONE))
         except TrackerStateError as error:
             assert "tracks" in str(error).lower() or "track" in str(error)
 
 
 def test_ids_run_out_with_a_word_and_not_with_a_wrong_one():
-    follower = Follower(Tracks(0, MOST_IDS).to_json())
-    assert follower.follow(GREY, faces(ONE)).faces[0].id == MOST_IDS
+    tracker = FaceTracker(TrackerState(0, MAX_ID).to_json())
+    assert tracker.update(GREY, faces(ONE)).faces[0].id == MAX_ID
     with pytest.raises(TrackerStateError, match="begin anew"):
-        Follower(follower.tracks)
+        FaceTracker(tracker.state)
 
 
 def test_a_face_is_found_again_by_who_of_the_truth():
