@@ -28,7 +28,7 @@ from emotions.errors import ModelFileError
 from emotions.face.analyzer import FaceAnalyzer
 from emotions.face.classifier import ExpressionClassifier
 from emotions.face.detector import FaceDetector, align_crop
-from emotions.face.reliability import UNSURE_REASONS, doubt, measure_quality
+from emotions.face.reliability import UNSURE_REASONS, measure_quality, unsure_reason
 from emotions.runtime.litert import softmax
 from emotions.runtime.manifest import BUNDLED, ModelRegistry
 
@@ -179,7 +179,7 @@ def measure(folder: Path, faces: Faces, degraded: int, seed: int) -> dict[str, d
     """Of every expression head: `thresholds`, and the figures {split: {kind of pictures: {truth: figures}}}."""
     registry, cache, report = ModelRegistry(folder), {}, {}
     face_detector, label_sets = FaceAnalyzer(registry).face_detector, available_label_sets(faces, ("validation", "test"))
-    for entry in registry.entries("expression-head"):
+    for entry in (head.metadata for head in registry.entries("expression-head")):
         model = ExpressionClassifier(registry, entry["name"])
         if entry["base"] not in cache:
             cache[entry["base"]] = {
@@ -216,9 +216,9 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--write", action="store_true", help="write manifest and report; else print only")
     options = parser.parse_args(arguments)
     try:
-        entries = ModelRegistry(options.models).entries("expression-head")
+        entries = [entry.metadata for entry in ModelRegistry(options.models).entries("expression-head")]
         default = next((entry["name"] for entry in entries if entry["name"] == MIXED), None)
-        shown = ModelRegistry(options.models).entry("expression-head", options.head or default)["name"]
+        shown = ModelRegistry(options.models).entry("expression-head", options.head or default).name
         report = measure(options.models, Faces.load(options.faces), options.degraded, options.seed)
     except (DatasetError, ModelFileError) as error:
         parser.exit(1, f"{error}\n")

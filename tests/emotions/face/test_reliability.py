@@ -14,7 +14,7 @@ from emotions.face.analyzer import FaceAnalyzer
 from emotions.face.annotate import annotate
 from emotions.face.detector import align_crop
 from emotions.face.pose import Pose
-from emotions.face.reliability import UNSURE_REASONS, CropQuality, doubt, measure_quality, sharpness
+from emotions.face.reliability import UNSURE_REASONS, CropQuality, measure_quality, unsure_reason, sharpness
 from emotions.face.results import Box
 from emotions.image.loading import encode_jpeg, open_image
 from emotions.runtime.manifest import BUNDLED, ModelRegistry
