@@ -53,7 +53,7 @@ def test_the_wheel_holds_the_library_and_its_models(wheel):
         names = set(archive.namelist())
         (entry_points,) = [archive.read(name).decode() for name in names if name.endswith("entry_points.txt")]
     code = {str(path.relative_to(ROOT)) for path in (ROOT / "emotions").rglob("*.py")}
-    models = {f"emotions/models/{entry['file']}" for entry in ModelRegistry().entries()}
+    models = {f"emotions/models/{entry.file}" for entry in ModelRegistry().entries()}
     assert code | models | {"emotions/models/manifest.json", "emotions/models/NOTICE.md", "emotions/face/warm_up.jpg"} <= names
     assert "emotions = emotions.cli:main" in entry_points
     assert not [name for name in names if not name.startswith(("emotions/", "emotion_detector-"))]

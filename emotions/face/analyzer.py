@@ -12,7 +12,7 @@ from ..image.loading import LoadedImage, open_image
 from ..runtime.manifest import ModelRegistry
 from .classifier import ExpressionClassifier
 from .detector import Detection, FaceDetector, align_crop
-from .reliability import measure_quality
+from .reliability import measure_quality, unsure_reason
 from .results import Face, ImageResult
 from .saliency import MAX_EXPLAINED, OcclusionMap
 from .saliency import explain as occlusion_map

@@ -1,9 +1,11 @@
-"""Where model files come from: the manifest beside them says what there is, and every file is checked before use."""
+"""Model files and the manifest that describes them; every file is checked before use."""
 
 from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -12,27 +14,89 @@ from ..errors import ModelFileError
 from .litert import LiteRTModel, available_cpus
 
 SCHEMA = 1
-THREADS = {"landmarks": 2, "expression-base": 2}
-"""Most threads a role's models use, where there are cores for them: these two take half the time with a second one at no more
-processor time; the detectors, of many small layers, gain a tenth and spend twice as much."""
-HERE = Path(__file__).resolve().parents[1]
-BUNDLED = HERE / "models" if (HERE / "models").is_dir() else HERE.parent / "models"
-"""Inside of the package where it was installed from a wheel, beside it in the repository (see pyproject.toml)."""
+REQUIRED = ("name", "role", "version", "file", "bytes", "sha256")
+"""Keys that every entry of a manifest has."""
+MAX_THREADS = {"landmarks": 2, "expression-base": 2}
+"""Threads of a role's models, where there are CPUs for them (1 for other roles): these two take half the time with a second
+thread at no more processor time; the detectors, of many small layers, gain a tenth and spend twice as much."""
+PACKAGE = Path(__file__).resolve().parents[1]
+BUNDLED = PACKAGE / "models" if (PACKAGE / "models").is_dir() else PACKAGE.parent / "models"
+"""Inside the package where it was installed from a wheel, beside it in the repository (see pyproject.toml)."""
+
+
+@dataclass(frozen=True)
+class ModelEntry:
+    """One model of a manifest.
+
+    Attributes:
+        name: Name, unique within the role.
+        role: What the model is used for, such as `detector` or `expression-head`.
+        version: Version of the model file.
+        file: Name of the file in the manifest's folder.
+        bytes: Size of the file.
+        sha256: Hexadecimal SHA-256 of the file.
+        licence: Terms under which the model may be used.
+        input: Sizes of the input, such as `size` (pixels a side) and `channels`.
+        output: Width of the output.
+        base: Name of the backbone whose features the model reads, None for other models.
+        temperature: Divisor of the logits (temperature scaling).
+        thresholds: Decision thresholds by name.
+        anchors: (cells a side, anchors a cell) of each feature map of a detector.
+        box: Linear correction of a detector's boxes.
+        crop: Side in pixels of the crops that a verifier reads, 0 for other models.
+        reliability: Bins of the reliability diagram.
+        evaluation: Figures by test set.
+        metadata: The complete entry, as its JSON has it.
+    """
+
+    name: str
+    role: str
+    version: str
+    file: str
+    bytes: int
+    sha256: str
+    licence: str = ""
+    input: Mapping[str, int] = field(default_factory=dict)
+    output: int = 0
+    base: str | None = None
+    temperature: float = 1.0
+    thresholds: Mapping[str, float] = field(default_factory=dict)
+    anchors: tuple[tuple[int, int], ...] = ()
+    box: Mapping[str, float] = field(default_factory=dict)
+    crop: int = 0
+    reliability: list[dict[str, Any]] = field(default_factory=list)
+    evaluation: Mapping[str, Any] = field(default_factory=dict)
+    metadata: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
+
+    @classmethod
+    def from_json(cls, entry: Mapping[str, Any]) -> ModelEntry:
+        """Make an entry from its JSON object. Raises ModelFileError where one of REQUIRED is missing."""
+        if missing := [key for key in REQUIRED if key not in entry]:
+            raise ModelFileError(f"manifest.json: the entry {entry.get('name')!r} lacks {', '.join(missing)}")
+        known = {name: entry[name] for name in cls.__dataclass_fields__ if name in entry and name not in ("anchors", "metadata")}
+        anchors = tuple((cells, count) for cells, count in entry.get("anchors", ()))
+        return cls(**known, anchors=anchors, metadata=entry)
 
 
 class ModelRegistry:
-    """The models of one folder, described by its `manifest.json`; `source` says in a word where they come from, for who asks."""
+    """The models of one folder, described by its `manifest.json`.
+
+    Args:
+        folder: Folder of the manifest; by default the models that ship with the package.
+        source: `tree`, `folder`, `bucket` or `fallback`, as /api/v1/models reports it.
+    """
 
     def __init__(self, folder: Path = BUNDLED, source: str | None = None) -> None:
         self.folder = Path(folder)
         self.source = source or ("tree" if self.folder == BUNDLED else "folder")
-        self._models: dict[str, LiteRTModel] = {}
+        self._models: dict[tuple[str, str], LiteRTModel] = {}
 
     @cached_property
     def manifest(self) -> dict[str, Any]:
+        """The manifest's JSON. Raises ModelFileError where it is missing, malformed or of another schema."""
         path = self.folder / "manifest.json"
         try:
-            manifest: dict[str, Any] = json.loads(path.read_text())
+            manifest: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         except FileNotFoundError:
             raise ModelFileError(f"{path.name} is missing from {self.folder.name}/: restore it from the repository") from None
         except ValueError as error:
@@ -43,42 +107,43 @@ class ModelRegistry:
 
     @cached_property
     def fingerprint(self) -> str:
-        """First 12 hexadecimal digits of the manifest's sha256: another manifest, another set of models."""
+        """First 12 hexadecimal digits of the manifest's SHA-256: they identify the set of models."""
         return hashlib.sha256((self.folder / "manifest.json").read_bytes()).hexdigest()[:12]
 
-    def entries(self, role: str | None = None) -> list[dict[str, Any]]:
-        """Entries of the manifest, all or those of a role, in its order (the first of a role is the default)."""
-        return [entry for entry in self.manifest["models"] if role in (None, entry["role"])]
+    def entries(self, role: str | None = None) -> list[ModelEntry]:
+        """List the manifest's entries, all or those of a role, in its order (the first of a role is the default)."""
+        return [ModelEntry.from_json(entry) for entry in self.manifest["models"] if role in (None, entry.get("role"))]
 
-    def entry(self, role: str, name: str | None = None) -> dict[str, Any]:
-        """The entry called `name`, or the first of the role."""
-        for entry in self.entries(role):
-            if name in (None, entry["name"]):
+    def entry(self, role: str, name: str | None = None) -> ModelEntry:
+        """Return the entry with this role and name, or the first of the role. Raises ModelFileError if there is none."""
+        entries = self.entries(role)
+        for entry in entries:
+            if name in (None, entry.name):
                 return entry
-        names = ", ".join(entry["name"] for entry in self.entries(role)) or "none"
+        names = ", ".join(entry.name for entry in entries) or "none"
         raise ModelFileError(f"no {role} called {name!r} in the manifest; there is: {names}")
 
-    def read(self, entry: dict[str, Any]) -> bytes:
-        """The bytes of the entry's file; ModelFileError unless size and sha256 are the manifest's."""
-        path = self.folder / entry["file"]
+    def read(self, entry: ModelEntry) -> bytes:
+        """Return the bytes of the entry's file. Raises ModelFileError unless size and SHA-256 are the manifest's."""
+        path = self.folder / entry.file
         try:
             data: bytes = path.read_bytes()
         except OSError as error:
             reason = error.strerror or type(error).__name__
-            raise ModelFileError(f"model file {entry['file']}: {reason}; restore it from the repository") from None
-        if len(data) != entry["bytes"] or hashlib.sha256(data).hexdigest() != entry["sha256"]:
+            raise ModelFileError(f"model file {entry.file}: {reason}; restore it from the repository") from None
+        if len(data) != entry.bytes or hashlib.sha256(data).hexdigest() != entry.sha256:
             raise ModelFileError(
-                f"model file {entry['file']} is damaged ({len(data)} bytes, {entry['bytes']} expected, sha256 differs or not): "
+                f"model file {entry.file} is damaged ({len(data)} bytes, {entry.bytes} expected, sha256 differs or not): "
                 "restore it from the repository, or export it again so that the manifest follows"
             )
         return data
 
-    def model(self, entry: dict[str, Any]) -> LiteRTModel:
-        """The entry's model, one for all callers; its file is read and checked on first use."""
-        threads = min(THREADS.get(entry["role"], 1), available_cpus())
-        return self._models.setdefault(entry["name"], LiteRTModel(lambda: self.read(entry), threads))
+    def model(self, entry: ModelEntry) -> LiteRTModel:
+        """Return the entry's model, one for all callers; its file is read and checked on first use."""
+        threads = min(MAX_THREADS.get(entry.role, 1), available_cpus())
+        return self._models.setdefault((entry.role, entry.name), LiteRTModel(lambda: self.read(entry), threads))
 
     def verify(self) -> None:
-        """Read and check every file of the manifest: what a server does before it takes requests."""
+        """Read and check every file of the manifest, as a server does before it takes requests. Raises ModelFileError."""
         for entry in self.entries():
             self.read(entry)

@@ -5,12 +5,11 @@ from __future__ import annotations
 import time
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from ..runtime.litert import BATCH, softmax
-from ..runtime.manifest import ModelRegistry
+from ..runtime.manifest import ModelEntry, ModelRegistry
 from .audio import Sound, open_sound
 from .features import describe
 from .results import SpeechResult, SpeechSegment
@@ -42,16 +41,16 @@ class SpeechReader:
         self.registry = registry or ModelRegistry()
 
     @cached_property
-    def entry(self) -> dict[str, Any]:
+    def entry(self) -> ModelEntry:
         return self.registry.entry("speech")
 
     @cached_property
-    def check_entry(self) -> dict[str, Any]:
+    def check_entry(self) -> ModelEntry:
         return self.registry.entry("speech-check")
 
     @property
     def description(self) -> dict[str, str]:
-        return {"name": self.entry["name"], "version": self.entry["version"]}
+        return {"name": self.entry.name, "version": self.entry.version}
 
     def read(self, source: bytes | Path) -> SpeechResult:
         """Read the bytes or the file of a recording. Raises AudioError for what is none.
@@ -105,10 +104,10 @@ class SpeechReader:
             logits.append(emotion(batch)[0])
             speech.append(check(batch)[0][:, 0])
         chances = 1 / (1 + np.exp(-np.concatenate(speech).astype(np.float64)))
-        return softmax(np.concatenate(logits), self.entry["temperature"]), chances
+        return softmax(np.concatenate(logits), self.entry.temperature), chances
 
     def _reason(self, frames: np.ndarray, place: int, speech: float, peak: float) -> str | None:
-        limits = self.entry["thresholds"]
+        limits = self.entry.thresholds
         levels = loudness(frames[place : place + FRAMES]).astype(np.float32)
         loud = max(limits["silence"], peak - QUIET_DB)
         if not (levels > loud).any():

@@ -14,14 +14,13 @@ import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 
 from ..errors import ModelFileError, TextError
 from ..labels import EMOTIONS
 from ..runtime.litert import LiteRTModel
-from ..runtime.manifest import ModelRegistry
+from ..runtime.manifest import ModelEntry, ModelRegistry
 from .attribution import carriers
 from .language import is_english, says_nothing, written_words
 from .results import Carrier, Part, TextResult
@@ -66,7 +65,7 @@ class TextModel:
         self._registry = registry or ModelRegistry()
 
     @cached_property
-    def entry(self) -> dict[str, Any]:
+    def entry(self) -> ModelEntry:
         """The manifest's entry of the text model."""
         return self._registry.entry("text")
 
@@ -84,7 +83,7 @@ class TextModel:
 
     @cached_property
     def _thresholds(self) -> np.ndarray:
-        return np.array([self.entry["thresholds"][name] for name in EMOTIONS])
+        return np.array([self.entry.thresholds[name] for name in EMOTIONS])
 
     def read(self, text: str, words: bool = False, parts: bool = False) -> TextResult:
         """What `text` (at most MAX_TEXT characters) expresses.
@@ -107,14 +106,14 @@ class TextModel:
         return TextResult(
             text,
             whole,
-            {"name": self.entry["name"], "version": self.entry["version"]},
+            {"name": self.entry.name, "version": self.entry.version},
             tuple(run.part for run in split) if parts else None,
             self._carriers(whole, answering) if words else None,
         )
 
     def probabilities(self, texts: Sequence[Sequence[Word]]) -> np.ndarray:
         """(N, 7): of texts that the network can take at once, given as their words."""
-        rows = [self.vocabulary.rows(words, self.entry["input"]["longest"]) for words in texts]
+        rows = [self.vocabulary.rows(words, self.entry.input["longest"]) for words in texts]
         logits = np.zeros((len(rows), len(EMOTIONS)), np.float32)
         for number in sorted(range(len(rows)), key=lambda number: len(rows[number])):  # fewer changes of the input's size
             logits[number] = self._network(np.array([rows[number]], np.float32))[0][0]
@@ -123,7 +122,7 @@ class TextModel:
     @property
     def _room(self) -> int:
         """Word pieces that fit between the marks of start and end."""
-        return int(self.entry["input"]["longest"]) - 2
+        return int(self.entry.input["longest"]) - 2
 
     def _split(self, text: str, words: list[Word]) -> list[_Run]:
         """Each sentence with its answer; one that is too long in runs of its own."""

@@ -27,7 +27,7 @@ REQUIRED = ("name", "role", "version", "file", "licence", "input", "output")
 
 
 def put_entry(folder: Path, entry: dict[str, Any], data: bytes | Path) -> dict[str, Any]:
-    """Put a model file and its manifest entry into `folder`, replacing the entry of that name; gives the entry as written.
+    """Put a model file and its manifest entry into `folder`, replacing the entry of that role and name; return the entry as written.
 
     `data` is the file's bytes or a path to them; they are written as `entry["file"]`, and `bytes` and `sha256` are computed
     here. Raises ValueError for an entry without one of REQUIRED, a file name with a folder in it, or a file that is already
@@ -48,11 +48,11 @@ def put_entry(folder: Path, entry: dict[str, Any], data: bytes | Path) -> dict[s
     return written
 
 
-def drop_entry(folder: Path, name: str) -> None:
-    """Take the entry of that name, if there is one, out of the manifest; its file stays."""
+def drop_entry(folder: Path, role: str, name: str) -> None:
+    """Remove the entry of that role and name, if there is one, from the manifest; its file stays."""
     path = folder / "manifest.json"
     manifest = json.loads(path.read_text())
-    manifest["models"] = [entry for entry in manifest["models"] if entry["name"] != name]
+    manifest["models"] = [entry for entry in manifest["models"] if (entry["role"], entry["name"]) != (role, name)]
     _write(path, _encoded(manifest))
 
 
@@ -64,7 +64,7 @@ def _with(folder: Path, entry: dict[str, Any]) -> bytes:
     path = folder / "manifest.json"
     manifest = json.loads(path.read_text()) if path.exists() else {"schema": SCHEMA, "models": []}
     models = manifest["models"]
-    places = [place for place, other in enumerate(models) if other["name"] == entry["name"]]
+    places = [place for place, other in enumerate(models) if (other["role"], other["name"]) == (entry["role"], entry["name"])]
     if places:
         models[places[0]] = entry
     else:

@@ -146,7 +146,7 @@ def speed() -> str:
 
 def designs() -> list[dict[str, Any]]:
     """Rows of the table of designs, from what scripts.evaluate.experiments recorded."""
-    base = ModelRegistry().entry("expression-base")
+    base = ModelRegistry().entry("expression-base").metadata
     rows = json.loads((ROOT / "benchmarks" / "experiments.json").read_text())
     return design_table.designs(rows, f"{base['name']}-{base['version']}")
 
@@ -164,15 +164,17 @@ PAGES = {
 def parts() -> dict[str, str]:
     """Name -> content of every generated part, with links as from the repository's root."""
     registry = ModelRegistry()
-    heads, text, voice = registry.entries("expression-head"), registry.entry("text"), registry.entry("speech")
+    heads = [entry.metadata for entry in registry.entries("expression-head")]
+    text, voice = registry.entry("text").metadata, registry.entry("speech").metadata
+    everything = [entry.metadata for entry in registry.entries()]
     return {
         "accuracy-summary": accuracy_summary(heads, text, voice),
         "accuracy": accuracy(heads),
         "designs": design_table.markdown(designs()),
-        "texts": texts(registry.entries("text")),
+        "texts": texts([entry.metadata for entry in registry.entries("text")]),
         "speech": speech(voice),
-        "licences": licences(registry.entries()),
-        "model-licences": model_licences(registry.entries()),
+        "licences": licences(everything),
+        "model-licences": model_licences(everything),
         "settings": markdown(),
         "speed": speed(),
     }

@@ -90,15 +90,15 @@ def test_sets(faces: Faces, learnt: bool) -> Iterator[tuple[str, np.ndarray, np.
 
 def expression_heads(registry: ModelRegistry, base: str | None = None) -> list[dict[str, Any]]:
     """Manifest entries of the expression heads, all or those that read one base. Raises ModelFileError for an unknown base."""
-    wanted = base and registry.entry("expression-base", base)["name"]
-    return [entry for entry in registry.entries("expression-head") if wanted in (None, entry["base"])]
+    wanted = base and registry.entry("expression-base", base).name
+    return [entry.metadata for entry in registry.entries("expression-head") if wanted in (None, entry.base)]
 
 
 def measured_heads(registry: ModelRegistry, base: str | None = None) -> list[dict[str, Any]]:
     """As `expression_heads`, with the heads that tell drawn faces."""
     heads = expression_heads(registry, base)
     bases = {entry["base"] for entry in heads}
-    return [*heads, *(entry for entry in registry.entries("drawn-head") if entry["base"] in bases)]
+    return [*heads, *(entry.metadata for entry in registry.entries("drawn-head") if entry.base in bases)]
 
 
 def evaluate(folder: Path, tables: Sequence[Faces], base: str | None = None) -> dict[str, dict[str, Any]]:
@@ -129,7 +129,7 @@ def evaluate(folder: Path, tables: Sequence[Faces], base: str | None = None) -> 
                 groups = test.groups[counts] if source and source.groups else None
                 report[entry["name"]][name] = figures(probabilities[counts], truth[counts], groups)
             if head := model.drawn_entry:
-                report.setdefault(head["name"], {}).update(drawn_head_metrics(model.drawn_probability(cache[entry["base"]]), test.sources))
+                report.setdefault(head.name, {}).update(drawn_head_metrics(model.drawn_probability(cache[entry["base"]]), test.sources))
     return report
 
 
@@ -168,7 +168,7 @@ def publish(folder: Path, config: dict[str, Any], measured: dict[str, Any], tabl
     for entry in measured_heads(ModelRegistry(folder), config["name"]):
         evaluation = entry.get("evaluation", {}) | measured[entry["name"]]  # of these very files: an export leaves none
         put_entry(folder, {**entry, "evaluation": evaluation}, folder / entry["file"])
-    base = ModelRegistry(folder).entry("expression-base", config["name"])
+    base = ModelRegistry(folder).entry("expression-base", config["name"]).metadata
     learnt = {row["source"] for row in base.get("data", ())}
     rows = [row for faces in tables.values() for row in described(faces, "") if row["source"] not in learnt]
     rows = {row["source"]: row for row in [*base.get("measured", ()), *rows]}

@@ -52,13 +52,13 @@ def raw_blazeface(face_detector: FaceDetector, name: str, pixels: np.ndarray) ->
     """A model alone, in one look at the whole picture."""
     model = face_detector.blazeface(name)
     (rows,) = model.detect(pixels, LOWEST)
-    return [to_detection(row, model.entry["box"]) for row in rows]
+    return [to_detection(row, model.entry.box) for row in rows]
 
 
 def tiled(face_detector: FaceDetector, side: int, pixels: np.ndarray) -> list[Detection]:
     """Full-range on parts of `side` pixels."""
     model = face_detector.blazeface("blazeface-full-range")
-    return [to_detection(row, model.entry["box"]) for row in model.detect_tiled(pixels, TILE_SCORE, side)]
+    return [to_detection(row, model.entry.box) for row in model.detect_tiled(pixels, TILE_SCORE, side)]
 
 
 def milliseconds(face_detector: Finder, scenes: list[Scene], size: tuple[int, int] = (640, 480)) -> str:
@@ -128,12 +128,12 @@ def alarmed(found: list[Detection], threshold: float) -> bool:
 
 
 def doubtful(face_detector: FaceDetector) -> float:
-    return face_detector.blazeface("blazeface-full-range").entry["thresholds"]["doubtful"]
+    return face_detector.blazeface("blazeface-full-range").entry.thresholds["doubtful"]
 
 
 def best_doubtful(face_detector: FaceDetector, choosing: list[Scene]) -> float:
     """The threshold for doubtful faces with the highest F1 of `blazeface`; of equal ones the highest."""
-    thresholds = face_detector.blazeface("blazeface-full-range").entry["thresholds"]
+    thresholds = face_detector.blazeface("blazeface-full-range").entry.thresholds
     shipped, scored = thresholds["doubtful"], {}
     for value in (0.5, 0.4, 0.35, 0.3, 0.25, 0.2):
         thresholds["doubtful"] = value

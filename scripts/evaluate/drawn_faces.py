@@ -171,7 +171,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         parser.exit(1, f"{error}\n")
     faces = faces.where(faces.splits != "test")
     features, human_features = (
-        cached_features(model, table, options.drawn.with_name(f"features-{name}-{model.backbone_entry['sha256'][:8]}.npz"))
+        cached_features(model, table, options.drawn.with_name(f"features-{name}-{model.backbone_entry.sha256[:8]}.npz"))
         for name, table in ((options.drawn.stem, drawn), (options.faces.stem, faces))
     )
     learned, held = faces.splits == "train", faces.split("validation")
@@ -186,7 +186,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     def human_accuracy(head: keras.Model) -> float:
         return float((answers(head, human_features[~learned]) == held.labels).mean())
 
-    measured = {f"shipped `{model.head_entry['name']}`": shipped(model, seen, glyphs, human_features[~learned], held)}
+    measured = {f"shipped `{model.head_entry.name}`": shipped(model, seen, glyphs, human_features[~learned], held)}
     for design, taught in (("linear", []), ("original", human)):
         guesses = left_out(design, drawn, features, taught, seen)
         head = trained(design, [*taught, drawn_samples(features, drawn, drawn.splits == "train")])
@@ -196,7 +196,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             measured[title].alone = human_accuracy(trained(design, taught))
     command = f"python -m scripts.evaluate.drawn_faces --styles {options.styles} --each {options.each}"
     command += f" --emoji {options.emoji}" if options.emoji else ""
-    text = report(command, len(drawn), model.backbone_entry, seen, glyphs, measured)
+    text = report(command, len(drawn), model.backbone_entry.metadata, seen, glyphs, measured)
     options.out.parent.mkdir(parents=True, exist_ok=True)
     options.out.write_text(text)
     print(text)

@@ -145,8 +145,8 @@ def read_exported(folder: Path) -> list[tuple[Row, str, str | None]]:
     A base without such a head learnt other label_sets than the table compares: it has no row.
     """
     registry, rows = ModelRegistry(folder), []
-    for base in registry.entries("expression-base"):
-        own = [head for head in registry.entries("expression-head") if head["base"] == base["name"]]
+    for base in (entry.metadata for entry in registry.entries("expression-base")):
+        own = [head.metadata for head in registry.entries("expression-head") if head.base == base["name"]]
         heads = {head.get("truth", head["name"]): head for head in own}
         head = heads.get(TRUTH)
         if not head:

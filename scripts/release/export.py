@@ -96,9 +96,9 @@ def export(run: Path, version: str, folder: Path) -> None:
     _put_detectors(folder)
     floats = base.predict(faces.pixels[..., None], batch_size=128, verbose=0)
     features, called = None, {name: name if base_name == SHIPPED else f"{base_name}-{name}" for name in heads}
-    for entry in ModelRegistry(folder).entries("expression-head"):
+    for entry in [head.metadata for head in ModelRegistry(folder).entries("expression-head")]:
         if entry["base"] == base_name and entry["name"] not in called.values():
-            drop_entry(folder, entry["name"])  # of other label_sets: it would read this base's features as the former's
+            drop_entry(folder, "expression-head", entry["name"])  # of other label_sets: it would read this base's features as the former's
     for name in heads:
         head = keras.saving.load_model(run / f"head-{name}.keras", compile=False)
         entry = {
@@ -120,10 +120,10 @@ def export(run: Path, version: str, folder: Path) -> None:
         put_entry(folder, entry, folder / entry["file"])
         print(f"{entry['name']}: temperature {entry['temperature']}, {(folder / entry['file']).stat().st_size} bytes")
     drawn = "drawn" if base_name == SHIPPED else f"{base_name}-drawn"
-    drop_entry(folder, drawn)  # one of another base's features would answer with noise
-    for entry in ModelRegistry(folder).entries(ROLE):
+    drop_entry(folder, "drawn-head", drawn)  # one of another base's features would answer with noise
+    for entry in [verifier.metadata for verifier in ModelRegistry(folder).entries(ROLE)]:
         if entry["base"] == base_name:
-            drop_entry(folder, entry["name"])
+            drop_entry(folder, ROLE, entry["name"])
             print(f"{entry['name']} read the former base's features: train it again with python -m scripts.train.drawn_face_verifier")
     if (run / "head-drawn.keras").is_file():
         put_drawn_head(run, folder, drawn, common | {"base": base_name}, tried["drawn"]["chosen"])
@@ -146,7 +146,7 @@ def _put_detectors(folder: Path) -> None:
     if ModelRegistry(folder).entries("detector"):
         return
     for role in ("detector", "landmarks"):
-        for entry in ModelRegistry().entries(role):
+        for entry in [shipped.metadata for shipped in ModelRegistry().entries(role)]:
             put_entry(folder, entry, BUNDLED / entry["file"])
     for name in NOTICES:
         shutil.copy(BUNDLED / name, folder)
@@ -156,7 +156,7 @@ def _files(folder: Path) -> set[str]:
     """Names of the files that the manifest knows, cards and their pictures included."""
     if not (folder / "manifest.json").is_file():
         return set()
-    entries = ModelRegistry(folder).entries()
+    entries = [entry.metadata for entry in ModelRegistry(folder).entries()]
     pictures = {name for entry in entries for name in entry.get("pictures", ())}
     return {entry[key] for entry in entries for key in ("file", "card") if entry.get(key)} | pictures
 

@@ -40,7 +40,7 @@ def files_to_publish(folder: Path) -> list[Path]:
 
 def name_of(folder: Path) -> str:
     """ "vgg16-1.4.0": name and version of the folder's first base."""
-    base = ModelRegistry(folder).entry("expression-base")
+    base = ModelRegistry(folder).entry("expression-base").metadata
     return f"{base['name']}-{base['version']}"
 
 

@@ -79,8 +79,8 @@ LABELS = {
 def write_card(folder: Path, config: dict[str, Any]) -> Path:
     """Write the card that the manifest's expression models name, beside them; gives its path."""
     registry = ModelRegistry(folder)
-    base = registry.entry("expression-base", config["name"])
-    heads = [entry for entry in registry.entries("expression-head") if entry["base"] == base["name"]]
+    base = registry.entry("expression-base", config["name"]).metadata
+    heads = [entry.metadata for entry in registry.entries("expression-head") if entry.base == base["name"]]
     parts = [
         f"# Model card: {base['name']} {base['version']}", filled(INTRODUCTION.format(size=base["input"]["size"])),
         "\n".join(facts(base, heads, config)),
@@ -161,7 +161,7 @@ def notes(heads: list[dict[str, Any]]) -> Iterator[str]:
 
 def drawn_head_metrics(registry: ModelRegistry, base: dict[str, Any]) -> Iterator[str]:
     """How often the head that tells drawn faces from photographed ones is right, if the base has one."""
-    for head in registry.entries("drawn-head"):
+    for head in (entry.metadata for entry in registry.entries("drawn-head")):
         if head["base"] == base["name"] and head.get("evaluation"):
             yield "## Drawn or photographed"
             yield filled(f"`{head['name']}` ({head['chosen']['design']}, {head['parameters']:,} weights) tells how likely a face is "

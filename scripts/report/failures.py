@@ -56,8 +56,8 @@ def show_failures(folder: Path, base: str, tables: Mapping[Path, Faces]) -> None
     Without a table of drawn faces, or without the credits beside it, what an earlier call drew stays.
     """
     registry = ModelRegistry(folder)
-    entry = registry.entry("expression-base", base)
-    head = served([one for one in registry.entries("expression-head") if one["base"] == base])["name"]
+    entry = registry.entry("expression-base", base).metadata
+    head = served([one.metadata for one in registry.entries("expression-head") if one.base == base])["name"]
     analyzer = FaceAnalyzer(registry, head)
     failures = {**entry.get("failures", {}), "head": head, "samples": list(read_samples(analyzer))}
     pictures = set(entry.get("pictures", ()))

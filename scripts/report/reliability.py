@@ -19,8 +19,8 @@ FEW = 20
 def draw_reliability(folder: Path, base: str) -> None:
     """Write the plot of a base's heads beside its card and enter it as one of the base's `pictures` in the manifest."""
     registry = ModelRegistry(folder)
-    entry = registry.entry("expression-base", base)
-    heads = [one for one in registry.entries("expression-head") if one["base"] == base and one.get("reliability")]
+    entry = registry.entry("expression-base", base).metadata
+    heads = [one.metadata for one in registry.entries("expression-head") if one.base == base and one.reliability]
     if heads:
         name = chart_of(entry)
         (folder / name).write_text(reliability_svg(heads), encoding="utf-8")

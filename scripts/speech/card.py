@@ -32,7 +32,7 @@ training and test of any figure."""
 def write_card(folder: Path) -> Path:
     """Write the card that the manifest's speech model names, beside it; gives its path."""
     registry = ModelRegistry(folder)
-    entry, check = registry.entry("speech"), registry.entry("speech-check")
+    entry, check = registry.entry("speech").metadata, registry.entry("speech-check").metadata
     parts = [
         f"# Model card: {entry['name']} {entry['version']}",
         filled("Seven probabilities (anger, disgust, fear, happy, neutral, sad, surprise) for 3.2 seconds of a voice. Written by "

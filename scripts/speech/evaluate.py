@@ -72,7 +72,7 @@ def main(arguments: list[str] | None = None) -> None:
         found = measured(options.corpora, options.models)
     except DatasetError as error:
         parser.exit(1, f"{error}\n")
-    entry = ModelRegistry(options.models).entry("speech")
+    entry = ModelRegistry(options.models).entry("speech").metadata
     row = found["figures"]
     print(f"{SHIPPED}: mean recall {row['recall']:.4f} over {row['count']} clips, calibration error {row['ece']:.4f}")
     for corpus, share in found["refused"].items():

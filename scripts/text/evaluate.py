@@ -25,7 +25,7 @@ TOLERANCE = 0.002
 
 def evaluate(options: argparse.Namespace) -> int:
     registry = ModelRegistry(options.models)
-    entry, model = registry.entry("text"), TextModel(registry)
+    entry, model = registry.entry("text").metadata, TextModel(registry)
     splits = read_goemotions(options.data, options.limit)
     measured = {f"goemotions_{split}": figures(model, splits[split]) for split in ("dev", "test")}
     if options.meld:

@@ -110,14 +110,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def put(folder: Path, model: ExpressionClassifier, head: keras.Model, figures: dict[str, dict[str, float]]) -> None:
     """Write the head and its entry, in the place of an earlier one."""
     base, registry = model.backbone_entry, ModelRegistry(folder)
-    known = [entry for entry in registry.entries(ROLE) if entry["base"] == base["name"]]
+    known = [entry.metadata for entry in registry.entries(ROLE) if entry.base == base.name]
     for entry in known:
-        drop_entry(folder, entry["name"])
+        drop_entry(folder, ROLE, entry["name"])
         (folder / entry["file"]).unlink(missing_ok=True)
-    own = "" if base == registry.entry("expression-base") else f"{base['name']}-"
+    own = "" if base == registry.entry("expression-base") else f"{base.name}-"
     put_entry(folder, {
-        "name": f"{own}{NAME}", "role": ROLE, "version": base["version"], "licence": licence_of([asdict(source_of("dicebear"))]),
-        "file": f"{base['name']}-{NAME}-{base['version']}.tflite", "base": base["name"], "crop": model.size,
+        "name": f"{own}{NAME}", "role": ROLE, "version": base.version, "licence": licence_of([asdict(source_of("dicebear"))]),
+        "file": f"{base.name}-{NAME}-{base.version}.tflite", "base": base.name, "crop": model.size,
         "input": {"size": head.input_shape[1], "channels": 1}, "output": 1, "parameters": head.count_params(),
         "thresholds": THRESHOLDS, "evaluation": figures,
     }, to_litert(head, "float16"))  # fmt: skip

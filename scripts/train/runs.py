@@ -62,7 +62,7 @@ def lineage(start: str | None) -> dict[str, Any] | None:
         begun = {"begun": config["begun"]} if config.get("begun") else {}
         return {"name": parent_title(start), "licence": licence_of(data), "data": data, **begun}
     try:
-        entries = ModelRegistry(path.parent).entries("expression-base")
+        entries = [entry.metadata for entry in ModelRegistry(path.parent).entries("expression-base")]
     except ModelFileError:
         entries = []
     entry = next((entry for entry in entries if entry["file"] == path.name), {"name": path.stem, "licence": NOT_STATED})

@@ -85,7 +85,7 @@ def test_own_pictures_are_trained_carded_and_served(tree, configured_small):
     counts = " | ".join(str(len(table.split(split))) for split in ("train", "validation", "test"))
     assert f"| my-faces | CC BY 4.0 | {counts} | base and heads |" in card
     assert "FER" not in card.partition("## Configuration")[0]
-    [head] = ModelRegistry(tree / "build" / "models").entries("expression-head")
+    [head] = [entry.metadata for entry in ModelRegistry(tree / "build" / "models").entries("expression-head")]
     assert head["name"] == head["truth"] == "my-faces" and head["licence"] == "trained on my-faces (CC BY 4.0)"
     assert head["evaluation"]["my-faces_test"]["count"] == head["doubts"]["my-faces_test"]["count"] == len(table.split("test"))
     assert "as published" in make(tree, "make verify-model TABLE=data/my-faces.npz MODELS=build/models")

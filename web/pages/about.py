@@ -13,10 +13,9 @@ from .model_card import design_cards, doubt_card, head_card, text_card
 def about() -> str:
     """Model card, limits, uses and privacy."""
     registry = analyzer().registry
-    heads = [head_card(entry) for entry in registry.entries("expression-head")]
     served = analyzer().classifier.head_entry.name
-    heads.sort(key=lambda head: head["name"] != served)
+    heads = sorted(registry.entries("expression-head"), key=lambda entry: entry.name != served)
     return render_template(
-        "about.html", heads=heads, served=served, doubts=doubt_card(heads[0]), designs=design_cards(registry.folder),
+        "about.html", heads=[head_card(entry) for entry in heads], served=served, doubts=doubt_card(heads[0]), designs=design_cards(registry.folder),
         models=[entry.metadata for entry in registry.entries()], texts=[text_card(entry) for entry in registry.entries("text")],
     )  # fmt: skip

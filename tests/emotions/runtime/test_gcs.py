@@ -197,7 +197,7 @@ def test_a_manifest_that_is_too_long(storage, into):
 
 
 def test_the_shipped_manifest_may_be_fetched():
-    assert set(files_of((BUNDLED / "manifest.json").read_bytes())) == {entry["file"] for entry in ModelRegistry().entries()}
+    assert set(files_of((BUNDLED / "manifest.json").read_bytes())) == {entry.file for entry in ModelRegistry().entries()}
 
 
 @pytest.mark.parametrize(

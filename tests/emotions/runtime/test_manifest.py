@@ -24,30 +24,30 @@ def folder(tmp_path):
 
 def test_the_bundled_models_are_as_the_manifest_says():
     ModelRegistry().verify()
-    files = {entry["file"] for entry in ModelRegistry().entries()}
+    files = {entry.file for entry in ModelRegistry().entries()}
     assert files == {path.name for path in BUNDLED.glob("*.tflite")}, "every model file has an entry and the other way round"
     for entry in ModelRegistry().entries():
-        assert entry["licence"] and entry["input"]
-        assert entry["role"] in ("text", "speech", "speech-check") or {"size", "channels"} <= set(entry["input"])
+        assert entry.licence and entry.input
+        assert entry.role in ("text", "speech", "speech-check") or {"size", "channels"} <= set(entry.input)
 
 
 def test_expression_models_fit_in_16_mb():
-    assert sum(entry["bytes"] for entry in ModelRegistry().entries() if entry["role"].startswith("expression")) <= 16 * 2**20
+    assert sum(entry.bytes for entry in ModelRegistry().entries() if entry.role.startswith("expression")) <= 16 * 2**20
 
 
 def test_a_damaged_file_is_named(folder):
     entry = ModelRegistry(folder).entries()[0]
-    data = bytearray((folder / entry["file"]).read_bytes())
+    data = bytearray((folder / entry.file).read_bytes())
     data[100] ^= 1
-    (folder / entry["file"]).write_bytes(data)
-    with pytest.raises(ModelFileError, match=f"{entry['file']} is damaged.*restore"):
+    (folder / entry.file).write_bytes(data)
+    with pytest.raises(ModelFileError, match=f"{entry.file} is damaged.*restore"):
         ModelRegistry(folder).verify()
 
 
 def test_a_missing_file_is_named(folder):
     entry = ModelRegistry(folder).entries()[-1]
-    (folder / entry["file"]).unlink()
-    with pytest.raises(ModelFileError, match=f"{entry['file']}.*restore"):
+    (folder / entry.file).unlink()
+    with pytest.raises(ModelFileError, match=f"{entry.file}.*restore"):
         ModelRegistry(folder).verify()
 
 

@@ -94,8 +94,8 @@ def test_windows_cover_the_sound():
 def test_files_are_small_and_their_licence_is_said():
     for role in ("speech", "speech-check"):
         entry = ModelRegistry().entry(role)
-        assert entry["bytes"] < 4 * 2**20
-        assert "non-commercial" in entry["licence"] and "RAVDESS" in entry["licence"] and "TESS" in entry["licence"]
+        assert entry.bytes < 4 * 2**20
+        assert "non-commercial" in entry.licence and "RAVDESS" in entry.licence and "TESS" in entry.licence
 
 
 def test_held_back_actors_are_read_and_not_refused(reader, clips):

@@ -21,7 +21,7 @@ def test_models_from_a_bucket_fit_into_an_instance(monkeypatch):
     monkeypatch.setattr(gcs, "SERVER", Path(sys.executable).parent)
     monkeypatch.setenv("STORAGE_EMULATOR_HOST", "")  # measuring sets it: it must not stay
     reports = measure(rounds=1, count=20)
-    for name, tmp in (("tree", 0), ("bucket", sum(entry["bytes"] for entry in ModelRegistry().entries()))):
+    for name, tmp in (("tree", 0), ("bucket", sum(entry.bytes for entry in ModelRegistry().entries()))):
         (report,) = reports[name]
         assert report["wrong"] == [] and report["group"]["kills"] == 0
         assert tmp <= report["tmp_bytes"] < tmp + MEGABYTE

@@ -6,7 +6,7 @@ import json
 import pytest
 
 from emotions.runtime.manifest import ModelRegistry
-from scripts.common.manifest import put_entry
+from scripts.common.manifest import drop_entry, put_entry
 
 
 def entry(name: str, role: str, version: str = "1") -> dict:
@@ -18,7 +18,7 @@ def test_entry_carries_size_and_digest_and_reads_back(tmp_path):
     put_entry(tmp_path, entry("a", "detector"), b"model")
     registry = ModelRegistry(tmp_path)
     written = registry.entry("detector")
-    assert written["bytes"] == 5 and written["sha256"] == hashlib.sha256(b"model").hexdigest()
+    assert written.bytes == 5 and written.sha256 == hashlib.sha256(b"model").hexdigest()
     assert registry.read(written) == b"model"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a-1.tflite", "manifest.json"]
 
@@ -36,6 +36,19 @@ def test_order_is_by_role_and_first_put_stays_first(tmp_path):
     put_entry(tmp_path, entry("first", "detector", "2"), b"first again")  # replaced in its place
     names = [model["name"] for model in json.loads((tmp_path / "manifest.json").read_text())["models"]]
     assert names == ["first", "second", "m", "b", "h", "x"]
+
+
+def test_entries_are_replaced_by_role_and_name(tmp_path):
+    """A head trained on a data set that is called like a detector leaves the detector in place."""
+    put_entry(tmp_path, entry("faces", "detector"), b"detector")
+    head = entry("faces", "expression-head") | {"file": "faces-head-1.tflite"}
+    put_entry(tmp_path, head, b"head")
+    roles = [model["role"] for model in json.loads((tmp_path / "manifest.json").read_text(encoding="utf-8"))["models"]]
+    assert roles == ["detector", "expression-head"]
+    registry = ModelRegistry(tmp_path)
+    assert registry.model(registry.entry("detector", "faces")) is not registry.model(registry.entry("expression-head", "faces"))
+    drop_entry(tmp_path, "expression-head", "faces")
+    assert [one.role for one in ModelRegistry(tmp_path).entries()] == ["detector"]
 
 
 def test_data_may_be_a_path_and_the_same_bytes_may_be_put_again(tmp_path):

@@ -216,7 +216,7 @@ def test_heads_are_trained_exported_and_measured(told):
     assert f"macro-F1 {metrics.macro_f1(matrix):.3f}" in printed
     assert re.search(r"after the last epoch: train loss [\d.]+, train accuracy [\d.]+, validation loss", printed)
     assert re.search(r"human called drawn: [\d.]+%, drawn called human: [\d.]+%", printed)
-    shipped = ModelRegistry(ROOT / "models").entry("expression-base")
+    shipped = ModelRegistry(ROOT / "models").entry("expression-base").metadata
     assert f"base from models/{shipped['file']}" in printed
     assert (told / "models" / "manifest.json").read_bytes() == (ROOT / "models" / "manifest.json").read_bytes()
 

@@ -116,7 +116,7 @@ def test_a_run_is_called_by_its_place_among_the_runs(tmp_path):
 
 def test_an_exported_run_becomes_its_version_and_the_next_in_its_folder_another_row(tmp_path, monkeypatch):
     monkeypatch.setattr(experiments, "compare_speed", lambda places, default: {})
-    base = ModelRegistry(BUNDLED).entry("expression-base", "vgg16")
+    base = ModelRegistry(BUNDLED).entry("expression-base", "vgg16").metadata
     version = f"vgg16-{base['version']}"
     written(tmp_path / base["run"])
     teacher = tmp_path / "distil" / "teacher-0"

@@ -93,7 +93,7 @@ def test_the_command_writes_manifest_and_report(models, tmp_path, capsys):
     rejection.main(arguments)
     assert "100.0% sure" in capsys.readouterr().out and (models / "manifest.json").read_text() == before
     rejection.main([*arguments, "--write"])
-    for entry in ModelRegistry(models).entries("expression-head"):
+    for entry in (head.metadata for head in ModelRegistry(models).entries("expression-head")):
         assert entry["thresholds"] == {}, "four faces decide nothing"
         assert entry["doubts"]["fer2013_test"]["count"] == 4 and entry["doubts"]["fer2013_test"]["sure"]["share"] == 1
         (old,) = [one for one in json.loads(before)["models"] if one["name"] == entry["name"]]

@@ -50,7 +50,7 @@ def measured(prepared, configured, tmp_path):
 
 
 def card_of(folder: Path) -> str:
-    return (folder / "models" / ModelRegistry(folder / "models").entry("expression-base")["card"]).read_text()
+    return (folder / "models" / ModelRegistry(folder / "models").entry("expression-base").metadata["card"]).read_text()
 
 
 def test_drawn_and_photographed_faces_are_counted_apart():
@@ -63,7 +63,7 @@ def test_drawn_and_photographed_faces_are_counted_apart():
 def test_the_card_tells_how_well_drawn_faces_are_told_apart(measured, capsys):
     options, run, folder = measured
     accuracy.main([*options, *run, "--also", str(folder / "drawn.npz")])
-    [head] = ModelRegistry(folder / "models").entries("drawn-head")
+    [head] = [entry.metadata for entry in ModelRegistry(folder / "models").entries("drawn-head")]
     card = card_of(folder).partition("## Drawn or photographed")[2].partition("## Faces of each emotion")[0]
     for source, title in (("fer2013", "FER2013 | 14 | photographed"), ("dicebear", "drawings in DiceBear's styles | 14 | drawn")):
         row = head["evaluation"][f"{source}_test"]
@@ -77,7 +77,7 @@ def test_further_tables_are_measured_and_their_failures_shown(measured, capsys):
     (folder / "drawn-ATTRIBUTION.md").write_text(CREDITS)
     accuracy.main([*options, *run, "--also", str(folder / "drawn.npz")])
     registry = ModelRegistry(folder / "models")
-    base, head = registry.entry("expression-base"), registry.entry("expression-head", "mixed")
+    base, head = registry.entry("expression-base").metadata, registry.entry("expression-head", "mixed").metadata
     figures = head["evaluation"]["dicebear_test"]
     assert set(figures["groups"]) == {"ink", "oil"} and figures["count"] == 14
     assert figures["balanced_recall"] == pytest.approx(np.mean(list(figures["groups"].values())), abs=1e-4)
@@ -99,7 +99,7 @@ def test_further_tables_are_measured_and_their_failures_shown(measured, capsys):
     accuracy.main([*options, "--verify"])
     assert "as published" in capsys.readouterr().out, "the further table is not asked for"
     accuracy.main([*options, *run])
-    assert "dicebear_test" in ModelRegistry(folder / "models").entry("expression-head", "mixed")["evaluation"]
+    assert "dicebear_test" in ModelRegistry(folder / "models").entry("expression-head", "mixed").evaluation
     assert card_of(folder) == card, "what was measured on these files before stays"
 
 
@@ -110,7 +110,7 @@ def prose(card: str) -> list[str]:
 
 def test_without_credits_no_drawing_is_shown(measured, capsys):
     options, run, folder = measured
-    shipped = ModelRegistry(folder / "models").entry("expression-base")
+    shipped = ModelRegistry(folder / "models").entry("expression-base").metadata
     for name in shipped.pop("pictures", ()):
         (folder / "models" / name).unlink()
     shipped.pop("failures", None)
@@ -125,7 +125,7 @@ def test_without_credits_no_drawing_is_shown(measured, capsys):
 def test_a_new_version_takes_the_pictures_of_the_old_away(measured):
     options, run, folder = measured
     accuracy.main([*options, *run])
-    pictures = ModelRegistry(folder / "models").entry("expression-base")["pictures"]
+    pictures = ModelRegistry(folder / "models").entry("expression-base").metadata["pictures"]
     assert pictures and set(pictures) <= export._files(folder / "models"), "an export removes what nothing names any more"
 
 

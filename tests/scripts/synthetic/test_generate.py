@@ -296,7 +296,7 @@ def test_a_check_is_trained_and_goes_with_its_base(folder, tmp_path, monkeypatch
     styles = ["--styles", str(folder), "--recipes", str(folder / "recipes.csv"), "--models", str(models)]
     drawn_face_verifier.main([*styles, "--pictures", "6", "--graphics", "20"])
     before, (entry,) = ModelRegistry(BUNDLED).entries("face-check"), ModelRegistry(models).entries("face-check")
-    assert before[0]["file"] == entry["file"] and before[0]["sha256"] != entry["sha256"] and entry["base"] == "vgg16"
+    assert before[0].file == entry.file and before[0].sha256 != entry.sha256 and entry.base == "vgg16"
     ModelRegistry(models).verify()
     table = patches.windows(load_artist(folder, folder / "recipes.csv"), 3, 5, 48, 9)
     model = FaceAnalyzer(ModelRegistry(models)).classifier

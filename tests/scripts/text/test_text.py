@@ -118,7 +118,7 @@ def published(small) -> Path:
 
 def test_the_published_model_answers(published):
     model = TextModel(ModelRegistry(published))
-    entry = model.entry
+    entry = model.entry.metadata
     assert entry["version"] == "9.0.0" and set(entry["thresholds"]) == set(EMOTIONS) and "CC BY 4.0" in entry["licence"]
     assert model.read("I love this so much").emotion == "happy" and model.read("I am so scared of this").emotion == "fear"
     assert entry["evaluation"]["goemotions_test"]["macro_f1"] == pytest.approx(1, abs=0.05)
@@ -127,7 +127,7 @@ def test_the_published_model_answers(published):
 
 
 def test_the_card_tells_what_was_measured(published):
-    entry = ModelRegistry(published).entry("text")
+    entry = ModelRegistry(published).entry("text").metadata
     card = (published / entry["card"]).read_text()
     assert f"| GoEmotions test | 28 | {entry['evaluation']['goemotions_test']['macro_f1']:.3f} |" in card
     assert "MELD test" in card and "CC BY 4.0" in card and "Do not decide anything about a person" in " ".join(card.split())

@@ -162,7 +162,7 @@ def test_any_design_is_served_by_naming_its_head(finished, prepared):
     registry.verify()
     result = FaceAnalyzer(registry, "tiny-mixed").warm_up()
     assert result.model == {"name": "tiny/tiny-mixed", "version": "1.0.0"} and len(result.faces) == 1
-    assert registry.entry("expression-base", "tiny")["output"] == TINY["widths"][-1]
+    assert registry.entry("expression-base", "tiny").output == TINY["widths"][-1]
     assert (finished / "models" / "NOTICE.md").is_file(), "the detectors' licence goes with them"
 
 
@@ -182,12 +182,12 @@ def test_the_table_keeps_what_is_gone(finished, prepared, tmp_path, monkeypatch)
     options = ["--runs", str(finished / "runs"), "--out", str(tmp_path)]
     experiments.main([*options, "--models", str(models)])
     rows = {row["variant"]: row for row in json.loads((tmp_path / "experiments.json").read_text())}
-    shipped = f"vgg16-{ModelRegistry().entry('expression-base', 'vgg16')['version']}"
+    shipped = f"vgg16-{ModelRegistry().entry('expression-base', 'vgg16').version}"
     assert "first" not in rows, "a run that was exported is the row of its version"
     row, default = rows["tiny-1.0.0"], rows[shipped]
-    published = ModelRegistry(models).entry("expression-head", "tiny-fer2013")["evaluation"]
+    published = ModelRegistry(models).entry("expression-head", "tiny-fer2013").evaluation
     assert row["design"] == "residual" and row["exported"]["test"]["fer2013"] == published
-    base, head = (ModelRegistry(models).entry(role, name) for role, name in
+    base, head = (ModelRegistry(models).entry(role, name).metadata for role, name in
                   (("expression-base", "tiny"), ("expression-head", "tiny-fer2013")))  # fmt: skip
     assert row["exported"]["bytes"] == base["bytes"] + head["bytes"]
     assert row["speed"]["ratio"] > 0 and default["speed"]["ratio"] > 0

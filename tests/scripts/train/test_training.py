@@ -58,7 +58,7 @@ def test_a_stopped_run_goes_on_where_it_was(finished):
 
 def test_export_serves_what_was_trained(finished, exported, prepared, tmp_path):
     names = {path.name for path in exported.iterdir()}
-    beside = {entry["file"] for role in ("detector", "landmarks") for entry in ModelRegistry().entries(role)} | set(export.NOTICES)
+    beside = {entry.file for role in ("detector", "landmarks") for entry in ModelRegistry().entries(role)} | set(export.NOTICES)
     assert names - beside == {"manifest.json", "vgg16-9.9.9.tflite", *(f"vgg16-{head}-9.9.9.tflite" for head in HEADS)}
     validation = Faces.load(prepared).split("validation")
     served = ExpressionClassifier(ModelRegistry(exported), "mixed")
@@ -180,7 +180,7 @@ def test_figures_are_recomputed_and_a_false_one_is_noticed(finished, exported, p
     options = ["--faces", str(prepared), "--models", str(tmp_path), "--run", str(finished)]
     accuracy.main(options)
     card = (tmp_path / "vgg16-9.9.9.md").read_text()
-    published = ModelRegistry(tmp_path).entry("expression-head", "fer2013")["evaluation"]["fer2013_test"]
+    published = ModelRegistry(tmp_path).entry("expression-head", "fer2013").evaluation["fer2013_test"]
     assert published["count"] == 14 and f"| 14 | {published['accuracy']:.2%} |" in card
     accuracy.main([*options, "--verify"])
     assert "as published" in capsys.readouterr().out
