@@ -1,4 +1,4 @@
-"""The web: Flask on top of the library `emotions`."""
+"""Flask application on top of the library `emotions`."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 def create_app(settings: Mapping[str, Any] | None = None, registry: ModelRegistry | None = None) -> APIFlask:
-    """The WSGI app; `settings` are parsed values that win over the environment's, `registry` over MODELS.
+    """Create the WSGI app; `settings` (parsed values) override the environment, `registry` overrides MODELS.
 
     Raises SettingError for a bad variable and ModelFileError for models that are missing or damaged, or cannot be fetched.
     """
-    from .settings import read_settings  # here, so that `python -m web.settings` does not find it imported already
+    from .settings import read_settings  # here: `python -m web.settings` must not find it imported already
 
     app = APIFlask(
         __name__,
@@ -36,9 +36,9 @@ def create_app(settings: Mapping[str, Any] | None = None, registry: ModelRegistr
         template_folder=str(ROOT / "templates"),
     )
     app.config.update(read_settings(os.environ) | dict(settings or {}))
-    app.json.sort_keys = False  # type: ignore[attr-defined]  # emotions come in their own order
-    logging.register(app)  # first: fetching models has something to say
-    app.extensions["analyzer"] = inference.load_analyzer(app.config, registry)
+    app.json.sort_keys = False  # type: ignore[attr-defined]  # keep the order of EMOTIONS
+    logging.register(app)  # first, since loading models logs
+    inference.register(app, registry)
     set_decode_budget(app.config["DECODE_MB"])
     for part in (uploads, problems, security):
         part.register(app)
@@ -48,14 +48,16 @@ def create_app(settings: Mapping[str, Any] | None = None, registry: ModelRegistr
 
 
 def _register_blueprints(app: APIFlask) -> None:
-    from .api import image, speech, text, video  # noqa: F401 - add their addresses to api
+    from .api import feedback, image, models, speech, text, video  # noqa: F401 - importing them registers their routes
     from .api.blueprint import api
     from .api.health import health
-    from .pages import about, photo  # noqa: F401 - add their addresses to pages
+    from .pages import about, photo, webcam  # noqa: F401 - importing them registers their routes
+    from .pages import feedback as feedback_page  # noqa: F401
+    from .pages import speech as speech_page  # noqa: F401
+    from .pages import text as text_page  # noqa: F401
+    from .pages import video as video_page  # noqa: F401
     from .pages.base import pages
-    from .pages.speech import speech as speech_pages
-    from .pages.text import text_pages
-    from .pages.webcam import live
 
-    for blueprint in (api, health, live, pages, speech_pages, text_pages):
+    video.register(app)
+    for blueprint in (api, health, pages):
         app.register_blueprint(blueprint)

@@ -1,4 +1,4 @@
-"""The models that answer: those of the folder or the bucket that MODELS names, or, where allowed, the tree's instead."""
+"""Models of the app and the calls that its API and pages share."""
 
 from __future__ import annotations
 
@@ -9,13 +9,15 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from flask import current_app, g
+from flask import Flask, current_app, g
 
 from emotions import FaceAnalyzer, FaceTracker, ImageResult, ModelFileError, ModelRegistry, open_image
 from emotions.errors import TrackerStateError
 from emotions.face.annotate import annotated_jpeg
 from emotions.image.loading import LoadedImage, data_uri
 from emotions.runtime.gcs import download_models
+from emotions.speech.classifier import SpeechReader
+from emotions.text.classifier import TextModel
 
 from .http.logging import LOGGER
 from .http.problems import Problem
@@ -23,46 +25,66 @@ from .http.problems import Problem
 ROOT = Path(__file__).resolve().parent.parent
 
 
+def register(app: Flask, registry: ModelRegistry | None = None) -> None:
+    """Load the models of `registry`, else those that MODELS names. Raises ModelFileError."""
+    face_analyzer = load_analyzer(app.config, registry)
+    app.extensions["analyzer"] = face_analyzer
+    app.extensions["text"] = TextModel(face_analyzer.registry)  # these two read their files on first use
+    app.extensions["speech"] = SpeechReader(face_analyzer.registry)
+
+
 def load_analyzer(config: Mapping[str, Any], registry: ModelRegistry | None = None) -> FaceAnalyzer:
-    """The models of `registry`, else of MODELS. Raises ModelFileError; for a bucket only without MODELS_FALLBACK."""
+    """Return the face analyzer of `registry`, else of the folder or bucket that MODELS names.
+
+    Raises ModelFileError for missing or damaged files; for a bucket only without MODELS_FALLBACK, which allows the models of the
+    tree instead.
+    """
     address, head = config["MODELS"], config["EXPRESSION_HEAD"]
     if registry or not address.startswith("gs:"):
-        return _checked(registry or ModelRegistry(ROOT / address), head)
-    begun = time.perf_counter()
+        return _verified(registry or ModelRegistry(ROOT / address), head)
+    start = time.perf_counter()
     try:
-        found = _checked(ModelRegistry(download_models(address), source="bucket"), head)
+        face_analyzer = _verified(ModelRegistry(download_models(address), source="bucket"), head)
     except ModelFileError as error:
-        told: dict[str, Any] = {"extra": {"fields": {"models": {"address": address, "error": str(error)}}}}
+        extra = {"fields": {"models": {"address": address, "error": str(error)}}}
         if not config["MODELS_FALLBACK"]:
-            LOGGER.error("models of the bucket cannot be had, and MODELS_FALLBACK is 0: no start", **told)
+            LOGGER.error("loading models from the bucket failed and MODELS_FALLBACK is 0: not starting", extra=extra)
             raise
-        LOGGER.error("models of the bucket cannot be had: those in the tree answer", **told)
-        return _checked(ModelRegistry(source="fallback"), head)
-    seconds = round(time.perf_counter() - begun, 3)
-    fields = {"address": address, "set": found.registry.fingerprint, "seconds": seconds}
-    LOGGER.info("models of the bucket are here", extra={"fields": {"models": fields}})
-    return found
+        LOGGER.error("loading models from the bucket failed: using the models of the tree", extra=extra)
+        return _verified(ModelRegistry(source="fallback"), head)
+    seconds = round(time.perf_counter() - start, 3)
+    fields = {"address": address, "set": face_analyzer.registry.fingerprint, "seconds": seconds}
+    LOGGER.info("models loaded from the bucket", extra={"fields": {"models": fields}})
+    return face_analyzer
 
 
-def _checked(registry: ModelRegistry, head: str) -> FaceAnalyzer:
-    """Every file is checked: a damaged one must stop the start, not a visitor's request."""
+def _verified(registry: ModelRegistry, head: str) -> FaceAnalyzer:
+    """Check all files now: a damaged one must stop the server from starting, not fail a request."""
     registry.verify()
-    registry.entry("expression-head", head)  # raises where EXPRESSION_HEAD names none of the manifest
+    registry.entry("expression-head", head)  # raises for an unknown EXPRESSION_HEAD
     return FaceAnalyzer(registry, head)
-
-
-# What the pages and the API do alike: bytes in, a reading out, its times noted for the answer's headers and the log.
 
 
 def analyzer() -> FaceAnalyzer:
     return current_app.extensions["analyzer"]
 
 
+def text_classifier() -> TextModel:
+    return current_app.extensions["text"]
+
+
+def speech_classifier() -> SpeechReader:
+    return current_app.extensions["speech"]
+
+
 def analyze_image(
-    photo: bytes, detector: str = "auto", landmarks: bool = False, explain: bool = False
+    data: bytes, detector: str = "auto", landmarks: bool = False, explain: bool = False
 ) -> tuple[LoadedImage, ImageResult]:
-    """Open and read the bytes of a picture. Raises ImageError, which the error handlers turn into a problem."""
-    picture = open_image(photo)
+    """Decode and analyze an image file; times and counts go into the response's headers and the log.
+
+    Raises ImageError, which the error handlers turn into a problem.
+    """
+    picture = open_image(data)
     result = analyzer().analyze(picture, detector, landmarks, explain)
     g.timing_ms = dict(result.timing_ms)
     g.faces = len(result.faces)
@@ -71,18 +93,15 @@ def analyze_image(
 
 
 def annotated_uri(picture: LoadedImage, result: ImageResult) -> str:
-    """The annotated picture as a data: URI."""
-    begun = time.perf_counter()
+    """Return the annotated image as a data: URI."""
+    start = time.perf_counter()
     uri = data_uri(annotated_jpeg(picture, result))
-    g.timing_ms["annotate"] = (time.perf_counter() - begun) * 1e3
+    g.timing_ms["annotate"] = (time.perf_counter() - start) * 1e3
     return uri
 
 
-# Faces followed through the frames that a client sends: what is remembered travels with them, the server keeps nothing.
-
-
 def load_tracker(tracks: str) -> FaceTracker:
-    """The tracker that goes on from an earlier answer's `tracks`; anew where they are empty. Raises Problem."""
+    """Restore the tracker from the `tracks` of an earlier response, or start one where they are empty. Raises Problem."""
     try:
         return FaceTracker(tracks)
     except TrackerStateError as error:
@@ -90,19 +109,16 @@ def load_tracker(tracks: str) -> FaceTracker:
 
 
 def update_tracker(tracker: FaceTracker, picture: LoadedImage, result: ImageResult, time: float | None) -> ImageResult:
-    """The result with followed ids and smoothed probabilities, its time noted for the answer's headers and the log."""
+    """Return the result with track ids and smoothed probabilities; the time goes into the response's headers and the log."""
     result = tracker.update(picture, result, time)
     g.timing_ms["follow"] = result.timing_ms["follow"]
     return result
 
 
-# Memory that large requests leave behind in the C library's heap.
-
-
 def trim_heap() -> None:
-    """Give freed memory back to the system, where the C library can (glibc): after a film some 10 MB in a few milliseconds.
+    """Return freed heap memory to the system with glibc's malloc_trim: about 10 MB after a video.
 
-    The heap only shrinks from its end by itself, and what a decoder and an encoder freed lies in its middle.
+    The heap shrinks only from its end by itself, and the memory of decoders and encoders lies in the middle of it.
     """
     with suppress(OSError, AttributeError):
         ctypes.CDLL(None).malloc_trim(0)

@@ -89,7 +89,7 @@ def main() -> int:
         page = browser.new_page(viewport={"width": 1280, "height": 800})
         page.goto(f"http://127.0.0.1:{server.port}/live")
         page.get_by_role("button", name="Start the camera").click()
-        page.locator(".person").wait_for()
+        page.locator(".track-panel").wait_for()
         page.get_by_role("button", name="Pause").click()
         rounds = [round_of(page, server, jpeg(next(moving_face())), options.seconds) for _ in range(options.rounds)]
         browser.close()

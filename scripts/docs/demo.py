@@ -89,8 +89,8 @@ def drop_photo(page: Page, address: str, recorder: Recorder, sample: str) -> Non
     page.evaluate(DROP, [content, sample, kind])
     page.locator("#preview").wait_for()
     recorder.take(page, 900)
-    page.locator("#reader button[type=submit]").click()
-    page.locator("#answer").wait_for()
+    page.locator("#photo-form button[type=submit]").click()
+    page.locator("#headline").wait_for()
     page.evaluate("scrollTo(0, 0)")
     page.wait_for_timeout(300)
     recorder.take(page, 2600)
@@ -102,7 +102,7 @@ def follow_webcam(page: Page, address: str, recorder: Recorder) -> None:
     page.locator("#start").click()
     page.locator("#live[data-state=running]").wait_for()
     page.wait_for_timeout(3000)  # the chart has begun
-    page.evaluate("document.getElementById('stage').scrollIntoView({block: 'start'})")
+    page.evaluate("document.getElementById('viewer').scrollIntoView({block: 'start'})")
     interval = 1 / LIVE_FPS
     begun = time.monotonic()
     for number in range(round(LIVE_SECONDS * LIVE_FPS)):

@@ -31,13 +31,13 @@ def take(address: str, chromium: str, folder: Path) -> None:
         for sample, name in PICTURES.items():
             page.goto(address)
             page.click(f"button[value={sample}]")
-            page.wait_for_selector("#answer")
+            page.wait_for_selector("#headline")
             page.evaluate(
-                "document.querySelectorAll('.again, .another, footer').forEach((element) => { element.hidden = true; })"
+                "document.querySelectorAll('.next-title, .next-forms, footer').forEach((element) => { element.hidden = true; })"
             )
             page.evaluate("scrollTo(0, 0)")  # hiding moves the page
             page.screenshot(path=folder / name)
-            print(f"{name}: {page.locator('#answer').inner_text()}")
+            print(f"{name}: {page.locator('#headline').inner_text()}")
         browser.close()
 
 

@@ -46,33 +46,33 @@ def to(page: Page, name: str, film=None) -> None:
     """Bring the page to one of its states."""
     if name == "camera":
         page.get_by_role("button", name="Start the camera").click()
-        expect(page.locator(".person")).to_be_visible()
+        expect(page.locator(".track-panel")).to_be_visible()
         page.get_by_role("button", name="Pause").click()
     if name == "refused":
-        page.locator("#movie").set_input_files({"name": "a.mp4", "mimeType": "video/mp4", "buffer": b"words"})
-        expect(page.locator("#refusal")).to_be_visible()
+        page.locator("#video-file").set_input_files({"name": "a.mp4", "mimeType": "video/mp4", "buffer": b"words"})
+        expect(page.locator("#error-panel")).to_be_visible()
     if name in ("film", "timeline"):
-        page.locator("#movie").set_input_files(film)
+        page.locator("#video-file").set_input_files(film)
         expect(page.locator("#ready")).to_be_visible()
     if name == "timeline":
-        page.locator("#read").click()
-        expect(page.locator("#shares")).to_be_visible()
+        page.locator("#analyze").click()
+        expect(page.locator("#summary")).to_be_visible()
     if name in ("result", "several"):
         page.locator(f"button[value={'collins' if name == 'result' else 'friends'}]").click()
-        page.wait_for_selector("#answer")
+        page.wait_for_selector("#headline")
     if name == "explained":
         page.locator("button[value=collins]").click()
-        page.locator(".ask-why button").click()
-        page.wait_for_selector(".why figure")
+        page.locator(".explain-form button").click()
+        page.wait_for_selector(".explanation figure")
     if name == "faceless":
         stream = BytesIO()
         Image.new("RGB", (200, 150), "grey").save(stream, "PNG")
         page.locator("#file").set_input_files({"name": "grey.png", "mimeType": "image/png", "buffer": stream.getvalue()})
-        page.locator("#reader [type=submit]").click()
-        page.locator("details.whole-reading summary").click()
+        page.locator("#photo-form [type=submit]").click()
+        page.locator("details.whole-image summary").click()
     if name == "problem":
         page.locator("#file").set_input_files({"name": "a.jpg", "mimeType": "image/jpeg", "buffer": b"words"})
-        page.locator("#reader [type=submit]").click()
+        page.locator("#photo-form [type=submit]").click()
         page.wait_for_selector(".problem")
 
 
@@ -128,7 +128,7 @@ def test_everything_works_without_javascript(visit, portrait, viewport):
     expect(page.get_by_role("heading", name="Thank you")).to_be_visible()
     page.get_by_role("link", name="Read another photo").click()
     to(page, "faceless")
-    expect(page.locator("#answer")).to_have_text("No face found")
+    expect(page.locator("#headline")).to_have_text("No face found")
     expect(page.locator("table.bars")).to_be_visible()
 
 
@@ -159,7 +159,7 @@ def test_a_keyboard_is_enough(visit):
     expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
     press_until(page, "focused.value === 'friends'")
     page.keyboard.press("Enter")
-    expect(page.locator("#answer")).to_be_focused()
+    expect(page.locator("#headline")).to_be_focused()
     press_until(page, "focused.tagName === 'SUMMARY'")
     page.keyboard.press("Enter")
     expect(page.locator("table.bars").first).to_be_hidden()
@@ -172,7 +172,7 @@ def test_a_keyboard_is_enough(visit):
 def test_a_screen_reader_hears_what_the_page_shows(visit):
     page = visit()
     to(page, "result")
-    answer = page.locator("#answer").inner_text()
+    answer = page.locator("#headline").inner_text()
     tree = page.locator("#result").aria_snapshot()
     assert f'heading "{answer.replace(chr(0xA0), " ")}" [level=1]' in tree.replace("\xa0", " ")
     assert 'img "Your photo with 1 face framed' in tree
@@ -188,15 +188,15 @@ def test_a_keyboard_is_enough_for_the_camera_and_for_films(visit, film):
     page = visit("/live")
     press_until(page, "focused.id === 'start'")
     page.keyboard.press("Enter")
-    expect(page.locator(".person")).to_be_visible()
+    expect(page.locator(".track-panel")).to_be_visible()
     for wanted in ("pause", "snapshot", "stop", "bars", "points", "csv", "json", "forget"):
         press_until(page, f"focused.id === '{wanted}'")
     page.keyboard.press("Enter")
     page = visit("/video")
-    press_until(page, "focused.id === 'movie'")
+    press_until(page, "focused.id === 'video-file'")
     to(page, "film", film)
-    expect(page.locator("#read")).to_be_focused()
+    expect(page.locator("#analyze")).to_be_focused()
     page.keyboard.press("Enter")
-    expect(page.locator("#people-title")).to_be_focused()
+    expect(page.locator("#timeline-title")).to_be_focused()
     for wanted in ("focused.matches('.scroll')", "focused.matches('.limits a')"):
         press_until(page, wanted)

@@ -51,7 +51,7 @@ SHOWN = """([root, canvas, count]) => new Promise((done) => {
 def start(page: Page) -> None:
     page.get_by_role("button", name="Start the camera").click()
     expect(page.locator("#live")).to_have_attribute("data-state", "running")
-    expect(page.locator("#picture")).to_be_visible()
+    expect(page.locator("#frame")).to_be_visible()
 
 
 def readings(page: Page, count: int) -> list[dict]:
@@ -68,7 +68,7 @@ def test_the_overlay_lies_on_the_frame_it_was_read_in(visit):
     page = visit("/live")
     start(page)
     colours = page.evaluate("fetch('/api/v1/style').then((answer) => answer.json())")["colours"]
-    shown = page.evaluate(f"({SHOWN})([document.getElementById('live'), document.getElementById('picture'), 40])")
+    shown = page.evaluate(f"({SHOWN})([document.getElementById('live'), document.getElementById('frame'), 40])")
     places = [one["middle"] for one in shown]
     assert max(places) - min(places) > 60, "the face moved"
     distances = [one["middle"] - one["mark"] for one in shown]
@@ -83,11 +83,11 @@ def test_numbers_and_chart_are_shown(visit):
     page = visit("/live")
     start(page)
     readings(page, 12)
-    expect(page.locator("#rate")).not_to_have_text("–")
-    assert float(page.locator("#rate").inner_text()) > 0 and float(page.locator("#trip").inner_text()) > 0
+    expect(page.locator("#frame-rate")).not_to_have_text("–")
+    assert float(page.locator("#frame-rate").inner_text()) > 0 and float(page.locator("#latency").inner_text()) > 0
     expect(page.get_by_role("heading", name="Person 1")).to_be_visible()
-    expect(page.locator(".person")).to_have_count(1)
-    expect(page.locator(".person p")).to_contain_text("Happy")
+    expect(page.locator(".track-panel")).to_have_count(1)
+    expect(page.locator(".track-panel p")).to_contain_text("Happy")
     chart = page.get_by_role("img", name="Person 1: chart of the seven probabilities over time")
     yellow = """canvas => {
         const copy = new OffscreenCanvas(canvas.width, canvas.height).getContext("2d", {willReadFrequently: true});
@@ -209,8 +209,8 @@ def test_the_record_is_kept_as_csv_and_json(visit):
     mean = statistics.mean(face["probabilities"]["happy"] for _, face in faces)
     assert math.isclose(person["mean"]["happy"], mean, abs_tol=0.001)
     page.get_by_role("button", name="Begin anew").click()
-    expect(page.locator("#meters")).to_be_hidden()
-    expect(page.locator(".person")).to_have_count(0)
+    expect(page.locator("#metrics")).to_be_hidden()
+    expect(page.locator(".track-panel")).to_have_count(0)
 
 
 def test_a_snapshot_is_the_picture_with_its_overlay(visit):
@@ -295,7 +295,7 @@ def test_a_phone_has_room_for_it(visit):
     start(page)
     readings(page, 3)
     assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
-    assert page.locator("#picture").evaluate("canvas => canvas.clientWidth") > 300
+    assert page.locator("#frame").evaluate("canvas => canvas.clientWidth") > 300
 
 
 def test_a_sleeping_server_is_said_to_wake(visit):
@@ -306,7 +306,7 @@ def test_a_sleeping_server_is_said_to_wake(visit):
     expect(page.locator("#note")).to_have_text("Waking the server …")
     expect(page.locator("#source")).to_be_visible()  # the camera is seen meanwhile
     held[0].continue_()
-    expect(page.locator("#picture")).to_be_visible()
+    expect(page.locator("#frame")).to_be_visible()
     expect(page.locator("#note")).to_be_hidden()
 
 
@@ -321,7 +321,7 @@ def test_another_camera_can_be_chosen(visit, launch):
     )
     choice.select_option(other)
     start_again = "video => video.srcObject?.getVideoTracks()[0].getSettings().deviceId ?? ''"
-    expect(page.locator("#picture")).to_be_visible()
+    expect(page.locator("#frame")).to_be_visible()
     assert page.locator("#source").evaluate(start_again) == other
     expect(choice).to_have_value(other)
 

@@ -20,7 +20,7 @@ def broken(tmp_path) -> Path:
 
 
 def shows_a_result(page: Page, faces: int = 1) -> None:
-    expect(page.locator("#answer")).to_be_visible()
+    expect(page.locator("#headline")).to_be_visible()
     expect(page.locator("table.bars")).to_have_count(faces)
     expect(page.locator("table.bars").first.locator("tbody tr")).to_have_count(SEVEN)
     assert page.locator(".photo img").evaluate("image => image.complete && image.naturalWidth > 0")
@@ -49,7 +49,7 @@ def test_a_sample_is_read_in_place_and_announced(visit):
     shows_a_result(page)
     assert page.evaluate("window.sameDocument")
     assert page.evaluate("document.activeElement.id") == "answer"
-    headline = page.locator("#answer").inner_text()
+    headline = page.locator("#headline").inner_text()
     assert re.fullmatch(r"(Anger|Disgust|Fear|Happy|Neutral|Sad|Surprise), \d+\s%", headline)
     expect(page.get_by_role("status")).to_contain_text(f"{headline}. Your photo with 1 face framed")
     expect(page).to_have_title(f"{headline} · Emotion Detector")
@@ -61,7 +61,7 @@ def test_an_upload_is_previewed_then_read_then_another(visit, portrait):
     expect(page.locator("#preview")).to_be_hidden()
     page.get_by_label("Choose a photo").set_input_files(portrait)
     expect(page.locator("#preview")).to_be_visible()
-    assert page.locator("#answer").count() == 0  # nothing is sent before the button is pressed
+    assert page.locator("#headline").count() == 0  # nothing is sent before the button is pressed
     page.get_by_role("button", name="Read the expressions").click()
     shows_a_result(page)
     page.get_by_label("Choose a photo").set_input_files(portrait)
@@ -128,7 +128,7 @@ def test_the_camera_is_given_back_when_the_dialog_is_left(visit):
 def test_several_faces_fold_and_each_has_its_table(visit):
     page = visit()
     page.get_by_role("button", name="Four drawn faces").click()
-    expect(page.locator("#answer")).to_have_text(re.compile(r"\d faces"))
+    expect(page.locator("#headline")).to_have_text(re.compile(r"\d faces"))
     count = page.locator("details.face").count()
     shows_a_result(page, count)
     page.locator("details.face summary").first.click()
@@ -146,7 +146,7 @@ def test_no_face_leads_to_the_whole_picture(visit):
     )
     page.get_by_label("Choose a photo").set_input_files({"name": "black.png", "mimeType": "image/png", "buffer": bytes(png)})
     page.get_by_role("button", name="Read the expressions").click()
-    expect(page.locator("#answer")).to_have_text("No face found")
+    expect(page.locator("#headline")).to_have_text("No face found")
     expect(page.locator("table.bars")).to_be_hidden()
     page.get_by_text("Read the whole picture as one face").click()
     expect(page.locator("table.bars")).to_be_visible()
@@ -168,12 +168,12 @@ def test_why_is_asked_with_the_photo_that_the_page_still_has(visit, portrait):
     page.get_by_label("Choose a photo").set_input_files(portrait)
     page.get_by_role("button", name="Read the expressions").click()
     shows_a_result(page)
-    page.evaluate("document.getElementById('answer').dataset.kept = 'yes'")
+    page.evaluate("document.getElementById('headline').dataset.kept = 'yes'")
     page.get_by_role("button", name="Why this answer?").click()
-    expect(page.locator(".why-title")).to_be_focused()
+    expect(page.locator(".explanation-title")).to_be_focused()
     expect(page.get_by_role("status")).to_contain_text("What “Happy” rests on: A grey square")
-    assert page.locator(".why img").evaluate("image => image.complete && image.naturalWidth") == 240
-    assert page.locator("#answer").get_attribute("data-kept") == "yes", "the rest of the page stays"
+    assert page.locator(".explanation img").evaluate("image => image.complete && image.naturalWidth") == 240
+    assert page.locator("#headline").get_attribute("data-kept") == "yes", "the rest of the page stays"
     expect(page.get_by_role("button", name="Why this answer?")).to_have_count(0)
 
 
@@ -183,10 +183,10 @@ def test_why_that_cannot_be_answered_is_said_and_can_be_asked_again(visit):
     shows_a_result(page)
     page.route("**/", lambda route: route.fulfill(status=429, body="Slow down", content_type="text/plain"))
     page.get_by_role("button", name="Why this answer?").click()
-    expect(page.locator(".ask-why .note")).to_contain_text("try again")
+    expect(page.locator(".explain-form .note")).to_contain_text("try again")
     page.unroute("**/")
     page.get_by_role("button", name="Why this answer?").click()
-    expect(page.locator(".why figure")).to_be_visible()
+    expect(page.locator(".explanation figure")).to_be_visible()
 
 
 def test_feedback_is_sent_and_thanked_for_in_place(visit):
@@ -200,14 +200,14 @@ def test_feedback_is_sent_and_thanked_for_in_place(visit):
     expect(page.locator(".feedback .note")).to_be_focused()
     expect(page.get_by_role("status")).to_have_text("Thank you. One line was written down, without the picture.")
     assert sent.value.response().status == 204
-    expect(page.locator("#answer")).to_be_visible()
+    expect(page.locator("#headline")).to_be_visible()
 
 
 def test_a_problem_appears_in_the_form_which_keeps_its_file(visit, broken, portrait):
     page = visit()
     page.get_by_label("Choose a photo").set_input_files(broken)
     page.get_by_role("button", name="Read the expressions").click()
-    problem = page.locator("#reader .problem")
+    problem = page.locator("#photo-form .problem")
     expect(problem).to_contain_text("not_an_image")
     expect(problem.locator("h1")).to_be_focused()
     assert page.locator("#file").evaluate("input => input.files[0].name") == broken.name
@@ -219,12 +219,12 @@ def test_a_problem_appears_in_the_form_which_keeps_its_file(visit, broken, portr
 
 def test_a_file_over_the_limit_is_not_sent(visit, portrait):
     page = visit()
-    page.locator("#reader").evaluate("form => { form.dataset.maxBytes = 1000; }")
+    page.locator("#photo-form").evaluate("form => { form.dataset.maxBytes = 1000; }")
     page.get_by_label("Choose a photo").set_input_files(portrait)
     sent = []
     page.on("request", lambda request: sent.append(request.url))
     page.get_by_role("button", name="Read the expressions").click()
-    expect(page.locator("#reader .problem")).to_contain_text("It was not sent.")
+    expect(page.locator("#photo-form .problem")).to_contain_text("It was not sent.")
     assert sent == []
 
 

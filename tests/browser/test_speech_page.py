@@ -38,7 +38,7 @@ def test_a_recording_from_the_microphone(recordings, browser, site, viewport):
         expect(page.locator("#level")).not_to_have_js_property("value", 0, timeout=15_000)
         expect(page.locator("#elapsed")).to_have_text(re.compile(r"^([4-9]|\d\d) s$"), timeout=15_000)
         page.get_by_role("button", name="Stop and read").click()
-        expect(page.locator("#answer")).to_be_visible(timeout=30_000)
+        expect(page.locator("#headline")).to_be_visible(timeout=30_000)
         assert page.locator(".speech-chart .wave").get_attribute("d").count("L") > 50
         facts = page.locator(".facts").first.inner_text()
         assert 3 < float(facts.split()[0]) < 12, facts
@@ -51,7 +51,7 @@ def test_an_upload(recordings, visit, java_script):
     page = visit("/speech", java_script_enabled=java_script)
     page.set_input_files("#sound", recordings / "voice.wav")
     page.get_by_role("button", name="Read the voice").click()
-    expect(page.locator("#answer")).to_be_visible()
+    expect(page.locator("#headline")).to_be_visible()
     assert page.locator(".pieces tbody tr").count() > 1
 
 
@@ -59,7 +59,7 @@ def test_silence_is_told(recordings, visit):
     page = visit("/speech")
     page.set_input_files("#sound", recordings / "silence.wav")
     page.get_by_role("button", name="Read the voice").click()
-    expect(page.locator("#answer")).to_have_text("Cannot tell")
+    expect(page.locator("#headline")).to_have_text("Cannot tell")
     expect(page.get_by_text("It is silent")).to_be_visible()
 
 

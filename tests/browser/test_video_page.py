@@ -117,9 +117,9 @@ def test_cancel_keeps_what_was_read(visit, film):
     with page.expect_response("**/api/v1/image"):
         read(page, 10)
     expect(page.get_by_role("progressbar")).to_be_visible()
-    expect(page.locator("#left")).to_contain_text("left")
+    expect(page.locator("#time-left")).to_contain_text("left")
     page.get_by_role("button", name="Cancel").click()
-    expect(page.locator("#told")).to_contain_text("It was cancelled: this is what was read until then.")
+    expect(page.locator("#summary-text")).to_contain_text("It was cancelled: this is what was read until then.")
     record = json.loads(downloaded(page, "JSON"))
     assert 1 <= len(record["frames"]) < 40 and record["summary"]["partial"] is True
     count = len(answered)
@@ -151,7 +151,7 @@ def test_a_recording_without_a_stated_length_is_read_too(visit):
         {"name": "recorded.webm", "mimeType": "video/webm", "buffer": bytes(recorded)}
     )
     read(page)
-    expect(page.locator("#told")).to_contain_text("No face was found.")
+    expect(page.locator("#summary-text")).to_contain_text("No face was found.")
     summary = json.loads(downloaded(page, "JSON"))["summary"]
     assert 0.5 < summary["duration"] < 30 and summary["frames"] == math.ceil(summary["duration"] * 2) and summary["people"] == []
 
@@ -162,10 +162,10 @@ def test_a_film_that_the_browser_cannot_play_is_sent_only_when_the_visitor_says_
     page.on("request", lambda request: posts.append(request.url) if request.method == "POST" else None)
     page.get_by_label("Choose a video").set_input_files(film("face.avi", "mpeg4"))
     expect(page.get_by_role("heading", name="This browser cannot play the file")).to_be_focused()
-    expect(page.locator("#refusal p")).to_contain_text("would then be uploaded, read in memory and forgotten")
+    expect(page.locator("#error-panel p")).to_contain_text("would then be uploaded, read in memory and forgotten")
     assert posts == []
     page.get_by_role("button", name="Send it to the server").click()
-    expect(page.locator("#film")).to_have_attribute("data-state", "done", timeout=30_000)
+    expect(page.locator("#video")).to_have_attribute("data-state", "done", timeout=30_000)
     assert len(posts) == 1 and posts[0].endswith("/api/v1/video")
     record = json.loads(downloaded(page, "JSON"))
     assert record["summary"]["frames"] == len(record["frames"]) == 20
@@ -177,9 +177,9 @@ def test_a_film_that_the_browser_cannot_play_is_sent_only_when_the_visitor_says_
 
 def test_a_film_too_large_for_the_server_is_not_offered_to_it(visit, film):
     page = visit("/video")
-    page.locator("#film").evaluate("element => { element.dataset.maxBytes = 1000; }")
+    page.locator("#video").evaluate("element => { element.dataset.maxBytes = 1000; }")
     page.get_by_label("Choose a video").set_input_files(film("face.avi", "mpeg4"))
-    expect(page.locator("#refusal p")).to_contain_text("Save it as MP4 (H.264) or WebM")
+    expect(page.locator("#error-panel p")).to_contain_text("Save it as MP4 (H.264) or WebM")
     expect(page.get_by_role("button", name="Send it to the server")).to_be_hidden()
     page.get_by_role("button", name="Choose another video").click()
     expect(page.get_by_label("Choose a video")).to_be_focused()
@@ -191,7 +191,7 @@ def test_a_dropped_film_is_opened(visit, film):
         """bytes => {
             const data = new DataTransfer();
             data.items.add(new File([new Uint8Array(bytes)], "face.webm", {type: "video/webm"}));
-            document.querySelector("#stage").dispatchEvent(new DragEvent("drop", {bubbles: true, cancelable: true, dataTransfer: data}));
+            document.querySelector("#viewer").dispatchEvent(new DragEvent("drop", {bubbles: true, cancelable: true, dataTransfer: data}));
         }""",
         list(film("face.webm", "libvpx").read_bytes()),
     )

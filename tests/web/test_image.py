@@ -208,7 +208,7 @@ def test_uploads_wait_for_memory_and_give_it_back(app, client, post, photo):
     for response in (post(photo), post(b"no picture"), client.get("/health"), client.get("/nowhere")):
         assert response.status_code < 500 and budget.used == 0
     with ThreadPoolExecutor(1) as pool:
-        with budget.take(budget.limit):
+        with budget.reserve(budget.limit):
             waiting = pool.submit(app.test_client().post, "/api/v1/image", data=photo, content_type="image/jpeg")
             while not budget._queue:
                 assert not waiting.done()

@@ -72,7 +72,7 @@ def rows(page: Page, table: int = 0) -> dict[str, int]:
 
 def test_home_offers_a_form_and_every_sample(client):
     page = Page(client.get("/").text)
-    form = page.by_id("reader")
+    form = page.by_id("photo-form")
     assert (form.attrs["method"], form.attrs["action"], form.attrs["enctype"]) == ("post", "/", "multipart/form-data")
     assert [button.attrs["value"] for button in page.find("button", "sample")] == [sample.name for sample in SAMPLES]
 
@@ -81,7 +81,7 @@ def test_home_offers_a_form_and_every_sample(client):
 def test_every_sample_has_faces(read, sample):
     page = read(sample=sample.name)
     assert page.find("table", "bars")
-    assert page.by_id("answer").text != "No face found"
+    assert page.by_id("headline").text != "No face found"
 
 
 def test_samples_are_as_large_as_stated_and_their_origin_is_told():
@@ -99,7 +99,7 @@ def test_result_shows_what_the_api_answers(read, client, photo):
     del answer["timing_ms"], shown["timing_ms"]
     assert shown == answer
     [face] = answer["faces"]
-    assert page.by_id("answer").text == f"{TITLES[face['emotion']]}, {100 * face['confidence']:.0f} %"
+    assert page.by_id("headline").text == f"{TITLES[face['emotion']]}, {100 * face['confidence']:.0f} %"
 
 
 def test_result_has_the_annotated_picture_with_a_description(read, photo):
@@ -172,16 +172,16 @@ def limits(app):
 def test_doubt_is_told_in_words(read, limits, photo, thresholds, words):
     limits(thresholds)
     page = read(photo)
-    [doubt] = page.find("p", "doubt")
+    [doubt] = page.find("p", "warning")
     assert words in doubt.text
     assert downloaded(page)["faces"][0]["unsure"] == next(iter(thresholds))
-    assert page.by_id("answer").text.startswith("Happy"), "the answer stays given"
+    assert page.by_id("headline").text.startswith("Happy"), "the answer stays given"
 
 
 def test_without_doubt_nothing_is_told(read, limits, photo):
     limits({})
     page = read(photo)
-    assert not page.find("p", "doubt") and downloaded(page)["faces"][0]["unsure"] is None
+    assert not page.find("p", "warning") and downloaded(page)["faces"][0]["unsure"] is None
 
 
 def test_what_the_answer_rests_on_is_shown_to_who_asks_beforehand(read, photo):
@@ -197,14 +197,14 @@ def test_what_the_answer_rests_on_is_shown_to_who_asks_beforehand(read, photo):
 def test_nobody_is_explained_unasked_and_a_photo_cannot_be_asked_about_without_a_script(read, photo):
     page = read(photo)
     assert not [image for image in page.find("img") if image.attrs.get("width") == "240"]
-    [form] = page.find("form", "ask-why")
+    [form] = page.find("form", "explain-form")
     assert "hidden" in form.attrs, "the photo is gone: only a script still has it"
     assert "explanation" not in downloaded(page)["faces"][0]
 
 
 def test_a_sample_can_be_asked_about_without_a_script(read):
     page = read(sample="collins")
-    [form] = page.find("form", "ask-why")
+    [form] = page.find("form", "explain-form")
     inside = [element for element in page.elements if form in element.parents]
     fields = {element.attrs["name"]: element.attrs["value"] for element in inside if element.tag in ("input", "button")}
     assert "hidden" not in form.attrs and fields == {"sample": "collins", "explain": "1"}
@@ -213,12 +213,12 @@ def test_a_sample_can_be_asked_about_without_a_script(read):
 
 def test_the_whole_picture_is_explained_where_no_face_was_found(read, faceless):
     page = read(faceless, explain="1")
-    [offer] = page.find("details", "whole-reading")
+    [offer] = page.find("details", "whole-image")
     assert [image for image in page.find("img") if image.attrs.get("width") == "240" and offer in image.parents]
 
 
 def heads(page: Page) -> list[str]:
-    return [head.text for head in page.find("p", "head")]
+    return [head.text for head in page.find("p", "head-pose")]
 
 
 def test_points_and_pose_are_shown_to_who_asks(read, photo):
@@ -268,9 +268,9 @@ def test_several_faces_come_largest_first_each_with_its_picture(read):
 
 def test_no_face_is_said_and_the_whole_picture_offered(read, faceless):
     page = read(faceless)
-    assert page.by_id("answer").text == "No face found"
+    assert page.by_id("headline").text == "No face found"
     [summary] = [summary for summary in page.find("summary") if "whole picture as one face" in summary.text]
-    [offer] = page.find("details", "whole-reading")
+    [offer] = page.find("details", "whole-image")
     assert "open" not in offer.attrs
     assert all(offer in table.parents for table in page.find("table", "bars"))
     assert offer in summary.parents
@@ -300,7 +300,7 @@ def test_whole_picture_on_request(read, faceless):
 def test_problems_are_pages_that_keep_the_form(read, fields, status, code):
     page = read(status=status, **fields)
     assert code in page.by_id("problem").text
-    assert page.by_id("reader").attrs["action"] == "/"
+    assert page.by_id("photo-form").attrs["action"] == "/"
 
 
 def test_a_phone_shares_a_photo_straight_to_the_result(read, client, photo):

@@ -1,4 +1,4 @@
-"""The blueprint of API v1 and what its views share."""
+"""Blueprint of API v1, and the decorator for endpoints that take JSON."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ api = APIBlueprint("api", __name__, url_prefix="/api/v1", tag="API v1")
 
 
 def json_body(max_bytes: int) -> Callable[[Callable], Callable]:
-    """Refuse a body that is long, not said to be JSON, or not JSON, each with its own code."""
+    """Reject a body over `max_bytes`, of another media type than JSON, or of invalid JSON, each with its own problem code."""
 
     def decorate(view: Callable) -> Callable:
         @wraps(view)

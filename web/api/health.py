@@ -1,4 +1,4 @@
-"""What a platform asks an instance: is it alive, and make it ready."""
+"""Health check and warm-up request of the hosting platform."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ health = APIBlueprint("health", __name__, tag="Operation")
 
 @health.get("/health")
 @health.output(schemas.Status)
-@health.doc(summary="Tell whether the process answers", operation_id="getHealth")
-def alive() -> dict[str, str]:
-    """Runs no model. (Google's front end swallows /healthz.)"""
+@health.doc(summary="Health check", operation_id="getHealth")
+def health_check() -> dict[str, str]:
+    """Report that the process responds; no model runs. (Google's front end intercepts /healthz.)"""
     return {"status": "ok"}
 
 
 @health.get("/_ah/warmup")
 @health.doc(hide=True)
 def warm_up() -> dict[str, str]:
-    """App Engine asks this of a new instance before it sends visitors: read a real face, so that every model has run."""
+    """Run every model once on a sample face; App Engine requests this of a new instance before it routes traffic to it."""
     analyzer().warm_up()
     return {"status": "ready"}

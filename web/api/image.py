@@ -23,7 +23,7 @@ MAX_TIME = MAX_CLOCK // 1000
 
 
 class Seconds(Field):
-    """Seconds as a form or query option, written as a JSON number; float() would also accept "nan", "1_0" and non-ASCII digits."""
+    """Seconds as a form or query option, written as a JSON number; float() also accepts "nan" and "1_0"."""
 
     default_error_messages = {"invalid": "Must be a number of seconds from 0 to 1e9."}
 
@@ -60,7 +60,8 @@ class ImageOptions(InputSchema):
             "pattern": r'^(\{"version":1,"clock":[^,]+,"next":[0-9]+,"tracks":\[.*\]\})?$',
             "maxLength": MAX_BYTES,
             "description": "Track faces through frames: empty for the first frame, then the `tracks` of the previous response, "
-            "unchanged. Ids then persist, and probabilities are smoothed. Send it as a form field: many servers limit URLs to 4 kB.",
+            "unchanged. Ids then persist, and probabilities are smoothed. Send it as a form field: many servers limit URLs to "
+            "4 kB.",
         },
     )
     time = Seconds(
@@ -106,9 +107,7 @@ IMAGE_OPTIONS = ImageOptions()  # shared by all requests: building a schema take
 
 
 @api.post("/image")
-@api.input(
-    ImageOptions, location="query", arg_name="query", validation=False
-)  # documentation only: parse_options also reads the form
+@api.input(ImageOptions, location="query", arg_name="query", validation=False)  # for OpenAPI alone: see parse_options
 @api.output(ImageResponse)
 @api.doc(
     summary="Detect the faces of an image and classify their expressions",

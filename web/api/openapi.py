@@ -1,4 +1,4 @@
-"""The OpenAPI document: what APIFlask derives from the code, mended where it is wrong, and /docs under the strict policy."""
+"""OpenAPI document, derived by APIFlask from the code and corrected by `fix_spec`, and Swagger UI at /docs."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from . import schemas
 
 VERSION = "1.0.0"
 DESCRIPTION = """\
-A photo or a video in, every face framed and named with seven calibrated probabilities; a text in, the emotions it
-expresses. Nothing is stored.
+Send a photo or a video: every face is framed and labelled with seven calibrated probabilities. Send a text or a recording: it is
+classified into the same seven emotions. Nothing is stored.
 
 Errors are `application/problem+json` (RFC 9457) with a stable `code`; this document lists all codes under
-`components/x-problems`. Every answer carries `X-Request-Id` (yours, if you send one) and, for pictures, `Server-Timing`.
+`components/x-problems`. Every response carries `X-Request-Id` (yours, if you send one) and, where a model ran, `Server-Timing`.
 
 A shown expression is not a felt emotion."""
 
 VIDEO_TYPES = ("application/x-ndjson", "video/mp4")
-"""What POST /api/v1/video answers: lines, or a film."""
+"""Media types of the response of POST /api/v1/video: NDJSON lines, or the annotated video."""
 
 docs = Blueprint("docs", __name__)
 
@@ -37,15 +37,15 @@ def swagger_ui() -> str:
 def configure(app: APIFlask) -> None:
     app.config.update(
         DESCRIPTION=DESCRIPTION,
-        SERVERS=[{"url": "/"}],  # relative: the document is made once and must not depend on who asked first
+        SERVERS=[{"url": "/"}],  # relative: the document is cached and must not depend on the host of the first request
         AUTO_VALIDATION_ERROR_RESPONSE=False,  # each view lists its problems
     )
-    app.spec_processor(fix_spec)  # type: ignore[arg-type]  # it gets a text where the format is YAML
+    app.spec_processor(fix_spec)  # type: ignore[arg-type]  # it is called with a str where the format is YAML
     app.register_blueprint(docs)
 
 
 def fix_spec(spec: dict[str, Any]) -> dict[str, Any]:
-    """What APIFlask leaves out or calls by a wrong name: the problems, required bodies, the picture's body."""
+    """Add what APIFlask cannot derive: the problems, required bodies, and the bodies that carry a file."""
     spec["components"]["schemas"]["Problem"] = _json_schema(schemas.Problem)
     spec["components"]["x-problems"] = {
         code: {"status": status, "title": title, "description": meaning} for code, (status, title, meaning) in CATALOGUE.items()
@@ -62,14 +62,14 @@ def fix_spec(spec: dict[str, Any]) -> dict[str, Any]:
     video["requestBody"] = file_body("MP4, MOV, WebM, MKV, AVI", ("video/*",), options)
     video["responses"]["200"]["content"][VIDEO_TYPES[1]] = {"schema": {"type": "string", "format": "binary"}}
     speech = spec["paths"]["/api/v1/speech"]["post"]
-    formats = "WAV, FLAC, MP3, M4A, Ogg, Opus, WebM, or a film for its first sound track; at most an hour"
+    formats = "WAV, FLAC, MP3, M4A, Ogg, Opus, WebM, or the first audio track of a video; at most an hour"
     options = {option["name"]: option["schema"] for option in speech.get("parameters", ())}
     speech["requestBody"] = file_body(formats, ("audio/*",), options)
     return spec
 
 
 def problem_responses(codes: Sequence[str]) -> dict[str, Any]:
-    """One response for each status among the problems `codes`, and one for whatever else may happen."""
+    """Return a response for each status among the problems `codes`, and a default one."""
     content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
     responses = {}
     for status in sorted({CATALOGUE[code][0] for code in codes}):

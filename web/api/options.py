@@ -1,7 +1,8 @@
-"""Options of a request that carries a file: in the query and as form fields alike."""
+"""Options of requests that carry a file, in the query and in form fields."""
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from apiflask import Schema
@@ -13,14 +14,20 @@ from ..http.problems import Problem, invalid
 
 
 def parse_options(schema: Schema) -> dict[str, Any]:
-    """Options of the query and the form, each validated; the form's count where both have one. Raises Problem."""
+    """Validate the options of the query and of the form; the form wins where both have one. Raises Problem."""
     form = request.form.copy()
-    form.poplist("file")  # text in the file's field is the upload's business
-    return schema.load({}) | _options(schema, request.args) | _options(schema, form)
+    form.poplist("file")  # a text in the field of the file is reported by http/uploads.py
+    return schema.load({}) | _load(schema, request.args) | _load(schema, form)
 
 
-def _options(schema: Schema, source: MultiDict) -> dict[str, Any]:
-    """The options that `source` holds, validated. Raises Problem."""
+def parse_page_options(schema: Schema, names: Collection[str]) -> dict[str, Any]:
+    """Validate the options `names` of a page's form, whose other fields are left alone. Raises Problem."""
+    chosen = MultiDict((name, value) for name, value in request.form.items(multi=True) if name in names)
+    return schema.load({}) | _load(schema, chosen)
+
+
+def _load(schema: Schema, source: MultiDict) -> dict[str, Any]:
+    """Validate the options in `source`. Raises Problem."""
     for name, values in source.lists():
         if name not in schema.fields:
             raise Problem("unknown_option", f"There is no option {name[:40]!r}; there are {', '.join(schema.fields)}.")

@@ -1,4 +1,4 @@
-"""What the API takes and gives, as marshmallow schemas: validation, and the source of the OpenAPI document."""
+"""Marshmallow schemas that several endpoints share: they validate requests and describe the API in the OpenAPI document."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from emotions.face.reliability import UNSURE_REASONS
 BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
 UNIT_RANGE = {"minimum": 0, "maximum": 1}
 UNSURE = (
-    "Why to doubt the answer, or null: `turned` (the head is turned far to a side), `small` (few pixels), `blurred`, "
-    "`low_confidence` (no emotion stands out); the first that applies, in this order. `emotion` stays given. The limits are "
-    "the `thresholds` of the head that answers (`/api/v1/models`): beyond them answers were at least one and a half times as often "
-    "wrong as usual, or more often wrong than right."
+    "Why the prediction is unreliable, or null: `turned` (extreme yaw), `small` (few pixels), `blurred`, `low_confidence`; the "
+    "first that applies, in this order. `emotion` is returned all the same. The limits are the `thresholds` of the served head "
+    "(`/api/v1/models`): beyond them predictions were wrong at least one and a half times as often as on average, or wrong more "
+    "often than right."
 )
 
 
 class BooleanOption(Field):
-    """true, false, 1 or 0 in a form or a query, and nothing else: `bool("false")` is true in too many services."""
+    """A boolean as a form or query option: only true, false, 1 and 0, since `bool("false")` is true."""
 
     default_error_messages = {"invalid": "Must be true, false, 1 or 0."}
 
@@ -38,21 +38,21 @@ class BooleanOption(Field):
 
 
 class InputSchema(Schema):
-    """A schema of input: a field that it does not list is an error."""
+    """Base of the request schemas: unknown fields are errors."""
 
     class Meta:
         unknown = RAISE
 
 
 class OutputSchema(Schema):
-    """A schema of output, to which fields may be added without a new version of the API."""
+    """Base of the response schemas: fields may be added without a new version of the API."""
 
     class Meta:
         unknown = INCLUDE
 
 
 class Box(OutputSchema):
-    left = Integer(required=True, metadata={"description": "may be negative: a face may begin outside of the picture"})
+    left = Integer(required=True, metadata={"description": "may be negative: a face may extend beyond the image"})
     top = Integer(required=True)
     width = Integer(required=True)
     height = Integer(required=True)
@@ -64,33 +64,38 @@ Probabilities = OutputSchema.from_dict(
 
 
 class Pose(OutputSchema):
-    """Degrees, all 0 for a head that faces the camera upright; turned in the order pitch, yaw, roll."""
+    """Head pose in degrees, all 0 for an upright head that faces the camera; rotations in the order pitch, yaw, roll."""
 
-    yaw = Float(required=True, metadata={"description": "positive where it faces the right of the picture"})
-    pitch = Float(required=True, metadata={"description": "positive where it faces up"})
-    roll = Float(required=True, metadata={"description": "positive where it leans clockwise as seen"})
+    yaw = Float(required=True, metadata={"description": "positive towards the right of the image"})
+    pitch = Float(required=True, metadata={"description": "positive upwards"})
+    roll = Float(required=True, metadata={"description": "positive clockwise as seen"})
 
 
 class Face(OutputSchema):
     id = Integer(
-        required=True, metadata={"description": "with `tracks`: the same for a person through all frames, never used again"}
+        required=True, metadata={"description": "with `tracks`: the track id, stable through the frames and never reused"}
     )
     box = Nested(Box, required=True)
     score = Float(
-        required=True, allow_none=True, metadata=UNIT_RANGE | {"description": "of the detector; null with detector=none"}
+        required=True, allow_none=True, metadata=UNIT_RANGE | {"description": "detection score; null with detector=none"}
     )
     emotion = String(required=True, allow_none=True, validate=OneOf(EMOTIONS))
     confidence = Float(required=True, metadata=UNIT_RANGE | {"description": "calibrated probability of `emotion`"})
     probabilities = Nested(Probabilities, required=True)
-    drawn = Float(required=True, allow_none=True, metadata=UNIT_RANGE | {"description": "how likely it is drawn, or null"})
+    drawn = Float(
+        required=True,
+        allow_none=True,
+        metadata=UNIT_RANGE | {"description": "probability that the face is drawn (a cartoon), or null"},
+    )
     unsure = String(required=True, allow_none=True, validate=OneOf(UNSURE_REASONS), metadata={"description": UNSURE})
-    raw = Nested(Probabilities, metadata={"description": "with `tracks`: this frame's own probabilities, before smoothing"})
+    raw = Nested(Probabilities, metadata={"description": "with `tracks`: this frame's probabilities before smoothing"})
     landmarks = List(List(Float()), metadata={"description": "[x, y] pairs, with landmarks=true, where they were found"})
-    pose = Nested(Pose, metadata={"description": "how the head is turned, together with the landmarks"})
+    pose = Nested(Pose, metadata={"description": "head pose, returned together with the landmarks"})
     explanation = String(
         metadata={
-            "description": "With explain=true, for the largest faces: the aligned crop as data: URI of a JPEG, tinted from dark blue "
-            "(covering this place changed nothing, or helped) to yellow (covering it made `emotion` least likely)."
+            "description": "With explain=true, for the largest faces: occlusion map over the aligned crop as data: URI of a JPEG, "
+            "from dark blue (covering this spot changed nothing, or raised the probability) to yellow (covering it lowered the "
+            "probability of `emotion` most)."
         }
     )
 
@@ -105,7 +110,7 @@ class Status(OutputSchema):
 
 
 class Problem(OutputSchema):
-    """RFC 9457; `code` is stable, `type` points to its meaning in the OpenAPI document."""
+    """RFC 9457 problem details; `code` is stable, `type` points to its description in the OpenAPI document."""
 
     type = String(required=True)
     title = String(required=True)
@@ -113,4 +118,4 @@ class Problem(OutputSchema):
     detail = String(required=True)
     code = String(required=True)
     request_id = String(required=True)
-    errors = Dict(keys=String(), values=String(), metadata={"description": "field or option -> what is wrong with it"})
+    errors = Dict(keys=String(), values=String(), metadata={"description": "field or option -> error message"})

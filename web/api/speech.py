@@ -1,24 +1,23 @@
-"""What the API gives for a recording."""
+"""POST /api/v1/speech: response schema and view."""
 
 from __future__ import annotations
 
 from apiflask.fields import Boolean, Float, List, Nested, String
 from apiflask.validators import OneOf
-from flask import Response, current_app, g, jsonify, request
+from flask import Response, g, jsonify, request
 
 from emotions import EMOTIONS
-from emotions.speech.classifier import SpeechReader
 from emotions.speech.results import REASONS, SpeechResult
 
 from ..http.problems import Problem
 from ..http.uploads import uploaded_recording
-from ..inference import analyzer
+from ..inference import speech_classifier
 from .blueprint import api
 from .schemas import UNIT_RANGE, Model, OutputSchema, Probabilities
 
 REASON = (
-    "Why nothing can be told, or null: `too_short` (too little sound), `silence`, `not_speech` (noise, tones, music). `emotion` and "
-    "`confidence` are null then; the probabilities stay, and mean nothing."
+    "Why there is no prediction, or null: `too_short` (too little sound), `silence`, `not_speech` (noise, tones, music). "
+    "`emotion` and `confidence` are null then; the probabilities are still present, but meaningless."
 )
 
 
@@ -32,9 +31,9 @@ class SpeechPredictionSchema(OutputSchema):
 
 
 class SpeechSegment(SpeechPredictionSchema):
-    """About 1.6 seconds of the recording; what is said of them rests on 3.2 seconds around."""
+    """About 1.6 seconds of the recording, classified by the 3.2 seconds around them."""
 
-    start = Float(required=True, metadata={"description": "seconds from the beginning"})
+    start = Float(required=True, metadata={"description": "seconds from the start"})
     end = Float(required=True, metadata={"description": "seconds"})
 
 
@@ -44,15 +43,14 @@ class SpeechTiming(OutputSchema):
 
 
 class SpeechResponse(SpeechPredictionSchema):
-    """The mean of all segments that hold speech."""
+    """The prediction for the recording: the mean over all segments that contain speech."""
 
-    seconds = Float(required=True, metadata={"description": "length of what was read"})
+    seconds = Float(required=True, metadata={"description": "duration that was decoded"})
     partial = Boolean(  # type: ignore[assignment]  # Schema has an option of this name
-        required=True, metadata={"description": "whether the recording is cut off or damaged: only its beginning counts"}
+        required=True,
+        metadata={"description": "true if the recording is truncated or damaged and only its beginning was classified"},
     )
-    segments = List(
-        Nested(SpeechSegment), required=True, metadata={"description": "in order; the silence at both ends is left out"}
-    )
+    segments = List(Nested(SpeechSegment), required=True, metadata={"description": "in order; silence at both ends is trimmed"})
     model = Nested(Model, required=True)
     timing_ms = Nested(SpeechTiming, required=True, metadata={"description": "milliseconds"})
 
@@ -63,13 +61,8 @@ SPEECH_PROBLEMS = (
 )  # fmt: skip
 
 
-def speech_classifier() -> SpeechReader:
-    """Made when the first recording comes: a server that only sees photos holds no model for voices."""
-    return current_app.extensions.setdefault("speech", SpeechReader(analyzer().registry))
-
-
 def classify_recording() -> SpeechResult:
-    """Read the request's recording. Raises Problem and AudioError, which the error handlers turn into a problem."""
+    """Classify the request's recording. Raises Problem and AudioError, which the error handlers turn into a problem."""
     result = speech_classifier().read(uploaded_recording())
     g.timing_ms = dict(result.timing_ms)
     return result
@@ -77,9 +70,13 @@ def classify_recording() -> SpeechResult:
 
 @api.post("/speech")
 @api.output(SpeechResponse)
-@api.doc(summary="Read the voice in a recording", operation_id="readSpeech", extensions={"x-problems": SPEECH_PROBLEMS})
-def recording() -> Response:
-    """Silence, noise and music are answers (200, `emotion: null`, with a `reason`). There are no options."""
+@api.doc(
+    summary="Classify the emotion of the speech in a recording",
+    operation_id="readSpeech",
+    extensions={"x-problems": SPEECH_PROBLEMS},
+)
+def speech() -> Response:
+    """Silence, noise and music are no errors (200, `emotion: null`, with a `reason`). There are no options."""
     names = [*request.args, *(name for name in request.form if name != "file")]
     if names:
         raise Problem("unknown_option", f"There is no option {names[0][:40]!r}; this address takes none.")

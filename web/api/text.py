@@ -1,4 +1,4 @@
-"""POST /api/v1/text: the emotions of one text or many. Texts are never logged."""
+"""POST /api/v1/text: request and response schemas, and view. Texts are never logged."""
 
 from __future__ import annotations
 
@@ -8,38 +8,39 @@ from typing import Any
 
 from apiflask.fields import Boolean, Field, Float, Integer, List, Nested, String
 from apiflask.validators import OneOf
-from flask import Response, current_app, g, jsonify
+from flask import Response, g, jsonify
 
 from emotions import EMOTIONS
-from emotions.text.classifier import MAX_TEXT, MOST_EXPLAINED, TextModel
+from emotions.text.classifier import MAX_TEXT, MOST_EXPLAINED
 from emotions.text.results import REASONS, TextResult
 
 from ..http.problems import Problem
+from ..inference import text_classifier
 from .blueprint import api, json_body
 from .schemas import InputSchema, Model, OutputSchema, Probabilities
 
-# What POST /api/v1/text takes and gives.
-
 MAX_TEXTS = 1000
 MAX_EXPLAINED_TEXTS = 20
-"""Texts of a request whose words are looked at: each word costs a reading."""
+"""Texts of a request for which word attributions are computed: each word costs one more prediction."""
 REASON = (
-    "Why no emotion is told, or null: `empty` (neither letters nor digits, emoji or emoticons), `other_language` (not in "
-    "English as far as its script and words tell)."
+    "Why there is no prediction, or null: `empty` (neither letters nor digits, emoji or emoticons), `other_language` (not "
+    "English, judged by script and words)."
 )
 
 
 class OneOrMany(Field):
-    """A string, or a list of at least one."""
+    """A string, or a non-empty list of strings."""
 
     default_error_messages = {"invalid": "Must be a string, or a list of at least one string."}
 
     def __init__(self, **options: Any) -> None:
         one = {"type": "string"}
         many = {"type": "array", "items": one, "minItems": 1}
-        told = f"One text of at most {MAX_TEXT:,} characters, or up to {MAX_TEXTS:,} of them."  # more is 413, as for files
+        description = (
+            f"One text of at most {MAX_TEXT:,} characters, or up to {MAX_TEXTS:,} of them."  # more than that is 413, as for files
+        )
         example = "I can't believe you did that for me, thank you!"
-        super().__init__(metadata={"oneOf": [one, many], "description": told, "example": example}, **options)
+        super().__init__(metadata={"oneOf": [one, many], "description": description, "example": example}, **options)
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **_: Any) -> str | list[str]:
         if isinstance(value, str) or (isinstance(value, list) and value and all(isinstance(one, str) for one in value)):
@@ -48,7 +49,7 @@ class OneOrMany(Field):
 
 
 class StrictBoolean(Boolean):
-    """true or false, and nothing else: marshmallow takes "off" and 1 as well."""
+    """A JSON boolean; marshmallow's Boolean would also accept "off" and 1."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **options: Any) -> bool:
         if not isinstance(value, bool):
@@ -61,11 +62,11 @@ class TextRequest(InputSchema):
     explain = StrictBoolean(
         load_default=False,
         metadata={
-            "description": "Also give `words`: how much each carried the answer, found by reading the text without it. For the "
-            f"first {MAX_EXPLAINED_TEXTS} texts, and at most {MOST_EXPLAINED} words of each, of its strongest sentences."
+            "description": "Also return `words`: how much each word contributed to the prediction, measured by leaving it out. "
+            f"For the first {MAX_EXPLAINED_TEXTS} texts, and at most {MOST_EXPLAINED} words of each, of its strongest sentences.",
         },
     )
-    sentences = StrictBoolean(load_default=False, metadata={"description": "Also give the answer for each sentence."})
+    sentences = StrictBoolean(load_default=False, metadata={"description": "Also return a prediction for each sentence."})
 
 
 class TextPredictionSchema(OutputSchema):
@@ -73,20 +74,24 @@ class TextPredictionSchema(OutputSchema):
         required=True,
         allow_none=True,
         validate=OneOf(EMOTIONS),
-        metadata={"description": "the likeliest of `emotions`, of all seven where that is empty; null where `reason` is not"},
+        metadata={"description": "the most likely of `emotions`, of all seven where that is empty; null where `reason` is set"},
     )
     emotions = List(
-        String(validate=OneOf(EMOTIONS)), required=True, metadata={"description": "all above their thresholds, likeliest first"}
+        String(validate=OneOf(EMOTIONS)), required=True, metadata={"description": "all above their thresholds, most likely first"}
     )
-    probabilities = Nested(Probabilities, required=True, metadata={"description": "each by itself; they need not add up to 1"})
+    probabilities = Nested(
+        Probabilities, required=True, metadata={"description": "independent of each other; they need not sum to 1"}
+    )
     reason = String(required=True, allow_none=True, validate=OneOf(REASONS), metadata={"description": REASON})
 
 
 class WordAttribution(OutputSchema):
     word = String(required=True)
     start = Integer(required=True, metadata={"description": "first character (Unicode code points)"})
-    end = Integer(required=True, metadata={"description": "character behind the last"})
-    weight = Float(required=True, metadata={"description": "what the probability of `emotion` loses without the word, -1 to 1"})
+    end = Integer(required=True, metadata={"description": "end, exclusive"})
+    weight = Float(
+        required=True, metadata={"description": "drop of the probability of `emotion` when the word is left out, -1 to 1"}
+    )
 
 
 class Sentence(TextPredictionSchema):
@@ -108,7 +113,7 @@ class TextTiming(OutputSchema):
 
 
 class TextResponse(OutputSchema):
-    """Texts longer than the network reads at once are read by the sentence; the whole is the mean, weighted by length."""
+    """Texts over the network's maximum length are split into sentences; the prediction is their mean, weighted by length."""
 
     results = List(Nested(TextPrediction), required=True, metadata={"description": "one for each text, in their order"})
     model = Nested(Model, required=True)
@@ -117,22 +122,20 @@ class TextResponse(OutputSchema):
 
 MAX_BODY_BYTES = 2 * 2**20
 MAX_CHARACTERS = 3 * MAX_TEXT
-"""Characters of all texts of a request together: seconds of work, not minutes."""
+"""Total characters of a request: seconds of work, not minutes."""
 TEXT_PROBLEMS = ("invalid_json", "invalid_body", "body_too_large", "text_too_long", "too_many_texts", "unsupported_media_type")
-
-api.record_once(lambda state: state.app.extensions.setdefault("text", TextModel(state.app.extensions["analyzer"].registry)))
 
 
 @api.post("/text")
 @json_body(MAX_BODY_BYTES)
 @api.input(TextRequest, arg_name="body")
 @api.output(TextResponse)
-@api.doc(summary="Read the emotions of texts", operation_id="readText", extensions={"x-problems": TEXT_PROBLEMS})
+@api.doc(summary="Classify the emotions of texts", operation_id="readText", extensions={"x-problems": TEXT_PROBLEMS})
 def text(body: dict) -> Response:
-    """One text or a list of up to 1,000, in English; `results` are in their order. Nothing of a text is kept or logged.
+    """One text or a list of up to 1,000, in English; `results` are in their order. Texts are neither stored nor logged.
 
     The seven probabilities are independent of each other: a text may express several emotions, or none strongly. Where a text
-    says nothing or is not in English, `emotion` is null and `reason` says why.
+    is empty or not in English, `emotion` is null and `reason` says why.
     """
     texts = [body["text"]] if isinstance(body["text"], str) else body["text"]
     results = classify_texts(texts, body["explain"], body["sentences"])
@@ -140,17 +143,18 @@ def text(body: dict) -> Response:
 
 
 def classify_texts(texts: Sequence[str], explain: bool, sentences: bool) -> list[TextResult]:
-    """Each text read, the time noted for the answer's headers and the log. Raises Problem and TextError."""
+    """Classify each text; the time goes into the response's headers and the log. Raises Problem and TextError."""
     if len(texts) > MAX_TEXTS:
         raise Problem("too_many_texts", f"The request carries {len(texts):,} texts; send at most {MAX_TEXTS:,} at once.")
     if (total := sum(map(len, texts))) > MAX_CHARACTERS:
         raise Problem(
             "text_too_long", f"The texts have {total:,} characters together; at most {MAX_CHARACTERS:,} are read at once."
         )
-    model: TextModel = current_app.extensions["text"]
-    begun = time.perf_counter()
+    classifier = text_classifier()
+    start = time.perf_counter()
     results = [
-        model.read(text, words=explain and number < MAX_EXPLAINED_TEXTS, parts=sentences) for number, text in enumerate(texts)
+        classifier.read(text, words=explain and number < MAX_EXPLAINED_TEXTS, parts=sentences)
+        for number, text in enumerate(texts)
     ]
-    g.timing_ms = {"read": round((time.perf_counter() - begun) * 1e3, 2)}
+    g.timing_ms = {"read": round((time.perf_counter() - start) * 1e3, 2)}
     return results

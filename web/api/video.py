@@ -1,4 +1,4 @@
-"""POST /api/v1/video: a film's faces over time, line by line as they are read, or the film with its faces framed and named."""
+"""POST /api/v1/video: the faces of a video as NDJSON, a line a frame, or the video with its faces framed and labelled."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from typing import Any, BinaryIO
 
 from apiflask.fields import Boolean, Field, Float, Integer, List, Nested, String
 from apiflask.validators import OneOf
-from flask import Response, current_app
+from flask import Flask, Response, current_app
 
 from emotions.errors import VideoError
 from emotions.face.detector import DETECTORS
 from emotions.image.loading import MAX_FILE
 from emotions.video.analyzer import VideoAnalyzer
-from emotions.video.reader import FPS, MIN_FPS, MAX_FPS, VideoReader
+from emotions.video.reader import FPS, MAX_FPS, MIN_FPS, VideoReader
 from emotions.video.writer import VideoWriter
 
 from ..http.logging import LOGGER, trace_fields
@@ -32,11 +32,9 @@ from .openapi import VIDEO_TYPES
 from .options import parse_options
 from .schemas import BooleanOption, Face, InputSchema, Model, OutputSchema, Probabilities
 
-# What POST /api/v1/video takes and gives, as marshmallow schemas.
-
 
 class FrameRate(Field):
-    """Pictures a second in a form or a query: float() takes "nan", "1_0" and other scripts' digits."""
+    """Frames per second as a form or query option; float() would also accept "nan", "1_0" and non-ASCII digits."""
 
     default_error_messages = {"invalid": f"Must be a number from {MIN_FPS:g} to {MAX_FPS:g}."}
 
@@ -54,68 +52,75 @@ class VideoOptions(InputSchema):
             "minimum": MIN_FPS,
             "maximum": MAX_FPS,
             "default": FPS,
-            "description": "Pictures a second that are read, where the video has as many.",
+            "description": "Frames per second that are analyzed, where the video has as many.",
         },
     )
-    detector = String(load_default="auto", validate=OneOf(DETECTORS), metadata={"description": "as for a picture"})
+    detector = String(load_default="auto", validate=OneOf(DETECTORS), metadata={"description": "as for an image"})
     landmarks = BooleanOption(
-        metadata={"description": "Also give the 468 points of Face Mesh for each face, where it finds them."}
+        metadata={"description": "Also return the 468 Face Mesh landmarks of each face, where they are found."}
     )
     annotated = String(
         validate=OneOf(["mp4"]),
         metadata={
-            "description": "`mp4`: the answer is the film with every face framed and named instead (H.264, at most 1,024 px and "
-            "30 frames a second, boxes held between the pictures that are read, no sound, at most about 30 MB: what is longer "
-            "gets coarser). It comes when all is read; a header `X-Partial` says why it is not the whole video, where it is not."
+            "description": "`mp4`: the response is the annotated video instead, with every face framed and labelled (H.264, at "
+            "most 1,024 px and 30 frames per second, boxes held between analyzed frames, no sound, at most about 30 MB: longer "
+            "videos get a lower quality). It is sent when the whole video is analyzed; a header `X-Partial` gives the reason where "
+            "it is incomplete."
         },
     )
 
 
 class Person(OutputSchema):
-    id = Integer(required=True, metadata={"description": "as in the lines before"})
+    id = Integer(required=True, metadata={"description": "track id, as in the preceding lines"})
     first = Float(required=True, metadata={"description": "seconds"})
     last = Float(required=True, metadata={"description": "seconds"})
-    frames = Integer(required=True, metadata={"description": "pictures in which this person was seen"})
-    shares = Nested(Probabilities, required=True, metadata={"description": "share of them where each emotion was the answer"})
-    mean = Nested(Probabilities, required=True, metadata={"description": "mean probabilities over these pictures"})
+    frames = Integer(required=True, metadata={"description": "frames in which this person was detected"})
+    shares = Nested(
+        Probabilities, required=True, metadata={"description": "share of these frames for which each emotion was predicted"}
+    )
+    mean = Nested(Probabilities, required=True, metadata={"description": "mean probabilities over these frames"})
 
 
 class Summary(OutputSchema):
-    duration = Float(required=True, metadata={"description": "seconds that could be read, whatever the file says"})
-    stated_duration = Float(required=True, allow_none=True, metadata={"description": "seconds that the file says it has"})
+    duration = Float(required=True, metadata={"description": "seconds that could be decoded, whatever the file states"})
+    stated_duration = Float(required=True, allow_none=True, metadata={"description": "seconds stated by the file"})
     fps = Float(required=True)
-    frames = Integer(required=True, metadata={"description": "pictures that were read: as many lines came before"})
+    frames = Integer(required=True, metadata={"description": "frames that were analyzed, one line each"})
     width = Integer(required=True, allow_none=True)
     height = Integer(required=True, allow_none=True)
-    # Schema has an option of this name.
-    partial = Boolean(required=True, metadata={"description": "whether this is less than the whole video"})  # type: ignore[assignment]
+    # marshmallow.Schema has an attribute of this name
+    partial = Boolean(required=True, metadata={"description": "true if only a part of the video was analyzed"})  # type: ignore[assignment]
     reason = String(
         required=True,
         allow_none=True,
-        metadata={"description": "why: `cut_off`, `damaged`, `video_too_long`, `internal_error`; more may come"},
+        metadata={
+            "description": "why it is partial: `cut_off`, `damaged`, `video_too_long`, `internal_error`; more may be added"
+        },
     )
-    detail = String(required=True, allow_none=True, metadata={"description": "the same in words"})
+    detail = String(required=True, allow_none=True, metadata={"description": "the reason in words"})
     detector = String(required=True, allow_none=True)
     model = Nested(Model, required=True)
     people = List(Nested(Person), required=True, metadata={"description": "in order of appearance"})
 
 
 class VideoLine(OutputSchema):
-    """A line of the answer: `time` and `faces` for each picture that was read, and `summary` alone in the last one."""
+    """A line of the response: `time` and `faces` for each analyzed frame, and `summary` alone in the last line."""
 
-    time = Float(metadata={"description": "seconds since the beginning of the video"})
-    faces = List(Nested(Face), metadata={"description": "followed: ids stay, probabilities are smoothed, `raw` ones beside"})
+    time = Float(metadata={"description": "seconds since the start of the video"})
+    faces = List(
+        Nested(Face), metadata={"description": "tracked: ids persist, probabilities are smoothed, `raw` holds those of the frame"}
+    )
     summary = Nested(Summary)
 
 
 MAX_SECONDS = 600.0
-"""Seconds of a video: what a small instance reads within the ten minutes that App Engine gives a request is less."""
+"""Duration limit: App Engine ends requests after ten minutes, in which a small instance analyzes less than that."""
 MAX_FRAMES = 36_000
-"""Frames that are decoded for it: ten minutes at 60 a second."""
+"""Limit of frames to decode: ten minutes at 60 frames per second."""
 MAX_CONCURRENT = 2
-"""Videos that are read at the same time: with four threads, photos and pages still get theirs."""
+"""Videos analyzed at the same time; of the four threads two remain for photos and pages."""
 MAX_OUTPUT_BYTES = MAX_FILE - 2 * 2**20
-"""Bytes that an annotated film aims to stay below: App Engine sends no answer of more than 32 MB."""
+"""Target size of an annotated video: App Engine sends no response over 32 MB."""
 CHUNK = 2**16
 VIDEO_PROBLEMS = (
     "unknown_option", "invalid_option", "no_file", "wrong_field", "too_many_files", "file_too_large", "body_too_large",
@@ -125,94 +130,100 @@ VIDEO_PROBLEMS = (
 
 OPTIONS = VideoOptions()
 
-api.record_once(lambda state: state.app.extensions.setdefault("video_slots", threading.BoundedSemaphore(MAX_CONCURRENT)))
+
+def register(app: Flask) -> None:
+    app.extensions["video_slots"] = threading.BoundedSemaphore(MAX_CONCURRENT)
 
 
 @api.post("/video")
-@api.input(VideoOptions, location="query", arg_name="query", validation=False)  # documents; the form counts as well
+@api.input(VideoOptions, location="query", arg_name="query", validation=False)  # for OpenAPI alone: see parse_options
 @api.output(VideoLine, content_type=VIDEO_TYPES[0])
-@api.doc(summary="Read the faces of a video", operation_id="readVideo", extensions={"x-problems": VIDEO_PROBLEMS})
+@api.doc(
+    summary="Track the faces of a video and classify their expressions",
+    operation_id="readVideo",
+    extensions={"x-problems": VIDEO_PROBLEMS},
+)
 def video(query: dict) -> Response:
     """MP4, MOV, WebM, MKV or AVI of at most ten minutes, 32 MB and 4K; `python -m emotions video` reads longer ones.
 
-    The answer is NDJSON: a JSON object a line, each sent when its picture is read, and a last one with the `summary`. (App
-    Engine's standard environment holds every answer back until it is complete, and takes at most 32 MB of it.) What is
-    wrong with the file before its first picture is a problem; what comes later is told in the summary. Options count in the
-    query and as form fields alike; the form's win where both have one.
+    The response is NDJSON: a JSON object a line, each sent when its frame is analyzed, and a last one with the `summary`. (App
+    Engine's standard environment buffers the response until it is complete, and takes at most 32 MB of it.) Errors before the
+    first frame are problems; later ones are reported in the summary. Options are taken from the query and from form fields;
+    the form wins where both have one.
     """
     options = parse_options(OPTIONS)
     data = uploaded_video()
     with ExitStack() as stack:
         stack.enter_context(video_slot())
-        seconds = check_duration(data)
-        film = stack.enter_context(VideoReader(data, options["fps"], MAX_SECONDS))
-        video_analyzer = VideoAnalyzer(film, detector=options["detector"], landmarks=options["landmarks"], analyzer=analyzer())
+        duration = check_duration(data)
+        reader = stack.enter_context(VideoReader(data, options["fps"], MAX_SECONDS))
+        video_analyzer = VideoAnalyzer(reader, detector=options["detector"], landmarks=options["landmarks"], analyzer=analyzer())
         if "annotated" in options:
-            return annotated_video(video_analyzer, seconds)
+            return annotated_video(video_analyzer, duration)
         lines = stack.enter_context(closing(ndjson_lines(video_analyzer, trace_fields())))
-        first = next(lines)  # so that an error of the file is a problem with its status
+        first = next(lines)  # before the response starts: an unreadable file must get its status
         stack.enter_context(detach_reservation())
-        kept = stack.pop_all()
-    response = Response(closing_stream(chain([first], lines), kept), mimetype=VIDEO_TYPES[0])
-    response.headers["X-Accel-Buffering"] = "no"  # asks proxies to send each line on at once
-    response.call_on_close(kept.close)  # where the client goes away before anything is sent
+        resources = stack.pop_all()
+    response = Response(closing_stream(chain([first], lines), resources), mimetype=VIDEO_TYPES[0])
+    response.headers["X-Accel-Buffering"] = "no"  # asks proxies to forward each line immediately
+    response.call_on_close(resources.close)  # in case the client disconnects before anything is sent
     return response
 
 
 @contextmanager
 def video_slot() -> Iterator[None]:
-    """One of the places for videos. Raises VideoError `busy` where all are taken."""
-    places = current_app.extensions["video_slots"]
-    if not places.acquire(blocking=False):
-        raise VideoError("busy", f"{MAX_CONCURRENT} videos are being read already; try again when they are done.")
+    """Hold one of the MAX_CONCURRENT slots. Raises VideoError `busy` where all are taken."""
+    slots = current_app.extensions["video_slots"]
+    if not slots.acquire(blocking=False):
+        raise VideoError("busy", f"{MAX_CONCURRENT} videos are being analyzed already; try again when they are done.")
     try:
         yield
     finally:
-        places.release()
+        slots.release()
         trim_heap()
 
 
 def check_duration(data: bytes) -> float:
-    """The seconds that a film really has. Raises VideoError where that is too much, and for what is no film."""
-    with VideoReader(data) as film:
-        seconds, frames = film.duration_and_count()
+    """Return the actual duration in seconds. Raises VideoError where it or the frame count is over its limit."""
+    with VideoReader(data) as reader:
+        seconds, frames = reader.duration_and_count()
     if seconds > MAX_SECONDS or frames > MAX_FRAMES:
         limit = f"the limit is {MAX_SECONDS / 60:.0f} minutes and {MAX_FRAMES:,} frames"
-        there = "python -m emotions video reads films of any length"
-        raise VideoError("video_too_long", f"This video has {seconds / 60:.1f} minutes and {frames:,} frames; {limit}. {there}.")
+        advice = "python -m emotions video analyzes videos of any length"
+        raise VideoError("video_too_long", f"This video has {seconds / 60:.1f} minutes and {frames:,} frames; {limit}. {advice}.")
     return seconds
 
 
-def ndjson_lines(video_analyzer: VideoAnalyzer, fields: dict[str, str]) -> Generator[str]:
-    """The lines of the answer. `fields` go into the log's line where reading fails in the middle."""
-    broken = {}
-    begun = False
+def ndjson_lines(video_analyzer: VideoAnalyzer, log_fields: dict[str, str]) -> Generator[str]:
+    """Yield the lines of the response; an exception after the first one is logged with `log_fields`."""
+    failure = {}
+    started = False
     try:
-        for seen in video_analyzer:
-            yield json.dumps(seen.to_json()) + "\n"
-            begun = True
+        for result in video_analyzer:
+            yield json.dumps(result.to_json()) + "\n"
+            started = True
     except Exception:
-        if not begun:
+        if not started:
             raise
-        # The status is sent already: the client learns it from the summary.
-        LOGGER.exception("reading a video failed", extra={"fields": fields})
-        broken = {"partial": True, "reason": "internal_error", "detail": "The server failed in the middle of the video."}
-    yield json.dumps({"summary": video_analyzer.summary() | broken}) + "\n"
+        # The status has been sent already, so the summary reports the failure.
+        LOGGER.exception("analyzing a video failed", extra={"fields": log_fields})
+        failure = {"partial": True, "reason": "internal_error", "detail": "The server failed in the middle of the video."}
+    yield json.dumps({"summary": video_analyzer.summary() | failure}) + "\n"
 
 
-def closing_stream(pieces: Iterator, kept: ExitStack | BinaryIO) -> Iterator:
-    """The pieces of an answer; what was kept for them is given back after the last, or when the client goes away."""
-    with kept:
-        yield from pieces
+def closing_stream(chunks: Iterator, resources: ExitStack | BinaryIO) -> Iterator:
+    """Yield the chunks of a response body and close `resources` afterwards, or when the client disconnects."""
+    with resources:
+        yield from chunks
 
 
-def annotated_video(video_analyzer: VideoAnalyzer, seconds: float) -> Response:
-    """The film with faces framed and named: made in the temporary folder, and gone from it before the first byte is sent."""
+def annotated_video(video_analyzer: VideoAnalyzer, duration: float) -> Response:
+    """Encode the annotated video into a temporary file, which is unlinked before the first byte is sent."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "annotated.mp4")
-        with VideoWriter(path, MAX_OUTPUT_BYTES, seconds) as writer:
-            for seen in video_analyzer.results(every_frame=True):
-                writer.add(seen.time, seen.annotated())
+        with VideoWriter(path, MAX_OUTPUT_BYTES, duration) as writer:
+            for result in video_analyzer.results(every_frame=True):
+                writer.add(result.time, result.annotated())
         size, file = path.stat().st_size, path.open("rb")
     response = Response(closing_stream(iter(partial(file.read, CHUNK), b""), file), mimetype=VIDEO_TYPES[1])
     response.call_on_close(file.close)

@@ -11,8 +11,7 @@ from flask import Response, g, json, render_template, request
 from werkzeug.datastructures import Headers
 from werkzeug.exceptions import HTTPException
 
-from emotions import ImageError
-from emotions.errors import AudioError, TextError, VideoError
+from emotions.errors import CodedError
 
 CATALOGUE: dict[str, tuple[int, str, str]] = {
     "bad_request": (400, "Request not understood", "The request is not well-formed."),
@@ -91,10 +90,7 @@ class Problem(Exception):
 def register(app: APIFlask) -> None:
     """Turn every error of the app, expected or not, into a problem."""
     app.register_error_handler(Problem, respond)
-    app.register_error_handler(ImageError, lambda error: respond(from_image_error(error)))
-    app.register_error_handler(TextError, lambda error: respond(Problem(error.code, str(error))))
-    app.register_error_handler(AudioError, lambda error: respond(Problem(error.code, str(error))))
-    app.register_error_handler(VideoError, lambda error: respond(from_image_error(error)))
+    app.register_error_handler(CodedError, lambda error: respond(from_coded_error(error)))
     app.register_error_handler(HTTPError, lambda error: respond(from_api_error(error)))
     app.register_error_handler(HTTPException, lambda error: respond(from_http_error(error)))
     app.register_error_handler(Exception, _unexpected)
@@ -123,7 +119,7 @@ def _known(status: HTTPStatus) -> tuple[int, str, str]:
     return status, status.phrase, status.description
 
 
-def from_image_error(error: ImageError | VideoError) -> Problem:
+def from_coded_error(error: CodedError) -> Problem:
     return Problem(error.code, str(error), headers={"Retry-After": "5"} if error.code == "busy" else None)
 
 

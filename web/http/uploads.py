@@ -38,13 +38,13 @@ def register(app: Flask) -> None:
 
 
 def reserve() -> None:
-    """Wait until the body fits the budget, before it is read; one of unknown length may be the longest. Raises ImageError."""
+    """Wait until the body fits the budget, before it is read; one of unknown length may be the longest. Raises MemoryBudgetError."""
     length = request.content_length
     if length is None:
         length = MAX_FILE if request.environ.get("wsgi.input_terminated") and request.method == "POST" else 0
     if length <= MAX_FILE:  # a longer one is refused unread
         g.upload = ExitStack()
-        g.upload.enter_context(current_app.extensions["uploads"].take(length))
+        g.upload.enter_context(current_app.extensions["uploads"].reserve(length))
 
 
 def drain_body(response: Response) -> Response:

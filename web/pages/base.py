@@ -1,16 +1,18 @@
-"""The blueprint of the pages and what every template may use."""
+"""Blueprint of the pages, variables of every template, and the base class of the result views."""
 
 from __future__ import annotations
 
-from typing import Any
+import json
+from collections.abc import Sequence
+from typing import Any, Protocol
+from urllib.parse import quote
 
 from flask import Blueprint, current_app
 
-from emotions import EMOTIONS, Face
+from emotions import EMOTIONS
 from emotions.face.saliency import MAX_EXPLAINED
 from emotions.image.loading import MAX_FILE
 from emotions.labels import COLOURS, TITLES
-from emotions.speech.results import SpeechResult
 
 from ..inference import analyzer
 from .model_card import reliability_of
@@ -19,16 +21,36 @@ from .samples import SAMPLES
 pages = Blueprint("pages", __name__)
 
 
+class JsonResult(Protocol):
+    def to_json(self) -> dict[str, Any]: ...
+
+
+class Prediction(Protocol):
+    @property
+    def probabilities(self) -> Sequence[float]: ...
+
+
+class ResultView:
+    """Base of the views that templates show: a result of the library and its JSON download."""
+
+    result: JsonResult
+
+    @property
+    def json_link(self) -> str:
+        """The result as a `data:` URI: the download needs neither JavaScript nor a copy on the server."""
+        return "data:application/json," + quote(json.dumps(self.result.to_json(), indent=1))
+
+
 @pages.app_context_processor
-def shared() -> dict[str, Any]:
-    """What every template may use; error pages carry the form too, so it is the same everywhere."""
+def template_globals() -> dict[str, Any]:
+    """Return the variables of every template; error pages need them too, since they include the photo form."""
     return {
         "colours": COLOURS,
         "emotions": EMOTIONS,
         "titles": TITLES,
         "samples": SAMPLES,
         "feedback": current_app.config["FEEDBACK"],
-        "most_explained": MAX_EXPLAINED,
+        "max_explained": MAX_EXPLAINED,
         "max_bytes": MAX_FILE,
         "max_megabytes": MAX_FILE // 2**20,
         "reliability_of": served_reliability,
@@ -37,16 +59,16 @@ def shared() -> dict[str, Any]:
 
 
 @pages.app_template_filter()
-def ranked(told: Face | SpeechResult) -> list[tuple[str, float]]:
-    """(emotion, probability) pairs, most likely first: with one answer in view the eye looks for it."""
-    return sorted(zip(EMOTIONS, told.probabilities, strict=True), key=lambda pair: -pair[1])
+def ranked(prediction: Prediction) -> list[tuple[str, float]]:
+    """Return (emotion, probability) pairs, most likely first."""
+    return sorted(zip(EMOTIONS, prediction.probabilities, strict=True), key=lambda pair: -pair[1])
 
 
 def served_reliability(confidence: float) -> dict[str, Any] | None:
-    """How often the served head was right on validation faces when it was about as sure as this."""
+    """Return the reliability bin of the served head for this confidence, measured on validation faces."""
     return reliability_of(confidence, analyzer().classifier.head_entry.reliability)
 
 
 def drawn_figures() -> dict[str, Any] | None:
-    """What was measured of the head that answers on drawn faces in styles that nothing learnt; None if nothing was."""
+    """Return the served head's figures on drawn faces of styles outside the training data; None if there are none."""
     return analyzer().classifier.head_entry.evaluation.get("dicebear_test")

@@ -1,4 +1,4 @@
-"""The pictures to try with one click; static/samples/README.md tells where each comes from."""
+"""Sample photos of the photo page; static/samples/README.md lists their origins."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ STATIC = Path(__file__).resolve().parents[2] / "static"
 
 @dataclass(frozen=True)
 class Sample:
-    """`file` under static/; `width` and `height` in pixels, so that the page does not jump while they load."""
+    """`file` is relative to static/; `width` and `height` in pixels reserve the space while it loads."""
 
     name: str
     title: str
@@ -30,7 +30,7 @@ SAMPLES: tuple[Sample, ...] = (
 
 
 def sample_bytes(name: str) -> bytes:
-    """The sample's file; a Problem for a name that is not in SAMPLES, so that no path comes from outside."""
+    """Return the sample's file. Raises Problem for a name that is not in SAMPLES: no path comes from the request."""
     for sample in SAMPLES:
         if sample.name == name:
             return (STATIC / sample.file).read_bytes()

@@ -1,18 +1,17 @@
-"""The page /text: a text in, its emotions out, the words that carried the answer marked; without JavaScript."""
+"""Page /text: the emotions of a text, with the words that contributed to them marked; it needs no JavaScript."""
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
-from urllib.parse import quote
 
-from flask import Blueprint, g, render_template, request
+from flask import g, render_template, request
 
 from emotions.text.classifier import MAX_TEXT
 from emotions.text.results import Part, TextResult
 
 from ..api.text import MAX_BODY_BYTES, classify_texts
 from ..http.problems import Problem
+from .base import ResultView, pages
 
 SAMPLES = {
     "thanks": "I can't believe you drove all night just to help me move. Thank you so much, you're the best!",
@@ -21,27 +20,25 @@ SAMPLES = {
     "disgusting, though. Did you know it takes two hours each way?! I was shocked.",
     "flat": "The meeting is on Tuesday at ten, room 4.",
 }
-"""Texts to try with one click, written for this page."""
+"""Sample texts, written for this page."""
 MAX_TABLE_ROWS = 200
 """Rows of the table of sentences."""
-MARKED, FAINTEST = 0.25, 0.02
-"""A word is marked if it carried this share of what the strongest did, and these points of probability at least."""
-
-text_pages = Blueprint("text_pages", __name__)
+MIN_RELATIVE_WEIGHT, MIN_WEIGHT = 0.25, 0.02
+"""Attribution from which a word is marked: relative to the strongest word, and as drop of the probability."""
 
 
 @dataclass(frozen=True)
 class Segment:
-    """A stretch of the text as the page shows it; `level` 0 is unmarked, 3 carried most."""
+    """A piece of the text; `level` 0 is unmarked, 3 marks the strongest attribution; `weight`: drop of the probability."""
 
     text: str
     level: int = 0
-    points: float = 0.0
+    weight: float = 0.0
 
 
 @dataclass(frozen=True)
-class Reading:
-    """All that the page shows of a text."""
+class TextView(ResultView):
+    """Result of a text as the page shows it."""
 
     result: TextResult
     segments: tuple[Segment, ...]
@@ -49,38 +46,33 @@ class Reading:
 
     @property
     def marked_words(self) -> list[Segment]:
-        """The marked words, strongest first."""
-        return sorted((one for one in self.segments if one.level), key=lambda one: -one.points)
+        """Marked words, strongest first."""
+        return sorted((one for one in self.segments if one.level), key=lambda one: -one.weight)
 
     @property
     def sentences(self) -> list[tuple[str, Part]]:
-        """Sentences with their answers, where there are several."""
+        """Sentences with their predictions, where there are several."""
         parts = self.result.sentences or ()
         return [(self.result.text[part.start : part.end], part) for part in parts[:MAX_TABLE_ROWS]] if len(parts) > 1 else []
 
-    @property
-    def json_link(self) -> str:
-        """The result as a `data:` link, so that downloading it needs neither JavaScript nor a copy on the server."""
-        return "data:application/json," + quote(json.dumps(self.result.to_json(), indent=1))
+
+@pages.get("/text")
+def text() -> str:
+    return render_template("text.html", view=None, given="", text_samples=SAMPLES, max_text=MAX_TEXT)
 
 
-@text_pages.get("/text")
-def text_form() -> str:
-    return render_template("text.html", reading=None, given="", text_samples=SAMPLES, max_text=MAX_TEXT)
-
-
-@text_pages.post("/text")
+@pages.post("/text")
 def text_result() -> str:
-    """The same page with the answer above the form."""
+    """The page with the result above the form."""
     request.max_content_length = request.max_form_memory_size = MAX_BODY_BYTES
     given = chosen_text()
     result = classify_texts([given], explain=True, sentences=True)[0]
-    reading = Reading(result, tuple(segments(result)), g.timing_ms["read"])
-    return render_template("text.html", reading=reading, given=given, text_samples=SAMPLES, max_text=MAX_TEXT)
+    view = TextView(result, tuple(segments(result)), g.timing_ms["read"])
+    return render_template("text.html", view=view, given=given, text_samples=SAMPLES, max_text=MAX_TEXT)
 
 
 def chosen_text() -> str:
-    """The form's text, or the sample that was clicked. Raises Problem."""
+    """Return the form's text, or that of the chosen sample. Raises Problem."""
     name = request.form.get("sample")
     if name is None:
         return request.form.get("text", "").replace("\r\n", "\n")
@@ -90,14 +82,14 @@ def chosen_text() -> str:
 
 
 def segments(result: TextResult) -> list[Segment]:
-    """The text cut where marks begin and end; joined, the segments are the text."""
+    """Split the text at the marked words; joined, the segments are the text."""
     words = result.words or ()
     strongest = max((word.weight for word in words), default=0.0)
-    found, at = [], 0
+    pieces, end = [], 0
     for word in words:
-        if word.weight < max(FAINTEST * bool(strongest >= FAINTEST), MARKED * strongest) or word.weight <= 0:
+        if word.weight < max(MIN_WEIGHT * bool(strongest >= MIN_WEIGHT), MIN_RELATIVE_WEIGHT * strongest) or word.weight <= 0:
             continue
         level = 1 + (word.weight > 0.5 * strongest) + (word.weight > 0.8 * strongest)
-        found += [Segment(result.text[at : word.start]), Segment(result.text[word.start : word.end], level, word.weight)]
-        at = word.end
-    return [one for one in [*found, Segment(result.text[at:])] if one.text]
+        pieces += [Segment(result.text[end : word.start]), Segment(result.text[word.start : word.end], level, word.weight)]
+        end = word.end
+    return [one for one in [*pieces, Segment(result.text[end:])] if one.text]

@@ -1,22 +1,12 @@
-"""The pages that read moving pictures in the browser: the camera and video files. Every frame goes through the API."""
+"""Page /live: the webcam, analyzed frame by frame through POST /api/v1/image."""
 
 from __future__ import annotations
 
-from flask import Blueprint, render_template
+from flask import render_template
 
-RATES = (1, 2, 5, 10)
-"""Frames a second at which the video page offers to read a film; the third is the usual choice."""
-
-live = Blueprint("live", __name__)
+from .base import pages
 
 
-@live.get("/live")
-def camera() -> str:
-    """The visitor's own camera, read frame by frame."""
+@pages.get("/live")
+def webcam() -> str:
     return render_template("live.html")
-
-
-@live.get("/video")
-def video() -> str:
-    """A video file, opened in the browser and read frame by frame."""
-    return render_template("video.html", rates=RATES, usual_rate=RATES[2])
