@@ -1,43 +1,112 @@
-"""Seven emotion probabilities for every face of a picture; usable alone:
+"""Emotion recognition for faces in photos and videos, for texts and for speech.
 
+Example:
     >>> import emotions
-    >>> result = emotions.read_photo("portrait.jpg")
-    >>> result.faces[0].emotion, result.faces[0].confidence
+    >>> result = emotions.analyze_photo("tests/data/astronaut.jpg")
+    >>> [(face.emotion, round(face.confidence, 1)) for face in result.faces]
+    [('happy', 0.9)]
 
-A shown expression is not a felt emotion: see the limits of use in README.
+A displayed expression is not a felt emotion: README states the limits of use.
 """
 
 from __future__ import annotations
 
-from functools import cache
-from pathlib import Path
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-from .errors import ImageError, ModelFileError
-from .face.analyzer import FaceAnalyzer
-from .face.annotate import annotate
-from .face.classifier import DEFAULT_HEAD
-from .face.results import Face, ImageResult
-from .image.loading import open_image
+from .errors import (
+    AudioError,
+    EmotionDetectorError,
+    ImageError,
+    MemoryBudgetError,
+    ModelFileError,
+    TextError,
+    TrackerStateError,
+    VideoError,
+)
 from .labels import EMOTIONS
-from .runtime.manifest import ModelRegistry
-from .video.tracker import FaceTracker
+
+if TYPE_CHECKING:
+    from .api import analyze_photo, analyze_speech, analyze_text, analyze_video
+    from .face.analyzer import FaceAnalyzer
+    from .face.annotate import annotate
+    from .face.results import Box, Face, ImageResult
+    from .image.loading import LoadedImage, open_image
+    from .runtime.manifest import ModelEntry, ModelRegistry
+    from .speech.classifier import SpeechClassifier
+    from .speech.results import SpeechResult, SpeechSegment
+    from .text.classifier import TextClassifier
+    from .text.results import TextResult, TextSpan, WordAttribution
+    from .video.analyzer import FrameResult, VideoAnalyzer
+    from .video.results import FrameFaces, VideoResult
+    from .video.tracker import FaceTracker
+
+__version__ = "1.0.0"
 
 __all__ = [
-    "EMOTIONS", "FaceAnalyzer", "ModelFileError", "ModelRegistry", "Face", "FaceTracker", "ImageError", "annotate", "open_image", "read_photo",
-]  # fmt: skip
+    "EMOTIONS",
+    "AudioError",
+    "Box",
+    "EmotionDetectorError",
+    "Face",
+    "FaceAnalyzer",
+    "FaceTracker",
+    "FrameFaces",
+    "FrameResult",
+    "ImageError",
+    "ImageResult",
+    "LoadedImage",
+    "MemoryBudgetError",
+    "ModelEntry",
+    "ModelFileError",
+    "ModelRegistry",
+    "SpeechClassifier",
+    "SpeechResult",
+    "SpeechSegment",
+    "TextClassifier",
+    "TextError",
+    "TextResult",
+    "TextSpan",
+    "TrackerStateError",
+    "VideoAnalyzer",
+    "VideoError",
+    "VideoResult",
+    "WordAttribution",
+    "__version__",
+    "analyze_photo",
+    "analyze_speech",
+    "analyze_text",
+    "analyze_video",
+    "annotate",
+    "open_image",
+]
+
+_MODULES = {
+    "api": ("analyze_photo", "analyze_speech", "analyze_text", "analyze_video"),
+    "face.analyzer": ("FaceAnalyzer",),
+    "face.annotate": ("annotate",),
+    "face.results": ("Box", "Face", "ImageResult"),
+    "image.loading": ("LoadedImage", "open_image"),
+    "runtime.manifest": ("ModelEntry", "ModelRegistry"),
+    "speech.classifier": ("SpeechClassifier",),
+    "speech.results": ("SpeechResult", "SpeechSegment"),
+    "text.classifier": ("TextClassifier",),
+    "text.results": ("TextResult", "TextSpan", "WordAttribution"),
+    "video.analyzer": ("FrameResult", "VideoAnalyzer"),
+    "video.results": ("FrameFaces", "VideoResult"),
+    "video.tracker": ("FaceTracker",),
+}
+"""Modules that are imported when one of their names is first used: importing the package loads neither NumPy nor OpenCV."""
 
 
-def read_photo(
-    source: bytes | Path | str, detector: str = "auto", landmarks: bool = False, explain: bool = False
-) -> ImageResult:
-    """Read every face of a photo (path, or the bytes of a file) with the bundled models, loaded at the first call.
-
-    The options are those of `FaceAnalyzer.analyze`.
-    """
-    picture = open_image(source if isinstance(source, bytes) else Path(source))
-    return _analyzer().analyze(picture, detector, landmarks, explain)
+def __getattr__(name: str) -> Any:
+    for module, names in _MODULES.items():
+        if name in names:
+            value = getattr(import_module(f".{module}", __name__), name)
+            globals()[name] = value
+            return value
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
-@cache
-def _analyzer() -> FaceAnalyzer:
-    return FaceAnalyzer(head=DEFAULT_HEAD)
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

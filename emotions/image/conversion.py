@@ -1,4 +1,4 @@
-"""Decoded rows in any mode -> RGB, smaller and upright, a band at a time."""
+"""Conversion of decoded rows, band by band: to RGB, scaled down, and upright."""
 
 from __future__ import annotations
 
@@ -9,24 +9,33 @@ import numpy as np
 from PIL import Image, ImageCms
 
 Rows = Callable[[int, int], Image.Image]
-"""(first, last) -> those rows of a decoded picture, in its own mode."""
+"""(first, last) -> those rows of a decoded image, in its own mode."""
 
-BAND = 2**19
-"""Pixels that are converted at a time: a full-size RGB copy beside the decoded picture would double its memory."""
+BAND_PIXELS = 2**19
+"""Pixels that are converted at a time: a full-size RGB copy beside the decoded image would double its memory."""
 
 
-def white_level(low: float, high: float, mode: str) -> float:
-    """Value shown as white in a picture deeper than 8 bits: full scale of the least usual depth that holds its maximum.
+def white_level(high: float, mode: str) -> float:
+    """Return the value shown as white in an image deeper than 8 bits: full scale of the smallest usual depth that holds `high`.
 
-    Cameras and scanners store 10, 12 or 14 bits in 16, so the type's own maximum would show them black.
+    Cameras and scanners store 10, 12 or 14 bits in 16; scaled by the type's maximum, they would be almost black.
+
+    Args:
+        high: Largest value of the image.
+        mode: Pillow's mode, "F" for floating point.
     """
     if mode == "F" and high <= 1.0:
         return 1.0
     return next((float(2**bits - 1) for bits in (8, 10, 12, 14, 16, 24, 32) if high < 2**bits), float(high))
 
 
-def rgb(band: Image.Image, white: float | None) -> Image.Image:
-    """Rows in any mode -> RGB. What is transparent becomes white, as on the page and paper where most people saw it."""
+def to_rgb(band: Image.Image, white: float | None) -> Image.Image:
+    """Convert rows of any mode to RGB. Transparency becomes white, the background that most viewers show.
+
+    Args:
+        band: Rows of an image.
+        white: Value shown as white where the mode is deeper than 8 bits, else None.
+    """
     if band.mode == "RGB" and "transparency" not in band.info:
         return band
     if white is not None:
@@ -34,7 +43,7 @@ def rgb(band: Image.Image, white: float | None) -> Image.Image:
         return Image.fromarray(values.clip(0, 255).round().astype(np.uint8)).convert("RGB")
     if band.mode == "LAB":
         converted = ImageCms.applyTransform(band, _lab_to_srgb())
-        assert converted is not None  # it is only where the band itself is changed
+        assert converted is not None  # None is returned only for in-place transforms
         return converted
     if band.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in band.info:
         band = band.convert("RGBA")
@@ -49,10 +58,18 @@ def _lab_to_srgb() -> ImageCms.ImageCmsTransform:
 
 
 def resize(rows: Rows, size: tuple[int, int], shape: tuple[int, int]) -> np.ndarray:
-    """Decoded rows of a picture of `size` (width, height) -> (height, width, 3) uint8 RGB of `shape`, band by band.
+    """Convert decoded rows to RGB and scale them, band by band.
 
-    The filter is Pillow's Hamming, twice as wide as what a pixel covers: a box would take whole source pixels only and
-    leave dislocations between 1:1 and 1:3. Bands overlap by its reach, so that they meet without a seam.
+    The filter is Pillow's Hamming, twice as wide as the area of a pixel: a box filter would take whole source pixels only and
+    cause dislocations between 1:1 and 1:3. Bands overlap by the reach of the filter, so that there is no seam.
+
+    Args:
+        rows: Rows of the decoded image.
+        size: (width, height) of the decoded image.
+        shape: (width, height) of the result, at most `size`.
+
+    Returns:
+        (height, width, 3) uint8 RGB of `shape`.
     """
     width, height = size
     across, down = shape
@@ -60,37 +77,43 @@ def resize(rows: Rows, size: tuple[int, int], shape: tuple[int, int]) -> np.ndar
     first_row = rows(0, 1)
     white = None
     if first_row.mode[0] in "IF":
-        low, high = extrema(rows, height, width)
-        white = white_level(low, high, first_row.mode)
-    step = max(1, BAND * down // (width * height))
+        white = white_level(_finite_max(rows, height, width), first_row.mode)
+    step = max(1, BAND_PIXELS * down // (width * height))
     reach = height // down + 2
     for top in range(0, down, step):
         bottom = min(top + step, down)
         if shape == size:
-            pixels[top:bottom] = np.asarray(rgb(rows(top, bottom), white))
+            pixels[top:bottom] = np.asarray(to_rgb(rows(top, bottom), white))
         else:
             start, end = top * height / down, bottom * height / down
             first, last = max(0, int(start) - reach), min(height, int(end) + 1 + reach)
-            band = rgb(rows(first, last), white)
+            band = to_rgb(rows(first, last), white)
             band = band.resize((across, bottom - top), Image.Resampling.HAMMING, (0, start - first, width, end - first))
             pixels[top:bottom] = np.asarray(band)
     return pixels
 
 
-def extrema(rows: Rows, height: int, width: int) -> tuple[float, float]:
-    """Least and greatest value of a grey picture, NaN and infinities left out."""
-    step = max(1, BAND // width)
-    low, high = np.inf, 0.0
+def _finite_max(rows: Rows, height: int, width: int) -> float:
+    step = max(1, BAND_PIXELS // width)
+    high = 0.0
     for first in range(0, height, step):
         values = np.asarray(rows(first, min(height, first + step)))
         values = values[np.isfinite(values)]
         if values.size:
-            low, high = min(low, values.min()), max(high, values.max())
-    return float(low), float(high)
+            high = max(high, float(values.max()))
+    return high
 
 
 def apply_exif_orientation(pixels: np.ndarray, orientation: int) -> tuple[np.ndarray, bool]:
-    """Apply an EXIF orientation (1..8, CIPA DC-008, tag 274); also tells whether width and height changed places."""
+    """Apply an EXIF orientation (1..8, CIPA DC-008, tag 274).
+
+    Args:
+        pixels: (H, W, 3) uint8.
+        orientation: The tag's value; other values than 1..8 change nothing.
+
+    Returns:
+        The upright pixels, and True if width and height changed places.
+    """
     if orientation in (5, 7):
         pixels = cv2.transpose(pixels)
     flip = {2: 1, 3: -1, 4: 0, 7: -1}.get(orientation)

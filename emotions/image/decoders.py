@@ -1,4 +1,4 @@
-"""Picture files, format by format: what decoding one will take in memory, read from its header, and the decoding itself."""
+"""Image decoders by format: the memory that a decode takes, computed from the header, and the decode itself."""
 
 from __future__ import annotations
 
@@ -14,27 +14,32 @@ from PIL import Image, ImageFile
 
 from ..errors import ImageError
 from .conversion import Rows
-from .formats import check_gif, check_size, decoder_errors, is_cut, sniff, without_exif
+from .formats import check_gif, check_size, decoder_errors, is_truncated, sniff, without_exif
 
 DECODERS = {"JPEG": "Jpeg", "PNG": "Png", "GIF": "Gif", "BMP": "Bmp", "TIFF": "Tiff", "WEBP": "WebP", "AVIF": "Avif"}
-"""Format -> prefix of Pillow's plugin. The one plugin is called by its name: `Image.open` would try EPS and forty others."""
+"""Format -> prefix of Pillow's plugin. Plugins are called directly: `Image.open` would try EPS and forty others."""
 
 NATIVE_BYTES = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16B": 2, "I;16L": 2, "I;16N": 2}
 """Bytes a pixel of Pillow's modes; the others take 4."""
-KEEP = 7 / 8
-"""A JPEG is drafted to 1/2, 1/4 or 1/8 as long as its longer side keeps this share of `max_side`: a 4,032-pixel photo then
-comes at exactly one half, with no resizing after, and no picture loses more than an eighth of the detail asked for."""
+MIN_DRAFT = 7 / 8
+"""A JPEG is drafted to 1/2, 1/4 or 1/8 as long as its longer side keeps this share of `max_side`: a 4,032-pixel photo is
+then decoded at exactly one half, without resizing, and no image loses more than an eighth of the detail asked for."""
 MAX_SCANS = 100
-"""Scans a JPEG may have: encoders write about ten, and each costs a pass over the picture ("JPEG scan bomb")."""
+"""Scans that a JPEG may have: encoders write about ten, and each costs a pass over the image ("JPEG scan bomb")."""
 
 
 @dataclass(frozen=True)
 class DecodePlan:
-    """A picture whose header is read and whose pixels are not.
+    """An image whose header is read and whose pixels are not.
 
-    `size`: (width, height) of the full picture as stored. `decoded`: that of what the decoder will give (JPEG drafts).
-    `peak`: bytes that decoding takes at its worst moment; `held`: those that stay until the rows have been used.
-    `load` decodes; `orientation`, asked after `load`, is the EXIF orientation (1..8) still to be applied.
+    Attributes:
+        format: Name of the format.
+        size: (width, height) of the full image as stored.
+        decoded: (width, height) of the decoder's output, smaller for drafted JPEGs.
+        peak: Bytes that decoding takes at most.
+        held: Bytes that stay allocated until the rows have been used.
+        load: Decodes the image.
+        orientation: Returns the EXIF orientation (1..8) that is still to be applied; call it after `load`.
     """
 
     format: str
@@ -47,10 +52,18 @@ class DecodePlan:
 
 
 def plan_decode(data: bytes, max_side: int) -> DecodePlan:
-    """Read the header of `data`; ImageError where it is no usable picture. JPEGs are drafted down towards `max_side`."""
+    """Read the header of an image file and plan its decode.
+
+    Args:
+        data: Bytes of the file.
+        max_side: Longer side in pixels towards which JPEGs are drafted.
+
+    Raises:
+        ImageError: The file is no usable image.
+    """
     kind = sniff(data)
     with decoder_errors(kind):
-        if is_cut(kind, data):
+        if is_truncated(kind, data):
             raise ImageError("truncated_image", f"This {kind} file is cut off: it ends before its own header says.")
         if kind == "HEIC":
             return _plan_heic(data)
@@ -67,7 +80,7 @@ def _open(kind: str, data: bytes) -> ImageFile.ImageFile:
     try:
         return decoder(io.BytesIO(data))
     except Exception:
-        clean = without_exif(kind, data)  # PNG and AVIF decoders refuse a sound picture for damaged EXIF
+        clean = without_exif(kind, data)  # PNG and AVIF decoders reject intact pixels because of damaged EXIF
         if clean is None:
             raise
         return decoder(io.BytesIO(clean))
@@ -82,21 +95,23 @@ def _plan_pillow(data: bytes, kind: str, image: ImageFile.ImageFile, max_side: i
     if kind == "TIFF":
         extra = _tiff_extra(image, native)
     elif kind == "GIF":
-        extra = pixels  # the area that the frame leaves behind, made ready at once
+        extra = pixels  # Pillow allocates the area for the disposal of the frame at once
     elif kind == "BMP" and image.tile and image.tile[0].codec_name == "bmp_rle":
         extra = 2 * pixels  # Pillow gathers the runs in a bytearray and copies it
     elif kind == "AVIF":
-        return DecodePlan(kind, size, size, *_avif_bytes(data, pixels, len(image.mode)), _loader(image), lambda: _orientation(image))
-    return DecodePlan(kind, size, image.size, native + extra, native, _loader(image), lambda: _orientation(image))
+        return DecodePlan(
+            kind, size, size, *_avif_bytes(data, pixels, len(image.mode)), _loader(image), lambda: exif_orientation(image)
+        )
+    return DecodePlan(kind, size, image.size, native + extra, native, _loader(image), lambda: exif_orientation(image))
 
 
 def _draft(data: bytes, image: Any, max_side: int) -> int:
-    """Choose the scale of a JPEG; gives the bytes of the coefficients that libjpeg holds at full size, if it has to."""
+    """Choose the scale of a JPEG; return the bytes of coefficients that libjpeg buffers at full size, 0 where it buffers none."""
     width, height = image.size
-    scale = max((s for s in (1, 2, 4, 8) if max(width, height) / s >= KEEP * max_side), default=1)
+    scale = max((s for s in (1, 2, 4, 8) if max(width, height) / s >= MIN_DRAFT * max_side), default=1)
     start = data.rfind(b"\xff\xda", 0, image.fp.tell())
     layers = [(across, down) for _, across, down, _ in image.layer]
-    # Progressive files and those with a scan per component are held whole, two bytes a coefficient, before a row comes out.
+    # Progressive files and those with a scan per component are buffered whole, two bytes a coefficient, before the first row.
     buffered = image.info.get("progressive") or data[start + 4] < len(layers)
     if buffered and data.count(b"\xff\xda") > MAX_SCANS:
         raise ImageError("unsupported_image", f"This JPEG has more than {MAX_SCANS} scans.")
@@ -110,7 +125,7 @@ def _draft(data: bytes, image: Any, max_side: int) -> int:
 
 
 def _tiff_extra(image: Any, native: int) -> int:
-    """Bytes beside the picture: one strip or tile as libtiff unpacks it, and the second copy when Pillow turns it."""
+    """Bytes beside the image: one strip or tile as libtiff unpacks it, and the second copy when Pillow turns it."""
     tags = image.tag_v2
     width, height = tags.get(322, image.width), tags.get(323) or min(tags.get(278, image.height), max(image.size))
     bits, samples = tags.get(258, (8,)), tags.get(277, 1)
@@ -119,7 +134,7 @@ def _tiff_extra(image: Any, native: int) -> int:
 
 
 def _avif_bytes(data: bytes, pixels: int, channels: int) -> tuple[int, int]:
-    """libavif's planes and dav1d's own (measured: 1.7 times the planes), the RGB bytes and Pillow's copy of them."""
+    """(peak, held) bytes: libavif's planes, dav1d's own (measured: 1.7 times the planes), RGB, and Pillow's copy of it."""
     found = data.find(b"av1C")
     flags = data[found + 6] if found > 0 else 0x40
     samples = 1 if flags & 0x10 else 3 if not flags & 0x08 else 2 if not flags & 0x04 else 1.5
@@ -135,8 +150,8 @@ def _loader(image: ImageFile.ImageFile) -> Callable[[], Rows]:
     return load
 
 
-def _orientation(image: Image.Image) -> int:
-    """EXIF orientation (or XMP's), 1 where there is none or EXIF is damaged. TIFF comes turned, and without the tag."""
+def exif_orientation(image: Image.Image) -> int:
+    """EXIF (or XMP) orientation, 1 if it is missing or damaged. Pillow turns TIFF itself and removes the tag."""
     try:
         return int(image.getexif().get(0x0112, 1))
     except Exception:
@@ -144,7 +159,7 @@ def _orientation(image: Image.Image) -> int:
 
 
 def _raw_rows(data: Any, width: int, mode: str, raw: str, stride: int) -> Rows:
-    """Rows of packed pixels in a decoder's own memory (`data`: an array or a memoryview)."""
+    """Rows of packed pixels in a decoder's own memory, an array or memoryview, without a copy."""
     flat = memoryview(data).cast("B")
 
     def rows(first: int, last: int) -> Image.Image:
@@ -156,10 +171,12 @@ def _raw_rows(data: Any, width: int, mode: str, raw: str, stride: int) -> Rows:
 def _plan_webp(data: bytes, image: Any) -> DecodePlan:
     pixels = image.width * image.height
     if image.n_frames > 1:  # two canvases, the frame's bytes and Pillow's copy; only the first frame is decoded
-        return DecodePlan("WEBP", image.size, image.size, 17 * pixels, 16 * pixels, _loader(image), lambda: _orientation(image))
+        return DecodePlan(
+            "WEBP", image.size, image.size, 17 * pixels, 16 * pixels, _loader(image), lambda: exif_orientation(image)
+        )
 
     def load() -> Rows:
-        # OpenCV has the same libwebp write straight into its array: half of the memory that Pillow takes.
+        # OpenCV lets the same libwebp write straight into its array: half of the memory that Pillow takes.
         array = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
         if array is None or array.shape[:2] != image.size[::-1]:
             raise ImageError("truncated_image", "This WEBP picture is cut off or damaged.")
@@ -168,11 +185,11 @@ def _plan_webp(data: bytes, image: Any) -> DecodePlan:
 
     lossy = image.mode == "RGB" and b"VP8L" not in data
     peak = int((6.5 if lossy else 9.6) * pixels)
-    return DecodePlan("WEBP", image.size, image.size, peak, 4 * pixels, load, lambda: _orientation(image))
+    return DecodePlan("WEBP", image.size, image.size, peak, 4 * pixels, load, lambda: exif_orientation(image))
 
 
 def _plan_heic(data: bytes) -> DecodePlan:
-    import pillow_heif  # 12 MB that only phone pictures need
+    import pillow_heif  # 12 MB of memory that only HEIC files need
 
     file = pillow_heif.open_heif(io.BytesIO(data), remove_stride=False)
     image = file[file.primary_index]
@@ -181,7 +198,7 @@ def _plan_heic(data: bytes) -> DecodePlan:
     out = pillow_heif.misc.MODE_INFO[image.mode][0] * (2 if ";16" in image.mode else 1)
     samples = {420: 1.5, 422: 2}.get(info.get("chroma"), 3 if out > 2 else 1) + image.has_alpha
     planes = samples * (2 if info["bit_depth"] > 8 else 1)
-    # Measured, in planes of the picture: a grid of 4:2:0 tiles, as phones write, takes least; 4:4:4 passes through planar RGB.
+    # Measured, in planes of the image: a grid of 4:2:0 tiles, as phones write, takes least; 4:4:4 passes through planar RGB.
     tiled = "tiling" in info and samples <= 1.5
     factor = (1.1 if planes == samples else 1.9) if tiled else 2.5 + (0.7 if samples >= 3 else 0)
 
@@ -189,5 +206,5 @@ def _plan_heic(data: bytes) -> DecodePlan:
         pixels, stride = image.data, image.stride
         return _raw_rows(pixels, image.size[0], image.mode, image.mode, stride)
 
-    # libheif turns the picture by its own boxes (irot, imir); the EXIF tag repeats them and is not to be applied again.
+    # libheif applies its own boxes (irot, imir); the EXIF tag repeats them and must not be applied again.
     return DecodePlan("HEIC", image.size, image.size, int(pixels * (out + factor * planes)), pixels * out, load, lambda: 1)

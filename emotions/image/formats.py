@@ -1,20 +1,20 @@
-"""What a picture file is, by its first bytes; and how everything that goes wrong with one becomes an ImageError."""
+"""Image formats: detection by the first bytes, checks of headers, and decoder errors as ImageError."""
 
 from __future__ import annotations
 
 import struct
-import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from PIL import Image
 
 from ..errors import ImageError
 
 MAX_PIXELS = 120_000_000
-"""Width times height: above the 108 megapixels that some phones take, and about two seconds of a slow core's work."""
-OTHERS: tuple[tuple[bytes, str], ...] = (
+"""Width times height: above the 108 megapixels of some phones, and about two seconds of work for a slow core."""
+UNSUPPORTED: tuple[tuple[bytes, str], ...] = (
     (b"%!PS", "EPS"), (b"\xc5\xd0\xd3\xc6", "EPS"), (b"%PDF", "PDF"), (b"8BPS", "Photoshop"), (b"\0\0\1\0", "icon"),
     (b"\0\0\2\0", "cursor"), (b"icns", "icon"), (b"\0\0\0\x0cjP  ", "JPEG 2000"), (b"\xff\x4f\xff\x51", "JPEG 2000"),
     (b"\0\0\0\x0cJXL ", "JPEG XL"), (b"\xff\x0a", "JPEG XL"), (b"<svg", "SVG"), (b"<?xml", "SVG or XML"), (b"DDS ", "DDS"),
@@ -26,33 +26,23 @@ HEVC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"
 BMP_HEADERS = {12, 40, 52, 56, 64, 108, 124}
 
 
-_quiet_lock = threading.Lock()
-_quiet_depth = 0
-_quiet_filters = warnings.catch_warnings()
+DECODER_MODULES = r"(PIL|pillow_heif|emotions\.image)\b"
 
 
-@contextmanager
-def suppress_warnings() -> Iterator[None]:
-    """No warning leaves a decoder. Filters belong to the whole process: the first thread in sets them, the last restores."""
-    global _quiet_depth, _quiet_filters
-    with _quiet_lock:
-        if _quiet_depth == 0:
-            _quiet_filters = warnings.catch_warnings()
-            _quiet_filters.__enter__()
-            warnings.simplefilter("ignore")
-        _quiet_depth += 1
-    try:
-        yield
-    finally:
-        with _quiet_lock:
-            _quiet_depth -= 1
-            if _quiet_depth == 0:
-                _quiet_filters.__exit__(None, None, None)
+def suppress_warnings() -> None:
+    """Put a filter in front that ignores warnings of image decoders: where warnings are errors, they would fail good files."""
+    if not _is_ours(warnings.filters[0] if warnings.filters else None):
+        warnings.filterwarnings("ignore", module=DECODER_MODULES)
+
+
+def _is_ours(entry: Any) -> bool:
+    module = entry and entry[3]
+    return getattr(module, "pattern", module) == DECODER_MODULES
 
 
 @contextmanager
 def decoder_errors(kind: str) -> Iterator[None]:
-    """Whatever a decoder raises on a hostile file (it can be anything) comes out as an ImageError."""
+    """Convert every exception of a decoder into an ImageError; on malformed files decoders raise anything."""
     try:
         yield
     except ImageError:
@@ -69,7 +59,7 @@ def decoder_errors(kind: str) -> Iterator[None]:
 
 
 def sniff(data: bytes) -> str:
-    """The format by the first bytes, never by the file's name: a key of DECODERS, or "HEIC". ImageError for all else."""
+    """Detect the format by the first bytes: a key of DECODERS, or "HEIC". Raises ImageError for other files."""
     if data[:3] == b"\xff\xd8\xff":
         return "JPEG"
     if data[:8] == b"\x89PNG\r\n\x1a\n":
@@ -90,13 +80,14 @@ def sniff(data: bytes) -> str:
         if brands & HEVC_BRANDS:
             return "HEIC"
         raise ImageError("unsupported_image", "This is a video or a file of that family, not a picture in a supported format.")
-    for start, kind in OTHERS:
+    for start, kind in UNSUPPORTED:
         if data.startswith(start):
             raise ImageError("unsupported_image", f"This looks like {kind}, which is not among the supported formats.")
     raise ImageError("not_an_image", "This is not a picture: its first bytes are those of no known format.")
 
 
 def check_size(width: int, height: int) -> None:
+    """Raise ImageError unless an image of this size has pixels, and at most MAX_PIXELS of them."""
     if width < 1 or height < 1:
         raise ImageError("not_an_image", f"This picture has no pixels: its header says {width} x {height}.")
     if width * height > MAX_PIXELS:
@@ -104,8 +95,8 @@ def check_size(width: int, height: int) -> None:
         raise ImageError("too_many_pixels", f"This picture has {size}; the limit is {limit}.")
 
 
-def is_cut(kind: str, data: bytes) -> bool:
-    """Whether a container that states its length ends early; such a file may still decode to a half-grey picture."""
+def is_truncated(kind: str, data: bytes) -> bool:
+    """Return True if a file ends before the length that its container states; it might still decode to a half-grey image."""
     if kind == "WEBP":
         return int.from_bytes(data[4:8], "little") + 8 > len(data)
     if kind in ("HEIC", "AVIF"):
@@ -124,7 +115,7 @@ def is_cut(kind: str, data: bytes) -> bool:
 
 
 def check_gif(data: bytes) -> None:
-    """The canvas and the first frame, before Pillow makes room for them while it opens."""
+    """Check the sizes of a GIF's canvas and first frame before Pillow, while it opens the file, allocates them."""
     width, height, flags = struct.unpack("<HHB", data[6:11])
     start = 13 + (3 << (flags & 7) + 1 if flags & 0x80 else 0)
     while data[start : start + 1] == b"\x21":  # extensions: blocks of up to 255 bytes, closed by an empty one
@@ -138,7 +129,7 @@ def check_gif(data: bytes) -> None:
 
 
 def without_exif(kind: str, data: bytes) -> bytes | None:
-    """The same picture with its EXIF out of the decoder's sight; None if there is none or the format needs no such help."""
+    """Return the file without its EXIF chunk, or None if that does not apply."""
     if kind == "PNG" and (start := data.find(b"eXIf") - 4) > 0:
         return data[:start] + data[start + 12 + int.from_bytes(data[start : start + 4], "big") :]
     if kind == "AVIF" and b"Exif" in data:

@@ -15,7 +15,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from ..errors import ImageError, VideoError
+from ..errors import MemoryBudgetError, VideoError
 from ..image.loading import LoadedImage
 from ..runtime.litert import available_cpus
 from ..runtime.memory import reserve
@@ -204,7 +204,7 @@ class VideoReader:
         self.declared_duration = stated_seconds(self._container, self._stream)
         try:
             self._stack.enter_context(reserve(decoder_bytes(context, threads) + 2 * 3 * MAX_SIDE * MAX_SIDE))
-        except ImageError as error:
+        except MemoryBudgetError as error:
             what = "Other pictures and videos are being decoded; try again in a moment."
             if error.code == "too_much_memory":
                 what = "Decoding frames of this size takes more memory than a video gets here. Save it smaller."

@@ -17,9 +17,9 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from emotions.errors import ImageError
+from emotions.errors import ImageError, MemoryBudgetError
 from emotions.image import loading
-from emotions.image.conversion import rgb, white_level
+from emotions.image.conversion import to_rgb, white_level
 from emotions.image.formats import sniff
 from emotions.image.loading import encode_jpeg, open_image
 from emotions.runtime import memory
@@ -160,7 +160,7 @@ def test_float_tiff_with_nan():
 
 
 def test_white_level_of_integers():
-    assert [white_level(0, high, "I") for high in (9, 256, 5000, 65535, 2**31 - 1)] == [255, 1023, 16383, 65535, 2**32 - 1]
+    assert [white_level(high, "I") for high in (9, 256, 5000, 65535, 2**31 - 1)] == [255, 1023, 16383, 65535, 2**32 - 1]
 
 
 @pytest.mark.parametrize("kind", ["PNG", "WEBP", "AVIF", "HEIF"])
@@ -177,7 +177,7 @@ def test_transparent_palette():
     image.putpixel((0, 0), 1)
     pixels = open_image(encoded("PNG", image, transparency=b"\x00\xff")).pixels
     assert pixels[0, 0].tolist() == [40, 50, 60] and pixels[3, 3].tolist() == [255, 255, 255]
-    assert rgb(image, None).getpixel((3, 3)) == (10, 20, 30)
+    assert to_rgb(image, None).getpixel((3, 3)) == (10, 20, 30)
 
 
 @pytest.mark.parametrize("kind", ["GIF", "WEBP", "PNG", "TIFF", "AVIF"])
@@ -251,7 +251,7 @@ def test_bands_meet_without_a_seam(monkeypatch):
     noise = Image.fromarray(np.random.default_rng(1).integers(0, 255, (301, 203, 3), np.uint8))
     data = encoded("PNG", noise)
     whole = open_image(data, max_side=130).pixels.astype(int)
-    monkeypatch.setattr("emotions.image.conversion.BAND", 1000)
+    monkeypatch.setattr("emotions.image.conversion.BAND_PIXELS", 1000)
     assert np.abs(open_image(data, max_side=130).pixels - whole).max() <= 1
 
 
@@ -289,10 +289,10 @@ def test_budget_serves_in_order_and_frees():
     budget, order, started = MemoryBudget(100), [], []
 
     def ask(name: str, amount: int) -> None:
-        with budget.take(amount):
+        with budget.reserve(amount):
             order.append(name)
 
-    with budget.take(60):
+    with budget.reserve(60):
         for name, amount in (("large", 90), ("small", 10)):  # the small one would fit, but came later
             thread = threading.Thread(target=ask, args=(name, amount))
             thread.start()
@@ -307,7 +307,7 @@ def test_budget_serves_in_order_and_frees():
 
 def test_budget_patience():
     budget = MemoryBudget(100)
-    with budget.take(60), pytest.raises(ImageError, match="try again") as caught, budget.take(60, patience=0.01):
+    with budget.reserve(60), pytest.raises(MemoryBudgetError, match="try again") as caught, budget.reserve(60, wait_seconds=0.01):
         pass
     assert caught.value.code == "busy" and budget.used == 0 and not budget._queue
 
