@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 EMOTIONS: tuple[str, ...] = ("anger", "disgust", "fear", "happy", "neutral", "sad", "surprise")
 """Order of every probability vector, of the class ids 0..6, and of the rows and columns of every confusion matrix."""
 
@@ -17,3 +19,8 @@ COLOURS: dict[str, str] = {
     "sad": "#0072b2",
     "surprise": "#56b4e9",
 }
+
+
+def by_emotion(values: Iterable[float]) -> dict[str, float]:
+    """Return seven values in the order of EMOTIONS as a JSON object: emotion to value, rounded to four digits."""
+    return {name: round(float(value), 4) for name, value in zip(EMOTIONS, values, strict=True)}

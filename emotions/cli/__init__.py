@@ -18,7 +18,7 @@ import sys
 from collections.abc import Sequence
 
 from ..errors import ModelFileError
-from ..face.classifier import DEFAULT_HEAD
+from ..face.defaults import DEFAULT_HEAD
 from ..face.detector import DETECTORS
 from ..runtime.memory import set_decode_budget
 from . import photo, speech, text, video

@@ -79,7 +79,7 @@ def begin(head: str, decode_mb: int) -> None:
     global _analyzer
     set_decode_budget(decode_mb)
     _analyzer = FaceAnalyzer(head=head)
-    _analyzer.classifier.head_entry  # noqa: B018 - an unknown head shall end the run, not fail every file
+    _analyzer.check_head()
 
 
 def read(job: Job) -> Row:

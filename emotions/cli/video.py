@@ -54,7 +54,7 @@ def _fps(text: str) -> float:
 def run(options: argparse.Namespace) -> int:
     """Read all films, one after the other; gives the exit code."""
     analyzer = FaceAnalyzer(head=options.head)
-    analyzer.classifier.head_entry  # noqa: B018 - an unknown head shall end the run, not fail every film
+    analyzer.check_head()
     output = Output(options.format, *((PEOPLE, PEOPLE_TABLE) if options.summary else (COLUMNS, TABLE)))
     folders = {name: Folder(path) for name in ("annotate", "chart") if (path := getattr(options, name))}
     failed = 0

@@ -1,4 +1,4 @@
-"""Box and landmarks -> an upright grey square framed as the training faces are: the one crop of training and serving."""
+"""Face alignment: crop a face to an upright grey square. Training and serving share `align_crop`."""
 
 from __future__ import annotations
 
@@ -7,83 +7,118 @@ import numpy as np
 
 from .results import Box
 
-# Where faces lie in FER2013's pictures, as shares of their side: medians over validation faces (scripts/evaluate/framing.py).
-EYE_CENTER = 0.5, 0.394  # the middle between the eyes
-RMS_RADIUS = 0.277  # root mean square distance of the 468 points from their mean
-BOX_SIDE = 1 / 0.888  # side of the picture over the mean side of the detector's box
-BOX_CENTER = 0.514, 0.526  # middle of the detector's box
+# Median position of faces in FER2013's images as fractions of their side, on validation faces (scripts/evaluate/framing.py).
+EYE_CENTER = 0.5, 0.394  # midpoint between the eyes
+RMS_RADIUS = 0.277  # root mean square distance of the 468 landmarks from their mean
+BOX_SIDE = 1 / 0.888  # side of the image over the mean side of the detector's box
+BOX_CENTER = 0.514, 0.526  # centre of the detector's box
 
-# Corners of the person's right and left eye in Face Mesh's numbering: outer and inner.
+# Outer and inner corner of the person's right and left eye in Face Mesh's numbering.
 RIGHT_EYE, LEFT_EYE = (33, 133), (263, 362)
 
 
 def align_crop(pixels: np.ndarray, box: Box, landmarks: np.ndarray | None, size: int) -> np.ndarray:
-    """Crop a face of (H, W, 3) uint8 RGB or (H, W) uint8 grey to (size, size) uint8 grey, framed as FER2013's faces are.
+    """Crop and align a face as FER2013's faces are framed.
 
-    With `landmarks` (468, 2) in pixels: turned until the eyes are level, the middle between them put in its place, and scaled
-    by the spread of all points (the distance of the eyes alone shrinks as a head turns away). Without: upright around `box`.
-    A box that is the whole picture is taken as framed already: the crop is the smallest square around it, so that
-    nothing is cut off or squeezed. Grey is ITU-R BT.601 luma.
+    With landmarks the crop is rotated until the eyes are level, centred on the midpoint between the eyes and scaled by the RMS
+    radius of all landmarks (the distance between the eyes alone shrinks as the head turns away). Without landmarks it is an
+    upright square around the box. A box that equals the whole image is taken as framed already: the crop is the smallest square
+    around it, so that nothing is cut off or distorted.
+
+    Args:
+        pixels: Image, (H, W, 3) uint8 RGB or (H, W) uint8 grey.
+        box: Face box in pixels of the image.
+        landmarks: Face Mesh landmarks (468, 2) or (468, 3) in pixels of the image (a depth is ignored), or None.
+        size: Side of the crop in pixels.
+
+    Returns:
+        Crop (size, size) uint8 grey (ITU-R BT.601 luma).
     """
     crop = warp_crop(pixels, alignment_matrix(pixels.shape, box, landmarks, size), size)
     return crop if crop.ndim == 2 else cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY)
 
 
 def alignment_matrix(shape: tuple[int, ...], box: Box, landmarks: np.ndarray | None, size: int) -> np.ndarray:
-    """The (2, 3) matrix by which `align_crop` cuts a picture of that shape: see `warp_crop`."""
-    return _around(box, shape, size) if landmarks is None else _aligned(landmarks, size)
+    """Compute the affine matrix with which `align_crop` samples an image.
+
+    Args:
+        shape: Shape of the image, (H, W, ...).
+        box: Face box in pixels of the image.
+        landmarks: Face Mesh landmarks (468, 2) or (468, 3) in pixels of the image, or None.
+        size: Side of the crop in pixels.
+
+    Returns:
+        Matrix (2, 3) from crop coordinates to image coordinates; see `warp_crop`.
+    """
+    return _box_matrix(box, shape, size) if landmarks is None else _landmark_matrix(landmarks[:, :2], size)
 
 
 def warp_crop(pixels: np.ndarray, matrix: np.ndarray, size: int) -> np.ndarray:
-    """Sample a (size, size) crop: its place (x, y) shows the picture's `matrix` @ (x, y, 1), both in pixels from the corner.
+    """Sample a square crop with an affine transform, without aliasing.
 
-    Where the crop is smaller than its part of the picture, that part is averaged over areas first, so that fine detail does
-    not alias. Beyond the picture its edge repeats: black would draw a line that no face has.
+    Where the crop is smaller than its part of the image, that part is averaged over areas first. Outside the image the border
+    is replicated: a black border would add an edge that no face has.
+
+    Args:
+        pixels: Image, (H, W, 3) or (H, W) uint8.
+        matrix: (2, 3) affine matrix: crop position (x, y) shows the image at `matrix` @ (x, y, 1). Both are in pixels and
+            measured from the corner of the first pixel.
+        size: Side of the crop in pixels.
+
+    Returns:
+        Crop (size, size, 3) or (size, size) uint8.
     """
-    shrink = float(np.sqrt(abs(np.linalg.det(matrix[:, :2]))))
+    scale = float(np.sqrt(abs(np.linalg.det(matrix[:, :2]))))
     corners = np.array([[0, 0], [size, 0], [0, size], [size, size]]) @ matrix[:, :2].T + matrix[:, 2]
     height, width = pixels.shape[:2]
-    edge = 2 * max(shrink, 1)
-    left, top = np.clip(np.floor(corners.min(axis=0) - edge), 0, [width - 1, height - 1]).astype(int)
-    right, bottom = np.clip(np.ceil(corners.max(axis=0) + edge), [left + 1, top + 1], [width, height]).astype(int)
-    part = pixels[top:bottom, left:right]
+    margin = 2 * max(scale, 1)
+    left, top = np.clip(np.floor(corners.min(axis=0) - margin), 0, [width - 1, height - 1]).astype(int)
+    right, bottom = np.clip(np.ceil(corners.max(axis=0) + margin), [left + 1, top + 1], [width, height]).astype(int)
+    region = pixels[top:bottom, left:right]
     matrix = matrix - [[0, 0, left], [0, 0, top]]
-    if shrink > 1:
-        smaller = max(1, round((right - left) / shrink)), max(1, round((bottom - top) / shrink))
-        part = cv2.resize(part, smaller, interpolation=cv2.INTER_AREA)
-        matrix = matrix * [[smaller[0] / (right - left)], [smaller[1] / (bottom - top)]]
-    # OpenCV puts (0, 0) in the middle of the first pixel; here it is the corner.
+    if scale > 1:
+        reduced = max(1, round((right - left) / scale)), max(1, round((bottom - top) / scale))
+        region = cv2.resize(region, reduced, interpolation=cv2.INTER_AREA)
+        matrix = matrix * [[reduced[0] / (right - left)], [reduced[1] / (bottom - top)]]
+    # OpenCV's origin is the centre of the first pixel, here it is the pixel's corner.
     centred = matrix.copy()
     centred[:, 2] += matrix[:, :2] @ [0.5, 0.5] - 0.5
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    return cv2.warpAffine(part, centred, (size, size), flags=flags, borderMode=cv2.BORDER_REPLICATE)
+    return cv2.warpAffine(region, centred, (size, size), flags=flags, borderMode=cv2.BORDER_REPLICATE)
 
 
 def eye_line(landmarks: np.ndarray) -> tuple[np.ndarray, float]:
-    """The middle between the eyes (2,), and the angle in radians from the person's right eye to the left one."""
+    """Return the midpoint between the eyes and the roll of the line through them.
+
+    Args:
+        landmarks: Face Mesh landmarks (468, 2) in pixels.
+
+    Returns:
+        Midpoint (2,) in pixels, and the angle in radians from the person's right eye to the left one.
+    """
     right, left = landmarks[list(RIGHT_EYE)].mean(axis=0), landmarks[list(LEFT_EYE)].mean(axis=0)
-    along = left - right
-    return (right + left) / 2, float(np.arctan2(along[1], along[0]))
+    direction = left - right
+    return (right + left) / 2, float(np.arctan2(direction[1], direction[0]))
 
 
 def rms_radius(landmarks: np.ndarray) -> float:
-    """Root mean square distance of the points from their mean, in pixels."""
+    """Return the root mean square distance of landmarks (N, 2) from their mean, in pixels."""
     return float(np.sqrt(landmarks.var(axis=0).sum()))
 
 
-def _aligned(landmarks: np.ndarray, size: int) -> np.ndarray:
-    middle, turn = eye_line(landmarks)
-    step = rms_radius(landmarks) / (RMS_RADIUS * size)
-    axes = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]]) * step
-    return np.column_stack([axes, middle - axes @ np.multiply(EYE_CENTER, size)])
+def _landmark_matrix(landmarks: np.ndarray, size: int) -> np.ndarray:
+    center, angle = eye_line(landmarks)
+    scale = rms_radius(landmarks) / (RMS_RADIUS * size)
+    axes = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]) * scale
+    return np.column_stack([axes, center - axes @ np.multiply(EYE_CENTER, size)])
 
 
-def _around(box: Box, shape: tuple[int, ...], size: int) -> np.ndarray:
+def _box_matrix(box: Box, shape: tuple[int, ...], size: int) -> np.ndarray:
     height, width = shape[:2]
     if box == Box(0.0, 0.0, float(width), float(height)):
-        side, middle = float(max(width, height)), (0.5, 0.5)
+        side, center = float(max(width, height)), (0.5, 0.5)
     else:
-        side, middle = BOX_SIDE * float(np.sqrt(box.area)), BOX_CENTER
-    step = side / size
-    corner = box.left + box.width / 2 - middle[0] * side, box.top + box.height / 2 - middle[1] * side
-    return np.array([[step, 0, corner[0]], [0, step, corner[1]]])
+        side, center = BOX_SIDE * float(np.sqrt(box.area)), BOX_CENTER
+    scale = side / size
+    corner = box.left + box.width / 2 - center[0] * side, box.top + box.height / 2 - center[1] * side
+    return np.array([[scale, 0, corner[0]], [0, scale, corner[1]]])

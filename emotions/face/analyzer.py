@@ -1,4 +1,4 @@
-"""A picture in, its faces with their emotions out: detector, landmarks, crops and expression model in one call."""
+"""Face analysis of an image in one call: detection, landmarks, alignment and expression classification."""
 
 from __future__ import annotations
 
@@ -8,67 +8,96 @@ from importlib import resources
 
 import numpy as np
 
-from ..image.loading import LoadedImage, open_image
+from ..image.loading import ImageSource, open_image
 from ..runtime.manifest import ModelRegistry
+from .alignment import align_crop
 from .classifier import ExpressionClassifier
-from .detector import Detection, FaceDetector, align_crop
+from .defaults import DEFAULT_HEAD
+from .detector import FaceDetector
 from .reliability import measure_quality, unsure_reason
 from .results import Face, ImageResult
-from .saliency import MAX_EXPLAINED, OcclusionMap
-from .saliency import explain as occlusion_map
+from .saliency import MAX_EXPLAINED, OcclusionMap, occlusion_map
 
 WARM_UP_PHOTO = "warm_up.jpg"
-"""A public-domain portrait: a blank picture would warm up the detector alone, since no face means no further model."""
+"""A public-domain portrait: a blank image would load the detector alone, since without a face no other model runs."""
 
 
 class FaceAnalyzer:
-    """All models for pictures, loaded on first use and shared by threads.
+    """All models that images need, loaded on first use and shared by threads.
 
-    `registry` defaults to the models beside the code; `head` names one of the manifest's expression heads.
+    Args:
+        registry: Models to use; by default those that ship with the package.
+        head: Name of an expression head of the manifest; None takes the manifest's first.
     """
 
-    def __init__(self, registry: ModelRegistry | None = None, head: str | None = None) -> None:
+    def __init__(self, registry: ModelRegistry | None = None, head: str | None = DEFAULT_HEAD) -> None:
+        """Choose the models; load none yet."""
         self.registry = registry or ModelRegistry()
         self.classifier = ExpressionClassifier(self.registry, head)
 
     @cached_property
     def face_detector(self) -> FaceDetector:
+        """The detectors and Face Mesh."""
         return FaceDetector(self.registry, self.classifier.backbone_entry.name, self.classifier.features)
 
-    def analyze(self, picture: LoadedImage, detector: str = "auto", landmarks: bool = False, explain: bool = False) -> ImageResult:
-        """Find and read every face of an opened picture.
+    def check_head(self) -> None:
+        """Raise ModelFileError if the manifest lacks the head, before the first image is analyzed."""
+        _ = self.classifier.head_entry
 
-        `landmarks` adds the 468 mesh points to each face, `explain` what its answer rests on, to the MAX_EXPLAINED largest.
-        A picture without faces is an answer with `faces` empty. Raises ValueError for an unknown detector.
+    def analyze(self, source: ImageSource, detector: str = "auto", landmarks: bool = False, explain: bool = False) -> ImageResult:
+        """Detect and classify the faces of an image.
+
+        Args:
+            source: Image, in any form that `open_image` accepts.
+            detector: One of detector.DETECTORS, see `FaceDetector.detect`.
+            landmarks: Whether to add the 468 landmarks to each face.
+            explain: Whether to add occlusion maps to the MAX_EXPLAINED largest faces.
+
+        Returns:
+            The faces, largest first; `faces` is empty where there is none.
+
+        Raises:
+            ImageError: The image cannot be used.
+            ModelFileError: A model file is missing or damaged, or the manifest lacks the head.
+            TypeError: `source` is of another type.
+            ValueError: The detector is unknown.
         """
-        begun = time.perf_counter()
-        used, detections = self.face_detector.detect(picture.pixels, detector)
-        meshes = [self.face_detector.mesh(picture.pixels, detection) for detection in detections]
-        found = time.perf_counter()
-        crops = self._crops(picture.pixels, detections, meshes)
+        image = open_image(source)
+        started = time.perf_counter()
+        used, detections = self.face_detector.detect(image.pixels, detector)
+        meshes = [self.face_detector.landmarks(image.pixels, detection) for detection in detections]
+        detected = time.perf_counter()
+        size = self.classifier.size
+        crops = np.zeros((len(detections), size, size), np.uint8)
+        for index, (detection, mesh) in enumerate(zip(detections, meshes, strict=True)):
+            crops[index] = align_crop(image.pixels, detection.box, mesh, size)
         qualities = [
-            measure_quality(picture.pixels.shape, detection.box, mesh, crop)
+            measure_quality(image.pixels.shape, detection.box, mesh, crop)
             for detection, mesh, crop in zip(detections, meshes, crops, strict=True)
         ]
         features = self.classifier.features(crops)
         probabilities, drawn = self.classifier.predict_proba(features), self.classifier.drawn_probability(features)
-        done = time.perf_counter()
-        timing = {"decode": picture.decode_ms, "detect": (found - begun) * 1e3, "classify": (done - found) * 1e3}
-        limits = self.classifier.head_entry.thresholds
+        classified = time.perf_counter()
+        timing = {
+            "decode": image.decode_ms,
+            "detect": (detected - started) * 1e3,
+            "classify": (classified - detected) * 1e3,
+        }
         explanations: list[OcclusionMap | None] = [None] * len(crops)
         if explain:
             for index in range(min(len(crops), MAX_EXPLAINED)):
                 explanations[index] = occlusion_map(self.classifier.probabilities, crops[index], probabilities[index])
-            timing["explain"] = (time.perf_counter() - done) * 1e3
+            timing["explain"] = (time.perf_counter() - classified) * 1e3
+        thresholds = self.classifier.head_entry.thresholds
         faces = tuple(
             Face(
                 id=index,
-                box=detection.box.scaled(picture.scale),
+                box=detection.box.scaled(image.scale),
                 score=None if used == "none" else float(detection.score),
                 probabilities=tuple(map(float, row)),
                 drawn=None if drawn is None else float(drawn[index]),
-                unsure=unsure_reason(quality, float(row.max()), limits),
-                landmarks=_points(mesh, picture.scale) if landmarks and mesh is not None else None,
+                unsure=unsure_reason(quality, float(row.max()), thresholds),
+                landmarks=_points(mesh, image.scale) if landmarks and mesh is not None else None,
                 explanation=explanation,
                 pose=quality.pose,
             )
@@ -76,21 +105,12 @@ class FaceAnalyzer:
                 zip(detections, meshes, qualities, probabilities, explanations, strict=True)
             )
         )
-        return ImageResult(picture.width, picture.height, faces, used, self.classifier.description, timing, limits)
+        return ImageResult(image.width, image.height, faces, used, self.classifier.description, timing, thresholds)
 
     def warm_up(self) -> ImageResult:
-        """Read a real portrait, so that every model is loaded and has run once."""
+        """Analyze a real portrait, so that every model is loaded and has run once."""
         photo = resources.files(__package__).joinpath(WARM_UP_PHOTO).read_bytes()
         return self.analyze(open_image(photo))
-
-    def _crops(self, pixels: np.ndarray, detections: list[Detection], meshes: list[np.ndarray | None]) -> np.ndarray:
-        size = self.classifier.size
-        crops = [align_crop(pixels, found.box, _flat(mesh), size) for found, mesh in zip(detections, meshes, strict=True)]
-        return np.stack(crops) if crops else np.zeros((0, size, size), np.uint8)
-
-
-def _flat(mesh: np.ndarray | None) -> np.ndarray | None:
-    return None if mesh is None else mesh[:, :2]
 
 
 def _points(mesh: np.ndarray, scale: float) -> tuple[tuple[float, float], ...]:

@@ -1,6 +1,6 @@
-"""Face crops -> bottleneck features -> a dense head's logits -> calibrated probabilities.
+"""Expression classifier: face crops -> backbone features -> a dense head's logits -> calibrated probabilities.
 
-F, the number of features, is the base's own: 512 for the VGG-16 that ships.
+F, the number of features, depends on the backbone: 512 for the VGG-16 that ships.
 """
 
 from __future__ import annotations
@@ -12,29 +12,34 @@ import numpy as np
 
 from ..runtime.litert import BATCH, LiteRTModel, softmax
 from ..runtime.manifest import ModelEntry, ModelRegistry
-
-DEFAULT_HEAD = "mixed"
-"""The head that answers where none is named: on the pages, in the API, on the command line and in `read_photo`."""
+from .defaults import DEFAULT_HEAD
 
 
 @dataclass(frozen=True)
 class ExpressionClassifier:
-    """A base and one of the heads that read its features; `head` None takes the manifest's first."""
+    """A backbone and one of the dense heads that were trained on its features.
+
+    Attributes:
+        registry: Models to use.
+        head: Name of an expression head of the manifest; None takes the manifest's first.
+    """
 
     registry: ModelRegistry
-    head: str | None = None
+    head: str | None = DEFAULT_HEAD
 
     @cached_property
     def head_entry(self) -> ModelEntry:
+        """Manifest entry of the expression head. Raises ModelFileError if there is none of that name."""
         return self.registry.entry("expression-head", self.head)
 
     @cached_property
     def backbone_entry(self) -> ModelEntry:
+        """Manifest entry of the backbone that the head was trained on."""
         return self.registry.entry("expression-base", self.head_entry.base)
 
     @cached_property
     def drawn_entry(self) -> ModelEntry | None:
-        """The head that tells drawn faces from photographed ones by the same base's features, if there is one."""
+        """Manifest entry of the head that separates drawn faces from photographed ones, None if the backbone has no such head."""
         entries = self.registry.entries("drawn-head")
         return next((entry for entry in entries if entry.base == self.backbone_entry.name), None)
 
@@ -45,31 +50,41 @@ class ExpressionClassifier:
 
     @property
     def description(self) -> dict[str, str]:
-        """Name and version as every answer carries them."""
-        base, head = self.backbone_entry, self.head_entry
-        return {"name": f"{base.name}/{head.name}", "version": head.version}
+        """Name and version, as every result carries them."""
+        backbone, head = self.backbone_entry, self.head_entry
+        return {"name": f"{backbone.name}/{head.name}", "version": head.version}
 
     def features(self, crops: np.ndarray) -> np.ndarray:
-        """Crops (N, S, S) uint8 grey -> bottleneck features (N, F) float32."""
+        """Compute the bottleneck features of face crops.
+
+        Args:
+            crops: (N, S, S) uint8 grey, S as in `size`; see `alignment.align_crop`.
+
+        Returns:
+            Features (N, F) float32.
+
+        Raises:
+            ValueError: The crops have another shape.
+        """
         if crops.ndim != 3 or crops.shape[1:] != (self.size, self.size):
             raise ValueError(f"crops must be (N, {self.size}, {self.size}), not {crops.shape}")
         pixels = crops[..., None].astype(np.float32)
         return self._in_batches(self.registry.model(self.backbone_entry), pixels, self.backbone_entry.output)
 
     def logits(self, features: np.ndarray) -> np.ndarray:
-        """Bottleneck features (N, F) -> the head's logits (N, 7)."""
+        """Return the head's logits (N, 7) float32 for features (N, F)."""
         return self._in_batches(self.registry.model(self.head_entry), features, self.head_entry.output)
 
     def predict_proba(self, features: np.ndarray) -> np.ndarray:
-        """Bottleneck features (N, F) -> calibrated probabilities (N, 7) float32; rows sum to 1."""
+        """Return calibrated probabilities (N, 7) float32 for features (N, F), in the order of EMOTIONS; rows sum to 1."""
         return softmax(self.logits(features), self.head_entry.temperature)
 
     def probabilities(self, crops: np.ndarray) -> np.ndarray:
-        """Crops (N, S, S) uint8 grey -> calibrated probabilities (N, 7) float32; rows sum to 1."""
+        """Return calibrated probabilities (N, 7) float32 for crops (N, S, S) uint8 grey; rows sum to 1."""
         return self.predict_proba(self.features(crops))
 
     def drawn_probability(self, features: np.ndarray) -> np.ndarray | None:
-        """Bottleneck features (N, F) -> probabilities (N,) that the faces are drawn; None if the models have no such head."""
+        """Return the probabilities (N,) float64 that faces are drawn, for features (N, F); None without a `drawn_entry`."""
         entry = self.drawn_entry
         if entry is None:
             return None

@@ -1,9 +1,9 @@
-"""RGB pixels -> faces: boxes, landmarks, order; box and landmarks -> an aligned grey crop framed as the training faces are."""
+"""Face detection: boxes by BlazeFace or OpenCV's Haar cascade, largest face first, and landmarks by Face Mesh."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -13,174 +13,215 @@ import numpy as np
 
 from ..runtime.manifest import ModelRegistry
 from . import blazeface
-from .alignment import align_crop
-from .blazeface import PYRAMID_SCALES, FULL_SCALE, BlazeFace
+from .blazeface import FULL_SCALE, PYRAMID_SCALES, BlazeFace
 from .drawn_detector import ROLE, DrawnFaceDetector, flatness
 from .landmarks import FaceMesh, Region
 from .results import Box
 
-# OpenCV's frontal-face cascade (Viola and Jones, 2001): the detector that most such apps use, here for comparison.
+DETECTORS = ("auto", "blazeface", "haar", "none")
 
-LONGEST = 640  # a cascade's time grows with the pixels; faces under 4 % of the longer side are lost
-STEP = 1.1
-NEIGHBOURS = 5
-FILE = "haarcascade_frontalface_default.xml"  # comes with OpenCV
+MERGE_IOU = 0.35  # IoU of candidates that are one face at several scales
+MAX_PROPOSALS = 8  # strongest proposals of the back-camera model that are verified: each may cost a pass of Face Mesh
+LARGE_IMAGE = 1024  # pixels of the longer side; smaller images lose little when they are reduced to the network's 192
+TILE_SIZE = 768  # pixels: faces from 35 pixels up are found, in up to 12 passes over an image of 2048 x 1536
+SMALL_FACE = 0.1  # height over the image's longer side
+
+NO_KEYPOINTS = np.full((6, 2), np.nan, np.float32)
+"""Keypoints of a detector that gives none."""
+NO_KEYPOINTS.setflags(write=False)
+
+HAAR_MAX_SIDE = 640  # a cascade's time grows with the pixels; faces under 4 % of the longer side are lost
+HAAR_SCALE_FACTOR = 1.1
+HAAR_MIN_NEIGHBORS = 5
+HAAR_FILE = "haarcascade_frontalface_default.xml"  # comes with OpenCV
 
 
 class HaarCascade:
-    """Loaded on first use. A CascadeClassifier is not thread-safe, hence the lock."""
+    """OpenCV's frontal-face cascade (Viola and Jones, 2001), which many applications use; here for comparison.
+
+    The file is loaded on first use. A CascadeClassifier is not thread-safe, hence the lock.
+    """
 
     def __init__(self) -> None:
+        """Load nothing yet."""
         self._lock = threading.Lock()
         self._cascade: Any = None
 
     def __call__(self, pixels: np.ndarray) -> list[tuple[Box, float]]:
-        """Faces of (H, W, 3) uint8 RGB: box in its pixels, and a score 0..1 that grows with the cascade's margin."""
-        scale = min(1.0, LONGEST / max(pixels.shape[:2]))
+        """Detect faces.
+
+        Args:
+            pixels: Image (H, W, 3) uint8 RGB.
+
+        Returns:
+            For each face its box in pixels of the image, and a score 0..1 that grows with the cascade's margin.
+        """
+        scale = min(1.0, HAAR_MAX_SIDE / max(pixels.shape[:2]))
         size = max(1, round(pixels.shape[1] * scale)), max(1, round(pixels.shape[0] * scale))
         grey = cv2.resize(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), size, interpolation=cv2.INTER_AREA)
         grey = cv2.equalizeHist(grey)
         with self._lock:
             if self._cascade is None:
                 data: Any = cv2.data  # type: ignore[attr-defined]  # OpenCV's stubs leave it out
-                self._cascade = cv2.CascadeClassifier(data.haarcascades + FILE)
-            boxes, _, margins = self._cascade.detectMultiScale3(grey, STEP, NEIGHBOURS, outputRejectLevels=True)
-        places = np.asarray(boxes, float).reshape(-1, 4) / scale
-        return [(Box(*place.tolist()), float(1 / (1 + np.exp(-margin)))) for place, margin in zip(places, np.ravel(margins))]
-
-
-__all__ = ["DETECTORS", "Detection", "FaceDetector", "align_crop"]
-
-DETECTORS = ("auto", "blazeface", "haar", "none")
-
-MERGE_IOU = 0.35  # overlap of candidates that see one face in several views
-MAX_PROPOSALS = 8  # places that the second look examines, strongest first: each may cost a pass of Face Mesh
-LARGE_PICTURE = 1024  # pixels of its longer side; smaller ones lose little when they shrink to the network's 192
-TILE_SIZE = 768  # pixels: faces from 35 pixels up are found, in up to 12 looks at a picture of 2048 x 1536
-SMALL_FACE = 0.1  # height over the picture's longer side
+                self._cascade = cv2.CascadeClassifier(data.haarcascades + HAAR_FILE)
+            boxes, _, margins = self._cascade.detectMultiScale3(
+                grey, HAAR_SCALE_FACTOR, HAAR_MIN_NEIGHBORS, outputRejectLevels=True
+            )
+        rows = np.asarray(boxes, float).reshape(-1, 4) / scale
+        scores = (float(1 / (1 + np.exp(-margin))) for margin in np.ravel(margins))
+        return [(Box(*row.tolist()), score) for row, score in zip(rows, scores, strict=True)]
 
 
 @dataclass(frozen=True)
 class Detection:
-    """A face in a picture: `box` and `keypoints` in its pixels, `score` 0..1.
+    """A detected face.
 
-    `keypoints` (6, 2) float32 as in blazeface.KEYPOINTS; NaN where the detector gives none. `inner`: where in a box that is
-    the whole picture the face itself was seen; None otherwise.
+    Attributes:
+        box: Face box in pixels of the image.
+        score: Confidence of the detector, 0..1.
+        keypoints: (6, 2) float32 as in blazeface.KEYPOINTS, in pixels; NaN where the detector gives none.
+        inner_box: Where `box` is the whole image, the box of the largest face that was detected in it; None otherwise.
     """
 
     box: Box
     score: float
     keypoints: np.ndarray
-    inner: Box | None = None
+    inner_box: Box | None = None
 
 
 class FaceDetector:
-    """Detectors and Face Mesh, each loaded on first use and shared by threads.
+    """The face detectors and Face Mesh. Models are loaded on first use and shared by threads.
 
-    `features` are those of the expression base called `base`, crops (N, S, S) uint8 -> (N, F): with them and a check made for
-    that base drawn faces are searched for; without, only the detector's own boxes are looked at.
+    Args:
+        registry: Models to use.
+        backbone: Name of the expression backbone that `features` belongs to.
+        features: Function from crops (N, S, S) uint8 grey to the backbone's features (N, F). With it, and a verifier trained on
+            that backbone, drawn faces are searched for; without, only BlazeFace's own boxes are considered.
     """
 
     def __init__(
-        self, registry: ModelRegistry, base: str | None = None, features: Callable[[np.ndarray], np.ndarray] | None = None
+        self,
+        registry: ModelRegistry,
+        backbone: str | None = None,
+        features: Callable[[np.ndarray], np.ndarray] | None = None,
     ) -> None:
+        """Choose the verifier of drawn faces; load no model yet."""
         self.registry = registry
-        checks = [entry for entry in registry.entries(ROLE) if entry.base == base]
-        self._drawn = DrawnFaceDetector(checks[0], registry.model(checks[0]), features) if features and checks else None
+        verifiers = [entry for entry in registry.entries(ROLE) if entry.base == backbone]
+        self._drawn: DrawnFaceDetector | None = None
+        if features and verifiers:
+            self._drawn = DrawnFaceDetector(verifiers[0], registry.model(verifiers[0]), features)
 
     def detect(self, pixels: np.ndarray, detector: str = "auto") -> tuple[str, list[Detection]]:
-        """Faces of (H, W, 3) uint8 RGB, largest first, and the name of the detector that answered.
+        """Detect the faces of an image.
 
-        `auto` and `blazeface` look with the full-range model; `auto` looks closer at large pictures with small faces or none,
-        and where there is still none a second time with the back-camera model, for drawings and faces that fill the picture.
-        `haar` is OpenCV's cascade, for comparison; `none` takes the whole picture as one face.
-        Raises ValueError for another name.
+        Args:
+            pixels: Image (H, W, 3) uint8 RGB.
+            detector: `blazeface` runs the full-range model. `auto` also runs it on tiles of a large image that has only small
+                faces or none, and where there is still no face it runs the back-camera model, which detects drawn faces and
+                faces that fill the image. `haar` is OpenCV's cascade, for comparison; `none` takes the whole image as one face.
+
+        Returns:
+            Name of the detector that was used (`auto` gives `blazeface`), and the faces, largest first.
+
+        Raises:
+            ValueError: For any other name.
         """
         if detector not in DETECTORS:
             raise ValueError(f"detector must be one of {', '.join(DETECTORS)}, not {detector!r}")
         if detector == "none":
-            return "none", [self._whole(pixels)]
+            return "none", [self._whole_image(pixels)]
         if detector == "haar":
-            return "haar", _largest_first([Detection(box, score, _nowhere()) for box, score in self._haar(pixels)])
-        found = self._detect_full_range(pixels)
+            return "haar", _largest_first([Detection(box, score, NO_KEYPOINTS) for box, score in self._haar(pixels)])
+        faces = self._detect_full_range(pixels)
         if detector == "auto":
-            if max(pixels.shape[:2]) > LARGE_PICTURE and all(_is_small(face.box, pixels) for face in found):
-                found = self._detect_tiles(pixels, found)
-            found = found or self._detect_back_camera(pixels)
-        return "blazeface", _largest_first(found)
+            if max(pixels.shape[:2]) > LARGE_IMAGE and all(_is_small(face.box, pixels) for face in faces):
+                faces = self._detect_tiles(pixels, faces)
+            faces = faces or self._detect_back_camera(pixels)
+        return "blazeface", _largest_first(faces)
 
     def landmarks(self, pixels: np.ndarray, detection: Detection) -> np.ndarray | None:
-        """Face Mesh's 468 points, (468, 2) float32 in pixels of the picture; None where it sees no face in the box."""
-        mesh = self.mesh(pixels, detection)
-        return None if mesh is None else mesh[:, :2]
+        """Predict the landmarks of a detected face.
 
-    def mesh(self, pixels: np.ndarray, detection: Detection) -> np.ndarray | None:
-        """As `landmarks`, with the depth as third column: (468, 3) float32, see emotions/face/landmarks.py."""
-        return self._mesh.points(pixels, Region.of_box(detection.inner or detection.box, detection.keypoints))
+        Args:
+            pixels: Image (H, W, 3) uint8 RGB.
+            detection: A face of this image.
+
+        Returns:
+            Face Mesh landmarks (468, 3) float32: x, y and depth in pixels of the image; None where Face Mesh finds no face.
+        """
+        return self._mesh.predict_refined(pixels, Region.of_box(detection.inner_box or detection.box, detection.keypoints))
 
     def blazeface(self, name: str) -> BlazeFace:
-        """One of the manifest's detectors by name; ModelFileError for another."""
+        """Return the manifest's detector of that name. Raises ModelFileError if there is none."""
         entry = self.registry.entry("detector", name)
         return BlazeFace(entry, self.registry.model(entry))
 
-    def _whole(self, pixels: np.ndarray) -> Detection:
-        """The whole picture as one face, with a hint where Face Mesh shall look: most portraits are more than a face."""
+    def _whole_image(self, pixels: np.ndarray) -> Detection:
+        """Take the whole image as one face; the largest detected face tells Face Mesh where to start."""
         height, width = pixels.shape[:2]
         box = Box(0.0, 0.0, float(width), float(height))
-        seen = _largest_first(self._detect_full_range(pixels) or self._detect_back_camera(pixels))
-        return Detection(box, 1.0, seen[0].keypoints, seen[0].box) if seen else Detection(box, 1.0, _nowhere())
+        faces = _largest_first(self._detect_full_range(pixels) or self._detect_back_camera(pixels))
+        return Detection(box, 1.0, faces[0].keypoints, faces[0].box) if faces else Detection(box, 1.0, NO_KEYPOINTS)
 
     def _detect_full_range(self, pixels: np.ndarray) -> list[Detection]:
-        """Full-range: sure answers as they are, doubtful ones where Face Mesh sees a face too."""
         model = self.blazeface("blazeface-full-range")
         (rows,) = model.detect(pixels, model.entry.thresholds["doubtful"])
-        return self._confirmed(pixels, model, rows)
+        return self._confirmed(pixels, model, rows, "score")
 
     def _detect_tiles(self, pixels: np.ndarray, known: list[Detection]) -> list[Detection]:
-        """Full-range again on parts of a large picture: reduced to its input as a whole, a group's faces are a few pixels."""
+        """Run the full-range model on tiles: in a large image reduced to the input's size, a group's faces are a few pixels."""
         model = self.blazeface("blazeface-full-range")
         rows = model.detect_tiled(pixels, model.entry.thresholds["doubtful"], TILE_SIZE)
-        for face in known:  # parts of a face that is known
+        for face in known:  # drop parts of a face that is known
             rows = rows[blazeface.fraction_inside(rows, _corners(face.box)) < 0.5]
-        return known + self._confirmed(pixels, model, rows, sure="score_closer")
+        return known + self._confirmed(pixels, model, rows, "score_closer")
 
-    def _confirmed(self, pixels: np.ndarray, model: BlazeFace, rows: np.ndarray, sure: str = "score") -> list[Detection]:
-        least = model.entry.thresholds
-        found = [to_detection(row, model.entry.box) for row in rows]
-        return [face for face in found if face.score >= least[sure] or self._mesh_score(pixels, face) >= least["mesh"]]
+    def _confirmed(self, pixels: np.ndarray, model: BlazeFace, rows: np.ndarray, threshold: str) -> list[Detection]:
+        """Keep candidates above the named threshold, and those below it in which Face Mesh finds a face too."""
+        thresholds = model.entry.thresholds
+        faces = [to_detection(row, model.entry.box) for row in rows]
+        return [
+            face
+            for face in faces
+            if face.score >= thresholds[threshold] or self._mesh_score(pixels, face) >= thresholds["mesh"]
+        ]
 
     def _detect_back_camera(self, pixels: np.ndarray) -> list[Detection]:
-        """Back-camera at five sizes: faces that fill the picture, and drawn ones.
+        """Run the back-camera model at five scales: it detects faces that fill the image, and drawn ones.
 
-        At such low scores a place must show more: a face to Face Mesh and enough scores summed over the sizes (the evidence),
-        or a drawn face to the check; where there is no check, the flat colours of a drawing and some evidence.
+        Its score threshold is low, so a proposal needs more: Face Mesh finds a face and the scores summed over the scales (the
+        evidence) are high enough, or the verifier takes it for a drawn face. Without a verifier, the flat colours of a drawing
+        and some evidence are enough.
         """
         model = self.blazeface("blazeface-back-camera")
-        least = model.entry.thresholds
-        views = [view for shares in (FULL_SCALE, PYRAMID_SCALES) for view in model.detect(pixels, least["score"], shares)]
-        rows = np.concatenate(views)
-        of_view = np.repeat(np.arange(len(views)), [len(view) for view in views])
-        found, places = [], []
+        thresholds = model.entry.thresholds
+        levels = [
+            level for scales in (FULL_SCALE, PYRAMID_SCALES) for level in model.detect(pixels, thresholds["score"], scales)
+        ]
+        rows = np.concatenate(levels)
+        level_of_row = np.repeat(np.arange(len(levels)), [len(level) for level in levels])
+        found, proposals = [], []
         for group in blazeface.overlap_groups(rows, MERGE_IOU)[:MAX_PROPOSALS]:
-            best = np.zeros(len(views))
-            np.maximum.at(best, of_view[group], rows[group, -1])
+            best = np.zeros(len(levels))
+            np.maximum.at(best, level_of_row[group], rows[group, -1])
             evidence, face = float(best.sum()), to_detection(blazeface.weighted_mean(rows[group]), model.entry.box)
-            places.append(face.box)
+            proposals.append(face.box)
             drawn = (
                 not self._drawn
-                and evidence >= least["drawn_evidence"]
-                and flatness(pixels, face.box) >= least["drawn_flatness"]
+                and evidence >= thresholds["drawn_evidence"]
+                and flatness(pixels, face.box) >= thresholds["drawn_flatness"]
             )
-            if drawn or (evidence >= least["mesh_evidence"] and self._mesh_score(pixels, face) >= least["mesh"]):
+            if drawn or (evidence >= thresholds["mesh_evidence"] and self._mesh_score(pixels, face) >= thresholds["mesh"]):
                 found.append((evidence, face))
         strongest = max((evidence for evidence, _ in found), default=0.0)
-        faces = [face for evidence, face in found if evidence >= least["of_strongest"] * strongest]
-        return faces or self._drawn_faces(pixels, places)
+        faces = [face for evidence, face in found if evidence >= thresholds["of_strongest"] * strongest]
+        return faces or self._detect_drawn(pixels, proposals)
 
-    def _drawn_faces(self, pixels: np.ndarray, places: list[Box]) -> list[Detection]:
-        """Faces that the check knows for drawn ones; none without a check."""
-        boxes = self._drawn.detect(pixels, places) if self._drawn else []
-        return [Detection(box, score, _nowhere()) for box, score in boxes]
+    def _detect_drawn(self, pixels: np.ndarray, proposals: list[Box]) -> list[Detection]:
+        """Search for drawn faces with the verifier, if there is one."""
+        boxes = self._drawn.detect(pixels, proposals) if self._drawn else []
+        return [Detection(box, score, NO_KEYPOINTS) for box, score in boxes]
 
     def _mesh_score(self, pixels: np.ndarray, face: Detection) -> float:
         return self._mesh.predict(pixels, Region.of_box(face.box, face.keypoints))[1]
@@ -195,12 +236,18 @@ class FaceDetector:
         return HaarCascade()
 
 
-def to_detection(row: np.ndarray, calibration: dict[str, float]) -> Detection:
-    """A candidate as a Detection, its box moved to a tight one by `calibration`: shifts and sizes in sides of BlazeFace's."""
+def to_detection(row: np.ndarray, correction: Mapping[str, float]) -> Detection:
+    """Convert a candidate of BlazeFace.
+
+    Args:
+        row: Candidate (17,), see blazeface.py.
+        correction: Linear correction from BlazeFace's box to a tight one: shifts `x`, `y` and sizes `width`, `height`, all in
+            sides of BlazeFace's box.
+    """
     left, top, right, bottom = row[:4].tolist()
     x, y, side = (left + right) / 2, (top + bottom) / 2, right - left
-    width, height = calibration["width"] * side, calibration["height"] * side
-    box = Box(x + calibration["x"] * side - width / 2, y + calibration["y"] * side - height / 2, width, height)
+    width, height = correction["width"] * side, correction["height"] * side
+    box = Box(x + correction["x"] * side - width / 2, y + correction["y"] * side - height / 2, width, height)
     return Detection(box, float(row[16]), row[4:16].reshape(6, 2).astype(np.float32))
 
 
@@ -212,9 +259,5 @@ def _corners(box: Box) -> np.ndarray:
     return np.array([box.left, box.top, box.left + box.width, box.top + box.height])
 
 
-def _largest_first(found: list[Detection]) -> list[Detection]:
-    return sorted(found, key=lambda detection: -detection.box.area)
-
-
-def _nowhere() -> np.ndarray:
-    return np.full((6, 2), np.nan, np.float32)
+def _largest_first(faces: list[Detection]) -> list[Detection]:
+    return sorted(faces, key=lambda detection: -detection.box.area)

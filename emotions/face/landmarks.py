@@ -1,9 +1,9 @@
-"""Face Mesh: a square region of a picture -> 468 points of the face in it and how sure the model is that there is one.
+"""Face Mesh: 468 landmarks of the face in a square region of an image, and the confidence that there is a face.
 
-A point is x and y in pixels of the picture and z, its depth in pixels of the same scale, which grows away from the camera.
+A landmark is x and y in pixels of the image and z, its depth in pixels of the same scale, which grows away from the camera.
 
 Kartynnik et al., "Real-time Facial Surface Geometry from Monocular Video on Mobile GPUs", 2019; the region's margin and the
-way from points to the next region are those of Google MediaPipe's graphs (modules/face_landmark).
+computation of the next region from landmarks are those of Google MediaPipe's graphs (modules/face_landmark).
 """
 
 from __future__ import annotations
@@ -14,60 +14,87 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..runtime.manifest import ModelEntry
-from .alignment import warp_crop, eye_line
+from .alignment import eye_line, warp_crop
 from .results import Box
 
 MARGIN = 1.5
-"""Side of the region: times the box's mean side, or the longer side of the points."""
-PASSES = 3  # the first region may be off where the detector gives no eyes, or the picture was taken as one face
+"""Side of the region over the mean side of the box, or over the longer side of the landmarks' bounding box."""
+MAX_PASSES = 3  # the first region may be off where the detector gives no eyes, or where the whole image was taken as one face
 
 
 @dataclass(frozen=True)
 class Region:
-    """A square of a picture: `middle` (2,) and `side` in its pixels, turned by `turn` radians, clockwise as seen."""
+    """A rotated square of an image.
 
-    middle: np.ndarray
+    Attributes:
+        center: Centre (2,) in pixels.
+        side: Side in pixels.
+        angle: Rotation in radians, clockwise as the viewer sees it.
+    """
+
+    center: np.ndarray
     side: float
-    turn: float
+    angle: float
 
     @classmethod
     def of_box(cls, box: Box, keypoints: np.ndarray) -> Region:
-        """Around a detector's box, upright by its eyes where it gives them (finite `keypoints`, person's right eye first)."""
-        along = keypoints[1] - keypoints[0]
-        turn = float(np.arctan2(along[1], along[0])) if np.isfinite(along).all() else 0.0
-        middle = np.array([box.left + box.width / 2, box.top + box.height / 2])
-        return cls(middle, MARGIN * float(np.sqrt(box.area)), turn)
+        """Return the region around a detector's box, rotated until the eyes are level.
+
+        Args:
+            box: Face box in pixels.
+            keypoints: (6, 2) as in blazeface.KEYPOINTS; with NaN the region is upright.
+        """
+        direction = keypoints[1] - keypoints[0]
+        angle = float(np.arctan2(direction[1], direction[0])) if np.isfinite(direction).all() else 0.0
+        center = np.array([box.left + box.width / 2, box.top + box.height / 2])
+        return cls(center, MARGIN * float(np.sqrt(box.area)), angle)
 
     @classmethod
-    def of_points(cls, points: np.ndarray) -> Region:
-        """Around the 468 points of an earlier look, upright by their eyes."""
-        flat = points[:, :2]
-        _, turn = eye_line(flat)
-        upright = flat @ _turned(turn)
+    def of_landmarks(cls, landmarks: np.ndarray) -> Region:
+        """Return the region around landmarks (468, 2) or (468, 3), rotated until the eyes are level."""
+        flat = landmarks[:, :2]
+        _, angle = eye_line(flat)
+        upright = flat @ _rotation(angle)
         low, high = upright.min(axis=0), upright.max(axis=0)
-        return cls(_turned(turn) @ ((low + high) / 2), MARGIN * float((high - low).max()), turn)
+        return cls(_rotation(angle) @ ((low + high) / 2), MARGIN * float((high - low).max()), angle)
 
     def matrix(self, size: int) -> np.ndarray:
-        """(2, 3): place in a crop of `size` pixels -> place in the picture."""
-        axes = _turned(self.turn) * (self.side / size)
-        return np.column_stack([axes, self.middle - axes @ [size / 2, size / 2]])
+        """Return the matrix (2, 3) from a crop of `size` pixels to the image; see `alignment.warp_crop`."""
+        axes = _rotation(self.angle) * (self.side / size)
+        return np.column_stack([axes, self.center - axes @ [size / 2, size / 2]])
 
     def is_close_to(self, other: Region) -> bool:
-        """Whether the network would see much the same. With twice these differences turned faces come out askew."""
-        turn = abs((self.turn - other.turn + np.pi) % (2 * np.pi) - np.pi)
-        shift = float(np.abs(self.middle - other.middle).max()) / self.side
-        return turn < np.radians(5) and shift < 0.05 and 0.9 < other.side / self.side < 1.11
+        """Return whether another pass over `other` would hardly change the landmarks.
+
+        With twice these tolerances the landmarks of rotated faces come out skewed.
+        """
+        angle = abs((self.angle - other.angle + np.pi) % (2 * np.pi) - np.pi)
+        shift = float(np.abs(self.center - other.center).max()) / self.side
+        return angle < np.radians(5) and shift < 0.05 and 0.9 < other.side / self.side < 1.11
 
 
 @dataclass(frozen=True)
 class FaceMesh:
-    """The model's manifest entry and the function that runs it."""
+    """The Face Mesh model.
+
+    Attributes:
+        entry: Manifest entry: input size and threshold.
+        model: Function that runs the model.
+    """
 
     entry: ModelEntry
     model: Callable[[np.ndarray], list[np.ndarray]]
 
     def predict(self, pixels: np.ndarray, region: Region) -> tuple[np.ndarray, float]:
-        """Points (468, 3) float32 of the picture (H, W, 3) uint8 RGB, and the score 0..1 that they are a face's."""
+        """Predict the landmarks in a region in one pass.
+
+        Args:
+            pixels: Image (H, W, 3) uint8 RGB.
+            region: Region of the image.
+
+        Returns:
+            Landmarks (468, 3) float32 in pixels of the image, and the score 0..1 that they are those of a face.
+        """
         size = self.entry.input["size"]
         matrix = region.matrix(size)
         points, logit = self.model(warp_crop(pixels, matrix, size)[None] * np.float32(1 / 255))
@@ -75,16 +102,24 @@ class FaceMesh:
         flat, depth = points[:, :2] @ matrix[:, :2].T + matrix[:, 2], points[:, 2:] * (region.side / size)
         return np.hstack([flat, depth]).astype(np.float32), float(1 / (1 + np.exp(-logit.item())))
 
-    def points(self, pixels: np.ndarray, region: Region) -> np.ndarray | None:
-        """As `look`, from a better region where the first was off; None where the model sees no face."""
-        for _ in range(PASSES):
-            points, score = self.predict(pixels, region)
-            better = Region.of_points(points)
-            if region.is_close_to(better):
+    def predict_refined(self, pixels: np.ndarray, region: Region) -> np.ndarray | None:
+        """Predict the landmarks in up to MAX_PASSES passes, each over the region of the landmarks before.
+
+        Args:
+            pixels: Image (H, W, 3) uint8 RGB.
+            region: First region of the image.
+
+        Returns:
+            Landmarks (468, 3) float32 in pixels of the image, or None where the model finds no face.
+        """
+        for _ in range(MAX_PASSES):
+            landmarks, score = self.predict(pixels, region)
+            refined = Region.of_landmarks(landmarks)
+            if region.is_close_to(refined):
                 break
-            region = better
-        return points if score >= self.entry.thresholds["score"] else None
+            region = refined
+        return landmarks if score >= self.entry.thresholds["score"] else None
 
 
-def _turned(turn: float) -> np.ndarray:
-    return np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
+def _rotation(angle: float) -> np.ndarray:
+    return np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])

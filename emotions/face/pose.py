@@ -1,4 +1,4 @@
-"""How a head is turned, from the three-dimensional points of Face Mesh."""
+"""Head pose (yaw, pitch, roll) from the three-dimensional landmarks of Face Mesh."""
 
 from __future__ import annotations
 
@@ -6,20 +6,24 @@ from dataclasses import dataclass
 
 import numpy as np
 
-# Points of Face Mesh's numbering on the person's right and left side, each the other's mirror image: corners of the eyes,
-# cheeks, corners of the mouth, jaw.
+# Landmarks on the person's right and left side, each the mirror image of the other: corners of the eyes, cheeks, corners of the
+# mouth, jaw.
 RIGHT, LEFT = (33, 133, 234, 61, 172), (263, 362, 454, 291, 397)
 FOREHEAD, CHIN = 10, 152
-REST = -10.4
-"""Degrees of pitch of the line from forehead to chin in an upright face: the median over FER2013's validation faces."""
+NEUTRAL_PITCH = -10.4
+"""Pitch in degrees of the line from forehead to chin in an upright face: the median over FER2013's validation faces."""
 
 
 @dataclass(frozen=True)
 class Pose:
-    """Angles of a head in degrees; all are 0 where it faces the camera upright.
+    """Head pose in degrees; all angles are 0 where the head faces the camera upright.
 
-    `yaw`: positive where it faces the right of the picture. `pitch`: positive where it faces up. `roll`: positive where it
-    leans clockwise as seen. They are applied in the order pitch, yaw, roll, so that a picture that is turned changes the roll alone.
+    The rotations are applied in the order pitch, yaw, roll, so that rotating the image changes the roll alone.
+
+    Attributes:
+        yaw: Positive where the face is turned to the right of the image.
+        pitch: Positive where the face is turned up.
+        roll: Positive where the head is tilted clockwise, as the viewer sees it.
     """
 
     yaw: float
@@ -27,23 +31,30 @@ class Pose:
     roll: float
 
     def to_json(self) -> dict[str, float]:
-        return {name: round(getattr(self, name), 1) + 0.0 for name in ("yaw", "pitch", "roll")}  # + 0.0: no minus before a zero
+        """Return the angles rounded to 0.1 degree, as the API gives them."""
+        return {name: round(getattr(self, name), 1) + 0.0 for name in ("yaw", "pitch", "roll")}  # + 0.0: turns -0.0 into 0.0
 
 
-def estimate_pose(mesh: np.ndarray) -> Pose:
-    """The pose of a face from its points (468, 3): x to the right, y down, z away from the camera, in one scale.
+def estimate_pose(landmarks: np.ndarray) -> Pose:
+    """Estimate the head pose.
 
-    The face's own axes are the mean direction from right points to their left counterparts and, square to it, the line from
-    forehead to chin. Their matrix is taken apart into Tait-Bryan angles (z-y'-x'').
+    The x axis of the face is the mean direction from the right landmarks to their left counterparts; the y axis is the part of
+    the line from forehead to chin orthogonal to it. Their matrix is decomposed into Tait-Bryan angles (z-y'-x'').
+
+    Args:
+        landmarks: Landmarks (468, 3): x to the right, y down, z away from the camera, all in the same unit.
+
+    Returns:
+        The pose in degrees.
     """
-    points = mesh.astype(np.float64)
-    across = _unit((points[list(LEFT)] - points[list(RIGHT)]).mean(axis=0))
-    down = points[CHIN] - points[FOREHEAD]
-    down = _unit(down - across * (down @ across))
-    back = np.cross(across, down)
-    yaw = np.arcsin(np.clip(across[2], -1, 1))
-    roll = np.arctan2(across[1], across[0])
-    pitch = np.arctan2(-down[2], back[2]) - np.radians(REST)
+    points = landmarks.astype(np.float64)
+    x_axis = _unit((points[list(LEFT)] - points[list(RIGHT)]).mean(axis=0))
+    y_axis = points[CHIN] - points[FOREHEAD]
+    y_axis = _unit(y_axis - x_axis * (y_axis @ x_axis))
+    z_axis = np.cross(x_axis, y_axis)
+    yaw = np.arcsin(np.clip(x_axis[2], -1, 1))
+    roll = np.arctan2(x_axis[1], x_axis[0])
+    pitch = np.arctan2(-y_axis[2], z_axis[2]) - np.radians(NEUTRAL_PITCH)
     return Pose(*(float(np.degrees(angle)) for angle in (yaw, pitch, roll)))
 
 

@@ -1,4 +1,8 @@
-"""Why an answer deserves doubt: the face is turned, small or blurred, or no emotion stands out."""
+"""Flag unreliable predictions: extreme yaw, small or blurred crop, low confidence.
+
+This is classification with a reject option (Chow, "On optimum recognition error and reject tradeoff", 1970): the thresholds are
+chosen on validation faces (scripts/evaluate/rejection.py) and lie in the head's manifest entry.
+"""
 
 from __future__ import annotations
 
@@ -13,15 +17,18 @@ from .pose import Pose, estimate_pose
 from .results import Box
 
 UNSURE_REASONS = ("turned", "small", "blurred", "low_confidence")
-"""Reasons, the one that is told first where several apply."""
+"""Reasons in order of precedence: the first that applies is reported."""
 
 
 @dataclass(frozen=True)
 class CropQuality:
-    """What can be said of a face before it is read.
+    """Quality of a face crop, measured before classification.
 
-    `pose`: None where Face Mesh saw no face. `side`: pixels of the opened picture that a side of the crop covers; what a large
-    picture loses when it is opened smaller is lost to the network too. `sharpness`: see `sharpness`.
+    Attributes:
+        pose: Head pose; None where Face Mesh found no face.
+        side: Pixels of the decoded image that a side of the crop covers. Detail that was lost when a large image was decoded at
+            a smaller size is lost to the network too.
+        sharpness: See the function `sharpness`.
     """
 
     pose: Pose | None
@@ -29,18 +36,32 @@ class CropQuality:
     sharpness: float
 
 
-def measure_quality(shape: tuple[int, ...], box: Box, mesh: np.ndarray | None, crop: np.ndarray) -> CropQuality:
-    """The quality of a face in a picture of `shape`: its box, points (468, 3) or None, and crop (S, S) uint8."""
-    matrix = alignment_matrix(shape, box, None if mesh is None else mesh[:, :2], len(crop))
+def measure_quality(shape: tuple[int, ...], box: Box, landmarks: np.ndarray | None, crop: np.ndarray) -> CropQuality:
+    """Measure the quality of a face crop.
+
+    Args:
+        shape: Shape of the image, (H, W, ...).
+        box: Face box in pixels of the image.
+        landmarks: Face Mesh landmarks (468, 3) in pixels of the image, or None.
+        crop: Crop (S, S) uint8 grey that `align_crop` made of them.
+    """
+    matrix = alignment_matrix(shape, box, landmarks, len(crop))
     side = len(crop) * float(np.sqrt(abs(np.linalg.det(matrix[:, :2]))))
-    return CropQuality(None if mesh is None else estimate_pose(mesh), side, sharpness(crop))
+    return CropQuality(None if landmarks is None else estimate_pose(landmarks), side, sharpness(crop))
 
 
 def sharpness(crop: np.ndarray) -> float:
-    """How sharp a crop (S, S) uint8 is at its own scale: the Laplacian's standard deviation over that of the grey levels.
+    """Measure the sharpness of a crop at its own scale.
 
     The variance of the Laplacian (Pech-Pacheco et al., "Diatom autofocusing in brightfield microscopy", 2000) grows with
-    contrast, which is no sharpness: hence the division. Around 0.45 for faces of web pictures; 0 for a plain crop.
+    contrast too; dividing by the contrast removes that.
+
+    Args:
+        crop: Crop (S, S) uint8 grey.
+
+    Returns:
+        Standard deviation of the Laplacian over that of the grey levels: around 0.45 for faces of web photos, 0 for a uniform
+        crop.
     """
     grey = crop.astype(np.float32)
     contrast = float(grey.std())
@@ -48,10 +69,13 @@ def sharpness(crop: np.ndarray) -> float:
 
 
 def unsure_reason(quality: CropQuality, confidence: float, thresholds: Mapping[str, float]) -> str | None:
-    """The first of UNSURE_REASONS that applies, or None.
+    """Return the first of UNSURE_REASONS that applies, or None.
 
-    `thresholds` are those of a head's manifest entry: the most degrees of yaw to either side, the least pixels a side, the
-    least sharpness and the least confidence (0..1), each under its doubt's name. A doubt without a threshold is never raised.
+    Args:
+        quality: Quality of the face's crop.
+        confidence: Calibrated probability of the predicted emotion, 0..1.
+        thresholds: Limits by reason, as in a head's manifest entry: maximum yaw in degrees to either side, minimum side in
+            pixels, minimum sharpness, minimum confidence. A reason without a limit never applies.
     """
     applies = {
         "turned": quality.pose is not None and abs(quality.pose.yaw) > thresholds.get("turned", np.inf),
@@ -62,9 +86,14 @@ def unsure_reason(quality: CropQuality, confidence: float, thresholds: Mapping[s
     return next((name for name in UNSURE_REASONS if applies[name]), None)
 
 
-def unsure_reason_after_smoothing(before: str | None, confidence: float, thresholds: Mapping[str, float]) -> str | None:
-    """The doubt of a face whose probabilities were smoothed: what was said `before` of the face itself stays, and
-    low_confidence is told of the new `confidence`."""
-    if before not in (None, "low_confidence"):
-        return before
+def unsure_reason_after_smoothing(reason: str | None, confidence: float, thresholds: Mapping[str, float]) -> str | None:
+    """Return the reason that applies to a face whose probabilities were smoothed over time.
+
+    Args:
+        reason: Reason of the current frame alone. One that concerns the crop is kept; `low_confidence` is decided anew.
+        confidence: Smoothed probability of the predicted emotion, 0..1.
+        thresholds: As for `unsure_reason`.
+    """
+    if reason not in (None, "low_confidence"):
+        return reason
     return "low_confidence" if confidence < thresholds.get("low_confidence", -np.inf) else None

@@ -1,21 +1,22 @@
-"""What an analysis gives: frozen dataclasses with one JSON form each. Coordinates are pixels of the full-size upright picture."""
+"""Result classes of face analysis: frozen dataclasses with one JSON form each.
+
+Coordinates are pixels of the full-size upright image.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from ..labels import EMOTIONS
+from ..labels import EMOTIONS, by_emotion
 from .pose import Pose
-
-if TYPE_CHECKING:  # saliency.py draws, and annotate.py draws results
-    from .saliency import OcclusionMap
+from .saliency import OcclusionMap
 
 
 @dataclass(frozen=True)
 class Box:
-    """A rectangle in pixels: `left` and `top` may be negative and the far edges may lie outside, as faces do."""
+    """A rectangle in pixels. Faces may reach beyond the image: `left` and `top` may be negative."""
 
     left: float
     top: float
@@ -24,25 +25,33 @@ class Box:
 
     @property
     def area(self) -> float:
+        """Area in square pixels."""
         return self.width * self.height
 
     def scaled(self, factor: float) -> Box:
+        """Return the box with all coordinates multiplied by `factor`."""
         return Box(self.left * factor, self.top * factor, self.width * factor, self.height * factor)
 
     def to_json(self) -> dict[str, int]:
+        """Return the box rounded to pixels, as the API gives it."""
         return {name: round(getattr(self, name)) for name in ("left", "top", "width", "height")}
 
 
 @dataclass(frozen=True)
 class Face:
-    """One face and its seven probabilities, in the order of EMOTIONS, summing to 1.
+    """One face and the probabilities of its seven emotions.
 
-    `score`: how sure the detector is that this is a face, 0..1 (None where the whole picture was read as one face).
-    `confidence`: the calibrated probability of `emotion`. `drawn`: probability that the face is drawn, None if the model
-    set has no such head. `unsure`: None, or why the answer deserves doubt: one of doubts.UNSURE_REASONS. `landmarks`: (x, y) pairs,
-    468 of them. `explanation`: what the answer rests on, where that was asked for. `pose`: how the head is turned, None where
-    Face Mesh saw no face; as JSON it comes with the landmarks. `raw`: the probabilities of this picture alone, where
-    `probabilities` are smoothed over the frames of a film (see video/tracker.py).
+    Attributes:
+        id: Number of the face in the image, or of the track in a video.
+        box: Face box.
+        score: Confidence of the detector that this is a face, 0..1; None where the whole image was taken as one face.
+        probabilities: Calibrated probabilities (7,) in the order of EMOTIONS; they sum to 1.
+        drawn: Probability that the face is drawn; None if the models have no such head.
+        unsure: Why the prediction is unreliable, one of reliability.UNSURE_REASONS, or None.
+        landmarks: 468 pairs (x, y), if they were asked for and Face Mesh found the face.
+        explanation: Occlusion map, if it was asked for.
+        pose: Head pose, None where Face Mesh found no face. Its JSON comes with the landmarks.
+        raw: Probabilities of this frame alone, where `probabilities` are smoothed over the frames of a video (video/tracker.py).
     """
 
     id: int
@@ -52,26 +61,29 @@ class Face:
     drawn: float | None = None
     unsure: str | None = None
     landmarks: tuple[tuple[float, float], ...] | None = None
-    explanation: OcclusionMap | None = field(default=None, compare=False)  # arrays have no one truth value to compare by
+    explanation: OcclusionMap | None = field(default=None, compare=False)  # numpy arrays have no single truth value
     pose: Pose | None = None
     raw: tuple[float, ...] | None = None
 
     @property
     def emotion(self) -> str:
+        """The most probable emotion."""
         return EMOTIONS[max(range(len(EMOTIONS)), key=self.probabilities.__getitem__)]
 
     @property
     def confidence(self) -> float:
+        """Calibrated probability of `emotion`."""
         return max(self.probabilities)
 
     def to_json(self) -> dict[str, Any]:
+        """Return the JSON object of the API."""
         body: dict[str, Any] = {
             "id": self.id,
             "box": self.box.to_json(),
             "score": None if self.score is None else round(self.score, 4),
             "emotion": self.emotion,
             "confidence": round(self.confidence, 4),
-            "probabilities": _by_emotion(self.probabilities),
+            "probabilities": by_emotion(self.probabilities),
             "drawn": None if self.drawn is None else round(self.drawn, 4),
             "unsure": self.unsure,
         }
@@ -80,7 +92,7 @@ class Face:
             if self.pose is not None:
                 body["pose"] = self.pose.to_json()
         if self.raw is not None:
-            body["raw"] = _by_emotion(self.raw)
+            body["raw"] = by_emotion(self.raw)
         if self.explanation is not None:
             body["explanation"] = self.explanation.data_uri()
         return body
@@ -88,10 +100,16 @@ class Face:
 
 @dataclass(frozen=True)
 class ImageResult:
-    """The faces of one picture, largest first; `width` and `height` are those of the full-size upright picture.
+    """The faces of one image.
 
-    `detector`: which detector gave the boxes. `timing_ms`: milliseconds spent in `decode`, `detect`, `classify` and,
-    where they were asked for, `explain` and `follow`. `thresholds`: the limits by which answers deserve doubt, see reliability.py.
+    Attributes:
+        width: Width of the full-size upright image.
+        height: Height of the full-size upright image.
+        faces: The faces, largest first.
+        detector: Detector that gave the boxes.
+        model: Name and version of the expression classifier.
+        timing_ms: Milliseconds of `decode`, `detect`, `classify` and, where they were asked for, `explain` and `follow`.
+        thresholds: Limits beyond which a prediction is unreliable, see reliability.py.
     """
 
     width: int
@@ -103,6 +121,7 @@ class ImageResult:
     thresholds: Mapping[str, float] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
+        """Return the JSON object of the API."""
         return {
             "width": self.width,
             "height": self.height,
@@ -111,7 +130,3 @@ class ImageResult:
             "model": dict(self.model),
             "timing_ms": {name: round(value, 2) for name, value in self.timing_ms.items()},
         }
-
-
-def _by_emotion(probabilities: tuple[float, ...]) -> dict[str, float]:
-    return {name: round(value, 4) for name, value in zip(EMOTIONS, probabilities, strict=True)}

@@ -1,7 +1,8 @@
-"""Which parts of a face carried its answer: each spot is covered in turn and the face read again.
+"""Occlusion saliency: which parts of a face the predicted emotion depends on.
 
-Occlusion (Zeiler and Fergus, "Visualizing and Understanding Convolutional Networks", 2014) asks the served file itself. Class
-activation maps need a last map of several places; at 48 px VGG-16's has one.
+Each place of the crop is covered in turn and the crop classified again (Zeiler and Fergus, "Visualizing and Understanding
+Convolutional Networks", 2014), so that the map is of the served model itself. Class activation maps need a last feature map with
+several cells; at 48 pixels that of VGG-16 has one.
 """
 
 from __future__ import annotations
@@ -15,25 +16,28 @@ import numpy as np
 from ..image.loading import data_uri, encode_jpeg
 
 GRID = 7
-"""Covers a side: 49 passes of the network a face."""
+"""Patch positions a side: 49 passes of the network for each face."""
 PATCH = 1 / 2
-"""Side of a cover as a share of the crop's: both brows, a whole mouth. The network learnt with a third erased and reads past it."""
+"""Side of the patch over the side of the crop: both brows, a whole mouth. The network was trained with random erasing of up to a
+third of the crop, so that smaller patches change little."""
 MAX_EXPLAINED = 5
-"""Faces of one picture that are explained, largest first: each takes as long as 49, and a crowd must not hold a server."""
+"""Faces of one image that are explained, largest first: each costs as much as classifying 49 faces."""
 MIN_DROP = 0.05
-"""Falls of the probability below this are no explanation: they do not reach the bright end of the scale."""
+"""Smallest drop of the probability that counts as an explanation; the colour scale covers at least this range."""
 MIN_SIDE = 240
-"""Pixels a side of the drawn picture, at the least."""
+"""Smallest side of the rendered map in pixels."""
 TINT = 0.5
 BANDS = ("upper", "middle", "lower")
 
 
 @dataclass(frozen=True)
 class OcclusionMap:
-    """The crop (S, S) uint8 that was read and, for each of its pixels, how much it carried the answer.
+    """Occlusion map of one face.
 
-    `heat` (S, S) float32: by how much the probability of the answer fell when a cover lay over the pixel, as the mean over the
-    covers that did; 0.3 is 30 points of 100. Negative where covering made the answer more likely.
+    Attributes:
+        crop: Crop (S, S) uint8 grey that was classified.
+        heat: (S, S) float32: by how much the probability of the predicted emotion dropped while a patch covered the pixel,
+            averaged over the patches that did; 0.3 is 30 percentage points. Negative where covering raised it.
     """
 
     crop: np.ndarray
@@ -41,45 +45,57 @@ class OcclusionMap:
 
     @property
     def max_drop(self) -> float:
-        """The largest value of `heat`, 0 at the least."""
+        """Largest value of `heat`, at least 0."""
         return max(float(self.heat.max()), 0.0)
 
     @property
     def is_localized(self) -> bool:
-        """Whether a single spot carried the answer, MIN_DROP and more; if not, any spot could be covered without changing much."""
+        """Whether the prediction depends on a single place: covering it costs MIN_DROP or more."""
         return self.max_drop >= MIN_DROP
 
     @property
     def strongest(self) -> str:
-        """The third of the face, from above, whose pixels carried the answer most: `upper`, `middle` or `lower`."""
+        """The third of the face on which the prediction depends most: `upper`, `middle` or `lower`."""
         rows = np.maximum(self.heat, 0).sum(axis=1)
         return BANDS[int(np.argmax([part.sum() for part in np.array_split(rows, len(BANDS))]))]
 
-    def picture(self) -> np.ndarray:
-        """The crop, enlarged to MIN_SIDE pixels or more and tinted: (P, P, 3) uint8 RGB.
+    def render(self) -> np.ndarray:
+        """Draw the map over the crop, enlarged to MIN_SIDE pixels or more.
 
-        From dark blue (no effect, or covering it helped) to yellow (the strongest place, or a fall of MIN_DROP if that is more):
-        the scale cividis, which colour-blind readers see much alike and which grows in lightness (Nunez et al., 2018). The
-        edges of the covers are smoothed away.
+        The colour map is cividis, which grows in lightness and looks alike to colour-blind readers (Nunez et al., 2018): from
+        dark blue (no drop, or a rise) to yellow (the largest drop, or MIN_DROP if that is more). The patches' edges are smoothed.
+
+        Returns:
+            Image (P, P, 3) uint8 RGB.
         """
-        share = cv2.GaussianBlur(np.maximum(self.heat, 0), (0, 0), len(self.crop) / 24)
-        share /= max(float(share.max()), MIN_DROP)
+        level = cv2.GaussianBlur(np.maximum(self.heat, 0), (0, 0), len(self.crop) / 24)
+        level /= max(float(level.max()), MIN_DROP)
         factor = -(-MIN_SIDE // len(self.crop))
         size = (factor * len(self.crop),) * 2
-        share = cv2.resize((share * 255).astype(np.uint8), size, interpolation=cv2.INTER_CUBIC)
+        level = cv2.resize((level * 255).astype(np.uint8), size, interpolation=cv2.INTER_CUBIC)
         face = cv2.cvtColor(cv2.resize(self.crop, size, interpolation=cv2.INTER_CUBIC), cv2.COLOR_GRAY2RGB)
-        tint = cv2.cvtColor(cv2.applyColorMap(share, cv2.COLORMAP_CIVIDIS), cv2.COLOR_BGR2RGB)
+        tint = cv2.cvtColor(cv2.applyColorMap(level, cv2.COLORMAP_CIVIDIS), cv2.COLOR_BGR2RGB)
         return cv2.addWeighted(face, 1 - TINT, tint, TINT, 0)
 
     def data_uri(self) -> str:
-        """The picture as `data:` URI of a JPEG."""
-        return data_uri(encode_jpeg(self.picture()))
+        """Return the rendered map as a `data:` URI of a JPEG."""
+        return data_uri(encode_jpeg(self.render()))
 
 
-def explain(read: Callable[[np.ndarray], np.ndarray], crop: np.ndarray, probabilities: np.ndarray) -> OcclusionMap:
-    """Explain the answer `probabilities` (7,) that `read`, from crops (N, S, S) uint8 to probabilities (N, 7), gave to `crop`.
+def occlusion_map(
+    predict: Callable[[np.ndarray], np.ndarray], crop: np.ndarray, probabilities: np.ndarray
+) -> OcclusionMap:
+    """Compute the occlusion map of one face.
 
-    A cover is a square of the crop's mean grey, which says as little as a square can.
+    The patch is a square of the crop's mean grey, which carries as little information as a square can.
+
+    Args:
+        predict: Function from crops (N, S, S) uint8 to probabilities (N, 7).
+        crop: Crop (S, S) uint8 grey.
+        probabilities: Probabilities (7,) that `predict` gave for the crop.
+
+    Returns:
+        The map for the most probable emotion.
     """
     size = len(crop)
     side = round(size * PATCH)
@@ -88,10 +104,10 @@ def explain(read: Callable[[np.ndarray], np.ndarray], crop: np.ndarray, probabil
     covered = np.repeat(crop[None], len(places), axis=0)
     for face, place in zip(covered, places, strict=True):
         face[place] = round(float(crop.mean()))
-    answer = int(np.argmax(probabilities))
-    falls = probabilities[answer] - read(covered)[:, answer]
-    heat, covers = np.zeros((size, size), np.float32), np.zeros((size, size), np.float32)
-    for fall, place in zip(falls, places, strict=True):
-        heat[place] += fall
-        covers[place] += 1
-    return OcclusionMap(crop, heat / covers)
+    predicted = int(np.argmax(probabilities))
+    drops = probabilities[predicted] - predict(covered)[:, predicted]
+    heat, patches = np.zeros((size, size), np.float32), np.zeros((size, size), np.float32)
+    for drop, place in zip(drops, places, strict=True):
+        heat[place] += drop
+        patches[place] += 1
+    return OcclusionMap(crop, heat / patches)

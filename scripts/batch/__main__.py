@@ -26,7 +26,7 @@ from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions,
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner, fn_runner
 from apache_beam.transforms.environments import SubprocessSDKEnvironment
 
-from emotions.cli import DEFAULT_HEAD
+from emotions.face.defaults import DEFAULT_HEAD
 from emotions.errors import ModelFileError
 from emotions.face.analyzer import FaceAnalyzer
 from emotions.face.detector import DETECTORS

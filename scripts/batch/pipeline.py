@@ -12,8 +12,9 @@ from apache_beam.io import fileio
 from apache_beam.metrics import Metrics
 from apache_beam.utils.shared import Shared
 
-from emotions.cli import DECODE_MB, DEFAULT_HEAD
+from emotions.cli import DECODE_MB
 from emotions.face.analyzer import FaceAnalyzer
+from emotions.face.defaults import DEFAULT_HEAD
 from emotions.runtime.litert import LiteRTModel
 from emotions.runtime.manifest import ModelRegistry
 from emotions.runtime.memory import set_decode_budget

@@ -10,7 +10,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from emotions.face.classifier import DEFAULT_HEAD
+from emotions.face.defaults import DEFAULT_HEAD
 from emotions.runtime.manifest import ModelRegistry
 from web.settings import markdown
 

@@ -163,7 +163,7 @@ def hits(found: list[Detection], truth: np.ndarray) -> list[tuple[float, bool]]:
     """(score, whether it is a labelled face) a detection, best first."""
     free, result = np.ones(len(truth), bool), []
     for detection in sorted(found, key=lambda face: -face.score):
-        overlaps = blazeface.overlap(corners(detection.box), truth) * free
+        overlaps = blazeface.iou(corners(detection.box), truth) * free
         best = int(overlaps.argmax()) if len(truth) else -1
         hit = best >= 0 and overlaps[best] >= OVERLAP
         if hit:

@@ -37,7 +37,8 @@ def measures(face_detector: FaceDetector, face: np.ndarray) -> dict[str, float] 
     picture = placed(face)
     side = len(face) * ENLARGE
     _, found = face_detector.detect(picture)
-    points = face_detector.landmarks(picture, found[0]) if found else None
+    landmarks = face_detector.landmarks(picture, found[0]) if found else None
+    points = None if landmarks is None else landmarks[:, :2]
     if points is None:
         return None
     points, box = (points - PADDING) / side, found[0].box

@@ -25,9 +25,10 @@ import cv2
 import numpy as np
 
 from emotions.errors import ModelFileError
+from emotions.face.alignment import align_crop
 from emotions.face.analyzer import FaceAnalyzer
 from emotions.face.classifier import ExpressionClassifier
-from emotions.face.detector import FaceDetector, align_crop
+from emotions.face.detector import FaceDetector
 from emotions.face.reliability import UNSURE_REASONS, measure_quality, unsure_reason
 from emotions.runtime.litert import softmax
 from emotions.runtime.manifest import BUNDLED, ModelRegistry
@@ -73,7 +74,7 @@ def read(face_detector: FaceDetector, model: ExpressionClassifier, faces: Faces,
         _, found = face_detector.detect(picture)
         if not found:
             continue
-        mesh = face_detector.mesh(picture, found[0])
+        mesh = face_detector.landmarks(picture, found[0])
         crop = align_crop(picture, found[0].box, None if mesh is None else mesh[:, :2], model.size)
         kept.append(index)
         quality.append(measure_quality(picture.shape, found[0].box, mesh, crop))

@@ -6,7 +6,17 @@ import cv2
 import numpy as np
 import pytest
 
-from emotions.face.alignment import BOX_CENTER, BOX_SIDE, EYE_CENTER, LEFT_EYE, RIGHT_EYE, RMS_RADIUS, align_crop, eye_line, rms_radius
+from emotions.face.alignment import (
+    BOX_CENTER,
+    BOX_SIDE,
+    EYE_CENTER,
+    LEFT_EYE,
+    RIGHT_EYE,
+    RMS_RADIUS,
+    align_crop,
+    eye_line,
+    rms_radius,
+)
 from emotions.face.results import Box
 
 WHERE = Box(60, 40, 80, 90)

@@ -23,15 +23,14 @@ def analyzer() -> FaceAnalyzer:
     return FaceAnalyzer()
 
 
-def test_three_lines_read_a_photo(portrait):
-    result = emotions.read_photo(portrait)
+def test_analyze_photo_takes_a_path_or_bytes(portrait):
+    result = emotions.analyze_photo(portrait)
     assert len(result.faces) == 1 and result.faces[0].emotion in EMOTIONS
-    assert emotions.read_photo(portrait.read_bytes()).faces == result.faces
-    assert len(emotions.__all__) <= 10
+    assert emotions.analyze_photo(portrait.read_bytes()).faces == result.faces
 
 
 def test_drawn_faces_are_told_from_photographed_ones():
-    drawn = {sample.name: [face.drawn for face in emotions.read_photo(sample).faces] for sample in SAMPLES}
+    drawn = {sample.name: [face.drawn for face in emotions.analyze_photo(sample).faces] for sample in SAMPLES}
     assert [len(drawn[name]) for name in ("collins.jpg", "obama.jpg", "angry.png", "friends.png")] == [1, 1, 1, 4]
     assert all((share > 0.5) == name.endswith(".png") for name, shares in drawn.items() for share in shares), drawn
 

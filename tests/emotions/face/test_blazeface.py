@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from emotions.face.blazeface import PYRAMID_SCALES, anchors, letterbox, decode, weighted_nms, overlap, fraction_inside, starts
+from emotions.face.blazeface import PYRAMID_SCALES, anchors, decode, fraction_inside, iou, letterbox, tile_starts, weighted_nms
 
 
 def candidate(left, top, right, bottom, score):
@@ -48,7 +48,7 @@ def test_mosaic_shows_the_picture_once_a_cell():
 def test_overlap_and_share_inside():
     box = np.array([0, 0, 10, 10])
     others = np.array([[0, 0, 10, 10], [5, 0, 15, 10], [20, 20, 30, 30], [0, 0, 0, 0]])
-    np.testing.assert_allclose(overlap(box, others), [1, 1 / 3, 0, 0])
+    np.testing.assert_allclose(iou(box, others), [1, 1 / 3, 0, 0])
     np.testing.assert_allclose(fraction_inside(others, box), [1, 0.5, 0, 0])
 
 
@@ -63,6 +63,6 @@ def test_merge_means_by_score_and_keeps_the_best_score():
 
 def test_parts_cover_the_picture_and_overlap():
     for length in (1, 768, 769, 1536, 2048, 3001):
-        places = starts(length, 768)
+        places = tile_starts(length, 768)
         assert places[0] == 0 and places[-1] == max(length - 768, 0)
         assert all(after - before <= 0.8 * 768 for before, after in zip(places, places[1:]))

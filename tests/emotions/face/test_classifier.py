@@ -7,8 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
+from emotions.face.alignment import align_crop
 from emotions.face.classifier import ExpressionClassifier
-from emotions.face.detector import FaceDetector, align_crop
+from emotions.face.detector import FaceDetector
 from emotions.image.loading import open_image
 from emotions.runtime.litert import softmax
 from emotions.runtime.manifest import ModelRegistry

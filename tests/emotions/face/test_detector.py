@@ -6,8 +6,9 @@ import cv2
 import numpy as np
 import pytest
 
-from emotions.face.blazeface import overlap
-from emotions.face.detector import DETECTORS, Detection, FaceDetector, align_crop
+from emotions.face.alignment import align_crop
+from emotions.face.blazeface import iou
+from emotions.face.detector import DETECTORS, Detection, FaceDetector
 from emotions.face.drawn_detector import flatness
 from emotions.face.results import Box
 from emotions.image.loading import open_image
@@ -34,7 +35,7 @@ def corners(box: Box) -> np.ndarray:
 
 
 def agreement(found: Box, wanted: Box) -> float:
-    return float(overlap(corners(found), corners(wanted)[None])[0])
+    return float(iou(corners(found), corners(wanted)[None])[0])
 
 
 def placed(pixels: np.ndarray, size: tuple[int, int], left: int, top: int, scale: float = 1.0) -> np.ndarray:
@@ -82,8 +83,9 @@ def test_keypoints_name_the_persons_own_sides(face_detector, pixels):
 
 def test_landmarks_lie_on_the_face(face_detector, pixels):
     (face,) = face_detector.detect(pixels)[1]
-    points = face_detector.landmarks(pixels, face)
-    assert points.shape == (468, 2) and points.dtype == np.float32
+    landmarks = face_detector.landmarks(pixels, face)
+    assert landmarks.shape == (468, 3) and landmarks.dtype == np.float32
+    points = landmarks[:, :2]
     eyes = np.stack([points[[33, 133]].mean(axis=0), points[[263, 362]].mean(axis=0)])
     assert np.abs(eyes - EYES).max() < 5
     low, high = points.min(axis=0), points.max(axis=0)
@@ -162,7 +164,7 @@ def test_whole_picture_as_one_face(face_detector, pixels):
     used, (face,) = face_detector.detect(pixels, "none")
     assert used == "none"
     assert face.box == Box(0, 0, 400, 400)
-    assert np.abs(face_detector.landmarks(pixels, face)[[33, 263]].mean(axis=0) - EYES.mean(axis=0)).max() < 5
+    assert np.abs(face_detector.landmarks(pixels, face)[[33, 263], :2].mean(axis=0) - EYES.mean(axis=0)).max() < 5
 
 
 def test_whole_picture_without_a_visible_face(face_detector):

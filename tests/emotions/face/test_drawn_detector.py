@@ -9,7 +9,7 @@ import pytest
 from emotions import FaceAnalyzer
 from emotions.face.alignment import align_crop, warp_crop
 from emotions.face.detector import FaceDetector
-from emotions.face.drawn_detector import square_to_box, flatness, sliding_windows
+from emotions.face.drawn_detector import flatness, sliding_windows, square_to_box
 from emotions.face.results import Box
 from scripts.synthetic.negatives import graphic
 

@@ -24,11 +24,11 @@ def pixels(portrait) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def mesh(face_detector, pixels) -> np.ndarray:
-    return face_detector.mesh(pixels, face_detector.detect(pixels)[1][0])
+    return face_detector.landmarks(pixels, face_detector.detect(pixels)[1][0])
 
 
 def posed(face_detector: FaceDetector, pixels: np.ndarray) -> Pose:
-    return estimate_pose(face_detector.mesh(pixels, face_detector.detect(pixels)[1][0]))
+    return estimate_pose(face_detector.landmarks(pixels, face_detector.detect(pixels)[1][0]))
 
 
 def angles(pose: Pose) -> np.ndarray:

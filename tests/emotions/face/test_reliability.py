@@ -10,11 +10,11 @@ import cv2
 import numpy as np
 import pytest
 
+from emotions.face.alignment import align_crop
 from emotions.face.analyzer import FaceAnalyzer
 from emotions.face.annotate import annotate
-from emotions.face.detector import align_crop
 from emotions.face.pose import Pose
-from emotions.face.reliability import UNSURE_REASONS, CropQuality, measure_quality, unsure_reason, sharpness
+from emotions.face.reliability import UNSURE_REASONS, CropQuality, measure_quality, sharpness, unsure_reason
 from emotions.face.results import Box
 from emotions.image.loading import encode_jpeg, open_image
 from emotions.runtime.manifest import BUNDLED, ModelRegistry
@@ -37,7 +37,7 @@ def pixels(portrait) -> np.ndarray:
 def quality(analyzer: FaceAnalyzer, picture: np.ndarray) -> CropQuality:
     """Of the largest face, as `analyze` measures it."""
     face = analyzer.face_detector.detect(picture)[1][0]
-    mesh = analyzer.face_detector.mesh(picture, face)
+    mesh = analyzer.face_detector.landmarks(picture, face)
     crop = align_crop(picture, face.box, None if mesh is None else mesh[:, :2], analyzer.classifier.size)
     return measure_quality(picture.shape, face.box, mesh, crop)
 

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from emotions.face.analyzer import FaceAnalyzer
-from emotions.face.saliency import GRID, MIN_DROP, MAX_EXPLAINED, MIN_SIDE, OcclusionMap, explain
+from emotions.face.saliency import GRID, MAX_EXPLAINED, MIN_DROP, MIN_SIDE, OcclusionMap, occlusion_map
 from emotions.image.loading import encode_jpeg, open_image
 from emotions.labels import EMOTIONS
 
@@ -50,7 +50,7 @@ def bright_square(top: int, left: int) -> np.ndarray:
 @pytest.mark.parametrize(("top", "left", "third"), [(2, 4, "upper"), (20, 30, "middle"), (38, 20, "lower")])
 def test_the_place_that_is_looked_at_is_the_hottest(top, left, third):
     read, crop = looks_at(top, left), bright_square(top, left)
-    found = explain(read, crop, read(crop[None])[0])
+    found = occlusion_map(read, crop, read(crop[None])[0])
     assert found.heat.shape == (SIZE, SIZE) and found.heat.dtype == np.float32
     inside = found.heat[top : top + 8, left : left + 8]
     far = np.ones((SIZE, SIZE), bool)
@@ -69,7 +69,7 @@ def test_what_speaks_against_the_answer_is_negative():
         return rows
 
     crop = bright_square(20, 20)
-    found = explain(against, crop, against(crop[None])[0])
+    found = occlusion_map(against, crop, against(crop[None])[0])
     assert found.heat[20:28, 20:28].mean() < -0.2 and found.heat.max() <= 1e-6
     assert not found.is_localized and found.max_drop < MIN_DROP
 
@@ -77,12 +77,12 @@ def test_what_speaks_against_the_answer_is_negative():
 def test_the_picture_is_brightest_at_the_hottest_place():
     heat = np.zeros((SIZE, SIZE), np.float32)
     heat[30:40, 10:20] = 0.4
-    drawn = OcclusionMap(np.full((SIZE, SIZE), 128, np.uint8), heat).picture()
+    drawn = OcclusionMap(np.full((SIZE, SIZE), 128, np.uint8), heat).render()
     assert drawn.shape == (MIN_SIDE, MIN_SIDE, 3) and drawn.dtype == np.uint8
     factor = MIN_SIDE // SIZE
     hot, cold = drawn[35 * factor, 15 * factor].astype(int), drawn[5 * factor, 40 * factor].astype(int)
     assert hot.sum() > cold.sum() + 150 and hot[0] > hot[2] and cold[2] > cold[0], "yellow on top of blue"
-    weak = OcclusionMap(np.full((SIZE, SIZE), 128, np.uint8), heat * (0.2 * MIN_DROP / 0.4)).picture()
+    weak = OcclusionMap(np.full((SIZE, SIZE), 128, np.uint8), heat * (0.2 * MIN_DROP / 0.4)).render()
     tinted = np.abs(weak[35 * factor, 15 * factor].astype(int) - cold).sum()
     assert tinted < np.abs(hot - cold).sum() / 2, "next to nothing is not shown as much"
 
