@@ -1,4 +1,4 @@
-"""The documentation site: built in strict mode by what `make docs` installs, and shown without a request to another host."""
+"""The documentation site: built in strict mode by the command of `make docs`, and shown without a request to another host."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from functools import partial
@@ -31,9 +32,8 @@ def site(tmp_path_factory) -> Path:
     """The site in a folder of its own, built by the command of `make docs`."""
     out = tmp_path_factory.mktemp("site")
     environment = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
-    subprocess.run(["make", ".venv-docs/.installed"], cwd=ROOT, env=environment, check=True, capture_output=True, timeout=600)
     (command,) = subprocess.run(
-        ["make", "--no-print-directory", "--dry-run", "docs"],
+        ["make", "--no-print-directory", "--dry-run", "-o", ".venv-docs/.installed", "docs"],
         cwd=ROOT,
         env=environment,
         check=True,
@@ -42,7 +42,7 @@ def site(tmp_path_factory) -> Path:
     ).stdout.splitlines()[-1:]
     assert command.endswith(" -m mkdocs build --strict")
     done = subprocess.run(
-        [*command.split(), "--site-dir", str(out)], cwd=ROOT, capture_output=True, text=True, timeout=300, env=environment
+        [sys.executable, *command.split()[1:], "--site-dir", str(out)], cwd=ROOT, capture_output=True, text=True, timeout=300, env=environment
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return out
@@ -71,6 +71,7 @@ def address(site) -> Iterator[str]:
     server.server_close()
 
 
+@pytest.mark.browser
 @pytest.mark.browser
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
 def test_a_browser_asks_no_other_host(address):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
@@ -17,6 +18,13 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shuti
 CAMERA = ("--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream")
 PHONE = {"width": 390, "height": 844}
 DESK = {"width": 1280, "height": 800}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests of this folder `browser`."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.browser)
 
 
 class Quiet(WSGIRequestHandler):

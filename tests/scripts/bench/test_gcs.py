@@ -16,6 +16,7 @@ from scripts.deploy.appengine import MEGABYTE
 REASON = sandbox.missing().get("caps") or (None if IN_MEMORY.is_dir() else f"{IN_MEMORY} is not there")
 
 
+@pytest.mark.sandbox
 @pytest.mark.skipif(bool(REASON), reason=f"not to be had on this machine: {REASON}")
 def test_models_from_a_bucket_fit_into_an_instance(monkeypatch):
     monkeypatch.setattr(gcs, "SERVER", Path(sys.executable).parent)

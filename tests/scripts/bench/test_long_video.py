@@ -10,6 +10,7 @@ from scripts.deploy import sandbox
 MISSING = sandbox.missing().get("caps")
 
 
+@pytest.mark.sandbox
 @pytest.mark.skipif(bool(MISSING), reason=f"no control groups on this machine: {MISSING}")
 def test_a_minute_of_film_under_the_cap():
     told = long_video.measure(1, 1.0, 384 * long_video.MEGABYTE, annotate=False)

@@ -9,6 +9,7 @@ import struct
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,11 @@ from scripts.deploy.load_test import Rehearsal, quantiles
 
 ROOT = Path(__file__).resolve().parents[3]
 MISSING = sandbox.missing()
-full = pytest.mark.skipif(bool(MISSING), reason=f"not to be had on this machine: {MISSING}")
+
+
+def sandboxed(test: Callable[..., None]) -> Callable[..., None]:
+    """Mark a test that needs a complete sandbox; it is skipped where this machine lacks a part."""
+    return pytest.mark.sandbox(pytest.mark.skipif(bool(MISSING), reason=f"not available on this machine: {MISSING}")(test))
 
 
 def run_capped(command: str, log: Path, memory: int = 2**28) -> tuple[int, str, int, int]:
@@ -32,7 +37,7 @@ def run_capped(command: str, log: Path, memory: int = 2**28) -> tuple[int, str, 
         return process.wait(60), log.read_text(), group.kills, group.peak_bytes
 
 
-@full
+@sandboxed
 def test_only_tmp_can_be_written(tmp_path):
     writes = (
         "for place in / /usr /etc /dev /dev/shm /tmp; do touch $place/probe 2>/dev/null && echo $place; done; echo > /dev/null"
@@ -41,13 +46,13 @@ def test_only_tmp_can_be_written(tmp_path):
     assert status == 0 and output.split() == ["/tmp"]
 
 
-@full
+@sandboxed
 def test_nothing_of_this_machine_shows(tmp_path):
     status, output, *_ = run_capped(f"ls -d {ROOT} {Path.home()}/.cache; env; cat /proc/net/dev", tmp_path / "log")
     assert status == 0 and "eth" not in output and output.count("No such file") >= 1
 
 
-@full
+@sandboxed
 def test_more_memory_than_the_cap_is_killed_and_tmp_counts(tmp_path):
     status, _, kills, peak = run_capped("head -c 20000000 /dev/zero > /tmp/fits", tmp_path / "log", memory=2**26)
     assert status == 0 and kills == 0 and peak > 20_000_000
@@ -56,7 +61,7 @@ def test_more_memory_than_the_cap_is_killed_and_tmp_counts(tmp_path):
     assert status != 0 and kills > 0
 
 
-@full
+@sandboxed
 def test_groups_are_gone_afterwards_and_those_of_dead_runs_are_swept(tmp_path):
     stale = sandbox.ControlGroup(2**26, 0.5)
     for folder in stale._folders:
@@ -151,6 +156,8 @@ def test_quantiles_and_budgets():
     assert "killed" in appengine.broken_budgets(good | {"group": {"kills": 1}}, True)[0]
 
 
+@pytest.mark.slow
+@pytest.mark.sandbox
 def test_the_rehearsal(tmp_path):
     """The real one, with few requests: every budget but times, and every answer."""
     report = tmp_path / "report.json"
