@@ -16,8 +16,8 @@ from emotions.errors import TrackerStateError
 from emotions.face.annotate import annotated_jpeg
 from emotions.image.loading import LoadedImage, data_uri
 from emotions.runtime.gcs import download_models
-from emotions.speech.classifier import SpeechReader
-from emotions.text.classifier import TextModel
+from emotions.speech.classifier import SpeechClassifier
+from emotions.text.classifier import TextClassifier
 
 from .http.logging import LOGGER
 from .http.problems import Problem
@@ -29,8 +29,8 @@ def register(app: Flask, registry: ModelRegistry | None = None) -> None:
     """Load the models of `registry`, else those that MODELS names. Raises ModelFileError."""
     face_analyzer = load_analyzer(app.config, registry)
     app.extensions["analyzer"] = face_analyzer
-    app.extensions["text"] = TextModel(face_analyzer.registry)  # these two read their files on first use
-    app.extensions["speech"] = SpeechReader(face_analyzer.registry)
+    app.extensions["text"] = TextClassifier(face_analyzer.registry)  # these two read their files on first use
+    app.extensions["speech"] = SpeechClassifier(face_analyzer.registry)
 
 
 def load_analyzer(config: Mapping[str, Any], registry: ModelRegistry | None = None) -> FaceAnalyzer:
@@ -69,11 +69,11 @@ def analyzer() -> FaceAnalyzer:
     return current_app.extensions["analyzer"]
 
 
-def text_classifier() -> TextModel:
+def text_classifier() -> TextClassifier:
     return current_app.extensions["text"]
 
 
-def speech_classifier() -> SpeechReader:
+def speech_classifier() -> SpeechClassifier:
     return current_app.extensions["speech"]
 
 

@@ -8,7 +8,7 @@ import sys
 
 from ..image.loading import MAX_FILE
 from ..labels import EMOTIONS
-from ..speech.classifier import SpeechReader
+from ..speech.classifier import SpeechClassifier
 from .files import Input, expand
 from .output import Output, Progress, Row, error_record, error_row
 
@@ -24,7 +24,7 @@ def describe(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Read all recordings, one after the other; gives the exit code."""
-    reader = SpeechReader()
+    reader = SpeechClassifier()
     output, failed = Output(options.format, COLUMNS, TABLE), 0
     inputs = expand(options.files, ENDINGS)
     with Progress(len(inputs), "files") as progress:
@@ -37,13 +37,13 @@ def run(options: argparse.Namespace) -> int:
     return 1 if failed else 0
 
 
-def read(reader: SpeechReader, source: Input) -> Row:
+def read(reader: SpeechClassifier, source: Input) -> Row:
     """The JSON line of a recording."""
     try:
         if source.error:
             return error_record(source.name, source.error)
         data = source.path if source.path is not None else sys.stdin.buffer.read(MAX_FILE + 1)
-        return {"file": source.name, **reader.read(data).to_json()}
+        return {"file": source.name, **reader.predict(data).to_json()}
     except Exception as error:  # a bad file is a row, never the end of the run
         return error_record(source.name, error)
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ..labels import EMOTIONS
-from ..text.classifier import MAX_TEXT, TextModel
+from ..text.classifier import MAX_TEXT, TextClassifier
 from .files import Input, InputError, expand
 from .output import Output, Progress, Row, error_record, error_row
 
@@ -31,7 +31,7 @@ def describe(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Read all texts; gives the exit code."""
-    model = TextModel()
+    model = TextClassifier()
     model.entry  # noqa: B018 - models that lack a text model shall end the run, not fail every file
     inputs = expand(options.files, ENDINGS)
     output, failed = Output(options.format, COLUMNS, TABLE), 0
@@ -45,7 +45,7 @@ def run(options: argparse.Namespace) -> int:
     return 1 if failed else 0
 
 
-def records(model: TextModel, source: Input, options: argparse.Namespace) -> Iterator[Row]:
+def records(model: TextClassifier, source: Input, options: argparse.Namespace) -> Iterator[Row]:
     """The JSON lines of a file; what cannot be read is one with its error."""
     try:
         if source.error:
@@ -53,7 +53,7 @@ def records(model: TextModel, source: Input, options: argparse.Namespace) -> Ite
         for line, text in texts(source, options.lines):
             where: dict[str, Any] = {"file": source.name} | ({"line": line} if options.lines else {})
             try:
-                yield where | model.read(text, options.words, options.sentences).to_json()
+                yield where | model.predict(text, explain=options.words, sentences=options.sentences).to_json()
             except ValueError as error:
                 yield {**error_record(source.name, error), **where}
     except Exception as error:  # a bad file is a row, never the end of the run

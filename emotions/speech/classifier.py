@@ -1,4 +1,9 @@
-"""A recording in, seven emotion probabilities out, for all of it and over time; or why nothing can be told."""
+"""Emotion classification of speech: probabilities for a whole recording and over time.
+
+    >>> from emotions.speech.classifier import SpeechClassifier
+    >>> result = SpeechClassifier().predict(Path("recording.wav"))  # doctest: +SKIP
+    >>> result.emotion, [segment.emotion for segment in result.segments]  # doctest: +SKIP
+"""
 
 from __future__ import annotations
 
@@ -10,143 +15,181 @@ import numpy as np
 
 from ..runtime.litert import BATCH, softmax
 from ..runtime.manifest import ModelEntry, ModelRegistry
-from .audio import Sound, open_sound
-from .features import describe
+from .audio import AudioReader, open_audio
+from .features import extract
 from .results import SpeechResult, SpeechSegment
 from .spectrogram import (
     BANDS,
-    FRAMES,
     HOP,
-    QUIET_DB,
-    RATE,
-    active,
+    SAMPLE_RATE,
+    SILENCE_DB,
+    WINDOW_FRAMES,
+    end_seconds,
     log_mel,
     loudness,
     peak_level,
-    seconds_of,
-    seconds_to,
-    starts,
+    start_seconds,
+    trim_silence,
+    window_starts,
 )
 
-PIECE = 4 * RATE
-"""Samples whose spectrogram is computed at once."""
-UNKNOWN = (1 / 7,) * 7
-"""Probabilities of a recording too short for a single frame."""
+BLOCK_SAMPLES = 4 * SAMPLE_RATE
+"""Minimum number of samples whose spectrogram is computed at once."""
+UNIFORM = (1 / 7,) * 7
+"""Probabilities of a recording that is too short for a single frame."""
 
 
-class SpeechReader:
-    """The two networks for voices, loaded on first use and shared by threads: one tells speech from noise, one reads it."""
+class SpeechClassifier:
+    """Speech models, loaded on first use; may be shared by threads.
+
+    One network predicts the emotion; a second one (role `speech-check`) separates speech from noise and music.
+
+    Args:
+        registry: the models; the bundled ones by default.
+    """
 
     def __init__(self, registry: ModelRegistry | None = None) -> None:
+        """Keep the registry; nothing is loaded yet."""
         self.registry = registry or ModelRegistry()
 
     @cached_property
     def entry(self) -> ModelEntry:
+        """Manifest entry of the emotion network. Raises ModelFileError if there is none."""
         return self.registry.entry("speech")
 
     @cached_property
     def check_entry(self) -> ModelEntry:
+        """Manifest entry of the network that separates speech from other sounds."""
         return self.registry.entry("speech-check")
 
     @property
     def description(self) -> dict[str, str]:
+        """Name and version of the emotion network."""
         return {"name": self.entry.name, "version": self.entry.version}
 
-    def read(self, source: bytes | Path) -> SpeechResult:
-        """Read the bytes or the file of a recording. Raises AudioError for what is none.
+    def predict(self, source: bytes | Path) -> SpeechResult:
+        """Classify the emotion of a recording.
 
-        The answer is the mean over all windows that hold speech. Where none does, or the sound is too short, `emotion` is None
-        and `reason` says why: that is an answer, not an error.
+        Args:
+            source: bytes or path of an audio file, see `audio.open_audio`.
+
+        Returns:
+            The mean over all windows that contain speech. If none does, `emotion` is None and `reason` is set; no error is raised.
+
+        Raises:
+            AudioError: the file is not a recording that can be decoded.
+            ModelFileError: a model file is missing or damaged.
         """
-        begun = time.perf_counter()
-        with open_sound(source) as sound:
-            frames, envelope = spectrogram(sound)
-        heard = time.perf_counter()
+        start = time.perf_counter()
+        with open_audio(source) as audio:
+            frames, envelope = read_spectrogram(audio)
+        decoded = time.perf_counter()
         segments = self.segments(frames)
-        told = [segment for segment in segments if segment.reason is None]
-        rows = np.array([segment.probabilities for segment in told or segments] or [UNKNOWN])
-        timing = {"decode": (heard - begun) * 1e3, "classify": (time.perf_counter() - heard) * 1e3}
+        speech = [segment for segment in segments if segment.reason is None]
+        rows = np.array([segment.probabilities for segment in speech or segments] or [UNIFORM])
+        timing = {"decode": (decoded - start) * 1e3, "classify": (time.perf_counter() - decoded) * 1e3}
         return SpeechResult(
-            seconds=sound.seconds,
+            seconds=audio.seconds,
             probabilities=tuple(map(float, rows.mean(axis=0))),
             segments=tuple(segments),
             model=self.description,
-            reason=None if told else _main_reason(segments),
-            partial=sound.partial,
+            reason=None if speech else _most_frequent_reason(segments),
+            partial=audio.partial,
             timing_ms=timing,
             envelope=envelope,
         )
 
     def segments(self, frames: np.ndarray) -> list[SpeechSegment]:
-        """Log-mel frames (N, 64) of a recording -> its pieces in order, without the silence at its ends."""
+        """Classify a recording over time.
+
+        Args:
+            frames: (N, 64) log-mel frames of the recording.
+
+        Returns:
+            Adjacent segments in order, without the silence at both ends; none if there are no frames. A segment lasts about 1.6 s
+            and is classified by the 3.2 s around it.
+        """
         if not len(frames):
             return []
-        first, last = active(frames)
-        places = [first + start for start in starts(last - first)]
-        probabilities, speech = self.classify(frames[:last], places)
-        width = min(last - first, FRAMES)
-        middles = [(one + other + width) / 2 for one, other in zip(places, places[1:], strict=False)]
-        edges = [seconds_of(first), *map(seconds_of, middles), seconds_to(last)]
+        first, last = trim_silence(frames)
+        starts = [first + start for start in window_starts(last - first)]
+        probabilities, speech = self.classify_windows(frames[:last], starts)
+        width = min(last - first, WINDOW_FRAMES)
+        middles = [(one + other + width) / 2 for one, other in zip(starts, starts[1:], strict=False)]
+        edges = [start_seconds(first), *map(start_seconds, middles), end_seconds(last)]
         peak = peak_level(frames)
         return [
             SpeechSegment(
-                edges[index], edges[index + 1], tuple(map(float, row)), self._reason(frames[:last], place, share, peak)
+                edges[index], edges[index + 1], tuple(map(float, row)), self._reason(frames[:last], start, score, peak)
             )
-            for index, (place, row, share) in enumerate(zip(places, probabilities, speech, strict=True))
+            for index, (start, row, score) in enumerate(zip(starts, probabilities, speech, strict=True))
         ]
 
-    def classify(self, frames: np.ndarray, places: list[int]) -> tuple[np.ndarray, np.ndarray]:
-        """The windows at `places` -> calibrated probabilities (N, 7), and (N,) how likely each holds speech."""
+    def classify_windows(self, frames: np.ndarray, starts: list[int]) -> tuple[np.ndarray, np.ndarray]:
+        """Run both networks on windows.
+
+        Args:
+            frames: (N, 64) log-mel frames.
+            starts: first frames of W windows.
+
+        Returns:
+            (W, 7) calibrated probabilities of the emotions, and (W,) probabilities of speech.
+        """
         emotion, check = self.registry.model(self.entry), self.registry.model(self.check_entry)
         logits, speech = [], []
-        for start in range(0, len(places), BATCH):
-            batch = np.stack([describe(frames[place : place + FRAMES]) for place in places[start : start + BATCH]])
+        for first in range(0, len(starts), BATCH):
+            batch = np.stack([extract(frames[start : start + WINDOW_FRAMES]) for start in starts[first : first + BATCH]])
             logits.append(emotion(batch)[0])
             speech.append(check(batch)[0][:, 0])
-        chances = 1 / (1 + np.exp(-np.concatenate(speech).astype(np.float64)))
-        return softmax(np.concatenate(logits), self.entry.temperature), chances
+        speech_probability = 1 / (1 + np.exp(-np.concatenate(speech).astype(np.float64)))
+        return softmax(np.concatenate(logits), self.entry.temperature), speech_probability
 
-    def _reason(self, frames: np.ndarray, place: int, speech: float, peak: float) -> str | None:
-        limits = self.entry.thresholds
-        levels = loudness(frames[place : place + FRAMES]).astype(np.float32)
-        loud = max(limits["silence"], peak - QUIET_DB)
-        if not (levels > loud).any():
+    def _reason(self, frames: np.ndarray, start: int, speech: float, peak: float) -> str | None:
+        thresholds = self.entry.thresholds
+        levels = loudness(frames[start : start + WINDOW_FRAMES]).astype(np.float32)
+        audible = levels > max(thresholds["silence"], peak - SILENCE_DB)
+        if not audible.any():
             return "silence"
-        if np.count_nonzero(levels > loud) * HOP / RATE < limits["too_short"]:
+        if np.count_nonzero(audible) * HOP / SAMPLE_RATE < thresholds["too_short"]:
             return "too_short"
-        return None if speech >= limits["not_speech"] else "not_speech"
+        return None if speech >= thresholds["not_speech"] else "not_speech"
 
 
-def spectrogram(sound: Sound) -> tuple[np.ndarray, np.ndarray]:
-    """All log-mel frames (N, 64) float16 of an opened recording, and its envelope (N,) float32 in steps of HOP.
+def read_spectrogram(audio: AudioReader) -> tuple[np.ndarray, np.ndarray]:
+    """Compute the spectrogram and the envelope of an opened recording, block by block.
 
-    Float16 resolves 1/16 of a decibel, and an hour takes 23 MB.
+    Returns:
+        (N, 64) float16 log-mel frames (float16 resolves 1/16 of a decibel, and an hour takes 23 MB), and the (M,) float32 peak
+        amplitude of every HOP samples.
+
+    Raises:
+        AudioError: see `AudioReader.blocks`.
     """
     frames, envelope = [np.zeros((0, BANDS), np.float16)], [np.zeros(0, np.float32)]
-    waiting, held = [], 0
-    for block in sound.blocks():
-        waiting.append(block)
-        held += len(block)
-        if held >= PIECE:
-            rest = _measure(np.concatenate(waiting), frames, envelope)
-            waiting, held = [rest], len(rest)
-    if held:
-        rest = _measure(np.concatenate(waiting), frames, envelope)
+    pending, count = [], 0
+    for block in audio.blocks():
+        pending.append(block)
+        count += len(block)
+        if count >= BLOCK_SAMPLES:
+            rest = _append_frames(np.concatenate(pending), frames, envelope)
+            pending, count = [rest], len(rest)
+    if count:
+        rest = _append_frames(np.concatenate(pending), frames, envelope)
         if len(rest):
             envelope.append(np.abs(rest).max(keepdims=True))
     return np.concatenate(frames), np.concatenate(envelope)
 
 
-def _measure(samples: np.ndarray, frames: list[np.ndarray], envelope: list[np.ndarray]) -> np.ndarray:
-    """Append the frames of `samples` and their peaks; gives the samples that later frames need."""
-    found = log_mel(samples)
-    used = len(found) * HOP
-    frames.append(found.astype(np.float16))
+def _append_frames(samples: np.ndarray, frames: list[np.ndarray], envelope: list[np.ndarray]) -> np.ndarray:
+    """Append the frames and peaks of `samples`; return the samples that later frames also need."""
+    block = log_mel(samples)
+    used = len(block) * HOP
+    frames.append(block.astype(np.float16))
     envelope.append(np.abs(samples[:used]).reshape(-1, HOP).max(axis=1) if used else np.zeros(0, np.float32))
     return samples[used:]
 
 
-def _main_reason(segments: list[SpeechSegment]) -> str:
-    """What most of the pieces are; without any, the recording was too short."""
+def _most_frequent_reason(segments: list[SpeechSegment]) -> str:
+    """Reason of most segments; `too_short` if there are none."""
     reasons = [segment.reason for segment in segments if segment.reason]
     return max(dict.fromkeys(reasons), key=reasons.count) if reasons else "too_short"

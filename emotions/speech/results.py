@@ -1,4 +1,4 @@
-"""What a reading of a recording gives: frozen dataclasses with one JSON form each. Times are seconds from its beginning."""
+"""Results of speech classification: frozen dataclasses with one JSON form each. Times are seconds from the start."""
 
 from __future__ import annotations
 
@@ -7,43 +7,48 @@ from typing import Any
 
 import numpy as np
 
-from ..labels import EMOTIONS
+from ..labels import EMOTIONS, by_emotion
 
 REASONS = ("too_short", "silence", "not_speech")
-"""Why nothing can be told, in the order in which it is looked for."""
+"""Codes for a recording or segment without a prediction."""
 
 
-class _Told:
-    """What one set of probabilities says: `emotion` None where `reason` is given, the probabilities stay."""
+class _Prediction:
+    """Emotion and confidence of a set of probabilities; both are None where `reason` is set."""
 
     probabilities: tuple[float, ...]
     reason: str | None
 
     @property
-    def likeliest(self) -> str:
-        return EMOTIONS[max(range(len(EMOTIONS)), key=self.probabilities.__getitem__)]
-
-    @property
     def emotion(self) -> str | None:
-        return None if self.reason else self.likeliest
+        """The most likely emotion, None where `reason` is set."""
+        return None if self.reason else EMOTIONS[max(range(len(EMOTIONS)), key=self.probabilities.__getitem__)]
 
     @property
     def confidence(self) -> float | None:
+        """Calibrated probability of `emotion`, None where `reason` is set."""
         return None if self.reason else max(self.probabilities)
 
-    def told(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Any]:
+        """Return the prediction as a JSON object."""
         return {
             "emotion": self.emotion,
             "confidence": None if self.confidence is None else round(self.confidence, 4),
             "reason": self.reason,
-            "probabilities": {name: round(value, 4) for name, value in zip(EMOTIONS, self.probabilities, strict=True)},
+            "probabilities": by_emotion(self.probabilities),
         }
 
 
 @dataclass(frozen=True)
-class SpeechSegment(_Told):
-    """A piece of a recording from `start` to `end`, its seven probabilities (order of EMOTIONS, sum 1), and one of REASONS
-    where it holds no speech."""
+class SpeechSegment(_Prediction):
+    """Prediction for a segment of a recording.
+
+    Attributes:
+        start: start of the segment in seconds.
+        end: end of the segment in seconds.
+        probabilities: seven probabilities in the order of EMOTIONS, with sum 1.
+        reason: None, or one of REASONS if the segment contains no speech; the probabilities are then meaningless.
+    """
 
     start: float
     end: float
@@ -51,17 +56,23 @@ class SpeechSegment(_Told):
     reason: str | None = None
 
     def to_json(self) -> dict[str, Any]:
-        return {"start": round(self.start, 2), "end": round(self.end, 2), **self.told()}
+        """Return the segment as a JSON object."""
+        return {"start": round(self.start, 2), "end": round(self.end, 2), **super().to_json()}
 
 
 @dataclass(frozen=True)
-class SpeechResult(_Told):
-    """The answer for a whole recording: the mean of its segments that hold speech.
+class SpeechResult(_Prediction):
+    """Prediction for a recording: the mean over its segments that contain speech.
 
-    `confidence` is the calibrated probability of `emotion`; both are None where `reason`, one of REASONS, says why nothing can
-    be told. `seconds`: length of what was read. `partial`: whether the recording broke off there, being cut off or damaged.
-    `envelope` (N,) float32: the largest absolute sample of every 20 ms. `timing_ms`: milliseconds of `decode` (with the
-    spectrogram) and `classify`.
+    Attributes:
+        seconds: decoded duration.
+        probabilities: seven probabilities in the order of EMOTIONS, with sum 1.
+        segments: predictions over time, without the silence at both ends.
+        model: name and version of the model.
+        reason: None, or one of REASONS if there is no prediction; the probabilities are then meaningless.
+        partial: True if the recording is truncated or damaged and only its beginning was decoded.
+        timing_ms: milliseconds of `decode` (with the spectrogram) and `classify`.
+        envelope: (N,) float32 peak amplitude of every 20 ms, full scale 1.
     """
 
     seconds: float
@@ -71,11 +82,13 @@ class SpeechResult(_Told):
     reason: str | None = None
     partial: bool = False
     timing_ms: dict[str, float] = field(default_factory=dict)
+    # excluded from ==: NumPy arrays have no single truth value
     envelope: np.ndarray = field(default_factory=lambda: np.zeros(0, np.float32), compare=False, repr=False)
 
     def to_json(self) -> dict[str, Any]:
+        """Return the result as the API's JSON object."""
         return {
-            **self.told(),
+            **super().to_json(),
             "seconds": round(self.seconds, 2),
             "partial": self.partial,
             "segments": [segment.to_json() for segment in self.segments],

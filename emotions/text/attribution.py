@@ -1,4 +1,4 @@
-"""Which words carried an answer: each is left out in turn, and what the answer loses is its part in it."""
+"""Word attributions by leave-one-out occlusion: how much the probability drops when a word is left out."""
 
 from __future__ import annotations
 
@@ -6,29 +6,35 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from .results import Carrier
+from .results import WordAttribution
 from .tokenizer import Word
 
 Score = Callable[[list[list[Word]]], np.ndarray]
-"""Runs of words -> the probability (N,) of the emotion in question."""
+"""Function from N lists of words to the (N,) probabilities of the emotion in question."""
 
 
-def carriers(score: Score, runs: Sequence[tuple[list[Word], float]], most: int) -> tuple[Carrier, ...]:
-    """What the answer loses without each word, in the order of the text.
+def word_attributions(score: Score, chunks: Sequence[tuple[list[Word], float]], max_words: int) -> tuple[WordAttribution, ...]:
+    """Measure how much each word contributes to the probability of an emotion.
 
-    `runs` are what the network read at once, each with its share in the whole answer. Runs are looked at from the strongest
-    on until `most` words were left out once: the reading of a long text would otherwise cost its square.
+    Args:
+        score: function that scores lists of words.
+        chunks: words that the network takes at once, each with its weight in the prediction for the whole text.
+        max_words: number of words to leave out. Chunks with the highest weighted probability come first: a long text would
+            otherwise cost quadratic time.
+
+    Returns:
+        Attributions in the order of the text: the drop of the whole text's probability without the word, negative if it rises.
     """
-    if not runs:
+    if not chunks:
         return ()
-    strength = score([words for words, _ in runs]) * np.array([share for _, share in runs])
-    found: list[Carrier] = []
+    strength = score([words for words, _ in chunks]) * np.array([weight for _, weight in chunks])
+    found: list[WordAttribution] = []
     for number in np.argsort(-strength, kind="stable"):
-        words, share = runs[number]
-        words = [word for word in words if word.pieces][: most - len(found)]
-        if not words:
+        words, weight = chunks[number]
+        candidates = [word for word in words if word.token_ids][: max_words - len(found)]
+        if not candidates:
             continue
-        without = score([[other for other in runs[number][0] if other is not word] for word in words])
-        losses = strength[number] - share * without
-        found += [Carrier(word.start, word.end, float(loss)) for word, loss in zip(words, losses, strict=True)]
-    return tuple(sorted(found, key=lambda word: word.start))
+        without = score([[other for other in words if other is not word] for word in candidates])
+        drops = strength[number] - weight * without
+        found += [WordAttribution(word.start, word.end, float(drop)) for word, drop in zip(candidates, drops, strict=True)]
+    return tuple(sorted(found, key=lambda attribution: attribution.start))

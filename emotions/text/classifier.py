@@ -1,10 +1,10 @@
-"""A text in, the emotions it expresses out: one multi-label network for English, the words that carried the answer, and
-sentences.
+"""Emotion classification of English text: a multi-label network with word attributions and predictions for each sentence.
 
-    >>> from emotions.text.classifier import TextModel
-    >>> TextModel().read("I can't believe you did that for me, thank you!").emotions
+    >>> from emotions.text.classifier import TextClassifier
+    >>> TextClassifier().predict("I can't believe you did that for me, thank you!").emotions
+    ('happy',)
 
-What is read is the wording of a text, not what its writer feels.
+The prediction is about the wording of a text, not about what its writer feels.
 """
 
 from __future__ import annotations
@@ -21,18 +21,32 @@ from ..errors import ModelFileError, TextError
 from ..labels import EMOTIONS
 from ..runtime.litert import LiteRTModel
 from ..runtime.manifest import ModelEntry, ModelRegistry
-from .attribution import carriers
-from .language import is_english, says_nothing, written_words
-from .results import Carrier, Part, TextResult
-from .tokenizer import Vocabulary, Word, runs, sentences
+from .attribution import word_attributions
+from .language import is_empty, is_english, letter_words
+from .results import TextResult, TextSpan, WordAttribution
+from .tokenizer import Vocabulary, Word, chunk, sentence_spans
 
-# The word lists inside a text model's file: a zip archive behind the network, as TensorFlow Lite's metadata packs them.
+MAX_TEXT = 100_000
+"""Maximum number of characters of a text."""
+MAX_EXPLAINED_WORDS = 300
+"""Maximum number of words with an attribution; each costs a prediction for its sentence without the word."""
+VOCABULARY_LIST, ENGLISH_LIST = "vocabulary.txt", "english.txt"
+"""Names of the lists packed into the model file: the tokens, and the English words of the language check."""
 
-VOCABULARY, ENGLISH = "vocabulary.txt", "english.txt"
 
+def read_packed_list(data: bytes, name: str) -> list[str]:
+    """Read a word list from the zip archive appended to a model file, where TensorFlow Lite's metadata packs associated files.
 
-def lines_of(data: bytes, name: str) -> list[str]:
-    """The lines of a list in the model file's bytes; ModelFileError where there is none."""
+    Args:
+        data: bytes of the model file.
+        name: name of the list, one of VOCABULARY_LIST and ENGLISH_LIST.
+
+    Returns:
+        The list's lines.
+
+    Raises:
+        ModelFileError: the file has no such list.
+    """
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             return archive.read(name).decode("utf-8").removesuffix("\n").split("\n")
@@ -40,42 +54,42 @@ def lines_of(data: bytes, name: str) -> list[str]:
         raise ModelFileError(f"the text model's file holds no {name} ({error}): restore it from the repository") from None
 
 
-MAX_TEXT = 100_000
-"""Characters of the longest text that is read."""
-MOST_EXPLAINED = 300
-"""Words whose part in the answer is looked at; each costs a reading of its sentence without it."""
-
-
 @dataclass(frozen=True)
-class _Run:
-    """Words that the network reads at once, with their answer."""
+class _Chunk:
+    """Words that the network takes at once, with their prediction."""
 
     words: list[Word]
-    part: Part
+    span: TextSpan
 
     @property
-    def pieces(self) -> int:
-        return sum(len(word.pieces) for word in self.words)
+    def token_count(self) -> int:
+        return sum(len(word.token_ids) for word in self.words)
 
 
-class TextModel:
-    """The network with its word lists, loaded on first use and shared by threads."""
+class TextClassifier:
+    """Text model with its word lists, loaded on first use; may be shared by threads.
+
+    Args:
+        registry: the models; the bundled ones by default.
+    """
 
     def __init__(self, registry: ModelRegistry | None = None) -> None:
+        """Keep the registry; nothing is loaded yet."""
         self._registry = registry or ModelRegistry()
 
     @cached_property
     def entry(self) -> ModelEntry:
-        """The manifest's entry of the text model."""
+        """Manifest entry of the text model. Raises ModelFileError if there is none."""
         return self._registry.entry("text")
 
     @cached_property
     def vocabulary(self) -> Vocabulary:
-        return Vocabulary(lines_of(self._registry.read(self.entry), VOCABULARY))
+        """Vocabulary of the tokenizer."""
+        return Vocabulary(read_packed_list(self._registry.read(self.entry), VOCABULARY_LIST))
 
     @cached_property
-    def _english(self) -> frozenset[str]:
-        return frozenset(lines_of(self._registry.read(self.entry), ENGLISH))
+    def _english_words(self) -> frozenset[str]:
+        return frozenset(read_packed_list(self._registry.read(self.entry), ENGLISH_LIST))
 
     @cached_property
     def _network(self) -> LiteRTModel:
@@ -85,96 +99,115 @@ class TextModel:
     def _thresholds(self) -> np.ndarray:
         return np.array([self.entry.thresholds[name] for name in EMOTIONS])
 
-    def read(self, text: str, words: bool = False, parts: bool = False) -> TextResult:
-        """What `text` (at most MAX_TEXT characters) expresses.
+    def predict(self, text: str, explain: bool = False, sentences: bool = False) -> TextResult:
+        """Classify the emotions of a text.
 
-        A text that the network can take at once is read whole, a longer one sentence by sentence: its probabilities are then
-        the means over its sentences, weighted by their word pieces. `words` adds how much each word carried the answer, `parts`
-        the answer for each sentence. Raises TextError.
+        A text that fits into the network's input is classified as a whole. A longer one is classified sentence by sentence: its
+        probabilities are the means over the sentences, weighted by their numbers of tokens.
+
+        Args:
+            text: English text of at most MAX_TEXT characters.
+            explain: also measure how much each word contributes to the prediction.
+            sentences: also return a prediction for each sentence.
+
+        Returns:
+            The prediction; its `reason` is set if the text is empty or not in English.
+
+        Raises:
+            TextError: the text is too long.
+            ModelFileError: the model file is missing or damaged.
         """
         if len(text) > MAX_TEXT:
             raise TextError("text_too_long", f"The text has {len(text):,} characters; at most {MAX_TEXT:,} are read.")
-        read = self.vocabulary.words(text)
-        at_once = sum(len(word.pieces) for word in read) <= self._room
-        split = [] if at_once and not parts else self._split(text, read)
-        if at_once:
-            whole = self._answers(text, [((0, len(text)), read)])[0].part
-            answering = [_Run(read, whole)]
+        words = self.vocabulary.words(text)
+        fits = sum(len(word.token_ids) for word in words) <= self._max_tokens
+        by_sentence = [] if fits and not sentences else self._classify_sentences(text, words)
+        if fits:
+            whole = self._classify(text, [((0, len(text)), words)])[0].span
+            used = [_Chunk(words, whole)]
         else:
-            whole = self._together(text, split)
-            answering = [run for run in split if not run.part.reason]
+            whole = self._aggregate(text, by_sentence)
+            used = [part for part in by_sentence if not part.span.reason]
         return TextResult(
             text,
             whole,
             {"name": self.entry.name, "version": self.entry.version},
-            tuple(run.part for run in split) if parts else None,
-            self._carriers(whole, answering) if words else None,
+            tuple(part.span for part in by_sentence) if sentences else None,
+            self._attributions(whole, used) if explain else None,
         )
 
-    def probabilities(self, texts: Sequence[Sequence[Word]]) -> np.ndarray:
-        """(N, 7): of texts that the network can take at once, given as their words."""
-        rows = [self.vocabulary.rows(words, self.entry.input["longest"]) for words in texts]
-        logits = np.zeros((len(rows), len(EMOTIONS)), np.float32)
-        for number in sorted(range(len(rows)), key=lambda number: len(rows[number])):  # fewer changes of the input's size
-            logits[number] = self._network(np.array([rows[number]], np.float32))[0][0]
+    def predict_proba(self, texts: Sequence[Sequence[Word]]) -> np.ndarray:
+        """Compute the probabilities of texts that fit into the network's input.
+
+        Args:
+            texts: N texts, each as the words that `vocabulary.words` returns. Tokens beyond the network's input are cut off.
+
+        Returns:
+            (N, 7) float64 independent probabilities in the order of EMOTIONS.
+        """
+        token_ids = [self.vocabulary.encode(words, self.entry.input["longest"]) for words in texts]
+        logits = np.zeros((len(token_ids), len(EMOTIONS)), np.float32)
+        # In order of length, because the interpreter allocates its tensors again whenever the input's shape changes.
+        for number in sorted(range(len(token_ids)), key=lambda number: len(token_ids[number])):
+            logits[number] = self._network(np.array([token_ids[number]], np.float32))[0][0]
         return 1 / (1 + np.exp(-logits.astype(np.float64)))
 
     @property
-    def _room(self) -> int:
-        """Word pieces that fit between the marks of start and end."""
+    def _max_tokens(self) -> int:
+        """Tokens that fit between `[CLS]` and `[SEP]`."""
         return int(self.entry.input["longest"]) - 2
 
-    def _split(self, text: str, words: list[Word]) -> list[_Run]:
-        """Each sentence with its answer; one that is too long in runs of its own."""
+    def _classify_sentences(self, text: str, words: list[Word]) -> list[_Chunk]:
+        """Classify each sentence; one that is too long for the network in several chunks."""
         spans, at = [], 0
-        for start, end in sentences(text):
+        for start, end in sentence_spans(text):
             inside = []
             while at < len(words) and words[at].start < end:
                 inside.append(words[at])
                 at += 1
-            cut = list(runs(inside, self._room))
-            if len(cut) == 1:
+            chunks = list(chunk(inside, self._max_tokens))
+            if len(chunks) == 1:
                 spans.append(((start, end), inside))
             else:
-                spans += [((run[0].start, run[-1].end), run) for run in cut]
-        return self._answers(text, spans)
+                spans += [((part[0].start, part[-1].end), part) for part in chunks]
+        return self._classify(text, spans)
 
-    def _answers(self, text: str, spans: list[tuple[tuple[int, int], list[Word]]]) -> list[_Run]:
-        probabilities = self.probabilities([words for _, words in spans])
-        above = probabilities >= self._thresholds
+    def _classify(self, text: str, spans: list[tuple[tuple[int, int], list[Word]]]) -> list[_Chunk]:
+        probabilities = self.predict_proba([words for _, words in spans])
+        over_threshold = probabilities >= self._thresholds
         return [
-            _Run(
+            _Chunk(
                 words,
-                Part(
+                TextSpan(
                     start,
                     end,
                     tuple(map(float, probabilities[row])),
-                    tuple(map(bool, above[row])),
+                    tuple(map(bool, over_threshold[row])),
                     self._reason(text[start:end]),
                 ),
             )
             for row, ((start, end), words) in enumerate(spans)
         ]
 
-    def _together(self, text: str, split: list[_Run]) -> Part:
-        """The whole of a long text: the mean over the sentences that can be told, or why it cannot be."""
-        told = [run for run in split if not run.part.reason]
-        foreign = [run for run in split if run.part.reason == "other_language"]
+    def _aggregate(self, text: str, chunks: list[_Chunk]) -> TextSpan:
+        """Average the predictions of a long text's chunks, without those that are empty or not in English."""
+        used = [part for part in chunks if not part.span.reason]
+        other_language = [part for part in chunks if part.span.reason == "other_language"]
         reason = None
-        if sum(run.pieces for run in foreign) >= sum(run.pieces for run in told):
-            reason, told = "other_language" if foreign else "empty", split
-        weights = [run.pieces + 1 for run in told]
-        mean = np.average([run.part.probabilities for run in told], axis=0, weights=weights)
-        return Part(0, len(text), tuple(map(float, mean)), tuple(map(bool, mean >= self._thresholds)), reason)
+        if sum(part.token_count for part in other_language) >= sum(part.token_count for part in used):
+            reason, used = "other_language" if other_language else "empty", chunks
+        weights = [part.token_count + 1 for part in used]
+        mean = np.average([part.span.probabilities for part in used], axis=0, weights=weights)
+        return TextSpan(0, len(text), tuple(map(float, mean)), tuple(map(bool, mean >= self._thresholds)), reason)
 
     def _reason(self, text: str) -> str | None:
-        if says_nothing(text):
+        if is_empty(text):
             return "empty"
-        return None if is_english(written_words(text), self._english) else "other_language"
+        return None if is_english(letter_words(text), self._english_words) else "other_language"
 
-    def _carriers(self, whole: Part, answering: list[_Run]) -> tuple[Carrier, ...]:
-        if whole.reason:
+    def _attributions(self, whole: TextSpan, chunks: list[_Chunk]) -> tuple[WordAttribution, ...]:
+        if whole.emotion is None:
             return ()
-        index, total = EMOTIONS.index(whole.emotion), sum(run.pieces + 1 for run in answering)
-        shares = [(run.words, (run.pieces + 1) / total) for run in answering]
-        return carriers(lambda texts: self.probabilities(texts)[:, index], shares, MOST_EXPLAINED)
+        index, total = EMOTIONS.index(whole.emotion), sum(part.token_count + 1 for part in chunks)
+        weighted = [(part.words, (part.token_count + 1) / total) for part in chunks]
+        return word_attributions(lambda texts: self.predict_proba(texts)[:, index], weighted, MAX_EXPLAINED_WORDS)

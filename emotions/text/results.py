@@ -1,21 +1,24 @@
-"""What reading a text gives: frozen dataclasses with one JSON form each. Places are characters of the text as it was given."""
+"""Results of text classification: frozen dataclasses with one JSON form each. Positions are characters of the text as given."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
 
-from ..labels import EMOTIONS
+from ..labels import EMOTIONS, by_emotion
 
 REASONS = ("empty", "other_language")
-"""Why no emotion is told: nothing but white space and punctuation, or not (enough) English."""
+"""Codes for a text without a prediction: nothing but white space and punctuation, or not (enough) English."""
 
 
 @dataclass(frozen=True)
-class Carrier:
-    """How much a word, `text[start:end]`, carried the answer: points of probability of `emotion` that were lost without it.
+class WordAttribution:
+    """Contribution of the word `text[start:end]` to the prediction.
 
-    Negative where the word spoke against the answer.
+    Attributes:
+        start: first character.
+        end: end, exclusive.
+        weight: drop of the probability of `emotion` without the word, -1 to 1; negative where the word speaks against it.
     """
 
     start: int
@@ -23,78 +26,92 @@ class Carrier:
     weight: float
 
     def to_json(self, text: str) -> dict[str, Any]:
+        """Return the attribution as a JSON object, with the word itself; `text` is the classified text."""
         return {"word": text[self.start : self.end], "start": self.start, "end": self.end, "weight": round(self.weight, 4)}
 
 
 @dataclass(frozen=True)
-class Part:
-    """A text or one of its sentences, `text[start:end]`, and seven probabilities, each by itself, in the order of EMOTIONS.
+class TextSpan:
+    """Prediction for a text or one of its sentences, `text[start:end]`.
 
-    `above`: which of them are above their thresholds. `reason`: None, or why no emotion is told, one of REASONS; the
-    probabilities are given all the same.
+    Attributes:
+        start: first character.
+        end: end, exclusive.
+        probabilities: seven independent probabilities in the order of EMOTIONS; they need not sum to 1.
+        over_threshold: which of them reach their thresholds.
+        reason: None, or one of REASONS if no emotion is predicted; the probabilities are then still present.
     """
 
     start: int
     end: int
     probabilities: tuple[float, ...]
-    above: tuple[bool, ...]
+    over_threshold: tuple[bool, ...]
     reason: str | None = None
 
     @property
     def emotions(self) -> tuple[str, ...]:
-        """All emotions above their thresholds, likeliest first; none where there is a reason to tell none."""
-        found = [index for index, above in enumerate(self.above) if above and not self.reason]
+        """All emotions over their thresholds, most likely first; none where `reason` is set."""
+        found = [index for index, over in enumerate(self.over_threshold) if over and not self.reason]
         return tuple(EMOTIONS[index] for index in sorted(found, key=lambda index: -self.probabilities[index]))
 
     @property
     def emotion(self) -> str | None:
-        """The likeliest of `emotions`; of all seven where none is above its threshold; None where there is a reason."""
+        """The most likely of `emotions`; of all seven if none is over its threshold; None where `reason` is set."""
         if self.reason:
             return None
         return (self.emotions or (EMOTIONS[max(range(len(EMOTIONS)), key=self.probabilities.__getitem__)],))[0]
 
     def to_json(self) -> dict[str, Any]:
+        """Return the prediction as a JSON object, without its position."""
         return {
             "emotion": self.emotion,
             "emotions": list(self.emotions),
-            "probabilities": {name: round(value, 4) for name, value in zip(EMOTIONS, self.probabilities, strict=True)},
+            "probabilities": by_emotion(self.probabilities),
             "reason": self.reason,
         }
 
 
 @dataclass(frozen=True)
 class TextResult:
-    """A text, the answer for the whole of it, and, where asked for, its words and sentences.
+    """Prediction for a text.
 
-    `words`: how much each carried the answer, in the order of the text; in long texts those of the strongest sentences alone.
-    `sentences`: an answer each.
+    Attributes:
+        text: the classified text.
+        whole: prediction for the whole text.
+        model: name and version of the model.
+        sentences: a prediction for each sentence, None unless requested.
+        words: word attributions in the order of the text, of the strongest sentences only in long texts; None unless requested.
     """
 
     text: str
-    whole: Part
+    whole: TextSpan
     model: dict[str, str]
-    sentences: tuple[Part, ...] | None = None
-    words: tuple[Carrier, ...] | None = None
+    sentences: tuple[TextSpan, ...] | None = None
+    words: tuple[WordAttribution, ...] | None = None
 
     @property
     def emotion(self) -> str | None:
+        """The most likely emotion of the whole text, see `TextSpan.emotion`."""
         return self.whole.emotion
 
     @property
     def emotions(self) -> tuple[str, ...]:
+        """All emotions of the whole text over their thresholds, most likely first."""
         return self.whole.emotions
 
     @property
     def reason(self) -> str | None:
+        """None, or one of REASONS if no emotion is predicted."""
         return self.whole.reason
 
     def to_json(self) -> dict[str, Any]:
+        """Return the result as the API's JSON object."""
         body = self.whole.to_json()
         if self.words is not None:
             body["words"] = [word.to_json(self.text) for word in self.words]
         if self.sentences is not None:
             body["sentences"] = [
-                {"text": self.text[part.start : part.end], "start": part.start, "end": part.end, **part.to_json()}
-                for part in self.sentences
+                {"text": self.text[span.start : span.end], "start": span.start, "end": span.end, **span.to_json()}
+                for span in self.sentences
             ]
         return body

@@ -154,9 +154,9 @@ def labels(probabilities: dict[str, float]) -> dict[str, float]:
 def readers(analyzer: FaceAnalyzer) -> dict[str, Callable[[Any], Any]]:
     """The library's reading of `text` and `speech`, where both the code and the models are there."""
     found = {}
-    for name, reader in (("text", "TextModel"), ("speech", "SpeechReader")):
+    for name, reader in (("text", "TextClassifier"), ("speech", "SpeechClassifier")):
         if importlib.util.find_spec(f"emotions.{name}") and analyzer.registry.entries(name):
-            found[name] = getattr(importlib.import_module(f"emotions.{name}.classifier"), reader)(analyzer.registry).read
+            found[name] = getattr(importlib.import_module(f"emotions.{name}.classifier"), reader)(analyzer.registry).predict
     return found
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from emotions.speech.features import describe
-from emotions.speech.spectrogram import BANDS, FRAMES, log_mel, starts
+from emotions.speech.features import extract
+from emotions.speech.spectrogram import BANDS, WINDOW_FRAMES, log_mel, window_starts
 
 from .clips import Clips, trimmed
 from .noises import HELD_OUT, MAKERS, make
@@ -34,8 +34,8 @@ def speech_rows(clips: Clips, most: int, seed: int = 0) -> np.ndarray:
     for index in random.permutation(len(clips))[:most]:
         frames = trimmed(clips.frames[index])
         frames = noisy(frames, random) if random.random() < 0.5 else frames
-        start = random.choice(starts(len(frames)))
-        rows.append(describe(frames[start : start + FRAMES]))
+        start = random.choice(window_starts(len(frames)))
+        rows.append(extract(frames[start : start + WINDOW_FRAMES]))
     return np.array(rows)
 
 
@@ -43,11 +43,11 @@ def other_rows(kinds: list[str], each: int, seed: int = 0) -> np.ndarray:
     """Features of synthesised sounds, `each` of every kind."""
     random = np.random.default_rng(seed)
     sounds = (make(kind, random, random.uniform(*SECONDS), 0.9) for kind in kinds for _ in range(each))
-    return np.array([describe(_framed(sound)) for sound in sounds])
+    return np.array([extract(_framed(sound)) for sound in sounds])
 
 
 def _framed(sound: np.ndarray) -> np.ndarray:
-    return log_mel(sound)[:FRAMES]
+    return log_mel(sound)[:WINDOW_FRAMES]
 
 
 def fit_check(clips: Clips, each: int = EACH, components: int = 64, seed: int = 0) -> Radial:

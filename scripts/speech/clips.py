@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from emotions.speech.features import describe
-from emotions.speech.spectrogram import BANDS, FRAMES, active, starts
+from emotions.speech.features import extract
+from emotions.speech.spectrogram import BANDS, WINDOW_FRAMES, trim_silence, window_starts
 
 from ..data.dataset import DatasetError
 
@@ -71,7 +71,7 @@ class Rows:
 
 def trimmed(frames: np.ndarray) -> np.ndarray:
     """Frames (T, 64) as float32 without the silence at both ends, as the library cuts it."""
-    first, last = active(frames)
+    first, last = trim_silence(frames)
     return frames[first:last].astype(np.float32)
 
 
@@ -103,8 +103,8 @@ def rows_of(clips: Clips, copies: dict[str, int], seed: int = 0) -> Rows:
         frames = trimmed(whole)
         for copy in range(1 + copies.get(str(clips.corpora[index]), 0)):
             version = varied(frames, random) if copy else frames
-            for start in starts(len(version)):
-                features.append(describe(version[start : start + FRAMES]))
+            for start in window_starts(len(version)):
+                features.append(extract(version[start : start + WINDOW_FRAMES]))
                 owners.append(index)
                 numbers.append(copy)
     return Rows(np.array(features), np.array(owners), np.array(numbers))

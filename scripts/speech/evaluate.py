@@ -19,7 +19,7 @@ import numpy as np
 
 from emotions.labels import EMOTIONS
 from emotions.runtime.manifest import BUNDLED, ModelRegistry
-from emotions.speech.classifier import SpeechReader
+from emotions.speech.classifier import SpeechClassifier
 
 from ..common.manifest import put_entry
 from ..data.dataset import DatasetError
@@ -30,7 +30,7 @@ from .train import HELD_BACK
 SHIPPED = "ravdess_actors_21_to_24"
 
 
-def heard(archive: Path, reader: SpeechReader) -> dict[str, Any]:
+def heard(archive: Path, reader: SpeechClassifier) -> dict[str, Any]:
     """The library's answers to the held-back speakers' clips: probabilities (N, 7), labels (-1 for none), speakers, reasons."""
     manifest = archive.with_name(f"{archive.stem}.manifest.csv")
     if not archive.is_file() or not manifest.is_file():
@@ -38,7 +38,7 @@ def heard(archive: Path, reader: SpeechReader) -> dict[str, Any]:
     with manifest.open(newline="", encoding="utf-8") as stream:
         rows = [row for row in csv.DictReader(stream) if f"{archive.stem}-{row['speaker']}" in HELD_BACK]
     with tarfile.open(archive) as packed:
-        results = [reader.read(packed.extractfile(row["file"]).read()) for row in rows]
+        results = [reader.predict(packed.extractfile(row["file"]).read()) for row in rows]
     return {
         "probabilities": np.array([result.probabilities for result in results]),
         "labels": np.array([EMOTIONS.index(row["label7"]) if row["label7"] else -1 for row in rows]),
@@ -49,7 +49,7 @@ def heard(archive: Path, reader: SpeechReader) -> dict[str, Any]:
 
 def measured(archives: list[Path], folder: Path) -> dict[str, Any]:
     """What the manifest says of the shipped file: `figures` of RAVDESS' held-back actors, and `refused` by corpus."""
-    reader, refused, told = SpeechReader(ModelRegistry(folder)), {}, None
+    reader, refused, told = SpeechClassifier(ModelRegistry(folder)), {}, None
     for archive in archives:
         found = heard(archive, reader)
         count = len(found["labels"])

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from emotions.runtime.manifest import BUNDLED
-from emotions.speech.spectrogram import BANDS, FRAMES, RATE
+from emotions.speech.spectrogram import BANDS, SAMPLE_RATE, WINDOW_FRAMES
 
 from ..common.litert import to_litert
 from ..common.manifest import put_entry
@@ -51,7 +51,7 @@ def export(run: Path, version: str, folder: Path) -> list[dict[str, Any]]:
         weights = sum(part.size for part in (model.projection, model.centres, model.weights))
         entry = {
             "name": name, "role": role, "file": f"{name}-{version}.tflite", **common,
-            "input": {"features": features, "frames": FRAMES, "bands": BANDS, "rate": RATE}, "output": outputs,
+            "input": {"features": features, "frames": WINDOW_FRAMES, "bands": BANDS, "rate": SAMPLE_RATE}, "output": outputs,
             "parameters": int(weights), **more,
         }  # fmt: skip
         entries.append(put_entry(folder, entry, to_litert(network(model), "float16")))

@@ -10,26 +10,26 @@ from collections.abc import Callable
 
 import numpy as np
 
-from emotions.speech.spectrogram import RATE
+from emotions.speech.spectrogram import SAMPLE_RATE
 
 Maker = Callable[[np.random.Generator, float], np.ndarray]
 
 
 def _time(seconds: float) -> np.ndarray:
-    return np.arange(int(seconds * RATE)) / RATE
+    return np.arange(int(seconds * SAMPLE_RATE)) / SAMPLE_RATE
 
 
 def _coloured(random: np.random.Generator, count: int, slope: float) -> np.ndarray:
     """Noise whose power goes with frequency ** -slope: 0 white, 1 pink, 2 brown, -1 blue."""
     spectrum = np.fft.rfft(random.normal(size=count))
-    hertz = np.maximum(np.fft.rfftfreq(count, 1 / RATE), 20)
+    hertz = np.maximum(np.fft.rfftfreq(count, 1 / SAMPLE_RATE), 20)
     noise = np.fft.irfft(spectrum * hertz ** (-slope / 2), count)
     return noise / np.abs(noise).max()
 
 
 def _band(noise: np.ndarray, low: float, high: float) -> np.ndarray:
     spectrum = np.fft.rfft(noise)
-    hertz = np.fft.rfftfreq(len(noise), 1 / RATE)
+    hertz = np.fft.rfftfreq(len(noise), 1 / SAMPLE_RATE)
     return np.fft.irfft(spectrum * ((hertz >= low) & (hertz <= high)), len(noise))
 
 
@@ -53,7 +53,7 @@ def hum(random: np.random.Generator, seconds: float) -> np.ndarray:
     """Mains, a fan, an engine: steady low harmonics, with some noise."""
     time, base = _time(seconds), random.choice([50, 60, random.uniform(30, 150)])
     wobble = 1 + random.uniform(0, 0.02) * np.sin(2 * np.pi * random.uniform(0.2, 6) * time)
-    phase = 2 * np.pi * base * np.cumsum(wobble) / RATE
+    phase = 2 * np.pi * base * np.cumsum(wobble) / SAMPLE_RATE
     tones = sum(
         np.sin(k * phase + random.uniform(0, 6)) * k ** -random.uniform(0.3, 2) for k in range(1, random.integers(3, 25))
     )
@@ -72,7 +72,7 @@ def sweep(random: np.random.Generator, seconds: float) -> np.ndarray:
     time = _time(seconds)
     low, high = np.sort(np.exp(random.uniform(np.log(100), np.log(6000), 2)))
     place = 0.5 - 0.5 * np.cos(2 * np.pi * random.uniform(0.05, 3) * time)
-    return np.sin(2 * np.pi * np.cumsum(low * (high / low) ** place) / RATE)
+    return np.sin(2 * np.pi * np.cumsum(low * (high / low) ** place) / SAMPLE_RATE)
 
 
 def beeps(random: np.random.Generator, seconds: float) -> np.ndarray:
@@ -89,7 +89,7 @@ def clicks(random: np.random.Generator, seconds: float) -> np.ndarray:
     count = len(_time(seconds))
     impulses = np.zeros(count)
     if random.random() < 0.5:
-        impulses[:: int(RATE / random.uniform(1, 12))] = 1
+        impulses[:: int(SAMPLE_RATE / random.uniform(1, 12))] = 1
     else:
         impulses[random.integers(0, count, int(seconds * random.uniform(2, 60)))] = random.uniform(0.2, 1)
     length = _time(random.uniform(0.002, 0.04))
@@ -102,7 +102,7 @@ def note(random: np.random.Generator, hertz: float, seconds: float, kind: int) -
     """One note: plucked (0), blown or bowed with vibrato (1), organ (2), bell (3)."""
     time = _time(seconds)
     vibrato = 1 + (0.006 * np.sin(2 * np.pi * 5.5 * time) if kind == 1 else 0)
-    phase = 2 * np.pi * np.cumsum(hertz * vibrato * np.ones(len(time))) / RATE
+    phase = 2 * np.pi * np.cumsum(hertz * vibrato * np.ones(len(time))) / SAMPLE_RATE
     partials = [1, 2.76, 5.4, 8.93] if kind == 3 else range(1, 12)
     wave = sum(np.sin(k * phase) * k ** -random.uniform(0.8, 2) for k in partials if k * hertz < 7500)
     rise = np.minimum(1, time / (0.005 if kind in (0, 3) else 0.06))
@@ -120,7 +120,7 @@ def melody(random: np.random.Generator, seconds: float) -> np.ndarray:
         length = min(beat * random.uniform(0.8, 2), seconds - start)
         for step in steps:
             piece = note(random, root * 2 ** (step / 12), length, kind)
-            place = int(start * RATE)
+            place = int(start * SAMPLE_RATE)
             sound[place : place + len(piece)] += piece[: len(sound) - place]
     return sound
 
@@ -142,7 +142,7 @@ def drums(random: np.random.Generator, seconds: float) -> np.ndarray:
             piece = np.sin(2 * np.pi * (45 * time + 12 * (1 - np.exp(-time * 30)))) * np.exp(-time * 18)
         else:
             piece = random.normal(size=len(time)) * np.exp(-time * random.uniform(15, 90)) * random.uniform(0.2, 0.8)
-        place = int(start * RATE)
+        place = int(start * SAMPLE_RATE)
         sound[place : place + len(piece)] += piece
     return sound
 
@@ -159,8 +159,8 @@ def birds(random: np.random.Generator, seconds: float) -> np.ndarray:
         time = _time(random.uniform(0.03, 0.25))
         base, depth = random.uniform(1500, 5000), random.uniform(200, 2000)
         hertz = base + depth * np.sin(2 * np.pi * random.uniform(2, 30) * time)
-        piece = np.sin(2 * np.pi * np.cumsum(hertz) / RATE) * np.hanning(len(time))
-        place = int(start * RATE)
+        piece = np.sin(2 * np.pi * np.cumsum(hertz) / SAMPLE_RATE) * np.hanning(len(time))
+        place = int(start * SAMPLE_RATE)
         sound[place : place + len(piece)] += piece[: len(sound) - place]
     return sound + random.uniform(0, 0.02) * random.normal(size=len(sound))
 

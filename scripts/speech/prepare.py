@@ -16,8 +16,8 @@ from pathlib import Path
 import numpy as np
 
 from emotions.labels import EMOTIONS
-from emotions.speech.audio import open_sound
-from emotions.speech.classifier import spectrogram
+from emotions.speech.audio import open_audio
+from emotions.speech.classifier import read_spectrogram
 
 from ..data.dataset import DatasetError
 from .clips import Clips
@@ -39,8 +39,8 @@ def read_corpus(archive: Path) -> Clips:
         if missing := [row["file"] for row in rows if row["file"] not in members]:
             raise DatasetError(f"{archive.name} lacks {len(missing)} clips of its manifest, such as {missing[0]}")
         for row in rows:
-            with open_sound(packed.extractfile(row["file"]).read()) as sound:
-                frames.append(spectrogram(sound)[0])
+            with open_audio(packed.extractfile(row["file"]).read()) as sound:
+                frames.append(read_spectrogram(sound)[0])
     corpus = archive.stem
     return Clips(
         frames=frames,

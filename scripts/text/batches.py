@@ -50,7 +50,7 @@ class Batches(keras.utils.PyDataset):
 
     def on_epoch_end(self) -> None:
         read = [unmask(text, self._names, self._random) for text in self._texts]
-        self._rows = [self._vocabulary.rows(self._vocabulary.words(text), self._longest) for text in read]
+        self._rows = [self._vocabulary.encode(self._vocabulary.words(text), self._longest) for text in read]
         lengths = np.array([len(rows) for rows in self._rows]) + self._random.uniform(0, 3, len(read))
         batches = np.split(np.argsort(lengths), range(self._size, len(read), self._size))
         self._order = [batches[number] for number in self._random.permutation(len(batches))]
@@ -64,7 +64,7 @@ def logits(
     model: keras.Model, texts: list[str], vocabulary: Vocabulary, longest: int, batch: int = 64
 ) -> dict[str, np.ndarray]:
     """The model's outputs for texts, in their order."""
-    rows = [vocabulary.rows(vocabulary.words(text), longest) for text in texts]
+    rows = [vocabulary.encode(vocabulary.words(text), longest) for text in texts]
     order = np.argsort([len(row) for row in rows], kind="stable")
     outputs: dict[str, np.ndarray] = {}
     for start in range(0, len(rows), batch):

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from emotions.errors import ModelFileError
 from emotions.runtime.manifest import BUNDLED, ModelRegistry
-from emotions.text.classifier import TextModel
+from emotions.text.classifier import TextClassifier
 
 from ..common.manifest import put_entry
 from .card import write_card
@@ -25,7 +25,7 @@ TOLERANCE = 0.002
 
 def evaluate(options: argparse.Namespace) -> int:
     registry = ModelRegistry(options.models)
-    entry, model = registry.entry("text").metadata, TextModel(registry)
+    entry, model = registry.entry("text").metadata, TextClassifier(registry)
     splits = read_goemotions(options.data, options.limit)
     measured = {f"goemotions_{split}": figures(model, splits[split]) for split in ("dev", "test")}
     if options.meld:

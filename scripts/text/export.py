@@ -24,8 +24,8 @@ import tensorflow as tf
 from emotions.errors import ModelFileError
 from emotions.labels import EMOTIONS
 from emotions.runtime.manifest import BUNDLED, ModelRegistry
-from emotions.text.classifier import ENGLISH, VOCABULARY, TextModel
-from emotions.text.tokenizer import SPECIAL, Vocabulary
+from emotions.text.classifier import ENGLISH_LIST, VOCABULARY_LIST, TextClassifier
+from emotions.text.tokenizer import SPECIAL_TOKENS, Vocabulary
 
 from ..common.manifest import put_entry
 from .batches import logits
@@ -78,7 +78,7 @@ def served_network(trained: keras.Model, config: dict[str, Any], kept: list[int]
 
 def rows_kept(pieces: list[str], size: int) -> list[int]:
     """The rows of `size` pieces: the special ones and those that spell any word, then the most used, which come first."""
-    needed = [row for row, piece in enumerate(pieces) if row < len(SPECIAL) or len(piece.removeprefix("##")) == 1]
+    needed = [row for row, piece in enumerate(pieces) if row < len(SPECIAL_TOKENS) or len(piece.removeprefix("##")) == 1]
     others = [row for row in range(len(pieces)) if row not in set(needed)]
     return sorted(needed + others[: size - len(needed)])
 
@@ -97,7 +97,7 @@ def pack(model: bytes, vocabulary: list[str], english: list[str]) -> bytes:
     whole = io.BytesIO()
     whole.write(model)
     with zipfile.ZipFile(whole, "a", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
-        for name, lines in ((VOCABULARY, vocabulary), (ENGLISH, english)):
+        for name, lines in ((VOCABULARY_LIST, vocabulary), (ENGLISH_LIST, english)):
             archive.writestr(zipfile.ZipInfo(name, (2026, 1, 1, 0, 0, 0)), "\n".join(lines) + "\n", zipfile.ZIP_DEFLATED)
     return whole.getvalue()
 
@@ -130,7 +130,7 @@ def export(run: Path, corpora: dict[str, Corpus], models: Path, version: str) ->
     }
     put_entry(models, entry, data)
     dev = corpora["dev"]
-    served = TextModel(ModelRegistry(models))
+    served = TextClassifier(ModelRegistry(models))
     probabilities = answers(served, dev.texts)[0]
     thresholds = best_thresholds(dev.seven, probabilities)
     exact = sigmoid(logits(in_float32(trained, config), dev.texts, Vocabulary(pieces), config["longest"])["seven"])

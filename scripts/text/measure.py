@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from emotions.labels import EMOTIONS
-from emotions.text.classifier import TextModel
+from emotions.text.classifier import TextClassifier
 
 from .corpora import Corpus
 
@@ -40,11 +40,11 @@ def best_thresholds(truth: np.ndarray, probabilities: np.ndarray, grid: np.ndarr
 DRAWS = 1000
 
 
-def answers(model: TextModel, texts: list[str]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def answers(model: TextClassifier, texts: list[str]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Probabilities (N, 7), which of them are above their thresholds (N, 7), and which texts were refused (N,)."""
-    wholes = [model.read(text).whole for text in texts]
+    wholes = [model.predict(text).whole for text in texts]
     probabilities = np.array([whole.probabilities for whole in wholes])
-    return probabilities, np.array([whole.above for whole in wholes]), np.array([whole.reason is not None for whole in wholes])
+    return probabilities, np.array([whole.over_threshold for whole in wholes]), np.array([whole.reason is not None for whole in wholes])
 
 
 def interval(truth: np.ndarray, said: np.ndarray, seed: int = 0) -> list[float]:
@@ -56,7 +56,7 @@ def interval(truth: np.ndarray, said: np.ndarray, seed: int = 0) -> list[float]:
     return [round(float(end), 4) for end in np.percentile(scores, [2.5, 97.5])]
 
 
-def figures(model: TextModel, corpus: Corpus) -> dict[str, Any]:
+def figures(model: TextClassifier, corpus: Corpus) -> dict[str, Any]:
     """Everything that is published about a corpus; a refused text counts as one without any emotion.
 
     `macro_f1` is multi-label: the mean over seven classes of the F1 of "above its threshold". `single` are figures of the one
@@ -89,7 +89,7 @@ def figures(model: TextModel, corpus: Corpus) -> dict[str, Any]:
 
 
 def _named(probabilities: np.ndarray, above: np.ndarray) -> np.ndarray:
-    """The class of `Part.emotion`: the likeliest of those above their thresholds, of all where none is."""
+    """The class of `TextSpan.emotion`: the likeliest of those above their thresholds, of all where none is."""
     return np.where(above | ~above.any(axis=1, keepdims=True), probabilities, -1).argmax(axis=1)
 
 

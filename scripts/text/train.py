@@ -64,7 +64,7 @@ def train(config: dict, corpora: dict[str, Corpus], weights: dict, pieces: list[
     compile_model(model, config, len(batches))
     run.mkdir(parents=True, exist_ok=True)
     (run / "config.json").write_text(json.dumps(config, indent=1) + "\n")
-    (run / "vocabulary.txt").write_text("\n".join(vocabulary.pieces) + "\n", encoding="utf-8")
+    (run / "vocabulary.txt").write_text("\n".join(vocabulary.tokens) + "\n", encoding="utf-8")
     model.fit(
         batches, epochs=config["optimiser"]["epochs"], verbose=0, callbacks=[Progress(dev, vocabulary, config["longest"], run)]
     )

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from emotions.text.language import FOREIGN, FUNCTION_WORDS, written_words
-from emotions.text.tokenizer import NAME, RELIGION, SPECIAL, Vocabulary, plain
+from emotions.text.language import FUNCTION_WORDS, NON_ENGLISH_WORDS, letter_words
+from emotions.text.tokenizer import NAME, RELIGION, SPECIAL_TOKENS, Vocabulary, normalize
 
 # The English words that the language check knows: those of GoEmotions' training texts.
 
@@ -17,11 +17,11 @@ LEAST, LEAST_FOREIGN = 2, 30
 
 
 def english_words(texts: Iterable[str]) -> list[str]:
-    """Words as `tokenizer.plain` gives them, in alphabetical order."""
+    """Words as `tokenizer.normalize` gives them, in alphabetical order."""
     counts: Counter[str] = Counter()
     for text in texts:
-        counts.update(plain(word) for word in written_words(text))
-    frequent = {word for word, count in counts.items() if count >= (LEAST_FOREIGN if word in FOREIGN else LEAST)}
+        counts.update(normalize(word) for word in letter_words(text))
+    frequent = {word for word, count in counts.items() if count >= (LEAST_FOREIGN if word in NON_ENGLISH_WORDS else LEAST)}
     return sorted(frequent | FUNCTION_WORDS)
 
 
@@ -31,7 +31,7 @@ FIRST_WORD = 1996
 
 def whole(pieces: list[str]) -> Vocabulary:
     """BERT's vocabulary behind this project's special rows."""
-    return Vocabulary([*SPECIAL, *(piece for piece in pieces if not (piece.startswith("[") and piece.endswith("]")))])
+    return Vocabulary([*SPECIAL_TOKENS, *(piece for piece in pieces if not (piece.startswith("[") and piece.endswith("]")))])
 
 
 def choose(pieces: list[str], texts: Iterable[str], size: int) -> tuple[Vocabulary, np.ndarray]:
@@ -42,20 +42,20 @@ def choose(pieces: list[str], texts: Iterable[str], size: int) -> tuple[Vocabula
     """
     full, counts = whole(pieces), Counter()
     for text in texts:
-        counts.update(row for word in full.words(text) for row in word.pieces)
+        counts.update(row for word in full.words(text) for row in word.token_ids)
     spelling = [piece for piece in pieces if len(piece.removeprefix("##")) == 1 and piece.isascii()]
     common = [piece for piece in pieces[FIRST_WORD:] if not piece.startswith("##")]
-    by_use = [full.pieces[row] for row, _ in counts.most_common() if row >= len(SPECIAL)]
-    chosen = list(dict.fromkeys([*spelling, *by_use, *common]))[: size - len(SPECIAL)]
-    rows = [*SPECIAL, *sorted(chosen, key=lambda piece: -counts[full.row(piece)])]
+    by_use = [full.tokens[row] for row, _ in counts.most_common() if row >= len(SPECIAL_TOKENS)]
+    chosen = list(dict.fromkeys([*spelling, *by_use, *common]))[: size - len(SPECIAL_TOKENS)]
+    rows = [*SPECIAL_TOKENS, *sorted(chosen, key=lambda piece: -counts[full.token_id(piece)])]
     vocabulary = Vocabulary(rows)
-    return vocabulary, np.array([counts[full.row(piece)] for piece in rows], np.float64)
+    return vocabulary, np.array([counts[full.token_id(piece)] for piece in rows], np.float64)
 
 
 def vectors(vocabulary: Vocabulary, pieces: list[str], table: np.ndarray) -> np.ndarray:
     """(rows, W): BERT's vectors of the vocabulary's pieces; a name and a religion begin as the mean of some."""
     row = {piece: number for number, piece in enumerate(pieces)}
-    found = np.stack([table[row.get(piece, row["[UNK]"])] for piece in vocabulary.pieces])
+    found = np.stack([table[row.get(piece, row["[UNK]"])] for piece in vocabulary.tokens])
     found[NAME] = table[[row[name] for name in ("john", "mary", "james", "anna", "david")]].mean(axis=0)
     found[RELIGION] = table[[row[name] for name in ("christian", "muslim", "jewish", "buddhist")]].mean(axis=0)
     return found

@@ -24,8 +24,8 @@ import emotions
 from emotions import EMOTIONS
 from emotions.face.annotate import annotate
 from emotions.labels import TITLES
-from emotions.speech.classifier import SpeechReader
-from emotions.text.classifier import TextModel
+from emotions.speech.classifier import SpeechClassifier
+from emotions.text.classifier import TextClassifier
 from tests.sounds import encoded, voice_like
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -185,7 +185,7 @@ def test_nothing_is_flagged_shared_or_told(server, client):
 def test_a_text_reads_as_by_the_library(client, analyzer):
     text = "I can't believe you did that for me, thank you!"
     label, body = client.predict(text, api_name="/text")
-    own = json.loads(json.dumps(TextModel(analyzer.registry).read(text).to_json()))
+    own = json.loads(json.dumps(TextClassifier(analyzer.registry).predict(text).to_json()))
     assert without_times(body) == without_times(own) and body["emotion"] == "happy"
     assert confidences(label).keys() == set(TITLES.values())
 
@@ -193,7 +193,7 @@ def test_a_text_reads_as_by_the_library(client, analyzer):
 def test_a_voice_reads_as_by_the_library(client, analyzer, tmp_path):
     (tmp_path / "voice.wav").write_bytes(encoded(voice_like(4.0)))
     label, body = client.predict(handle_file(str(tmp_path / "voice.wav")), api_name="/speech")
-    own = SpeechReader(analyzer.registry).read(tmp_path / "voice.wav").to_json()
+    own = SpeechClassifier(analyzer.registry).predict(tmp_path / "voice.wav").to_json()
     assert without_times(body) == without_times(json.loads(json.dumps(own)))
     assert confidences(label).keys() == set(TITLES.values())
     (tmp_path / "none.wav").write_bytes(b"no sound at all")

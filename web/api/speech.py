@@ -63,7 +63,7 @@ SPEECH_PROBLEMS = (
 
 def classify_recording() -> SpeechResult:
     """Classify the request's recording. Raises Problem and AudioError, which the error handlers turn into a problem."""
-    result = speech_classifier().read(uploaded_recording())
+    result = speech_classifier().predict(uploaded_recording())
     g.timing_ms = dict(result.timing_ms)
     return result
 

@@ -11,7 +11,7 @@ from apiflask.validators import OneOf
 from flask import Response, g, jsonify
 
 from emotions import EMOTIONS
-from emotions.text.classifier import MAX_TEXT, MOST_EXPLAINED
+from emotions.text.classifier import MAX_EXPLAINED_WORDS, MAX_TEXT
 from emotions.text.results import REASONS, TextResult
 
 from ..http.problems import Problem
@@ -63,7 +63,7 @@ class TextRequest(InputSchema):
         load_default=False,
         metadata={
             "description": "Also return `words`: how much each word contributed to the prediction, measured by leaving it out. "
-            f"For the first {MAX_EXPLAINED_TEXTS} texts, and at most {MOST_EXPLAINED} words of each, of its strongest sentences.",
+            f"For the first {MAX_EXPLAINED_TEXTS} texts, and at most {MAX_EXPLAINED_WORDS} words of each, of its strongest sentences.",
         },
     )
     sentences = StrictBoolean(load_default=False, metadata={"description": "Also return a prediction for each sentence."})
@@ -153,7 +153,7 @@ def classify_texts(texts: Sequence[str], explain: bool, sentences: bool) -> list
     classifier = text_classifier()
     start = time.perf_counter()
     results = [
-        classifier.read(text, words=explain and number < MAX_EXPLAINED_TEXTS, parts=sentences)
+        classifier.predict(text, explain=explain and number < MAX_EXPLAINED_TEXTS, sentences=sentences)
         for number, text in enumerate(texts)
     ]
     g.timing_ms = {"read": round((time.perf_counter() - start) * 1e3, 2)}

@@ -12,7 +12,7 @@ from flask import render_template, request
 from emotions import EMOTIONS
 from emotions.speech.audio import MAX_SECONDS
 from emotions.speech.results import SpeechResult
-from emotions.speech.spectrogram import FRAMES_A_SECOND
+from emotions.speech.spectrogram import FRAMES_PER_SECOND
 
 from ..api.speech import classify_recording
 from ..http.problems import Problem
@@ -62,7 +62,7 @@ def _waveform(envelope: np.ndarray, length: float) -> str:
     edges = np.linspace(0, len(envelope), min(WAVEFORM_POINTS, len(envelope)) + 1).astype(int)[:-1]
     peaks = np.maximum.reduceat(envelope, edges)
     heights = peaks / max(float(peaks.max()), 1e-6) * CHART_HEIGHT * 0.46
-    covered = min(len(envelope) / FRAMES_A_SECOND / length, 1) * CHART_WIDTH
+    covered = min(len(envelope) / FRAMES_PER_SECOND / length, 1) * CHART_WIDTH
     across = np.linspace(0, covered, len(heights))
     upper = [f"{x:.1f} {CHART_HEIGHT / 2 - y:.1f}" for x, y in zip(across, heights, strict=True)]
     lower = [f"{x:.1f} {CHART_HEIGHT / 2 + y + 0.6:.1f}" for x, y in zip(across[::-1], heights[::-1], strict=True)]

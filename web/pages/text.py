@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from flask import g, render_template, request
 
 from emotions.text.classifier import MAX_TEXT
-from emotions.text.results import Part, TextResult
+from emotions.text.results import TextResult, TextSpan
 
 from ..api.text import MAX_BODY_BYTES, classify_texts
 from ..http.problems import Problem
@@ -50,7 +50,7 @@ class TextView(ResultView):
         return sorted((one for one in self.segments if one.level), key=lambda one: -one.weight)
 
     @property
-    def sentences(self) -> list[tuple[str, Part]]:
+    def sentences(self) -> list[tuple[str, TextSpan]]:
         """Sentences with their predictions, where there are several."""
         parts = self.result.sentences or ()
         return [(self.result.text[part.start : part.end], part) for part in parts[:MAX_TABLE_ROWS]] if len(parts) > 1 else []

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from emotions.errors import AudioError
-from emotions.speech.audio import open_sound
+from emotions.speech.audio import open_audio
 from tests.sounds import encoded, voice_like
 
 FORMATS = {
@@ -25,7 +25,7 @@ FORMATS = {
 
 
 def samples_of(data: bytes) -> tuple[np.ndarray, bool]:
-    with open_sound(data) as sound:
+    with open_audio(data) as sound:
         samples = np.concatenate(list(sound.blocks()))
         assert sound.seconds == len(samples) / 16_000
         return samples, sound.partial

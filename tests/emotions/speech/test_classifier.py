@@ -10,30 +10,30 @@ import pytest
 
 from emotions import EMOTIONS
 from emotions.runtime.manifest import ModelRegistry
-from emotions.speech.audio import open_sound
-from emotions.speech.classifier import SpeechReader, spectrogram
-from emotions.speech.features import describe
+from emotions.speech.audio import open_audio
+from emotions.speech.classifier import SpeechClassifier, read_spectrogram
+from emotions.speech.features import extract
 from emotions.speech.spectrogram import (
     BANDS,
     FLOOR_DB,
-    FRAMES,
+    FRAME_LENGTH,
     HOP,
-    RATE,
-    STEP,
-    WINDOW,
-    active,
-    centres,
+    MAX_WINDOW_STEP,
+    SAMPLE_RATE,
+    WINDOW_FRAMES,
+    band_edges,
     log_mel,
-    normalised,
-    starts,
+    normalize_level,
+    trim_silence,
+    window_starts,
 )
 from tests.shared_data import shared
 from tests.sounds import encoded, voice_like
 
 
 @pytest.fixture(scope="module")
-def reader() -> SpeechReader:
-    return SpeechReader()
+def reader() -> SpeechClassifier:
+    return SpeechClassifier()
 
 
 @pytest.fixture(scope="module")
@@ -49,20 +49,20 @@ def clips() -> dict[str, list[bytes]]:
 
 
 def test_log_mel_of_a_tone_is_golden():
-    time = np.arange(RATE) / RATE
+    time = np.arange(SAMPLE_RATE) / SAMPLE_RATE
     for band in (5, 30, 60):
-        frames = log_mel(np.sin(2 * np.pi * centres()[band + 1] * time).astype(np.float32))
-        assert frames.shape == (1 + (RATE - WINDOW) // HOP, BANDS)
+        frames = log_mel(np.sin(2 * np.pi * band_edges()[band + 1] * time).astype(np.float32))
+        assert frames.shape == (1 + (SAMPLE_RATE - FRAME_LENGTH) // HOP, BANDS)
         assert (frames.argmax(axis=1) == band).all()
         assert abs(frames.max() - 1.5) < 2.5  # about 0 dB; two bins share it
-    assert log_mel(np.zeros(RATE, np.float32)) == pytest.approx(FLOOR_DB, abs=1e-3)
-    assert log_mel(np.zeros(WINDOW - 1, np.float32)).shape == (0, BANDS)
+    assert log_mel(np.zeros(SAMPLE_RATE, np.float32)) == pytest.approx(FLOOR_DB, abs=1e-3)
+    assert log_mel(np.zeros(FRAME_LENGTH - 1, np.float32)).shape == (0, BANDS)
 
 
 def test_pieces_have_the_frames_of_the_whole():
     voice = voice_like(9.0)
-    with open_sound(encoded(voice, "wav", "pcm_f32le")) as sound:
-        frames, envelope = spectrogram(sound)
+    with open_audio(encoded(voice, "wav", "pcm_f32le")) as sound:
+        frames, envelope = read_spectrogram(sound)
     assert np.abs(frames - log_mel(voice)).max() < 0.07  # float16
     assert len(envelope) >= len(frames) and envelope.max() == pytest.approx(np.abs(voice).max(), abs=1e-4)
 
@@ -70,24 +70,24 @@ def test_pieces_have_the_frames_of_the_whole():
 def test_level_does_not_count():
     loud = log_mel(voice_like(2.0))
     quiet = log_mel(voice_like(2.0) * 0.3)
-    assert np.abs(normalised(loud) - normalised(quiet)).max() < 0.02
-    assert np.isfinite(describe(loud)).all()
+    assert np.abs(normalize_level(loud) - normalize_level(quiet)).max() < 0.02
+    assert np.isfinite(extract(loud)).all()
 
 
 def test_description_of_little_is_finite():
-    for frames in (np.full((1, BANDS), FLOOR_DB), log_mel(voice_like(0.1)), np.zeros((FRAMES, BANDS), np.float32)):
-        assert np.isfinite(describe(frames)).all()
-        assert len(describe(frames)) == len(describe(log_mel(voice_like(3.0))))
+    for frames in (np.full((1, BANDS), FLOOR_DB), log_mel(voice_like(0.1)), np.zeros((WINDOW_FRAMES, BANDS), np.float32)):
+        assert np.isfinite(extract(frames)).all()
+        assert len(extract(frames)) == len(extract(log_mel(voice_like(3.0))))
 
 
 def test_windows_cover_the_sound():
-    for count in (1, FRAMES, FRAMES + 1, 1000):
-        places = starts(count)
-        assert places[0] == 0 and (count <= FRAMES or places[-1] == count - FRAMES)
-        assert all(0 < after - before <= STEP for before, after in zip(places, places[1:], strict=False))
+    for count in (1, WINDOW_FRAMES, WINDOW_FRAMES + 1, 1000):
+        places = window_starts(count)
+        assert places[0] == 0 and (count <= WINDOW_FRAMES or places[-1] == count - WINDOW_FRAMES)
+        assert all(0 < after - before <= MAX_WINDOW_STEP for before, after in zip(places, places[1:], strict=False))
     silence = np.full((100, BANDS), FLOOR_DB, np.float32)
     silence[40:60] = -20
-    first, last = active(silence)
+    first, last = trim_silence(silence)
     assert (first, last) == (35, 65)
 
 
@@ -99,10 +99,10 @@ def test_files_are_small_and_their_licence_is_said():
 
 
 def test_held_back_actors_are_read_and_not_refused(reader, clips):
-    refused = {corpus: np.mean([reader.read(data).reason is not None for data in files]) for corpus, files in clips.items()}
+    refused = {corpus: np.mean([reader.predict(data).reason is not None for data in files]) for corpus, files in clips.items()}
     assert max(refused.values()) <= 0.04, refused  # some forty to seventy clips each: one may be refused
     for data in clips["ravdess"][:5]:
-        result = reader.read(data)
+        result = reader.predict(data)
         assert sum(result.probabilities) == pytest.approx(1, abs=1e-5)
         assert result.emotion in EMOTIONS and result.confidence == max(result.probabilities)
 
@@ -110,9 +110,9 @@ def test_held_back_actors_are_read_and_not_refused(reader, clips):
 def test_longer_recordings_are_read_over_time(reader, clips):
     parts = []
     for data in clips["ravdess"][:6]:
-        with open_sound(data) as sound:
+        with open_audio(data) as sound:
             parts.append(np.concatenate(list(sound.blocks())))
-    result = reader.read(encoded(np.concatenate(parts)))
+    result = reader.predict(encoded(np.concatenate(parts)))
     assert len(result.segments) > 6
     assert all(before.end == after.start for before, after in zip(result.segments, result.segments[1:], strict=False))
     assert result.segments[-1].end <= result.seconds + 0.05
@@ -130,19 +130,19 @@ def test_longer_recordings_are_read_over_time(reader, clips):
 )  # fmt: skip
 def test_cannot_tell(reader, name, reason):
     random = np.random.default_rng(3)
-    time = np.arange(3 * RATE) / RATE
+    time = np.arange(3 * SAMPLE_RATE) / SAMPLE_RATE
     tune = np.concatenate([
         np.sin(2 * np.pi * 220 * 2 ** (step / 12) * time[:6000]) * np.exp(-time[:6000] * 5) for step in (0, 4, 7, 12, 7, 4, 0, 5)
     ])  # fmt: skip
     sounds = {
-        "silence": np.zeros(3 * RATE), "dither": random.normal(size=3 * RATE) * 1e-6, "nothing": np.zeros(100),
-        "a syllable": voice_like(3.0)[8000:10_000], "white noise": random.normal(size=3 * RATE) * 0.1,
+        "silence": np.zeros(3 * SAMPLE_RATE), "dither": random.normal(size=3 * SAMPLE_RATE) * 1e-6, "nothing": np.zeros(100),
+        "a syllable": voice_like(3.0)[8000:10_000], "white noise": random.normal(size=3 * SAMPLE_RATE) * 0.1,
         "tone": 0.3 * np.sin(2 * np.pi * 440 * time),
         "hum": sum(np.sin(2 * np.pi * 50 * k * time) / k for k in range(1, 9)) * 0.2,
         "chord": sum(np.sin(2 * np.pi * hertz * time) for hertz in (261.6, 329.6, 392.0)) * 0.2,
         "beeps": np.sin(2 * np.pi * 1000 * time) * (time % 1 < 0.3) * 0.3, "tune": tune * 0.5,
-        "clicks": (np.arange(3 * RATE) % 4000 < 8) * 0.5,
+        "clicks": (np.arange(3 * SAMPLE_RATE) % 4000 < 8) * 0.5,
     }  # fmt: skip
-    result = reader.read(encoded(sounds[name].astype(np.float32), "wav", "pcm_f32le"))
+    result = reader.predict(encoded(sounds[name].astype(np.float32), "wav", "pcm_f32le"))
     assert (result.emotion, result.confidence, result.reason) == (None, None, reason)
     assert sum(result.probabilities) == pytest.approx(1, abs=1e-5)

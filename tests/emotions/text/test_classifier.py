@@ -12,15 +12,15 @@ import pytest
 from emotions.errors import ModelFileError, TextError
 from emotions.labels import EMOTIONS
 from emotions.runtime.manifest import ModelRegistry
-from emotions.text.classifier import MAX_TEXT, MOST_EXPLAINED, TextModel, lines_of
-from emotions.text.tokenizer import Word, runs, sentences
+from emotions.text.classifier import MAX_EXPLAINED_WORDS, MAX_TEXT, TextClassifier, read_packed_list
+from emotions.text.tokenizer import Word, chunk, sentence_spans
 
 LANGUAGES = json.loads((Path(__file__).parents[2] / "data" / "languages.json").read_text(encoding="utf-8"))
 
 
 @pytest.fixture(scope="module")
-def model() -> TextModel:
-    return TextModel(ModelRegistry())
+def model() -> TextClassifier:
+    return TextClassifier(ModelRegistry())
 
 
 @pytest.mark.parametrize(
@@ -36,13 +36,13 @@ def model() -> TextModel:
     ],
 )
 def test_plain_sentences(model, text, emotion):
-    result = model.read(text)
+    result = model.predict(text)
     assert emotion in result.emotions and result.reason is None
     assert result.to_json()["emotion"] == result.emotion == result.emotions[0]
 
 
 def test_above_is_what_the_manifest_s_thresholds_say(model):
-    result = model.read("I'm so happy for you, but I will miss you a lot.")
+    result = model.predict("I'm so happy for you, but I will miss you a lot.")
     thresholds = [model.entry.thresholds[name] for name in EMOTIONS]
     above = {
         name for name, value, least in zip(EMOTIONS, result.whole.probabilities, thresholds, strict=True) if value >= least
@@ -55,41 +55,41 @@ def test_above_is_what_the_manifest_s_thresholds_say(model):
     ["ok", "lol", "yes", "Melancholy", "hangry", "😀", "❤️", ":)", "<3", "haha", "idk tbh", "yesss", "noooo", "café", "42"],
 )
 def test_short_english_is_told(model, text):
-    assert model.read(text).emotion is not None
+    assert model.predict(text).emotion is not None
 
 
 @pytest.mark.parametrize("text", ["", " ", "\n\t", "...", "?!?!", "—", "\u200b"])
 def test_nothing_to_read(model, text):
-    result = model.read(text, words=True, parts=True)
+    result = model.predict(text, explain=True, sentences=True)
     assert result.reason == "empty" and result.emotion is None and result.emotions == () and result.words == ()
     assert len(result.whole.probabilities) == len(EMOTIONS)
 
 
 def test_other_languages_are_refused(model):
-    told = [text for texts in LANGUAGES.values() for text in texts if model.read(text).reason != "other_language"]
+    told = [text for texts in LANGUAGES.values() for text in texts if model.predict(text).reason != "other_language"]
     assert len(LANGUAGES) >= 15 and all(len(texts) >= 8 for texts in LANGUAGES.values())
     assert len(told) <= 0.02 * sum(map(len, LANGUAGES.values())), told
 
 
 def test_words_are_exact_occlusions(model):
     text = "Honestly, I love this film so much!"
-    result = model.read(text, words=True)
+    result = model.predict(text, explain=True)
     index = EMOTIONS.index(result.emotion)
     strongest = max(result.words, key=lambda word: word.weight)
     assert text[strongest.start : strongest.end] == "love"
     left = [word for word in model.vocabulary.words(text) if (word.start, word.end) != (strongest.start, strongest.end)]
-    without = model.probabilities([left])[0, index]
+    without = model.predict_proba([left])[0, index]
     assert strongest.weight == pytest.approx(result.whole.probabilities[index] - without, abs=1e-9)
     assert [word.start for word in result.words] == sorted(word.start for word in result.words)
 
 
 def test_a_long_text_is_the_mean_of_its_sentences(model):
     text = "I love this so much, thank you! " * 40 + "I hate it."
-    result = model.read(text, parts=True)
+    result = model.predict(text, sentences=True)
     assert len(result.sentences) == 41 and result.emotion == "happy"
     assert result.sentences[-1].emotion == "anger" and text[result.sentences[-1].start :] == "I hate it."
     sizes = [
-        sum(len(word.pieces) for word in model.vocabulary.words(text[part.start : part.end])) + 1 for part in result.sentences
+        sum(len(word.token_ids) for word in model.vocabulary.words(text[part.start : part.end])) + 1 for part in result.sentences
     ]
     mean = np.average([part.probabilities for part in result.sentences], axis=0, weights=sizes)
     assert result.whole.probabilities == pytest.approx(tuple(mean))
@@ -97,27 +97,27 @@ def test_a_long_text_is_the_mean_of_its_sentences(model):
 
 def test_a_hundred_thousand_characters(model):
     text = ("This is the worst day of my life and I am so angry about it. " * 2000)[:MAX_TEXT]
-    result = model.read(text, words=True)
-    assert result.emotion == "anger" and len(result.words) <= MOST_EXPLAINED
-    assert model.read("a" * MAX_TEXT).whole.probabilities
+    result = model.predict(text, explain=True)
+    assert result.emotion == "anger" and len(result.words) <= MAX_EXPLAINED_WORDS
+    assert model.predict("a" * MAX_TEXT).whole.probabilities
     with pytest.raises(TextError, match="100,001 characters") as caught:
-        model.read(text + "x")
+        model.predict(text + "x")
     assert caught.value.code == "text_too_long"
 
 
 def test_a_long_text_in_another_language_is_refused(model):
     german = " ".join(LANGUAGES["German"]) * 10
-    assert model.read(german).reason == "other_language"
-    assert model.read(german[:200] + " I am happy. I love this." * 60).reason is None
+    assert model.predict(german).reason == "other_language"
+    assert model.predict(german[:200] + " I am happy. I love this." * 60).reason is None
 
 
 def test_threads_get_their_own_answers(model):
     texts = ["I love it", "I hate it", "What a surprise, wow", "so sad"] * 3
-    alone = [model.read(text) for text in texts]
+    alone = [model.predict(text) for text in texts]
     found: list = [None] * len(texts)
 
     def work(place: int) -> None:
-        found[place] = model.read(texts[place])
+        found[place] = model.predict(texts[place])
 
     threads = [threading.Thread(target=work, args=(place,)) for place in range(len(texts))]
     for thread in threads:
@@ -129,28 +129,28 @@ def test_threads_get_their_own_answers(model):
 
 def test_sentences():
     text = 'Mr. Smith left. "Why?" she said… No idea!\nNext line  '
-    assert [text[start:end] for start, end in sentences(text)] == [
+    assert [text[start:end] for start, end in sentence_spans(text)] == [
         "Mr. Smith left.",
         '"Why?"',
         "she said…",
         "No idea!",
         "Next line",
     ]
-    assert list(sentences(" \n ")) == []
+    assert list(sentence_spans(" \n ")) == []
 
 
 def test_runs_fill_up_and_leave_nothing_out():
     words = [Word(place, place + 1, (7,) * size) for place, size in enumerate([3, 3, 3, 9, 1])]
-    cut = list(runs(words, 6))
+    cut = list(chunk(words, 6))
     assert [len(run) for run in cut] == [2, 1, 1, 1] and [word for run in cut for word in run] == words
 
 
 def test_a_file_without_word_lists_is_named():
     with pytest.raises(ModelFileError, match=r"no vocabulary.txt .*restore it"):
-        lines_of(b"no archive", "vocabulary.txt")
+        read_packed_list(b"no archive", "vocabulary.txt")
 
 
 @pytest.mark.parametrize(("emoji", "emotion"), [("\U0001f621", "anger"), ("\u2764\ufe0f", "happy"), ("\U0001f922", "disgust"),
                                                 ("\U0001f62e", "surprise"), ("\U0001f622", "sad"), ("\U0001f631", "fear")])  # fmt: skip
 def test_emoji_say_what_people_mean_by_them(model, emoji, emotion):
-    assert model.read(emoji).emotion == emotion == model.read(f"{emoji}{emoji}").emotion
+    assert model.predict(emoji).emotion == emotion == model.predict(f"{emoji}{emoji}").emotion

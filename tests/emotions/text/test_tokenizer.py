@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from emotions.runtime.manifest import ModelRegistry
-from emotions.text.classifier import TextModel
-from emotions.text.tokenizer import END, NAME, SPECIAL, START, UNKNOWN, Vocabulary
+from emotions.text.classifier import TextClassifier
+from emotions.text.tokenizer import END, NAME, SPECIAL_TOKENS, START, UNKNOWN, Vocabulary
 
-PIECES = [*SPECIAL, *"abcdefghijklmnopqrstuvwxyz!?'.", *(f"##{letter}" for letter in "abcdefghijklmnopqrstuvwxyz"),
+PIECES = [*SPECIAL_TOKENS, *"abcdefghijklmnopqrstuvwxyz!?'.", *(f"##{letter}" for letter in "abcdefghijklmnopqrstuvwxyz"),
           "so", "good", "##ness", "i", "love", "face", "with", "tears", "of", "joy", "http", "cool", "cafe", "don"]  # fmt: skip
 
 
@@ -18,7 +18,7 @@ def vocabulary() -> Vocabulary:
 
 
 def read(vocabulary: Vocabulary, text: str) -> list[str]:
-    return [vocabulary.pieces[row] for word in vocabulary.words(text) for row in word.pieces]
+    return [vocabulary.tokens[row] for word in vocabulary.words(text) for row in word.token_ids]
 
 
 @pytest.mark.parametrize(
@@ -50,14 +50,14 @@ def test_words_keep_their_places(vocabulary):
 
 def test_rows_begin_and_end_and_are_cut(vocabulary):
     words = vocabulary.words("[NAME] so good")
-    rows = vocabulary.rows(words, 128)
+    rows = vocabulary.encode(words, 128)
     assert rows[0] == START and rows[1] == NAME and rows[-1] == END and len(rows) == 5
-    assert len(vocabulary.rows(words * 99, 10)) == 11 - 1 + 1 - 1
+    assert len(vocabulary.encode(words * 99, 10)) == 11 - 1 + 1 - 1
 
 
 def test_no_text_breaks_it(vocabulary):
     for text in ("\ud800", "\0\x01", "𝔍𝔬𝔶", "a" * 10_000, "_" * 500, "'''", "[NAME", "1234567890" * 50, "ﬁ", "İ", "ß"):
-        assert all(0 <= row < len(vocabulary) for word in vocabulary.words(text) for row in word.pieces)
+        assert all(0 <= row < len(vocabulary) for word in vocabulary.words(text) for row in word.token_ids)
 
 
 def test_a_vocabulary_begins_with_the_special_rows():
@@ -73,7 +73,7 @@ GOLDEN = {
 
 def test_the_served_model_reads_as_it_learnt_to():
     """What training saw for these texts: a change of reading wants a new model."""
-    vocabulary = TextModel(ModelRegistry()).vocabulary
+    vocabulary = TextClassifier(ModelRegistry()).vocabulary
     for text, pieces in GOLDEN.items():
-        rows = vocabulary.rows(vocabulary.words(text), 128)
-        assert " ".join(vocabulary.pieces[row] for row in rows) == pieces and UNKNOWN not in rows
+        rows = vocabulary.encode(vocabulary.words(text), 128)
+        assert " ".join(vocabulary.tokens[row] for row in rows) == pieces and UNKNOWN not in rows

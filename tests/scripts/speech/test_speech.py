@@ -15,8 +15,8 @@ import pytest
 
 from emotions.labels import EMOTIONS
 from emotions.runtime.manifest import ModelRegistry
-from emotions.speech.classifier import SpeechReader
-from emotions.speech.features import describe
+from emotions.speech.classifier import SpeechClassifier
+from emotions.speech.features import extract
 from emotions.speech.spectrogram import log_mel
 from scripts.speech import check, evaluate, export, prepare, train
 from scripts.speech.clips import Clips, rows_of
@@ -120,7 +120,7 @@ def test_the_exported_file_answers_as_the_fit(run, tmp_path):
     export.main(["--run", str(run), "--version", "9.0.0", "--models", str(tmp_path / "models")])
     registry = ModelRegistry(tmp_path / "models")
     entry, model = registry.entry("speech"), Radial.load(run / "emotion.npz")
-    features = np.stack([describe(log_mel(make("melody", np.random.default_rng(seed), 2.0))) for seed in range(8)])
+    features = np.stack([extract(log_mel(make("melody", np.random.default_rng(seed), 2.0))) for seed in range(8)])
     assert np.abs(registry.model(entry)(features)[0] - model.logits(features)).max() < 0.02
     assert "non-commercial" in entry["licence"] and entry["version"] == "9.0.0"
     archive = as_archive(tmp_path, ("21", "22"))
@@ -128,7 +128,7 @@ def test_the_exported_file_answers_as_the_fit(run, tmp_path):
     card = (tmp_path / "models" / "speech-rbf-9.0.0.md").read_text()
     assert "actors 21 to 24" in card and "| **anger** |" in card
     evaluate.main(["--corpora", str(archive), "--models", str(tmp_path / "models"), "--verify"])
-    assert SpeechReader(registry).segments(log_mel(make("melody", np.random.default_rng(0), 2.0)))
+    assert SpeechClassifier(registry).segments(log_mel(make("melody", np.random.default_rng(0), 2.0)))
 
 
 def test_a_fit_finds_what_is_there():

@@ -15,8 +15,8 @@ import pytest
 
 from emotions.labels import EMOTIONS
 from emotions.runtime.manifest import ModelRegistry
-from emotions.text.classifier import TextModel
-from emotions.text.tokenizer import SPECIAL
+from emotions.text.classifier import TextClassifier
+from emotions.text.tokenizer import SPECIAL_TOKENS
 from scripts.text import corpora, evaluate, export, prepare, train
 from scripts.text.measure import best_thresholds, f1_scores
 from scripts.text.train import RECIPE
@@ -117,10 +117,10 @@ def published(small) -> Path:
 
 
 def test_the_published_model_answers(published):
-    model = TextModel(ModelRegistry(published))
+    model = TextClassifier(ModelRegistry(published))
     entry = model.entry.metadata
     assert entry["version"] == "9.0.0" and set(entry["thresholds"]) == set(EMOTIONS) and "CC BY 4.0" in entry["licence"]
-    assert model.read("I love this so much").emotion == "happy" and model.read("I am so scared of this").emotion == "fear"
+    assert model.predict("I love this so much").emotion == "happy" and model.predict("I am so scared of this").emotion == "fear"
     assert entry["evaluation"]["goemotions_test"]["macro_f1"] == pytest.approx(1, abs=0.05)
     assert entry["quantisation"]["same_answers"] > 0.9
     assert len(model.vocabulary) == entry["input"]["pieces"] == 80 and all(letter in model.vocabulary for letter in "abcxyz")
@@ -187,9 +187,9 @@ def test_safetensors_are_read():
 
 def test_vocabulary_keeps_spelling_and_frequent_pieces():
     pieces = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "a", "b", "##a", "##b", "the", "cat", "dog"]
-    vocabulary, counts = choose(pieces, ["the cat", "the the"], len(SPECIAL) + 6)
-    assert set(vocabulary.pieces[len(SPECIAL) :]) == {"a", "b", "##a", "##b", "the", "cat"} and "dog" not in vocabulary
-    assert counts[vocabulary.row("the")] == 3 and vocabulary.pieces[len(SPECIAL)] == "the"
+    vocabulary, counts = choose(pieces, ["the cat", "the the"], len(SPECIAL_TOKENS) + 6)
+    assert set(vocabulary.tokens[len(SPECIAL_TOKENS) :]) == {"a", "b", "##a", "##b", "the", "cat"} and "dog" not in vocabulary
+    assert counts[vocabulary.token_id("the")] == 3 and vocabulary.tokens[len(SPECIAL_TOKENS)] == "the"
 
 
 def test_english_words_are_those_seen_twice():
