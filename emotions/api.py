@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from functools import cache
 from typing import TYPE_CHECKING, Any, overload
 
-from .face.classifier import DEFAULT_HEAD
+from .face.defaults import DEFAULT_HEAD
 
 if TYPE_CHECKING:
     from .face.analyzer import FaceAnalyzer
@@ -99,7 +99,7 @@ def analyze_video(
 @overload
 def analyze_text(text: str, *, explain: bool = ..., sentences: bool = ...) -> TextResult: ...
 @overload
-def analyze_text(text: Iterable[str], *, explain: bool = ..., sentences: bool = ...) -> list[TextResult]: ...
+def analyze_text(text: list[str], *, explain: bool = ..., sentences: bool = ...) -> list[TextResult]: ...
 def analyze_text(text: str | Iterable[str], *, explain: bool = False, sentences: bool = False) -> TextResult | list[TextResult]:
     """Classify the emotions that an English text expresses.
 

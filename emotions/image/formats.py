@@ -31,13 +31,9 @@ DECODER_MODULES = r"(PIL|pillow_heif|emotions\.image)\b"
 
 def suppress_warnings() -> None:
     """Put a filter in front that ignores warnings of image decoders: where warnings are errors, they would fail good files."""
-    if not _is_ours(warnings.filters[0] if warnings.filters else None):
+    first: Any = warnings.filters[0][3] if warnings.filters else None
+    if getattr(first, "pattern", None) != DECODER_MODULES:
         warnings.filterwarnings("ignore", module=DECODER_MODULES)
-
-
-def _is_ours(entry: Any) -> bool:
-    module = entry and entry[3]
-    return getattr(module, "pattern", module) == DECODER_MODULES
 
 
 @contextmanager

@@ -140,8 +140,11 @@ class ModelRegistry:
 
     def model(self, entry: ModelEntry) -> LiteRTModel:
         """Return the entry's model, one for all callers; its file is read and checked on first use."""
-        threads = min(MAX_THREADS.get(entry.role, 1), available_cpus())
-        return self._models.setdefault((entry.role, entry.name), LiteRTModel(lambda: self.read(entry), threads))
+        key = (entry.role, entry.name)
+        if key not in self._models:
+            threads = min(MAX_THREADS.get(entry.role, 1), available_cpus())
+            self._models.setdefault(key, LiteRTModel(lambda: self.read(entry), threads))
+        return self._models[key]
 
     def verify(self) -> None:
         """Read and check every file of the manifest, as a server does before it takes requests. Raises ModelFileError."""
