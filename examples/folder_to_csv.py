@@ -21,7 +21,6 @@ with out.open("w", newline="", encoding="utf-8") as file:
             continue
         for face in faces:
             box = [round(value) for value in (face.box.left, face.box.top, face.box.width, face.box.height)]
-            writer.writerow(
-                [path, face.id, *box, face.emotion, f"{face.confidence:.4f}", *(f"{p:.4f}" for p in face.probabilities)]
-            )
+            probabilities = [f"{value:.4f}" for value in face.probabilities]
+            writer.writerow([path, face.id, *box, face.emotion, f"{face.confidence:.4f}", *probabilities, ""])
 print(f"written: {out}")

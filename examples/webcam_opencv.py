@@ -9,7 +9,7 @@ import time
 
 import cv2
 
-from emotions import FaceAnalyzer, FaceTracker
+from emotions import FaceAnalyzer, FaceTracker, open_image
 
 source = sys.argv[1] if len(sys.argv) > 1 else "0"
 camera = cv2.VideoCapture(int(source) if source.isdigit() else source)
@@ -22,7 +22,7 @@ try:
         read, frame = camera.read()
         if not read:  # the end of a video file
             break
-        image = cv2.cvtColor(frame, cv2.COLOR_BGR2RGB)  # OpenCV gives BGR
+        image = open_image(cv2.cvtColor(frame, cv2.COLOR_BGR2RGB))  # OpenCV gives BGR
         seconds = time.monotonic() - begun
         result = tracker.update(image, analyzer.analyze(image), time=seconds)
         faces = "; ".join(f"person {face.id}: {face.emotion} ({face.confidence:.0%})" for face in result.faces)
