@@ -27,9 +27,9 @@ from .contenders import APP, Contestant, Server, serving
 READ = """seconds => new Promise((done) => {
     const found = [], root = document.getElementById("live"), begun = performance.now();
     const listen = ({detail}) => found.push({trip: detail.roundTrip, server: Object.values(detail.timing).reduce((a, b) => a + b, 0)});
-    root.addEventListener("reading", listen);
+    root.addEventListener("result", listen);
     setTimeout(() => {
-        root.removeEventListener("reading", listen);
+        root.removeEventListener("result", listen);
         done({found, seconds: (performance.now() - begun) / 1000});
     }, 1000 * seconds);
 })"""
@@ -47,7 +47,7 @@ def processor_seconds(pid: int) -> float:
 
 def round_of(page: Page, server: Server, frame: bytes, seconds: float) -> dict[str, float]:
     """A round of the page, then one of the server alone: a client that only asks, frame after frame."""
-    page.get_by_role("button", name="Go on").click()
+    page.get_by_role("button", name="Resume").click()
     worked = processor_seconds(os.getpid()), processor_seconds(server.process.pid)
     live = page.evaluate(READ, seconds)
     both, served = processor_seconds(os.getpid()) - worked[0], processor_seconds(server.process.pid) - worked[1]

@@ -1,67 +1,68 @@
-// The photo page: its forms are sent in the background (sending.js), and an answer can be asked what it rests on.
+// Photo page: sends its forms in the background (form.js) and loads occlusion maps on request.
 
 import { prepareCamera } from "./camera.js";
 import { sendFeedback } from "./feedback.js";
-import { acceptPictures, choosePicture } from "./picture.js";
-import { main, say, send, setBusy } from "./sending.js";
+import { announce, main, send, setBusy } from "./form.js";
+import { acceptPhotos, choosePhoto } from "./photo-input.js";
 
-let read = null; // what was sent for the result on the page: the server keeps no photo
+let sentBody = null; // form data of the result on the page: the server keeps no photo
 
-function shown(body) {
-  read = body;
+function onResult(body) {
+  sentBody = body;
   enhance();
-  say(`${document.getElementById("answer").textContent}. ${main.querySelector(".photo img").alt}`);
+  announce(`${document.getElementById("headline").textContent}. ${main.querySelector(".photo img").alt}`);
 }
 
-/** Ask the server again, this time for what the answers rest on, and put that into the page, which stays as it is. */
+/** Request the result again with occlusion maps, and insert them into the page, which is otherwise unchanged. */
 async function explain(form) {
-  const places = [...main.querySelectorAll(".why")];
-  const body = read ?? new FormData(form); // a sample's form says which
+  const places = [...main.querySelectorAll(".explanation")];
+  const body = sentBody ?? new FormData(form); // the form of a sample has its name
   body.set("explain", "1");
   setBusy(true);
-  say("Covering one spot after the other …");
-  let found = [];
+  announce("Computing the occlusion map …");
+  let explanations = [];
   try {
     const response = await fetch(form.action, { method: "POST", body, headers: { Accept: "text/html" } });
-    found = [...new DOMParser().parseFromString(await response.text(), "text/html").querySelectorAll(".why")];
+    explanations = [...new DOMParser().parseFromString(await response.text(), "text/html").querySelectorAll(".explanation")];
   } catch {
-    // the server could not be reached: said below
+    // the server could not be reached: reported below
   }
   setBusy(false);
-  if (found.length !== places.length) {
+  if (explanations.length !== places.length) {
     form.querySelector(".note")?.remove();
     const note = document.createElement("p");
     note.className = "note";
-    note.textContent = "That could not be answered; try again in a moment.";
+    note.textContent = "The explanation failed; try again in a moment.";
     form.append(note);
-    return say(note.textContent);
+    return announce(note.textContent);
   }
-  const asked = places.indexOf(form.closest(".why"));
-  places.forEach((place, index) => place.replaceWith(found[index]));
-  const title = found[asked].querySelector(".why-title");
+  const chosen = places.indexOf(form.closest(".explanation"));
+  places.forEach((place, index) => place.replaceWith(explanations[index]));
+  const title = explanations[chosen].querySelector(".explanation-title");
   title.focus({ preventScroll: true });
-  found[asked].scrollIntoView({ block: "nearest" });
-  say(`${title.textContent}: ${found[asked].querySelector(".why-title + p").textContent.trim().replace(/\s+/g, " ")}`);
+  explanations[chosen].scrollIntoView({ block: "nearest" });
+  const text = explanations[chosen].querySelector(".explanation-title + p").textContent.trim().replace(/\s+/g, " ");
+  announce(`${title.textContent}: ${text}`);
 }
 
 function enhance() {
-  if (read) for (const form of main.querySelectorAll(".ask-why")) form.hidden = false;
+  if (sentBody) for (const form of main.querySelectorAll(".explain-form")) form.hidden = false;
   for (const element of main.querySelectorAll("[data-js]")) element.hidden = false;
-  prepareCamera(choosePicture);
+  prepareCamera(choosePhoto);
 }
 
 document.addEventListener("submit", (event) => {
   const form = event.target;
-  if (form.matches(".reader, .samples")) {
+  if (form.matches("#photo-form, .samples")) {
     event.preventDefault();
-    send(form, new FormData(form, event.submitter), "Reading the photo …", shown);
-  } else if (form.matches(".ask-why")) {
+    send(form, new FormData(form, event.submitter), "Analyzing the photo …", onResult);
+  } else if (form.matches(".explain-form")) {
     event.preventDefault();
     explain(form);
   } else if (form.matches(".feedback")) {
     event.preventDefault();
-    sendFeedback(form, event.submitter, say);
+    sendFeedback(form, event.submitter, announce);
   }
 });
-acceptPictures(say);
+acceptPhotos(announce);
 enhance();

@@ -1,4 +1,4 @@
-// A snapshot from the camera, taken in a dialog. The picture stays in the browser until the form is sent.
+// Dialog that takes a photo with the camera. The photo stays in the browser until the form is sent.
 
 const MARKUP = `
   <video playsinline muted autoplay aria-label="Camera picture"></video>
@@ -12,7 +12,7 @@ function snapshot(video) {
   canvas.width = video.videoWidth;
   canvas.height = video.videoHeight;
   canvas.getContext("2d").drawImage(video, 0, 0);
-  return new Promise((done) => canvas.toBlob(done, "image/jpeg", 0.92));
+  return new Promise((resolve) => canvas.toBlob(resolve, "image/jpeg", 0.92));
 }
 
 async function open(choose) {
@@ -24,7 +24,7 @@ async function open(choose) {
   const video = dialog.querySelector("video");
   video.srcObject = stream;
   dialog.addEventListener("close", () => {
-    stream.getTracks().forEach((track) => track.stop()); // the camera's light goes out
+    stream.getTracks().forEach((track) => track.stop()); // turns the camera off
     dialog.remove();
   });
   dialog.addEventListener("click", async (event) => {

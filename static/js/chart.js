@@ -1,35 +1,34 @@
-// A chart of the seven probabilities over time, as bands that lie on each other and fill the height: they always sum to 1. A gap
-// is a time in which nobody was read.
+// Stacked band chart of the seven probabilities over time; they sum to 1 and fill the height. Gaps are times without a detection.
 
 import { FONT } from "./overlay.js";
-import { clock, stackOf, title } from "./look.js";
+import { bandsOf, formatTime, title } from "./style.js";
 
-const GUTTER = 78; // pixels at the right for the names of the bands
-const AXIS = 20; // pixels below for the times
-const NAME = 13; // height of a name
-const NAMED_FROM = 0.08; // a thinner band gets no name
+const GUTTER = 78; // pixels at the right for the labels of the bands
+const AXIS = 20; // pixels below for the time axis
+const LABEL_HEIGHT = 13;
+const MIN_LABELLED = 0.08; // thinner bands get no label
 const TICKS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600];
 
 export class BandChart {
   #canvas;
   #style;
-  #stack;
+  #bandOrder;
 
   constructor(canvas, style) {
     this.#canvas = canvas;
     this.#style = style;
-    this.#stack = stackOf(style);
+    this.#bandOrder = bandsOf(style);
   }
 
-  /** Seconds at `x`, pixels from the canvas's left, in what was drawn last. */
+  /** Return the time in seconds at `x`, pixels from the left of the canvas. */
   timeAt(x) {
     const { from, to, width } = this.drawn;
     return Math.min(Math.max(from + (x / width) * (to - from), from), to);
   }
 
   /**
-   * Draw `samples` ({time, probabilities}, in order) of the seconds `from` to `to`. Samples further apart than `gap` seconds are
-   * not joined. `marker`: a time to mark, with the names of its bands at the right; without it the newest bands are named where they end.
+   * Draw `samples` ({time, probabilities}, in order) of the seconds `from` to `to`. Samples more than `gap` seconds apart are not
+   * joined. `marker`: a time to mark, whose bands are labelled at the right; without it the newest bands are labelled where they end.
    */
   draw(samples, { from, to, gap, marker = null }) {
     const ratio = window.devicePixelRatio || 1;
@@ -40,31 +39,31 @@ export class BandChart {
     const context = this.#canvas.getContext("2d");
     const colours = getComputedStyle(this.#canvas);
     const [ground, edge, faint] = ["--track", "--card", "--muted"].map((name) => colours.getPropertyValue(name));
-    const look = { ink: colours.color, ground, edge, faint };
+    const palette = { ink: colours.color, ground, edge, faint };
     context.setTransform(ratio, 0, 0, ratio, 0, 0);
     context.clearRect(0, 0, wide, high);
     const [width, height] = [wide - GUTTER, high - AXIS];
     this.drawn = { from, to, width };
     const x = (time) => ((time - from) / (to - from)) * width;
-    context.fillStyle = look.ground;
+    context.fillStyle = palette.ground;
     context.fillRect(0, 0, width, height);
     context.save();
     context.beginPath();
     context.rect(0, 0, width, height);
     context.clip();
     const { shown, every } = thinned(samples, from, to, width);
-    for (const run of runs(shown, gap * every)) this.#bands(context, run, x, height, look);
+    for (const run of splitRuns(shown, gap * every)) this.#bands(context, run, x, height, palette);
     context.restore();
-    this.#times(context, from, to, x, height, look);
+    this.#times(context, from, to, x, height, palette);
     const current = marker === null ? samples.at(-1) : nearest(samples, marker, gap);
-    if (marker !== null) this.#mark(context, x(marker), height, look);
-    if (current && current.time >= from) this.#names(context, current, marker === null ? x(current.time) : width, height, look);
+    if (marker !== null) this.#mark(context, x(marker), height, palette);
+    if (current && current.time >= from) this.#labels(context, current, marker === null ? x(current.time) : width, height, palette);
   }
 
-  #bands(context, run, x, height, look) {
+  #bands(context, run, x, height, palette) {
     const bottoms = run.map(() => 0);
-    const alone = run.length === 1 ? 1.5 : 0; // a single reading is drawn as a thin column
-    for (const name of this.#stack) {
+    const alone = run.length === 1 ? 1.5 : 0; // a single sample is drawn as a thin column
+    for (const name of this.#bandOrder) {
       const tops = run.map((sample, index) => bottoms[index] + sample.probabilities[name]);
       const place = (index, share, shift) => [x(run[index].time) + shift, height * (1 - Math.min(share, 1))];
       context.beginPath();
@@ -79,55 +78,55 @@ export class BandChart {
       if (alone) continue;
       context.beginPath();
       run.forEach((_, index) => context.lineTo(...place(index, tops[index], 0)));
-      context.strokeStyle = look.edge;
+      context.strokeStyle = palette.edge;
       context.lineWidth = 1;
       context.stroke();
     }
   }
 
-  #times(context, from, to, x, height, look) {
+  #times(context, from, to, x, height, palette) {
     const step = TICKS.find((seconds) => (to - from) / seconds <= Math.max(2, this.drawn.width / 70)) ?? TICKS.at(-1);
     context.font = `12px ${FONT}`;
-    context.fillStyle = look.faint;
+    context.fillStyle = palette.faint;
     context.textBaseline = "middle";
     for (let time = Math.max(0, Math.ceil(from / step) * step); time <= to; time += step) {
-      const text = clock(time);
+      const text = formatTime(time);
       const half = context.measureText(text).width / 2;
       context.fillRect(Math.round(x(time)), height, 1, 4);
       context.fillText(text, Math.min(Math.max(x(time) - half, 0), this.drawn.width - half), height + AXIS - 7);
     }
   }
 
-  #mark(context, x, height, look) {
-    context.fillStyle = look.ink;
+  #mark(context, x, height, palette) {
+    context.fillStyle = palette.ink;
     context.fillRect(Math.min(Math.max(Math.round(x) - 1, 0), this.drawn.width - 2), 0, 2, height + 4);
   }
 
-  /** Names beside the bands, moved apart where they would overlap. */
-  #names(context, sample, left, height, look) {
+  /** Label the bands, moving labels apart where they would overlap. */
+  #labels(context, sample, left, height, palette) {
     let bottom = 0;
     const places = [];
-    for (const name of this.#stack) {
+    for (const name of this.#bandOrder) {
       const share = sample.probabilities[name];
-      if (share >= NAMED_FROM) places.push({ name, y: height * (1 - bottom - share / 2) });
+      if (share >= MIN_LABELLED) places.push({ name, y: height * (1 - bottom - share / 2) });
       bottom += share;
     }
-    let limit = height - NAME / 2;
-    for (const place of places) limit = (place.y = Math.min(place.y, limit)) - NAME;
-    limit = NAME / 2;
-    for (const place of places.reverse()) limit = (place.y = Math.max(place.y, limit)) + NAME;
+    let limit = height - LABEL_HEIGHT / 2;
+    for (const place of places) limit = (place.y = Math.min(place.y, limit)) - LABEL_HEIGHT;
+    limit = LABEL_HEIGHT / 2;
+    for (const place of places.reverse()) limit = (place.y = Math.max(place.y, limit)) + LABEL_HEIGHT;
     context.font = `12.5px ${FONT}`;
     context.textBaseline = "middle";
     for (const { name, y } of places) {
       context.fillStyle = this.#style.colours[name];
       context.fillRect(left + 4, y - 5, 4, 10);
-      context.fillStyle = look.ink;
+      context.fillStyle = palette.ink;
       context.fillText(title(name), left + 13, y);
     }
   }
 }
 
-/** The samples between `from` and `to` and the one before, at most two a pixel. */
+/** Return the samples between `from` and `to` and the one before, thinned to at most two per pixel. */
 function thinned(samples, from, to, width) {
   let start = samples.findIndex((sample) => sample.time >= from);
   if (start < 0) return { shown: [], every: 1 };
@@ -136,8 +135,8 @@ function thinned(samples, from, to, width) {
   return { shown: shown.filter((_, index) => index % every === 0), every };
 }
 
-/** Samples in runs without a gap. */
-function runs(samples, gap) {
+/** Split samples into runs without a gap. */
+function splitRuns(samples, gap) {
   const found = [];
   let last = null;
   for (const sample of samples) {
@@ -148,7 +147,7 @@ function runs(samples, gap) {
   return found;
 }
 
-/** The sample next to `time`, undefined where it is further away than `gap`. */
+/** Return the sample nearest to `time`, undefined where it is more than `gap` seconds away. */
 export function nearest(samples, time, gap) {
   let [low, high] = [0, samples.length - 1];
   while (low < high) {

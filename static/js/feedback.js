@@ -1,23 +1,23 @@
-// "Was this right?": the same fields as the form would send, posted to the API so that the result stays on the page.
+// Feedback form: its fields are sent to the API, so that the result stays on the page.
 
-const ADDRESS = "/api/v1/feedback";
+const ENDPOINT = "/api/v1/feedback";
 
-export async function sendFeedback(form, button, say) {
+export async function sendFeedback(form, button, announce) {
   const fields = Object.fromEntries(new FormData(form, button));
   const body = JSON.stringify({ ...fields, confidence: Number(fields.confidence) });
   const note = document.createElement("p");
   note.className = "note";
   try {
-    const response = await fetch(ADDRESS, { method: "POST", body, headers: { "Content-Type": "application/json" } });
+    const response = await fetch(ENDPOINT, { method: "POST", body, headers: { "Content-Type": "application/json" } });
     if (!response.ok) throw new Error(response.status);
-    note.textContent = "Thank you. One line was written down, without the picture.";
+    note.textContent = "Thank you. One line was logged, without the photo.";
     form.replaceChildren(note);
   } catch {
-    note.textContent = "That could not be sent; try again later.";
+    note.textContent = "Sending failed; try again later.";
     form.querySelector(".note")?.remove();
     form.append(note);
   }
   note.tabIndex = -1;
   note.focus();
-  say(note.textContent);
+  announce(note.textContent);
 }

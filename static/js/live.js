@@ -1,213 +1,213 @@
-// The page /live: camera -> one frame at a time to the server -> the answered frame with its overlay, charts and a record.
+// Page /live: sends one camera frame at a time to the server; shows the analyzed frame with its overlay, charts and a results log.
 
-import { Grabber, Reader } from "./frames.js";
-import { clock, emotionsOf, loadStyle } from "./look.js";
+import { FrameCanvas } from "./canvas.js";
+import { FrameClient, FrameGrabber } from "./frames.js";
 import { describe } from "./overlay.js";
-import { People } from "./people.js";
-import { Record, download, stamp } from "./record.js";
-import { Session, Speed } from "./session.js";
-import { Stage } from "./stage.js";
-import { FrameWatch, cameras, closeCamera, openCamera, wordsOf } from "./webcam.js";
+import { ResultsLog, download, timestamp } from "./results-log.js";
+import { Session, SpeedMeter } from "./session.js";
+import { emotionsOf, formatTime, loadStyle } from "./style.js";
+import { TrackPanels } from "./track-panels.js";
+import { FrameWatch, cameraErrorText, cameras, closeCamera, openCamera } from "./webcam.js";
 
-const WINDOW = 30; // seconds of the chart
-const GAP = 1.5; // seconds without an answer that are not joined
-const MOST_PEOPLE = 4; // charts at once
-const TELL_EVERY = 400; // milliseconds between changes of the numbers, which nobody could read faster
-const DRAW_EVERY = matchMedia("(prefers-reduced-motion: reduce)").matches ? 2000 : 100; // milliseconds between steps of the charts
-const SPEAK_EVERY = 6000; // milliseconds between sentences for screen readers
-const SLOW = 1500; // milliseconds without the first answer after which the server is said to wake
+const CHART_SECONDS = 30; // seconds of the charts
+const MAX_GAP = 1.5; // seconds without a result after which the chart is interrupted
+const MAX_PANELS = 4; // charts shown at once
+const TEXT_INTERVAL = 400; // milliseconds between updates of texts
+const DRAW_INTERVAL = matchMedia("(prefers-reduced-motion: reduce)").matches ? 2000 : 100; // milliseconds between updates of charts
+const ANNOUNCE_INTERVAL = 6000; // milliseconds between announcements to screen readers
+const SLOW_START = 1500; // milliseconds without a first response after which the server counts as starting
 
 const at = (id) => document.getElementById(id);
 const root = at("live");
 const video = at("source");
 
-let style, stage, people, record, reader, session = null;
-let began = null; // when the record's first frame was taken, in seconds of the page's clock
+let style, frameCanvas, panels, log, client, session = null;
+let startTime = null; // capture time of the first frame, in seconds of performance.now()
 let faces = [];
-let speed = new Speed();
+let meter = new SpeedMeter();
 
 const seconds = () => performance.now() / 1000;
-const elapsed = () => seconds() - (began ?? seconds());
+const elapsed = () => seconds() - (startTime ?? seconds());
 
 function setState(state) {
   root.dataset.state = state;
-  at("welcome").hidden = state !== "idle" && state !== "asking";
-  at("refusal").hidden = state !== "problem";
+  at("start-panel").hidden = state !== "idle" && state !== "requesting";
+  at("error-panel").hidden = state !== "error";
   at("controls").hidden = !["running", "paused", "hidden"].includes(state);
-  at("start").disabled = state === "asking";
-  at("pause").textContent = state === "paused" ? "Go on" : "Pause";
+  at("start").disabled = state === "requesting";
+  at("pause").textContent = state === "paused" ? "Resume" : "Pause";
 }
 
-function note(text) {
+function showNote(text) {
   at("note").textContent = text;
   at("note").hidden = !text;
 }
 
-function say(text) {
+function announce(text) {
   document.getElementById("status").textContent = text;
 }
 
-function refuse(error) {
-  end("problem");
-  const [title, detail] = wordsOf(error);
-  at("refusal").querySelector("h2").textContent = title;
-  at("refusal").querySelector("p").textContent = detail;
-  at("refusal").querySelector("h2").focus();
-  say(`${title}. ${detail}`);
+function showError(error) {
+  end("error");
+  const [title, detail] = cameraErrorText(error);
+  at("error-panel").querySelector("h2").textContent = title;
+  at("error-panel").querySelector("p").textContent = detail;
+  at("error-panel").querySelector("h2").focus();
+  announce(`${title}. ${detail}`);
 }
 
-/** Stop the camera; the record stays. */
+/** Stop the camera; the log is kept. */
 function end(state = "idle") {
   session?.end();
   session = null;
   video.srcObject = null;
-  at("picture").hidden = true;
-  note("");
+  at("frame").hidden = true;
+  showNote("");
   setState(state);
 }
 
 async function start(device = "") {
-  end("asking");
+  end("requesting");
   try {
     style ??= await loadStyle();
   } catch {
-    return refuse({ name: "style", message: "This page could not be loaded whole: the server did not answer. Try again in a moment." });
+    return showError({ name: "style", message: "The page could not be loaded completely: the server did not respond. Try again in a moment." });
   }
   let stream;
   try {
     stream = await openCamera(device);
   } catch (error) {
-    return refuse(error);
+    return showError(error);
   }
-  if (root.dataset.state !== "asking") return closeCamera(stream); // left in the meantime
+  if (root.dataset.state !== "requesting") return closeCamera(stream); // stopped in the meantime
   prepare();
   session = new Session(stream);
-  stream.getVideoTracks()[0].addEventListener("ended", () => refuse("ended"));
+  stream.getVideoTracks()[0].addEventListener("ended", () => showError("ended"));
   video.srcObject = stream;
   video.classList.toggle("mirrored", session.mirrored);
-  await video.play().catch(() => {}); // refused where the page was left meanwhile
-  if (video.videoWidth) at("stage").style.aspectRatio = `${video.videoWidth} / ${video.videoHeight}`;
+  await video.play().catch(() => {}); // rejected if the page was left in the meantime
+  if (video.videoWidth) at("viewer").style.aspectRatio = `${video.videoWidth} / ${video.videoHeight}`;
   setState("running");
   listCameras(stream);
-  run(session).catch((error) => { if (error.name !== "AbortError") refuse(error); });
+  run(session).catch((error) => { if (error.name !== "AbortError") showError(error); });
 }
 
-/** What is made once the look is known; a second start goes on with the same record and the same people. */
+/** Create what needs the style; a second start continues the same log and panels. */
 function prepare() {
-  if (!stage) {
-    stage = new Stage(at("picture"), style);
-    people = new People(at("people"), style, MOST_PEOPLE);
-    forget();
+  if (!frameCanvas) {
+    frameCanvas = new FrameCanvas(at("frame"), style);
+    panels = new TrackPanels(at("track-panels"), style, MAX_PANELS);
+    reset();
   }
 }
 
-function forget() {
-  record = new Record(emotionsOf(style));
-  reader = new Reader((trouble, wait) => note(`${trouble.title}: ${trouble.detail} Trying again in ${Math.ceil(wait)} s.`));
-  began = null;
+function reset() {
+  log = new ResultsLog(emotionsOf(style));
+  client = new FrameClient((error, wait) => showNote(`${error.title}: ${error.detail} Trying again in ${Math.ceil(wait)} s.`));
+  startTime = null;
   faces = [];
-  people.clear();
-  speed = new Speed();
-  tell();
+  panels.clear();
+  meter = new SpeedMeter();
+  updateTexts();
 }
 
 async function listCameras(stream) {
-  const found = await cameras();
-  const current = stream.getVideoTracks()[0].getSettings().deviceId;
-  at("device").replaceChildren(...found.map(({ id, label }) => new Option(label, id, id === current, id === current)));
-  at("device").hidden = found.length < 2;
+  const devices = await cameras();
+  const currentDevice = stream.getVideoTracks()[0].getSettings().deviceId;
+  at("device").replaceChildren(...devices.map(({ id, label }) => new Option(label, id, id === currentDevice, id === currentDevice)));
+  at("device").hidden = devices.length < 2;
 }
 
-/** One frame after the other until the session ends. */
-async function run(mine) {
-  const { signal } = mine.stop;
-  const grabber = new Grabber();
+/** Analyze frame after frame until the session ends. */
+async function run(current) {
+  const { signal } = current.stop;
+  const grabber = new FrameGrabber();
   const frames = new FrameWatch(video, signal);
-  const waking = setTimeout(() => { if (session === mine && !at("note").textContent) note("Waking the server …"); }, SLOW);
-  signal.addEventListener("abort", () => clearTimeout(waking));
+  const slowStart = setTimeout(() => { if (session === current && !at("note").textContent) showNote("Starting the server …"); }, SLOW_START);
+  signal.addEventListener("abort", () => clearTimeout(slowStart));
   while (!signal.aborted) {
-    await mine.ready();
+    await current.ready();
     await frames.next();
-    if (mine.resting || !grabber.take(video)) continue;
-    const [time, asked] = [seconds(), reader];
-    const read = await asked.read(grabber.encode(), time, signal, at("points").checked);
-    if (!read || asked !== reader) continue; // it failed, or the record was begun anew meanwhile
-    const { answer, roundTrip } = read;
-    clearTimeout(waking);
-    speed.add(roundTrip);
-    if (!mine.paused) note("");
-    at("picture").hidden = false;
-    stage.show(grabber.canvas, answer.faces, { mirrored: mine.mirrored, bars: at("bars").checked, numbered: true });
-    const { width, height, model, timing_ms: timing } = answer;
-    root.dispatchEvent(new CustomEvent("reading", { detail: { time, faces: answer.faces, width, height, model, timing, roundTrip } }));
+    if (current.idle || !grabber.capture(video)) continue;
+    const [time, usedClient] = [seconds(), client];
+    const result = await usedClient.analyze(grabber.encode(), time, signal, at("landmarks").checked);
+    if (!result || usedClient !== client) continue; // failed, or reset in the meantime
+    const { response, roundTrip } = result;
+    clearTimeout(slowStart);
+    meter.add(roundTrip);
+    if (!current.paused) showNote("");
+    at("frame").hidden = false;
+    frameCanvas.show(grabber.canvas, response.faces, { mirrored: current.mirrored, bars: at("bars").checked, numbered: true });
+    const { width, height, model, timing_ms: timing } = response;
+    root.dispatchEvent(new CustomEvent("result", { detail: { time, faces: response.faces, width, height, model, timing, roundTrip } }));
   }
 }
 
-root.addEventListener("reading", ({ detail }) => {
+root.addEventListener("result", ({ detail }) => {
   faces = detail.faces;
-  began ??= detail.time;
-  const time = detail.time - began;
-  record.add(time, faces, detail.model);
-  people.add(time, faces, time - WINDOW);
+  startTime ??= detail.time;
+  const time = detail.time - startTime;
+  log.add(time, faces, detail.model);
+  panels.add(time, faces, time - CHART_SECONDS);
 });
 
-/** Numbers, charts and words, each at a pace of its own. */
-const last = { told: -Infinity, drawn: -Infinity, spoken: -Infinity };
-function tick(moment) {
+/** Update texts, charts and announcements, each at its own interval. */
+const last = { texts: -Infinity, charts: -Infinity, announcement: -Infinity };
+function tick(now) {
   requestAnimationFrame(tick);
-  if (!session || session.resting) return;
-  const due = (name, every) => moment - last[name] >= every && (last[name] = moment);
-  if (due("told", TELL_EVERY)) tell();
-  if (due("drawn", DRAW_EVERY)) draw();
-  if (record.length && due("spoken", SPEAK_EVERY)) {
-    stage.name(faces);
-    say(describe(faces));
+  if (!session || session.idle) return;
+  const due = (name, interval) => now - last[name] >= interval && (last[name] = now);
+  if (due("texts", TEXT_INTERVAL)) updateTexts();
+  if (due("charts", DRAW_INTERVAL)) drawCharts();
+  if (log.length && due("announcement", ANNOUNCE_INTERVAL)) {
+    frameCanvas.setLabel(faces);
+    announce(describe(faces));
   }
 }
 
-function draw() {
-  people.draw({ from: Math.max(0, elapsed() - WINDOW), to: Math.max(WINDOW, elapsed()), gap: GAP });
+function drawCharts() {
+  panels.draw({ from: Math.max(0, elapsed() - CHART_SECONDS), to: Math.max(CHART_SECONDS, elapsed()), gap: MAX_GAP });
 }
 
-function tell() {
-  const length = record.length;
-  for (const id of ["meters", "keep"]) at(id).hidden = !length;
-  at("nobody").hidden = people.size > 0;
-  at("rate").textContent = speed.rate ? speed.rate.toFixed(speed.rate < 5 ? 1 : 0) : "–";
-  at("trip").textContent = speed.trip ? Math.round(speed.trip) : "–";
-  at("count").textContent = `${length} in ${clock(length ? record.frames.at(-1).time : 0)}`;
-  if (record.every > 1) at("kept").textContent = `So long a record keeps one of ${record.every} readings, in this page alone: it is gone with it unless you download it.`;
-  people.tell();
+function updateTexts() {
+  const length = log.length;
+  for (const id of ["metrics", "downloads"]) at(id).hidden = !length;
+  at("no-faces").hidden = panels.size > 0;
+  at("frame-rate").textContent = meter.frameRate ? meter.frameRate.toFixed(meter.frameRate < 5 ? 1 : 0) : "–";
+  at("latency").textContent = meter.latency ? Math.round(meter.latency) : "–";
+  at("count").textContent = `${length} in ${formatTime(length ? log.frames.at(-1).time : 0)}`;
+  if (log.stride > 1) at("log-note").textContent = `This long log keeps one in ${log.stride} frames, in this page only; download it before you close the page.`;
+  panels.showCurrent();
 }
 
-function pauseOrGo() {
+function togglePause() {
   session.paused = !session.paused;
   setState(session.paused ? "paused" : "running");
-  note(session.paused ? "Paused: nothing is sent." : "");
-  say(session.paused ? "Paused" : "Going on");
-  speed.rest();
-  session.changed();
+  showNote(session.paused ? "Paused: nothing is sent." : "");
+  announce(session.paused ? "Paused" : "Resumed");
+  meter.skipInterval();
+  session.update();
 }
 
 function snapshot() {
-  at("picture").toBlob((blob) => download(blob, `emotions-${stamp()}.jpg`, "image/jpeg"), "image/jpeg", 0.92);
+  at("frame").toBlob((blob) => download(blob, `emotions-${timestamp()}.jpg`, "image/jpeg"), "image/jpeg", 0.92);
 }
 
 at("without-script").remove();
 at("start").addEventListener("click", () => start());
-at("again").addEventListener("click", () => start());
-at("pause").addEventListener("click", pauseOrGo);
-at("stop").addEventListener("click", () => { end(); at("start").focus(); say("The camera is off"); });
+at("retry").addEventListener("click", () => start());
+at("pause").addEventListener("click", togglePause);
+at("stop").addEventListener("click", () => { end(); at("start").focus(); announce("The camera is off"); });
 at("snapshot").addEventListener("click", snapshot);
-at("forget").addEventListener("click", forget);
+at("reset").addEventListener("click", reset);
 at("device").addEventListener("change", (event) => start(event.target.value));
-at("csv").addEventListener("click", () => download(record.csv(), `emotions-${stamp()}.csv`, "text/csv"));
-at("json").addEventListener("click", () => download(record.json(), `emotions-${stamp()}.json`, "application/json"));
+at("csv").addEventListener("click", () => download(log.csv(), `emotions-${timestamp()}.csv`, "text/csv"));
+at("json").addEventListener("click", () => download(log.json(), `emotions-${timestamp()}.json`, "application/json"));
 document.addEventListener("visibilitychange", () => {
   if (!session) return;
-  speed.rest();
+  meter.skipInterval();
   if (!session.paused) setState(document.hidden ? "hidden" : "running");
-  session.changed();
+  session.update();
 });
 window.addEventListener("pagehide", () => end());
 requestAnimationFrame(tick);

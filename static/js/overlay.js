@@ -1,23 +1,23 @@
-// Draws faces on a canvas as emotions/face/annotate.py draws them on a photo: frame, points, label, all by the served table. The bars
-// beside a face are the browser's alone.
+// Draws faces on a canvas as emotions/face/annotate.py draws them on a photo: frame, landmarks and label by the served style. Only
+// the browser draws bars beside a face.
 
-import { emotionsOf, percent, textColour, title } from "./look.js";
+import { emotionsOf, percent, textColour, title } from "./style.js";
 
 export const FONT = '"Segoe UI", -apple-system, Roboto, "Helvetica Neue", "Noto Sans", "Liberation Sans", Arial, sans-serif';
-const MOST_BARS = 3; // faces that get bars; more would hide the picture
+const MAX_BARS = 3; // faces with bars; more would hide the image
 
 const clamped = (longer, rule) => Math.round(Math.min(Math.max(longer * rule.share, rule.min), rule.max ?? longer));
 
 /**
- * Draw `faces` (as the API answers them, largest first) on `context`, whose canvas shows their picture.
- * `scale`: canvas pixels a pixel of the picture. `mirrored`: the picture is shown as in a mirror, texts are not.
- * `bars`: also draw seven bars beside the largest faces. `numbered`: name faces by their number too, where there are several.
+ * Draw `faces` (as the API returns them, largest first) on `context`, whose canvas shows their image.
+ * `scale`: canvas pixels per image pixel. `mirrored`: the image is mirrored, texts are not.
+ * `bars`: also draw seven bars beside the largest faces. `numbered`: add the numbers of the faces to the labels, where there are several.
  */
 export function drawFaces(context, faces, style, { scale = 1, mirrored = false, bars = false, numbered = false } = {}) {
   const { width, height } = context.canvas;
   const longer = Math.max(width, height);
   const line = clamped(longer, style.line);
-  const flip = (left, wide) => (mirrored ? width - left - wide - 1 : left); // the far pixel counts, see border()
+  const flip = (left, wide) => (mirrored ? width - left - wide - 1 : left); // inclusive of the last pixel, see border()
   const placed = faces.map((face) => {
     const [wide, high] = [face.box.width * scale, face.box.height * scale];
     return { face, colour: style.colours[face.emotion] ?? style.colours.neutral,
@@ -28,13 +28,13 @@ export function drawFaces(context, faces, style, { scale = 1, mirrored = false, 
     points(context, face, scale, flip, longer, style);
   }
   const taken = placed.map(({ box }) => box);
-  for (const one of [...placed].reverse()) { // labels last and the largest face's on top, so that no frame hides a name
+  for (const one of [...placed].reverse()) { // labels last, that of the largest face on top, so that no frame hides a label
     taken.push(label(context, one, line, longer, style, numbered && faces.length > 1));
   }
-  if (bars) for (const one of placed.slice(0, MOST_BARS)) taken.push(barsBeside(context, one, taken, line, longer, style));
+  if (bars) for (const one of placed.slice(0, MAX_BARS)) taken.push(barsBeside(context, one, taken, line, longer, style));
 }
 
-/** Pillow paints borders inwards and counts the far pixel in; a canvas strokes along the middle. */
+/** Draw a border as Pillow does, inwards and inclusive of the last pixel; a canvas strokes along the middle of the line. */
 function border(context, left, top, width, height, radius, line, colour) {
   context.beginPath();
   context.roundRect(left + line / 2, top + line / 2, width + 1 - line, height + 1 - line, Math.max(0, radius - line / 2));
@@ -51,7 +51,7 @@ function frame(context, { left, top, width, height }, colour, line, style) {
 }
 
 function points(context, face, scale, flip, longer, style) {
-  const radius = clamped(longer, style.point) + 0.5; // as Pillow, whose far pixel counts
+  const radius = clamped(longer, style.point) + 0.5; // as Pillow, inclusive of the last pixel
   context.fillStyle = style.point.colour;
   for (const [x, y] of face.landmarks ?? []) {
     context.beginPath();
@@ -67,7 +67,7 @@ function plate(context, left, top, width, height, radius, colour) {
   context.fill();
 }
 
-/** Name and confidence on a plate above the frame, below it where there is no room, and always inside; gives the plate's place. */
+/** Draw the label above the frame, or below it where there is no room, always inside the canvas. Returns its rectangle. */
 function label(context, { face, box, colour }, line, longer, style, numbered) {
   const size = clamped(longer, style.label);
   const padding = size * style.label.padding;
@@ -86,7 +86,7 @@ function label(context, { face, box, colour }, line, longer, style, numbered) {
   return { left, top, width, height };
 }
 
-/** Seven bars on a dark plate, right or left of the frame, where that hides nothing in `taken`; gives the plate's place. */
+/** Draw seven bars right or left of the frame, where they hide nothing in `taken`. Returns their rectangle. */
 function barsBeside(context, { face, box }, taken, line, longer, style) {
   const row = clamped(longer, style.bars);
   const padding = row * style.bars.padding;
@@ -114,7 +114,7 @@ function barsBeside(context, { face, box }, taken, line, longer, style) {
 
 const overlap = (a, b) => a.left < b.left + b.width && b.left < a.left + a.width && a.top < b.top + b.height && b.top < a.top + a.height;
 
-/** What a picture with `faces` on it shows, in words. */
+/** Describe the faces of an image in words. */
 export function describe(faces) {
   if (!faces.length) return "No face in view";
   return faces.map((face) => `Person ${face.id + 1}: ${title(face.emotion)} ${percent(face.confidence)}${face.unsure ? ", unsure" : ""}`).join("; ");

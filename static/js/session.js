@@ -1,8 +1,8 @@
-// One use of the camera, from start to stop, and how fast its answers come.
+// Camera session from start to stop, and the meter of frame rate and latency.
 
-import { closeCamera, facesVisitor } from "./webcam.js";
+import { closeCamera, isFrontCamera } from "./webcam.js";
 
-const SMOOTHING = 0.1; // share of the newest value in those that are shown
+const SMOOTHING = 0.1; // weight of the newest value in the moving averages
 
 export class Session {
   stop = new AbortController();
@@ -11,51 +11,51 @@ export class Session {
 
   constructor(stream) {
     this.stream = stream;
-    this.mirrored = facesVisitor(stream.getVideoTracks()[0]);
+    this.mirrored = isFrontCamera(stream.getVideoTracks()[0]);
   }
 
-  /** Nothing may be sent: paused, or on a page that nobody sees. */
-  get resting() {
+  /** True while nothing may be sent: paused, or in a hidden tab. */
+  get idle() {
     return this.paused || document.hidden;
   }
 
-  /** Resolves at once, or when the session rests no more. */
+  /** Resolve when the session is not idle. */
   ready() {
-    return this.resting && !this.stop.signal.aborted ? new Promise((done) => { this.#wake = done; }) : null;
+    return this.idle && !this.stop.signal.aborted ? new Promise((resolve) => { this.#wake = resolve; }) : null;
   }
 
-  /** To be called when pause or visibility changed. */
-  changed() {
-    if (!this.resting || this.stop.signal.aborted) this.#wake?.();
+  /** Call this when `paused` or the visibility of the page changed. */
+  update() {
+    if (!this.idle || this.stop.signal.aborted) this.#wake?.();
   }
 
   end() {
     this.stop.abort();
     closeCamera(this.stream);
-    this.changed();
+    this.update();
   }
 }
 
-/** Smoothed: `trip`, milliseconds of a round trip, and `rate`, answers a second; 0 while unknown. */
-export class Speed {
-  trip = 0;
-  #gap = 0;
+/** Moving averages: `latency`, milliseconds of a round trip, and `frameRate`, responses per second; 0 while unknown. */
+export class SpeedMeter {
+  latency = 0;
+  #interval = 0;
   #last = 0;
 
-  get rate() {
-    return this.#gap && 1000 / this.#gap;
+  get frameRate() {
+    return this.#interval && 1000 / this.#interval;
   }
 
   add(roundTrip) {
-    const moment = performance.now();
-    const mix = (old, value) => (old ? old + SMOOTHING * (value - old) : value);
-    this.trip = mix(this.trip, roundTrip);
-    if (this.#last) this.#gap = mix(this.#gap, moment - this.#last);
-    this.#last = moment;
+    const now = performance.now();
+    const average = (old, value) => (old ? old + SMOOTHING * (value - old) : value);
+    this.latency = average(this.latency, roundTrip);
+    if (this.#last) this.#interval = average(this.#interval, now - this.#last);
+    this.#last = now;
   }
 
-  /** A pause begins: it is no slow answer. */
-  rest() {
+  /** Leave a pause out of the frame rate. */
+  skipInterval() {
     this.#last = 0;
   }
 }

@@ -1,44 +1,43 @@
-// The page for voices: sends the form in the background (sending.js), and puts recordings into it. Without JavaScript the form
-// sends a file just the same.
+// Page /speech: sends the form in the background (form.js) and records from the microphone. Files can also be sent without JavaScript.
 
+import { announce, clientProblem, main, send, showProblem } from "./form.js";
 import { startRecording } from "./recorder.js";
-import { main, ownProblem, say, send, showProblem } from "./sending.js";
 
-const LONGEST = 120; // seconds of a recording
+const MAX_SECONDS = 120; // seconds of a recording
 let recording = null;
 
-function read(form, body) {
-  send(form, body, "Reading the voice …", () => {
+function analyze(form, body) {
+  send(form, body, "Analyzing the recording …", () => {
     enhance();
-    say(document.getElementById("answer").textContent);
+    announce(document.getElementById("headline").textContent);
   });
 }
 
-function showTime(seconds, loudness) {
+function showLevel(seconds, level) {
   document.getElementById("elapsed").textContent = `${Math.floor(seconds)} s`;
-  document.getElementById("level").value = loudness;
-  if (seconds >= LONGEST) stop();
+  document.getElementById("level").value = level;
+  if (seconds >= MAX_SECONDS) stop();
 }
 
 function showRecording(on) {
   document.getElementById("speech-form").classList.toggle("recording", on);
   document.getElementById("level-line").hidden = !on;
-  document.getElementById("record-label").textContent = on ? "Stop and read" : "Record your voice";
+  document.getElementById("record-label").textContent = on ? "Stop and analyze" : "ResultsLog your voice";
 }
 
 async function start() {
   const button = document.getElementById("record");
   button.disabled = true;
   try {
-    recording = await startRecording(showTime);
+    recording = await startRecording(showLevel);
     showRecording(true);
-    say("Recording");
+    announce("Recording");
   } catch (error) {
     const denied = error.name === "NotAllowedError" || error.name === "SecurityError";
     const [title, detail] = denied
       ? ["The microphone was not allowed", "Allow it in the browser's address bar and press again, or choose a recording below."]
-      : ["No microphone", "The browser found none that it can use. Choose a recording below."];
-    showProblem(document.getElementById("speech-form"), ownProblem(title, detail));
+      : ["No microphone", "The browser found no usable microphone. Choose a recording below."];
+    showProblem(document.getElementById("speech-form"), clientProblem(title, detail));
   }
   button.disabled = false;
 }
@@ -51,24 +50,24 @@ async function stop() {
   const file = await current.stop();
   const body = new FormData();
   body.set("file", file);
-  read(document.getElementById("speech-form"), body);
+  analyze(document.getElementById("speech-form"), body);
 }
 
 function enhance() {
-  const able = navigator.mediaDevices?.getUserMedia && window.MediaRecorder;
-  for (const element of main.querySelectorAll("[data-js]")) element.hidden = !able;
+  const canRecord = navigator.mediaDevices?.getUserMedia && window.MediaRecorder;
+  for (const element of main.querySelectorAll("[data-js]")) element.hidden = !canRecord;
   document.getElementById("record")?.addEventListener("click", () => (recording ? stop() : start()));
 }
 
 document.addEventListener("submit", (event) => {
   if (!event.target.matches(".speech-form")) return;
   event.preventDefault();
-  read(event.target, new FormData(event.target));
+  analyze(event.target, new FormData(event.target));
 });
 document.addEventListener("change", (event) => {
   if (event.target.id !== "sound") return;
   document.querySelector("#speech-form > .problem")?.remove();
-  say(event.target.files[0] ? `${event.target.files[0].name} chosen` : "No recording chosen");
+  announce(event.target.files[0] ? `${event.target.files[0].name} chosen` : "No recording chosen");
 });
-window.addEventListener("pagehide", () => recording?.stop()); // the microphone's light goes out
+window.addEventListener("pagehide", () => recording?.stop()); // turns the microphone off
 enhance();

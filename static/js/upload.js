@@ -1,22 +1,22 @@
-// A film that the browser cannot play, read by the server: the file goes up, a line comes back for each frame that was read.
+// Analysis on the server of a video that the browser cannot play: the file is uploaded, the response is NDJSON.
 
-import { Trouble, troubleOf } from "./frames.js";
+import { RequestError, toRequestError } from "./frames.js";
 
-const ADDRESS = "/api/v1/video";
+const ENDPOINT = "/api/v1/video";
 
-/** Every line of the server's answer as an object, as soon as it is there; the last one has a `summary`. Throws Trouble. */
-export async function* readOnServer(file, fps, signal) {
+/** Yield each line of the response as an object as it arrives; the last one has a `summary`. Throws RequestError. */
+export async function* analyzeOnServer(file, fps, signal) {
   const body = new FormData();
   body.set("file", file);
   body.set("fps", String(fps));
   let response;
   try {
-    response = await fetch(ADDRESS, { method: "POST", body, signal });
+    response = await fetch(ENDPOINT, { method: "POST", body, signal });
   } catch {
     signal.throwIfAborted();
-    throw new Trouble(0, "No answer", "The server could not be reached.");
+    throw new RequestError(0, "No response", "The server could not be reached.");
   }
-  if (!response.ok) throw await troubleOf(response);
+  if (!response.ok) throw await toRequestError(response);
   let rest = "";
   for await (const text of chunks(response.body.pipeThrough(new TextDecoderStream()).getReader())) {
     const lines = (rest + text).split("\n");

@@ -1,256 +1,259 @@
-// The page /video: a film opened in the browser, its frames read one after the other, a timeline at the end.
+// Page /video: plays a video file, analyzes its frames one after the other, and shows a timeline and a summary.
 
-import { Unplayable, closeFilm, openFilm } from "./film.js";
-import { Reader, Trouble } from "./frames.js";
-import { clock, emotionsOf, loadStyle } from "./look.js";
-import { People } from "./people.js";
-import { readings } from "./reading.js";
-import { Record, download, stamp } from "./record.js";
+import { FrameCanvas } from "./canvas.js";
+import { analyzedFrames } from "./frame-loop.js";
+import { FrameClient, RequestError } from "./frames.js";
 import { Replay } from "./replay.js";
-import { fillShares, tellShares } from "./shares.js";
-import { Stage } from "./stage.js";
-import { readOnServer } from "./upload.js";
+import { ResultsLog, download, timestamp } from "./results-log.js";
+import { emotionsOf, formatTime, loadStyle } from "./style.js";
+import { describeSummary, fillSummary } from "./summary-table.js";
+import { TrackPanels } from "./track-panels.js";
+import { analyzeOnServer } from "./upload.js";
+import { UnplayableError, closeVideo, openVideo } from "./video-player.js";
 
-const TELL_EVERY = 400; // milliseconds between changes of charts and numbers
-const MOST_PEOPLE = 8; // charts; the table has everybody
+const UPDATE_INTERVAL = 400; // milliseconds between updates of charts and texts
+const MAX_PANELS = 8; // charts; the table has everybody
 
 const at = (id) => document.getElementById(id);
-const root = at("film");
+const root = at("video");
 const video = at("source");
 
-let style, stage, people, replay, file = null;
-let film = null; // what is being read or was: {record, duration, step, partial, played, size, stop}
+let style, frameCanvas, panels, replay, file = null;
+let job = null; // current or finished analysis: {log, duration, step, partial, played, size, stop, ...}
 
 function setState(state) {
   root.dataset.state = state;
-  at("welcome").hidden = state !== "idle" && state !== "opening";
-  at("refusal").hidden = state !== "refused";
+  at("start-panel").hidden = state !== "idle" && state !== "opening";
+  at("error-panel").hidden = state !== "error";
   at("ready").hidden = state !== "ready";
-  at("working").hidden = state !== "reading";
-  at("done").hidden = at("shares").hidden = state !== "done";
-  at("picture").hidden = state !== "reading" || !film?.played;
-  at("overlay").hidden = state !== "done" || !film.played;
-  video.controls = state === "done" && film.played;
+  at("progress-row").hidden = state !== "analyzing";
+  at("done").hidden = at("summary").hidden = state !== "done";
+  at("frame").hidden = state !== "analyzing" || !job?.played;
+  at("overlay").hidden = state !== "done" || !job.played;
+  video.controls = state === "done" && job.played;
 }
 
-function note(text) {
+function showNote(text) {
   at("note").textContent = text;
   at("note").hidden = !text;
 }
 
-function say(text) {
+function announce(text) {
   document.getElementById("status").textContent = text;
 }
 
-function refuse(title, detail, sendable = false) {
-  note("");
-  setState("refused");
-  const heading = at("refusal").querySelector("h2");
+function showError(title, detail, sendable = false) {
+  showNote("");
+  setState("error");
+  const heading = at("error-panel").querySelector("h2");
   heading.textContent = title;
-  at("refusal").querySelector("p").textContent = detail;
+  at("error-panel").querySelector("p").textContent = detail;
   at("send").hidden = !sendable;
   heading.focus();
-  say(`${title}. ${detail}`);
+  announce(`${title}. ${detail}`);
 }
 
-/** The time since `began`, in words. */
-function lasted(began) {
-  const seconds = (performance.now() - began) / 1000;
-  return seconds < 60 ? `${seconds.toFixed(1)} seconds` : `${clock(seconds)} minutes`;
+/** Format the time since `start` (milliseconds of performance.now()). */
+function elapsedText(start) {
+  const seconds = (performance.now() - start) / 1000;
+  return seconds < 60 ? `${seconds.toFixed(1)} seconds` : `${formatTime(seconds)} minutes`;
 }
 
 const megabytes = (bytes) => `${(bytes / 2 ** 20).toFixed(bytes < 10 * 2 ** 20 ? 1 : 0)} MB`;
 
-/** A film was chosen or dropped. */
+/** Open a chosen or dropped file. */
 async function choose(chosen) {
-  film?.stop.abort();
-  [file, film] = [chosen, null];
-  people?.clear();
-  at("nobody").hidden = false;
+  job?.stop.abort();
+  [file, job] = [chosen, null];
+  panels?.clear();
+  at("no-faces").hidden = false;
   setState("opening");
-  note("Opening the video …");
+  showNote("Opening the video …");
   try {
     style ??= await loadStyle();
   } catch {
-    return refuse("This page could not be loaded whole", "The server did not answer. Try again in a moment.");
+    return showError("The page could not be loaded completely", "The server did not respond. Try again in a moment.");
   }
-  stage ??= new Stage(at("picture"), style);
-  people ??= new People(at("people"), style, MOST_PEOPLE);
-  replay ??= new Replay(video, at("overlay"), style, mark);
+  frameCanvas ??= new FrameCanvas(at("frame"), style);
+  panels ??= new TrackPanels(at("track-panels"), style, MAX_PANELS);
+  replay ??= new Replay(video, at("overlay"), style, markTime);
   replay.show(null);
   try {
-    const duration = await openFilm(video, file);
+    const duration = await openVideo(video, file);
     if (file !== chosen) return;
-    at("stage").style.aspectRatio = `${video.videoWidth} / ${video.videoHeight}`;
-    note("");
+    at("viewer").style.aspectRatio = `${video.videoWidth} / ${video.videoHeight}`;
+    showNote("");
     setState("ready");
-    at("read").dataset.duration = duration;
-    at("read").focus();
-    say(`${file.name}, ${clock(duration)} long, can be read`);
+    at("analyze").dataset.duration = duration;
+    at("analyze").focus();
+    announce(`${file.name}, ${formatTime(duration)} long, is ready`);
   } catch (error) {
     if (file !== chosen) return;
-    closeFilm(video);
-    offerServer(error);
+    closeVideo(video);
+    offerUpload(error);
   }
 }
 
-function offerServer(error) {
-  if (!(error instanceof Unplayable)) throw error;
+function offerUpload(error) {
+  if (!(error instanceof UnplayableError)) throw error;
   const title = "This browser cannot play the file";
-  const most = Number(root.dataset.maxBytes);
-  if (file.size > most) {
-    const sizes = `takes at most ${megabytes(most)}, and this file has ${megabytes(file.size)}`;
-    return refuse(title, `The server could try, but ${sizes}. Save it as MP4 (H.264) or WebM, and choose that.`);
+  const limit = Number(root.dataset.maxBytes);
+  if (file.size > limit) {
+    const sizes = `accepts at most ${megabytes(limit)}, and this file has ${megabytes(file.size)}`;
+    return showError(title, `The server could try, but ${sizes}. Save it as MP4 (H.264) or WebM, and choose that.`);
   }
-  refuse(title, `The server may be able to read it. The whole file (${megabytes(file.size)}) would then be uploaded, read in memory and forgotten.`, true);
+  showError(title, `The server may be able to read it. The whole file (${megabytes(file.size)}) would be uploaded, processed in memory and not stored.`, true);
 }
 
-function begin(duration, played) {
+function startJob(duration, played) {
   const step = 1 / Number(at("fps").value);
   const size = played ? { width: video.videoWidth, height: video.videoHeight } : null;
-  film = { record: new Record(emotionsOf(style)), duration, step, partial: true, played, size, began: performance.now(), told: 0, stop: new AbortController() };
-  people.clear();
+  const log = new ResultsLog(emotionsOf(style));
+  job = { log, duration, step, partial: true, played, size, start: performance.now(), updated: 0, stop: new AbortController() };
+  panels.clear();
   replay.show(null);
-  setState("reading");
+  setState("analyzing");
   at("cancel").focus();
-  return film;
+  return job;
 }
 
-/** Read the film here, frame by frame. */
-async function read() {
-  const mine = begin(Number(at("read").dataset.duration), true);
-  const { signal } = mine.stop;
-  const reader = new Reader((trouble, wait) => note(`${trouble.title}: ${trouble.detail} Trying again in ${Math.ceil(wait)} s.`));
+/** Analyze the video that this browser plays, frame by frame. */
+async function analyze() {
+  const current = startJob(Number(at("analyze").dataset.duration), true);
+  const { signal } = current.stop;
+  const client = new FrameClient((error, wait) => showNote(`${error.title}: ${error.detail} Trying again in ${Math.ceil(wait)} s.`));
   try {
-    for await (const { time, answer, canvas, share } of readings(video, { ...mine, reader, signal })) {
-      mine.size = { width: answer.width, height: answer.height };
-      take(mine, time, answer.faces, answer.model, share);
-      stage.show(canvas, answer.faces, { bars: true, numbered: true });
+    for await (const { time, response, canvas, share } of analyzedFrames(video, { ...current, client, signal })) {
+      current.size = { width: response.width, height: response.height };
+      addFrame(current, time, response.faces, response.model, share);
+      frameCanvas.show(canvas, response.faces, { bars: true, numbered: true });
     }
-    mine.partial = false;
+    current.partial = false;
   } catch (error) {
-    const where = `after ${clock(mine.record.frames.at(-1)?.time ?? 0)}`;
-    if (!signal.aborted) mine.ending = error instanceof Unplayable ? `The browser could not play on ${where}.` : `It stopped ${where}: ${error.message}.`;
+    const where = `after ${formatTime(current.log.frames.at(-1)?.time ?? 0)}`;
+    if (!signal.aborted) current.ending = error instanceof UnplayableError ? `The browser could not play on ${where}.` : `It stopped ${where}: ${error.message}.`;
   }
-  finish(mine);
+  finish(current);
 }
 
-/** Let the server read the film that this browser cannot play. */
-async function send() {
-  const mine = begin(0, false);
-  note("Sending the video …");
+/** Upload the video that this browser cannot play, and analyze it on the server. */
+async function upload() {
+  const current = startJob(0, false);
+  showNote("Sending the video …");
   try {
-    for await (const line of readOnServer(file, 1 / mine.step, mine.stop.signal)) {
+    for await (const line of analyzeOnServer(file, 1 / current.step, current.stop.signal)) {
       if (line.summary) {
-        Object.assign(mine, { duration: line.summary.duration, partial: line.summary.partial, ending: line.summary.detail });
-        mine.record.model = line.summary.model ?? null;
+        Object.assign(current, { duration: line.summary.duration, partial: line.summary.partial, ending: line.summary.detail });
+        current.log.model = line.summary.model ?? null;
       } else if (line.faces) {
-        mine.duration = Math.max(mine.duration, line.time);
-        take(mine, line.time, line.faces, null, null);
+        current.duration = Math.max(current.duration, line.time);
+        addFrame(current, line.time, line.faces, null, null);
       }
     }
   } catch (error) {
-    if (mine !== film) return;
-    if (error instanceof Trouble) return refuse(error.title, error.detail);
-    if (!mine.stop.signal.aborted) mine.ending = "The answer broke off.";
+    if (current !== job) return;
+    if (error instanceof RequestError) return showError(error.title, error.detail);
+    if (!current.stop.signal.aborted) current.ending = "The response ended early.";
   }
-  finish(mine);
+  finish(current);
 }
 
-/** Add the faces of a frame and show them, charts and numbers at a pace that can be read. */
-function take(mine, time, faces, model, share) {
-  mine.record.add(time, faces, model);
-  people.add(time, faces);
-  note("");
-  const moment = performance.now();
-  if (moment - mine.told < TELL_EVERY && share !== 1) return;
-  mine.told = moment;
-  at("nobody").hidden = people.size > 0;
-  const left = share ? ((moment - mine.began) / share) * (1 - share) / 1000 : 0;
+/** Add the faces of a frame; charts and texts are updated every UPDATE_INTERVAL. */
+function addFrame(current, time, faces, model, share) {
+  current.log.add(time, faces, model);
+  panels.add(time, faces);
+  showNote("");
+  const now = performance.now();
+  if (now - current.updated < UPDATE_INTERVAL && share !== 1) return;
+  current.updated = now;
+  at("no-faces").hidden = panels.size > 0;
+  const left = share ? ((now - current.start) / share) * (1 - share) / 1000 : 0;
   at("progress").toggleAttribute("value", share !== null);
   if (share !== null) at("progress").value = share;
-  at("left").textContent = share === null ? `Read up to ${clock(time)}` : `${clock(time)} of ${clock(mine.duration)}, about ${clock(left + 0.5)} left`;
-  people.tell();
-  draw();
+  at("time-left").textContent = share === null ? `Analyzed up to ${formatTime(time)}` : `${formatTime(time)} of ${formatTime(current.duration)}, about ${formatTime(left + 0.5)} left`;
+  panels.showCurrent();
+  drawCharts();
 }
 
-function draw(marker = null) {
-  people.draw({ from: 0, to: Math.max(film.duration, film.step), gap: film.step * 2.5, marker });
+function drawCharts(marker = null) {
+  panels.draw({ from: 0, to: Math.max(job.duration, job.step), gap: job.step * 2.5, marker });
 }
 
-/** A moment of the film is shown again: mark it in the charts. */
-function mark(seconds) {
-  if (film && root.dataset.state === "done") draw(seconds);
+/** Mark the time that the player shows in the charts. */
+function markTime(seconds) {
+  if (job && root.dataset.state === "done") drawCharts(seconds);
 }
 
-function finish(mine) {
-  if (mine !== film) return; // another film was chosen
-  if (!mine.record.length) {
-    if (mine.played) return setState("ready");
-    return refuse("Nothing was read", mine.ending ?? "It was cancelled before the first frame.");
+function finish(current) {
+  if (current !== job) return; // another video was chosen
+  if (!current.log.length) {
+    if (current.played) return setState("ready");
+    return showError("Nothing was analyzed", current.ending ?? "It was cancelled before the first frame.");
   }
-  const { people: everybody, frames } = mine.record.summary();
-  showLongest(mine, everybody);
-  fillShares(at("rows"), everybody, style);
-  const ending = mine.partial ? ` ${mine.ending ?? "It was cancelled: this is what was read until then."}` : "";
-  at("told").textContent = `${frames} frames read in ${lasted(mine.began)}. ${tellShares(everybody.slice(0, MOST_PEOPLE))}${ending}`;
-  note(mine.played ? "" : "Read by the server: this browser cannot show the video.");
+  const { people, frames } = current.log.summary();
+  showLongestTracks(current, people);
+  fillSummary(at("rows"), people, style);
+  const ending = current.partial ? ` ${current.ending ?? "It was cancelled: these are the results so far."}` : "";
+  at("summary-text").textContent = `${frames} frames analyzed in ${elapsedText(current.start)}. ${describeSummary(people.slice(0, MAX_PANELS))}${ending}`;
+  showNote(current.played ? "" : "Analyzed on the server: this browser cannot show the video.");
   setState("done");
-  if (mine.played) replay.show(mine.record.frames, mine.size, mine.step);
-  else draw();
-  at("people-title").focus();
-  say(at("told").textContent);
+  if (current.played) replay.show(current.log.frames, current.size, current.step);
+  else drawCharts();
+  at("timeline-title").focus();
+  announce(at("summary-text").textContent);
 }
 
-/** Charts of those who are seen longest, in order of appearance. */
-function showLongest({ record }, everybody) {
-  const longest = new Set([...everybody].sort((a, b) => b.frames - a.frames).slice(0, MOST_PEOPLE).map((person) => person.id));
-  people.clear();
-  for (const { time, faces } of record.frames) people.add(time, faces.filter((face) => longest.has(face.id)));
-  people.tellRange(everybody);
-  for (const { canvas, chart } of people.charts()) {
-    if (!film.played) continue;
+/** Show charts of the people with the most frames, in order of appearance. */
+function showLongestTracks({ log }, people) {
+  const longest = new Set([...people].sort((a, b) => b.frames - a.frames).slice(0, MAX_PANELS).map((person) => person.id));
+  panels.clear();
+  for (const { time, faces } of log.frames) panels.add(time, faces.filter((face) => longest.has(face.id)));
+  panels.showSummary(people);
+  for (const { canvas, chart } of panels.charts()) {
+    if (!job.played) continue;
     canvas.classList.add("seekable");
     canvas.addEventListener("click", (event) => { video.currentTime = chart.timeAt(event.offsetX); });
   }
 }
 
-function another() {
-  film?.stop.abort();
-  [film, file] = [null, null];
+function chooseAnother() {
+  job?.stop.abort();
+  [job, file] = [null, null];
   replay?.show(null);
-  people?.clear();
-  closeFilm(video);
-  at("nobody").hidden = false;
-  at("stage").style.aspectRatio = "";
-  at("movie").value = "";
-  note("");
+  panels?.clear();
+  closeVideo(video);
+  at("no-faces").hidden = false;
+  at("viewer").style.aspectRatio = "";
+  at("video-file").value = "";
+  showNote("");
   setState("idle");
-  at("movie").focus();
+  at("video-file").focus();
 }
 
-const summed = () => ({ partial: film.partial, duration: film.duration });
-at("without-script").remove();
-at("movie").addEventListener("change", () => { if (at("movie").files[0]) choose(at("movie").files[0]); });
-at("read").addEventListener("click", read);
-at("send").addEventListener("click", send);
-at("cancel").addEventListener("click", () => film.stop.abort());
-at("more").addEventListener("click", () => {
-  const { played } = film;
-  film = null;
+function analyzeAgain() {
+  const { played } = job;
+  job = null;
   if (played) setState("ready");
-  else offerServer(new Unplayable());
-});
-at("csv").addEventListener("click", () => download(film.record.csv(), `film-${stamp()}.csv`, "text/csv"));
-at("json").addEventListener("click", () => download(film.record.json(summed()), `film-${stamp()}.json`, "application/json"));
-for (const button of root.querySelectorAll("[data-another]")) button.addEventListener("click", another);
-new ResizeObserver(() => { if (film) draw(root.dataset.state === "done" && film.played ? video.currentTime : null); }).observe(at("people"));
+  else offerUpload(new UnplayableError());
+}
+
+const summaryOptions = () => ({ partial: job.partial, duration: job.duration });
+at("without-script").remove();
+at("video-file").addEventListener("change", () => { if (at("video-file").files[0]) choose(at("video-file").files[0]); });
+at("analyze").addEventListener("click", analyze);
+at("send").addEventListener("click", upload);
+at("cancel").addEventListener("click", () => job.stop.abort());
+at("analyze-again").addEventListener("click", analyzeAgain);
+at("csv").addEventListener("click", () => download(job.log.csv(), `video-${timestamp()}.csv`, "text/csv"));
+at("json").addEventListener("click", () => download(job.log.json(summaryOptions()), `video-${timestamp()}.json`, "application/json"));
+for (const button of root.querySelectorAll("[data-choose-another]")) button.addEventListener("click", chooseAnother);
+new ResizeObserver(() => { if (job) drawCharts(root.dataset.state === "done" && job.played ? video.currentTime : null); }).observe(at("track-panels"));
 document.addEventListener("dragover", (event) => {
   if (event.dataTransfer.types.includes("Files")) event.preventDefault();
 });
 document.addEventListener("drop", (event) => {
   event.preventDefault();
   const dropped = [...event.dataTransfer.files][0];
-  if (dropped && root.dataset.state !== "reading") choose(dropped);
+  if (dropped && root.dataset.state !== "analyzing") choose(dropped);
 });
-window.addEventListener("pagehide", () => film?.stop.abort());
+window.addEventListener("pagehide", () => job?.stop.abort());

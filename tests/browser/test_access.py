@@ -120,13 +120,13 @@ def test_everything_works_without_javascript(visit, portrait, viewport):
     page = visit(viewport=viewport, java_script_enabled=False)
     expect(page.get_by_role("button", name="Take a photo")).to_be_hidden()  # needs a script
     page.get_by_label("Choose a photo").set_input_files(portrait)
-    page.get_by_label("Also show what each answer rests on").check()
-    page.get_by_role("button", name="Read the expressions").click()
+    page.get_by_label("Also explain each prediction").check()
+    page.get_by_role("button", name="Analyze photo").click()
     expect(page.locator("table.bars tbody tr")).to_have_count(7)
-    expect(page.get_by_text("What “Happy” rests on")).to_be_visible()
+    expect(page.get_by_text("Image regions behind “Happy”")).to_be_visible()
     page.get_by_role("button", name="No, it is Fear").click()
     expect(page.get_by_role("heading", name="Thank you")).to_be_visible()
-    page.get_by_role("link", name="Read another photo").click()
+    page.get_by_role("link", name="Analyze another photo").click()
     to(page, "faceless")
     expect(page.locator("#headline")).to_have_text("No face found")
     expect(page.locator("table.bars")).to_be_visible()
@@ -177,7 +177,7 @@ def test_a_screen_reader_hears_what_the_page_shows(visit):
     assert f'heading "{answer.replace(chr(0xA0), " ")}" [level=1]' in tree.replace("\xa0", " ")
     assert 'img "Your photo with 1 face framed' in tree
     assert 'table "Probability of each emotion"' in tree
-    assert 'group "Was this right?"' in tree
+    assert 'group "Is this correct?"' in tree
     for label in page.locator("main button:visible, main input:visible").evaluate_all(
         "all => all.map((e) => e.labels?.[0]?.innerText || e.innerText || e.getAttribute('aria-label') || '')"
     ):

@@ -16,10 +16,10 @@ from tests.browser.conftest import CAMERA, PHONE
 
 READINGS = """([root, count]) => new Promise((done) => {
     const found = [];
-    root.addEventListener("reading", function listen({detail}) {
+    root.addEventListener("result", function listen({detail}) {
         found.push(detail);
         if (found.length < count) return;
-        root.removeEventListener("reading", listen);
+        root.removeEventListener("result", listen);
         done(found);
     });
 })"""
@@ -27,7 +27,7 @@ READINGS = """([root, count]) => new Promise((done) => {
 
 SHOWN = """([root, canvas, count]) => new Promise((done) => {
     const found = [];
-    root.addEventListener("reading", function listen({detail}) {
+    root.addEventListener("result", function listen({detail}) {
         const {width, height} = canvas;
         const copy = new OffscreenCanvas(width, height).getContext("2d", {willReadFrequently: true});
         copy.drawImage(canvas, 0, 0);
@@ -41,7 +41,7 @@ SHOWN = """([root, canvas, count]) => new Promise((done) => {
         const middle = width - (face.box.left + face.box.width / 2) * scale; // as in a mirror
         found.push({face, middle: middle / scale, mark: sum / marks / scale, edge: at(middle, face.box.top * scale + 1)});
         if (found.length < count) return;
-        root.removeEventListener("reading", listen);
+        root.removeEventListener("result", listen);
         done(found);
     });
 })"""
@@ -149,7 +149,7 @@ def test_a_paused_page_sends_nothing_and_goes_on(visit):
     page.get_by_role("button", name="Pause").click()
     expect(page.locator("#note")).to_have_text("Paused: nothing is sent.")
     assert in_quiet(page, sent) == 0
-    page.get_by_role("button", name="Go on").click()
+    page.get_by_role("button", name="Resume").click()
     again = readings(page, 3)
     assert again[-1]["faces"][0]["id"] == 0, "the pause was shorter than the tracker's memory"
 
@@ -208,7 +208,7 @@ def test_the_record_is_kept_as_csv_and_json(visit):
     assert math.isclose(sum(person["shares"].values()), 1, abs_tol=0.001)
     mean = statistics.mean(face["probabilities"]["happy"] for _, face in faces)
     assert math.isclose(person["mean"]["happy"], mean, abs_tol=0.001)
-    page.get_by_role("button", name="Begin anew").click()
+    page.get_by_role("button", name="Reset").click()
     expect(page.locator("#metrics")).to_be_hidden()
     expect(page.locator(".track-panel")).to_have_count(0)
 
@@ -225,7 +225,7 @@ def test_points_are_asked_for_and_drawn_on_demand(visit):
     page = visit("/live")
     start(page)
     assert "landmarks" not in readings(page, 1)[0]["faces"][0]
-    page.get_by_label("Points").check()
+    page.get_by_label("Landmarks").check()
     assert len(readings(page, 3)[-1]["faces"][0]["landmarks"]) == 468
 
 
@@ -264,7 +264,7 @@ def test_a_refused_camera_is_explained(visit, launch):
     heading = page.get_by_role("heading", name="The camera was not allowed")
     expect(heading).to_be_focused()
     expect(page.get_by_role("button", name="Try again")).to_be_visible()
-    expect(page.get_by_role("link", name="Read a photo")).to_be_visible()
+    expect(page.get_by_role("link", name="Analyze a photo")).to_be_visible()
     page.get_by_role("button", name="Try again").click()
     expect(heading).to_be_focused()
 
@@ -303,7 +303,7 @@ def test_a_sleeping_server_is_said_to_wake(visit):
     held = []
     page.route("**/api/v1/image", lambda route: held.append(route), times=1)
     page.get_by_role("button", name="Start the camera").click()
-    expect(page.locator("#note")).to_have_text("Waking the server …")
+    expect(page.locator("#note")).to_have_text("Starting the server …")
     expect(page.locator("#source")).to_be_visible()  # the camera is seen meanwhile
     held[0].continue_()
     expect(page.locator("#frame")).to_be_visible()
@@ -330,15 +330,15 @@ def test_a_long_record_is_thinned_and_its_summary_counts_everything(visit):
     page = visit("/live")
     kept = page.evaluate(
         """async () => {
-            const {Record} = await import("/static/js/record.js");
-            const record = new Record(["happy", "sad"]);
+            const {ResultsLog} = await import("/static/js/results-log.js");
+            const record = new ResultsLog(["happy", "sad"]);
             const face = (happy) => ({id: 0, box: {left: 0, top: 0, width: 9, height: 9}, emotion: happy > 0.5 ? "happy" : "sad", confidence: 0.7,
                                       probabilities: {happy, sad: 1 - happy}, unsure: null});
             for (let i = 0; i < 250000; i++) record.add(i / 15, [face(i % 4 ? 0.7 : 0.3)]);
-            return {frames: record.frames.length, every: record.every, steps: record.frames.slice(0, 3).map((frame) => frame.time), summary: record.summary()};
+            return {frames: record.frames.length, stride: record.stride, steps: record.frames.slice(0, 3).map((frame) => frame.time), summary: record.summary()};
         }"""
     )
-    assert kept["every"] == 4 and kept["frames"] <= 100_000 and kept["steps"] == [0, 0.267, 0.533]
+    assert kept["stride"] == 4 and kept["frames"] <= 100_000 and kept["steps"] == [0, 0.267, 0.533]
     [person] = kept["summary"]["people"]
     assert kept["summary"]["frames"] == person["frames"] == 250_000
     assert person["shares"] == {"happy": 0.75, "sad": 0.25} and math.isclose(person["mean"]["happy"], 0.6, abs_tol=1e-3)

@@ -62,12 +62,12 @@ def test_an_upload_is_previewed_then_read_then_another(visit, portrait):
     page.get_by_label("Choose a photo").set_input_files(portrait)
     expect(page.locator("#preview")).to_be_visible()
     assert page.locator("#headline").count() == 0  # nothing is sent before the button is pressed
-    page.get_by_role("button", name="Read the expressions").click()
+    page.get_by_role("button", name="Analyze photo").click()
     shows_a_result(page)
     page.get_by_label("Choose a photo").set_input_files(portrait)
     page.get_by_role("checkbox", name="single face").check()
-    page.get_by_role("button", name="Read the expressions").click()
-    expect(page.get_by_text("The whole picture was read as one face.")).to_be_visible()
+    page.get_by_role("button", name="Analyze photo").click()
+    expect(page.get_by_text("The whole photo was analyzed as a single face.")).to_be_visible()
     shows_a_result(page)
 
 
@@ -145,10 +145,10 @@ def test_no_face_leads_to_the_whole_picture(visit):
         }"""
     )
     page.get_by_label("Choose a photo").set_input_files({"name": "black.png", "mimeType": "image/png", "buffer": bytes(png)})
-    page.get_by_role("button", name="Read the expressions").click()
+    page.get_by_role("button", name="Analyze photo").click()
     expect(page.locator("#headline")).to_have_text("No face found")
     expect(page.locator("table.bars")).to_be_hidden()
-    page.get_by_text("Read the whole picture as one face").click()
+    page.get_by_text("Analyze the whole photo as one face").click()
     expect(page.locator("table.bars")).to_be_visible()
 
 
@@ -166,15 +166,15 @@ def test_json_is_downloaded(visit, tmp_path):
 def test_why_is_asked_with_the_photo_that_the_page_still_has(visit, portrait):
     page = visit()
     page.get_by_label("Choose a photo").set_input_files(portrait)
-    page.get_by_role("button", name="Read the expressions").click()
+    page.get_by_role("button", name="Analyze photo").click()
     shows_a_result(page)
     page.evaluate("document.getElementById('headline').dataset.kept = 'yes'")
-    page.get_by_role("button", name="Why this answer?").click()
+    page.get_by_role("button", name="Explain this prediction").click()
     expect(page.locator(".explanation-title")).to_be_focused()
-    expect(page.get_by_role("status")).to_contain_text("What “Happy” rests on: A grey square")
+    expect(page.get_by_role("status")).to_contain_text("Image regions behind “Happy”: A grey square")
     assert page.locator(".explanation img").evaluate("image => image.complete && image.naturalWidth") == 240
     assert page.locator("#headline").get_attribute("data-kept") == "yes", "the rest of the page stays"
-    expect(page.get_by_role("button", name="Why this answer?")).to_have_count(0)
+    expect(page.get_by_role("button", name="Explain this prediction")).to_have_count(0)
 
 
 def test_why_that_cannot_be_answered_is_said_and_can_be_asked_again(visit):
@@ -182,10 +182,10 @@ def test_why_that_cannot_be_answered_is_said_and_can_be_asked_again(visit):
     page.get_by_role("button", name="Eileen Collins").click()
     shows_a_result(page)
     page.route("**/", lambda route: route.fulfill(status=429, body="Slow down", content_type="text/plain"))
-    page.get_by_role("button", name="Why this answer?").click()
+    page.get_by_role("button", name="Explain this prediction").click()
     expect(page.locator(".explain-form .note")).to_contain_text("try again")
     page.unroute("**/")
-    page.get_by_role("button", name="Why this answer?").click()
+    page.get_by_role("button", name="Explain this prediction").click()
     expect(page.locator(".explanation figure")).to_be_visible()
 
 
@@ -198,7 +198,7 @@ def test_feedback_is_sent_and_thanked_for_in_place(visit):
     assert sorted(body) == ["confidence", "model", "said", "shown"]
     assert body["said"] == "fear" and 0 < body["confidence"] <= 1
     expect(page.locator(".feedback .note")).to_be_focused()
-    expect(page.get_by_role("status")).to_have_text("Thank you. One line was written down, without the picture.")
+    expect(page.get_by_role("status")).to_have_text("Thank you. One line was logged, without the photo.")
     assert sent.value.response().status == 204
     expect(page.locator("#headline")).to_be_visible()
 
@@ -206,14 +206,14 @@ def test_feedback_is_sent_and_thanked_for_in_place(visit):
 def test_a_problem_appears_in_the_form_which_keeps_its_file(visit, broken, portrait):
     page = visit()
     page.get_by_label("Choose a photo").set_input_files(broken)
-    page.get_by_role("button", name="Read the expressions").click()
+    page.get_by_role("button", name="Analyze photo").click()
     problem = page.locator("#photo-form .problem")
     expect(problem).to_contain_text("not_an_image")
     expect(problem.locator("h1")).to_be_focused()
     assert page.locator("#file").evaluate("input => input.files[0].name") == broken.name
     page.get_by_label("Choose a photo").set_input_files(portrait)
     expect(problem).to_have_count(0)
-    page.get_by_role("button", name="Read the expressions").click()
+    page.get_by_role("button", name="Analyze photo").click()
     shows_a_result(page)
 
 
@@ -223,7 +223,7 @@ def test_a_file_over_the_limit_is_not_sent(visit, portrait):
     page.get_by_label("Choose a photo").set_input_files(portrait)
     sent = []
     page.on("request", lambda request: sent.append(request.url))
-    page.get_by_role("button", name="Read the expressions").click()
+    page.get_by_role("button", name="Analyze photo").click()
     expect(page.locator("#photo-form .problem")).to_contain_text("It was not sent.")
     assert sent == []
 

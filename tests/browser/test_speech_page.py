@@ -34,10 +34,10 @@ def test_a_recording_from_the_microphone(recordings, browser, site, viewport):
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.goto(f"{site}/speech")
         page.get_by_role("button", name="Record your voice").click()
-        expect(page.get_by_role("button", name="Stop and read")).to_be_visible(timeout=15_000)
+        expect(page.get_by_role("button", name="Stop and analyze")).to_be_visible(timeout=15_000)
         expect(page.locator("#level")).not_to_have_js_property("value", 0, timeout=15_000)
         expect(page.locator("#elapsed")).to_have_text(re.compile(r"^([4-9]|\d\d) s$"), timeout=15_000)
-        page.get_by_role("button", name="Stop and read").click()
+        page.get_by_role("button", name="Stop and analyze").click()
         expect(page.locator("#headline")).to_be_visible(timeout=30_000)
         assert page.locator(".speech-chart .wave").get_attribute("d").count("L") > 50
         facts = page.locator(".facts").first.inner_text()
@@ -50,7 +50,7 @@ def test_a_recording_from_the_microphone(recordings, browser, site, viewport):
 def test_an_upload(recordings, visit, java_script):
     page = visit("/speech", java_script_enabled=java_script)
     page.set_input_files("#sound", recordings / "voice.wav")
-    page.get_by_role("button", name="Read the voice").click()
+    page.get_by_role("button", name="Analyze recording").click()
     expect(page.locator("#headline")).to_be_visible()
     assert page.locator(".pieces tbody tr").count() > 1
 
@@ -58,9 +58,9 @@ def test_an_upload(recordings, visit, java_script):
 def test_silence_is_told(recordings, visit):
     page = visit("/speech")
     page.set_input_files("#sound", recordings / "silence.wav")
-    page.get_by_role("button", name="Read the voice").click()
-    expect(page.locator("#headline")).to_have_text("Cannot tell")
-    expect(page.get_by_text("It is silent")).to_be_visible()
+    page.get_by_role("button", name="Analyze recording").click()
+    expect(page.locator("#headline")).to_have_text("No prediction")
+    expect(page.get_by_text("The recording is silent")).to_be_visible()
 
 
 @pytest.mark.parametrize(

@@ -35,12 +35,12 @@ def film(tmp_path_factory) -> Callable[[str, str], Path]:
 
 def open_film(page: Page, path: Path) -> None:
     page.get_by_label("Choose a video").set_input_files(path)
-    expect(page.get_by_role("button", name="Read the video")).to_be_visible()
+    expect(page.get_by_role("button", name="Analyze video")).to_be_visible()
 
 
 def read(page: Page, fps: int = 2) -> None:
-    page.get_by_label("Read", exact=True).select_option(str(fps))
-    page.get_by_role("button", name="Read the video").click()
+    page.get_by_label("Analyze", exact=True).select_option(str(fps))
+    page.get_by_role("button", name="Analyze video").click()
 
 
 def downloaded(page: Page, button: str) -> str:
@@ -119,7 +119,7 @@ def test_cancel_keeps_what_was_read(visit, film):
     expect(page.get_by_role("progressbar")).to_be_visible()
     expect(page.locator("#time-left")).to_contain_text("left")
     page.get_by_role("button", name="Cancel").click()
-    expect(page.locator("#summary-text")).to_contain_text("It was cancelled: this is what was read until then.")
+    expect(page.locator("#summary-text")).to_contain_text("It was cancelled: these are the results so far.")
     record = json.loads(downloaded(page, "JSON"))
     assert 1 <= len(record["frames"]) < 40 and record["summary"]["partial"] is True
     count = len(answered)
@@ -151,7 +151,7 @@ def test_a_recording_without_a_stated_length_is_read_too(visit):
         {"name": "recorded.webm", "mimeType": "video/webm", "buffer": bytes(recorded)}
     )
     read(page)
-    expect(page.locator("#summary-text")).to_contain_text("No face was found.")
+    expect(page.locator("#summary-text")).to_contain_text("No face was detected.")
     summary = json.loads(downloaded(page, "JSON"))["summary"]
     assert 0.5 < summary["duration"] < 30 and summary["frames"] == math.ceil(summary["duration"] * 2) and summary["people"] == []
 
@@ -162,7 +162,7 @@ def test_a_film_that_the_browser_cannot_play_is_sent_only_when_the_visitor_says_
     page.on("request", lambda request: posts.append(request.url) if request.method == "POST" else None)
     page.get_by_label("Choose a video").set_input_files(film("face.avi", "mpeg4"))
     expect(page.get_by_role("heading", name="This browser cannot play the file")).to_be_focused()
-    expect(page.locator("#error-panel p")).to_contain_text("would then be uploaded, read in memory and forgotten")
+    expect(page.locator("#error-panel p")).to_contain_text("would be uploaded, processed in memory and not stored")
     assert posts == []
     page.get_by_role("button", name="Send it to the server").click()
     expect(page.locator("#video")).to_have_attribute("data-state", "done", timeout=30_000)
@@ -170,7 +170,7 @@ def test_a_film_that_the_browser_cannot_play_is_sent_only_when_the_visitor_says_
     record = json.loads(downloaded(page, "JSON"))
     assert record["summary"]["frames"] == len(record["frames"]) == 20
     expect(page.get_by_role("row", name="Person 1")).to_contain_text("20")
-    page.get_by_role("button", name="Read again").click()
+    page.get_by_role("button", name="Analyze again").click()
     expect(page.get_by_role("heading", name="This browser cannot play the file")).to_be_focused()
     assert len(posts) == 1, "asked again before it is sent again"
 
@@ -195,7 +195,7 @@ def test_a_dropped_film_is_opened(visit, film):
         }""",
         list(film("face.webm", "libvpx").read_bytes()),
     )
-    expect(page.get_by_role("button", name="Read the video")).to_be_focused()
+    expect(page.get_by_role("button", name="Analyze video")).to_be_focused()
 
 
 def test_without_javascript_it_says_what_to_do_instead(visit):

@@ -34,7 +34,7 @@ COMMAND = [sys.executable, "-m", "gunicorn", "--no-control-socket", "--workers",
 def storage(monkeypatch, tmp_path) -> Iterator[Storage]:
     """The shipped models in a bucket, and an empty folder for temporary files."""
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    monkeypatch.setattr("emotions.runtime.gcs.PAUSE", 0.01)
+    monkeypatch.setattr("emotions.runtime.gcs.RETRY_DELAY", 0.01)
     with Storage() as server:
         monkeypatch.setenv("STORAGE_EMULATOR_HOST", server.address)
         publish(BUNDLED, f"gs://{BUCKET}/emotions", "shipped")
@@ -50,7 +50,7 @@ def test_models_from_the_bucket_answer(storage, photo, capsys):
     assert told["source"] == "bucket" and told["set"] == ModelRegistry().fingerprint
     assert client.get("/about").status_code == 200
     line = json.loads(capsys.readouterr().out.splitlines()[0])
-    assert line["severity"] == "INFO" and line["message"] == "models of the bucket are here"
+    assert line["severity"] == "INFO" and line["message"] == "models loaded from the bucket"
     assert line["models"]["address"] == ADDRESS and line["models"]["set"] == told["set"]
     asked = len(storage.asked)
     create_app({"MODELS": ADDRESS})
@@ -62,7 +62,7 @@ def test_no_start_without_them(storage, capsys):
     with pytest.raises(ModelFileError, match=f"{BASE}: may not be read"):
         create_app({"MODELS": ADDRESS})
     (line,) = map(json.loads, capsys.readouterr().out.splitlines())
-    assert line["severity"] == "ERROR" and "no start" in line["message"]
+    assert line["severity"] == "ERROR" and "not starting" in line["message"]
     assert line["models"]["address"] == ADDRESS and "may not be read" in line["models"]["error"]
 
 
@@ -74,7 +74,7 @@ def test_the_tree_s_models_where_that_is_allowed(storage, photo, capsys, fault):
     assert [face["emotion"] for face in answer["faces"]] == ["happy"]
     assert client.get("/api/v1/models").json["source"] == "fallback"
     line = json.loads(capsys.readouterr().out.splitlines()[0])
-    assert line["severity"] == "ERROR" and line["message"] == "models of the bucket cannot be had: those in the tree answer"
+    assert line["severity"] == "ERROR" and line["message"] == "loading models from the bucket failed: using the models of the tree"
     assert line["models"]["error"].startswith(f"{ADDRESS}/{BASE}: ")
 
 

@@ -8,7 +8,7 @@ from emotions import EMOTIONS, ModelRegistry
 from emotions.runtime.manifest import BUNDLED
 from tests.markup import Page
 from web import create_app
-from web.pages.model_card import confusion_shares, design_cards, per_emotion, reliability_of
+from web.pages.model_card import architecture_rows, confusion_shares, per_emotion, reliability_of
 
 BINS = [
     {"low": 0.6, "high": 0.8, "count": 50, "confidence": 0.7, "accuracy": 0.66},
@@ -80,7 +80,7 @@ def test_about_shows_the_figures_of_the_manifest(about):
     assert "68.1 %" in [dd.text for dd in about.find("dd")]
     assert figures["Macro-F1"] == "65.0 %"
     assert figures["Calibration error"] == "1.2 %"
-    assert "Accuracy with 95 % certainty between 67.0 and 69.3 %." in [note.text for note in about.find("p", "note")]
+    assert "95 % confidence interval of the accuracy: 67.0 to 69.3 %." in [note.text for note in about.find("p", "note")]
     assert any("another set" in heading.text for heading in about.find("h4"))
     assert figures["Balanced recall"] == "31.0 %"
     assert "Balanced recall is the mean over groups: ink 20.0 %, oil 42.0 %." in [note.text for note in about.find("p", "note")]
@@ -101,13 +101,13 @@ def test_about_tells_when_an_answer_is_marked():
     page = Page(create_app(registry=registry).test_client().get("/about").text)
     text = page.by_id("unsure").text
     assert "The face is turned: the head points more than 45 degrees to a side." in text
-    assert "No emotion stands out: the most likely one has less than 41%." in text
+    assert "Low confidence: the most likely emotion has less than 41%." in text
     assert "blurred:" not in text, "a doubt without a limit is never raised"
     assert (
-        "By FER2013's labels (3,411 faces), 61.5 % of all answers are right. 87 % are not marked, and of these 65.7 % are right."
+        "By FER2013's labels (3,411 faces), accuracy 61.5 %; 65.7 % on the 87 % of predictions that are not marked."
         in text
     )
-    [table] = [table for table in page.find("table") if "share of faces that are answered" in table.text]
+    [table] = [table for table in page.find("table") if "against coverage" in table.text]
     assert [cell.text for cell in page.find("td") if table in cell.parents] == ["61.5 %", "80.0 %", "98.0 %"]
     [line] = page.find("path", "line")
     assert line.attrs["d"] == "M30.0 87.0L130.0 50.0L210.0 14.0"
@@ -119,7 +119,7 @@ def test_about_says_so_where_nothing_is_marked():
     registry = ModelRegistry()
     head_json(registry, "mixed")["thresholds"] = {}
     text = Page(create_app(registry=registry).test_client().get("/about").text).by_id("unsure").text
-    assert "no answer is marked" in text
+    assert "no prediction is marked" in text
 
 
 def test_about_shows_the_confusion_matrix(about):
@@ -131,12 +131,12 @@ def test_about_shows_the_confusion_matrix(about):
 
 def test_served_head_comes_first_and_is_marked(about):
     headings = [heading.text for heading in about.find("h3") if heading.inside("article")]
-    assert headings[0].startswith("mixed") and headings[0].endswith("answers here")
+    assert headings[0].startswith("mixed") and headings[0].endswith("served")
     assert len(headings) == 3
 
 
 def test_about_shows_the_designs_with_a_confusion_matrix_each(about):
-    rows = design_cards(BUNDLED)
+    rows = architecture_rows(BUNDLED)
     names = [row["title"] for row in rows]
     assert any("VGG-16" in name for name in names) and sum(row["served"] for row in rows) == 1
     summaries = [summary.text for summary in about.find("summary")]
@@ -145,7 +145,7 @@ def test_about_shows_the_designs_with_a_confusion_matrix_each(about):
 
 
 def test_other_folders_have_no_designs(tmp_path):
-    assert design_cards(tmp_path) == []
+    assert architecture_rows(tmp_path) == []
 
 
 def test_about_shows_the_text_model(client):

@@ -84,7 +84,7 @@ def films() -> list[bytes]:
 schemathesis.openapi.media_type("video/*", strategies.sampled_from(films()))
 schemathesis.openapi.media_type("image/*", strategies.sampled_from(pictures()))
 schemathesis.openapi.format("binary", strategies.sampled_from(pictures()))
-schemathesis.openapi.format("emotion-tracks", strategies.sampled_from(["", TrackerState(5, 1).to_json(), ONE.to_json()]))
+schemathesis.openapi.format("emotion-tracks", strategies.sampled_from(["", TrackerState(5, 1).dumps(), ONE.dumps()]))
 
 
 @pytest.fixture(scope="module")

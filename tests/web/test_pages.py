@@ -66,7 +66,7 @@ def rows(page: Page, table: int = 0) -> dict[str, int]:
     body = page.find("table", "bars")[table]
     mine = [element for element in page.elements if body in element.parents]
     names = [element.text for element in mine if element.tag == "th" and element.attrs.get("scope") == "row"]
-    shares = [int(element.text.rstrip(" %")) for element in mine if element.attrs.get("class") == "share"]
+    shares = [int(element.text.rstrip(" %")) for element in mine if element.attrs.get("class") == "probability"]
     return dict(zip(names, shares, strict=True))
 
 
@@ -129,21 +129,20 @@ def test_reliability_sentence_comes_from_the_manifest(read, app, photo):
     page = read(photo)
     face = downloaded(page)["faces"][0]
     entry = reliability_of(face["confidence"], app.extensions["analyzer"].classifier.head_entry.reliability)
-    sentences = [note.text for note in page.find("p", "note") if note.text.startswith("When it says about")]
+    sentences = [note.text for note in page.find("p", "note") if note.text.startswith("Predictions with a confidence")]
     assert len(sentences) == (entry is not None)
     if entry:
-        assert f"right about {100 * entry['accuracy']:.0f} times in 100" in sentences[0]
-        assert f"counted on {entry['count']:,} photographed faces" in sentences[0]
+        assert f"were correct for {100 * entry['accuracy']:.0f} % of {entry['count']:,} photographed faces" in sentences[0]
 
 
 def test_of_a_drawn_face_the_page_says_so_instead(read, app):
     page = read((ROOT / "static/samples/angry.png").read_bytes())
     [face] = downloaded(page)["faces"]
-    [told] = [note.text for note in page.find("p", "note") if note.text.startswith("It looks drawn")]
+    [told] = [note.text for note in page.find("p", "note") if note.text.startswith("This face looks drawn")]
     measured = app.extensions["analyzer"].classifier.head_entry.evaluation["dicebear_test"]
     assert face["drawn"] >= 0.5 and f"({100 * face['drawn']:.0f} %)" in told
-    assert f"Of {measured['count']} drawn faces" in told and f"{100 * measured['accuracy']:.0f} in 100 right" in told
-    assert not [note for note in page.find("p", "note") if note.text.startswith("When it says about")]
+    assert f"On {measured['count']} drawn faces" in told and f"{100 * measured['accuracy']:.0f} % of the predictions" in told
+    assert not [note for note in page.find("p", "note") if note.text.startswith("Predictions with a confidence")]
 
 
 @pytest.fixture
@@ -166,7 +165,7 @@ def limits(app):
         ({"turned": -1, "small": 9999}, "the face is turned far to the side"),
         ({"small": 9999, "blurred": 9}, "the face has few pixels"),
         ({"blurred": 9, "low_confidence": 1.1}, "the face is blurred"),
-        ({"low_confidence": 1.1}, "no emotion stands out"),
+        ({"low_confidence": 1.1}, "no emotion has a high probability"),
     ],
 )
 def test_doubt_is_told_in_words(read, limits, photo, thresholds, words):
@@ -188,9 +187,9 @@ def test_what_the_answer_rests_on_is_shown_to_who_asks_beforehand(read, photo):
     page = read(photo, explain="1")
     [figure] = [image for image in page.find("img") if image.inside("figcaption") is False and image.attrs.get("width") == "240"]
     assert picture(figure.attrs["src"]).size == (240, 240)
-    assert "brightest where covering it changed the answer most: in the lower third" in " ".join(figure.attrs["alt"].split())
+    assert "brightest in the lower third, where covering it changed the prediction most" in " ".join(figure.attrs["alt"].split())
     words = " ".join(element.text for element in page.find("figcaption"))
-    assert "What “Happy” rests on" in words and "does not show that the answer is right" in words
+    assert "Image regions behind “Happy”" in words and "does not show that the prediction is correct" in words
     assert downloaded(page)["faces"][0]["explanation"] == figure.attrs["src"]
 
 
@@ -248,12 +247,12 @@ def test_how_the_head_is_turned_in_words(read, photo, degrees, words):
 
 def test_a_head_of_which_no_points_were_found(read, faceless):
     [words] = heads(read(faceless, detector="none", landmarks="1"))
-    assert words == "Head: the points of this face could not be found."
+    assert words == "Head: the landmarks of this face were not found."
 
 
 def test_result_tells_the_time_and_that_nothing_was_stored(read, photo):
     facts = [fact.text for fact in read(photo).find("p", "facts")]
-    assert any(fact.startswith("Read in ") and fact.endswith(" ms; nothing was stored.") for fact in facts)
+    assert any(fact.startswith("Analyzed in ") and fact.endswith(" ms; nothing was stored.") for fact in facts)
 
 
 def test_several_faces_come_largest_first_each_with_its_picture(read):
@@ -269,7 +268,7 @@ def test_several_faces_come_largest_first_each_with_its_picture(read):
 def test_no_face_is_said_and_the_whole_picture_offered(read, faceless):
     page = read(faceless)
     assert page.by_id("headline").text == "No face found"
-    [summary] = [summary for summary in page.find("summary") if "whole picture as one face" in summary.text]
+    [summary] = [summary for summary in page.find("summary") if "whole photo as one face" in summary.text]
     [offer] = page.find("details", "whole-image")
     assert "open" not in offer.attrs
     assert all(offer in table.parents for table in page.find("table", "bars"))
@@ -280,7 +279,7 @@ def test_whole_picture_on_request(read, faceless):
     page = read(faceless, detector="none")
     assert downloaded(page)["detector"] == "none"
     assert downloaded(page)["faces"][0]["box"] == {"left": 0, "top": 0, "width": 320, "height": 240}
-    assert "The whole picture was read as one face." in [note.text for note in page.find("p", "note")]
+    assert "The whole photo was analyzed as a single face." in [note.text for note in page.find("p", "note")]
 
 
 @pytest.mark.parametrize(
@@ -357,7 +356,7 @@ def test_feedback_can_be_turned_off(photo):
     assert page.find("table", "bars")
     assert not page.find("form", "feedback")
     assert client.post("/feedback", data={"shown": "sad", "said": "sad", "confidence": "1", "model": "a"}).status_code == 403
-    assert "Was this right" not in client.get("/about").text
+    assert "Is this correct" not in client.get("/about").text
 
 
 USES = (

@@ -113,14 +113,14 @@ def test_samples_are_read(client, name):
 
 def test_the_page_marks_the_carrying_words(client):
     page = client.post("/text", data={"text": "Honestly, I love this film! <b>It</b> is & was great."}).get_data(as_text=True)
-    assert 'class="carry carry-3"' in page and "&lt;b&gt;" in page and "<b>It" not in page
+    assert 'class="marked marked-3"' in page and "&lt;b&gt;" in page and "<b>It" not in page
     assert "Sentence by sentence" in page and "Happy" in page
 
 
 def test_the_page_where_it_cannot_tell(client):
     page = client.post("/text", data={"text": "Ich bin heute sehr traurig und weiß nicht warum."}).get_data(as_text=True)
-    assert "Cannot tell" in page and "English" in page
-    assert "Cannot tell" in client.post("/text", data={"text": " "}).get_data(as_text=True)
+    assert "No prediction" in page and "English" in page
+    assert "No prediction" in client.post("/text", data={"text": " "}).get_data(as_text=True)
 
 
 def test_a_long_text_on_the_page(client):

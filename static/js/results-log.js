@@ -1,70 +1,70 @@
-// What was read, kept in the page alone: as CSV and JSON with the server's columns and fields, and summed up for each person.
+// Results of all frames, kept in the page only: CSV and JSON with the server's columns and fields, and a summary for each person.
 
-const MOST_ROWS = 100_000; // readings of a face; beyond, every second frame is kept: the page must not grow without bound
+const MAX_ROWS = 100_000; // rows of a face in a frame; beyond, every second frame is dropped to bound the memory of the page
 const BOX = ["left", "top", "width", "height"];
-const NOT_KEPT = ["landmarks", "explanation"]; // pictures and points, which would make the record many times as long
+const OMITTED = ["landmarks", "explanation"]; // they would make the log many times larger
 
 const round = (value, digits) => Number(value.toFixed(digits));
 
-export class Record {
+export class ResultsLog {
   frames = []; // {time, faces}
   model = null;
   #emotions;
-  #people = new Map(); // id -> what the summary needs, counted over all frames, kept or not
+  #people = new Map(); // track id -> sums over all frames, logged or dropped
   #rows = 0;
-  #seen = 0;
-  #every = 1;
+  #count = 0;
+  #stride = 1;
 
   constructor(emotions) {
     this.#emotions = emotions;
   }
 
-  /** Frames read, whether kept or not. */
+  /** Number of frames added, logged or dropped. */
   get length() {
-    return this.#seen;
+    return this.#count;
   }
 
-  /** Of how many frames one is kept. */
-  get every() {
-    return this.#every;
+  /** One in `stride` frames is logged. */
+  get stride() {
+    return this.#stride;
   }
 
   /** Add the faces of the frame at `time` seconds. */
   add(time, faces, model = this.model) {
     this.model = model;
-    for (const face of faces) this.#count(time, face);
-    if (this.#seen++ % this.#every) return;
-    this.frames.push({ time: round(time, 3), faces: faces.map(kept) });
+    for (const face of faces) this.#addToSummary(time, face);
+    if (this.#count++ % this.#stride) return;
+    this.frames.push({ time: round(time, 3), faces: faces.map(withoutOmitted) });
     this.#rows += Math.max(1, faces.length);
-    if (this.#rows > MOST_ROWS) this.#thin();
+    if (this.#rows > MAX_ROWS) this.#thin();
   }
 
-  #count(time, face) {
+  #addToSummary(time, face) {
     let person = this.#people.get(face.id);
     if (!person) {
       const zeros = () => Object.fromEntries(this.#emotions.map((name) => [name, 0]));
-      this.#people.set(face.id, (person = { first: time, last: time, frames: 0, answers: zeros(), sums: zeros() }));
+      this.#people.set(face.id, (person = { first: time, last: time, frames: 0, predictions: zeros(), sums: zeros() }));
     }
     person.last = time;
     person.frames += 1;
-    if (face.emotion) person.answers[face.emotion] += 1;
+    if (face.emotion) person.predictions[face.emotion] += 1;
     for (const name of this.#emotions) person.sums[name] += face.probabilities[name];
   }
 
   #thin() {
-    this.#every *= 2;
+    this.#stride *= 2;
     this.frames = this.frames.filter((_, index) => index % 2 === 0);
     this.#rows = this.frames.reduce((sum, frame) => sum + Math.max(1, frame.faces.length), 0);
   }
 
-  /** As in the last line of the server's answer to a video. `partial`: the film was left before its end; `duration`: its seconds. */
+  /** Return the summary as in the last line of POST /api/v1/video. `partial`: not the whole video; `duration`: its seconds. */
   summary({ partial = false, duration = this.#span() } = {}) {
     const people = [...this.#people].sort(([a], [b]) => a - b).map(([id, person]) => {
       const mean = (sums) => Object.fromEntries(this.#emotions.map((name) => [name, round(sums[name] / person.frames, 4)]));
       const { first, last, frames } = person;
-      return { id, first: round(first, 3), last: round(last, 3), frames, shares: mean(person.answers), mean: mean(person.sums) };
+      return { id, first: round(first, 3), last: round(last, 3), frames, shares: mean(person.predictions), mean: mean(person.sums) };
     });
-    return { duration: round(duration, 3), frames: this.#seen, partial, people };
+    return { duration: round(duration, 3), frames: this.#count, partial, people };
   }
 
   #span() {
@@ -80,19 +80,19 @@ export class Record {
     const row = (time, face) => [time, face.id, ...BOX.map((name) => face.box[name]), face.emotion ?? "", face.confidence,
       ...this.#emotions.map((name) => face.probabilities[name]), face.unsure ?? ""];
     const rows = this.frames.flatMap(({ time, faces }) => faces.map((face) => row(time, face).join(",")));
-    return [head.join(","), ...rows, ""].join("\r\n"); // RFC 4180; no value holds a comma or a quote
+    return [head.join(","), ...rows, ""].join("\r\n"); // RFC 4180; no value contains a comma or a quote
   }
 }
 
-const kept = (face) => Object.fromEntries(Object.entries(face).filter(([name]) => !NOT_KEPT.includes(name)));
+const withoutOmitted = (face) => Object.fromEntries(Object.entries(face).filter(([name]) => !OMITTED.includes(name)));
 
-/** Hand `content` (text or Blob) to the visitor as a file. */
+/** Download `content` (text or Blob) as a file. */
 export function download(content, name, type) {
   const link = document.createElement("a");
   link.href = URL.createObjectURL(new Blob([content], { type }));
   link.download = name;
   link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 10_000); // the download must have begun
+  setTimeout(() => URL.revokeObjectURL(link.href), 10_000); // only after the download has started
 }
 
-export const stamp = () => new Date().toISOString().slice(0, 19).replaceAll(":", "-");
+export const timestamp = () => new Date().toISOString().slice(0, 19).replaceAll(":", "-");

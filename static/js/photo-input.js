@@ -1,26 +1,25 @@
-// Choosing a picture: from the file dialog, by dropping, by pasting, from the camera. All end in the form's own file input, so
-// that the form sends the same with and without these roads.
+// Choosing a photo: file dialog, drag and drop, paste, camera. All of them fill the file input of the form.
 
-let shown = null;
+let previewUrl = null;
 
-/** Show the chosen file before it is sent; a browser that cannot show its format (HEIC, mostly) shows the name alone. */
+/** Preview the chosen file; a browser that cannot show its format (mostly HEIC) shows the name only. */
 function preview(file) {
   const image = document.getElementById("preview");
   const empty = document.querySelector(".drop-empty");
-  if (shown) URL.revokeObjectURL(shown);
-  shown = file ? URL.createObjectURL(file) : null;
+  if (previewUrl) URL.revokeObjectURL(previewUrl);
+  previewUrl = file ? URL.createObjectURL(file) : null;
   image.hidden = true;
   empty.hidden = false;
-  if (!shown) return image.removeAttribute("src");
+  if (!previewUrl) return image.removeAttribute("src");
   image.onload = () => {
     image.hidden = false;
     empty.hidden = true;
   };
-  image.src = shown;
+  image.src = previewUrl;
 }
 
-/** Put `file` into the form, as if it had been chosen there. */
-export function choosePicture(file) {
+/** Put `file` into the file input. */
+export function choosePhoto(file) {
   const input = document.getElementById("file");
   const list = new DataTransfer();
   list.items.add(file);
@@ -28,12 +27,12 @@ export function choosePicture(file) {
   input.dispatchEvent(new Event("change", { bubbles: true }));
 }
 
-function pictureIn(list) {
+function findPhoto(list) {
   return [...list].find((file) => file.type.startsWith("image/") || /\.(heic|heif|avif)$/i.test(file.name));
 }
 
-/** Listen for pictures dropped, pasted or chosen anywhere on the page; `say` speaks to screen readers. */
-export function acceptPictures(say) {
+/** Accept photos that are dropped, pasted or chosen anywhere on the page. */
+export function acceptPhotos(announce) {
   const highlight = (on) => document.getElementById("drop")?.classList.toggle("over", on);
   document.addEventListener("dragover", (event) => {
     if (!event.dataTransfer.types.includes("Files") || !document.getElementById("drop")) return;
@@ -44,23 +43,23 @@ export function acceptPictures(say) {
     if (!event.relatedTarget) highlight(false);
   });
   const take = (event, list) => {
-    const file = pictureIn(list);
+    const file = findPhoto(list);
     highlight(false);
     if (!file || !document.getElementById("file")) return;
     event.preventDefault();
-    choosePicture(file);
-    document.querySelector("#reader [type=submit]").focus();
+    choosePhoto(file);
+    document.querySelector("#photo-form [type=submit]").focus();
   };
   document.addEventListener("drop", (event) => {
-    if (event.dataTransfer.files.length) event.preventDefault(); // a picture missed must not replace the page
+    if (event.dataTransfer.files.length) event.preventDefault(); // a file dropped elsewhere must not replace the page
     take(event, event.dataTransfer.files);
   });
   document.addEventListener("paste", (event) => take(event, event.clipboardData.files));
   document.addEventListener("change", (event) => {
     if (event.target.id !== "file") return;
     const file = event.target.files[0];
-    document.querySelector("#reader > .problem")?.remove();
+    document.querySelector("#photo-form > .problem")?.remove();
     preview(file);
-    say(file ? `${file.name} chosen` : "No photo chosen");
+    announce(file ? `${file.name} chosen` : "No photo chosen");
   });
 }

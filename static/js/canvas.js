@@ -1,17 +1,17 @@
-// The picture on the page: the frame that was read with what was read on it, so that no overlay can lag behind its frame.
+// Canvas that shows an analyzed frame together with its overlay, so that the overlay cannot lag behind the video.
 
 import { describe, drawFaces } from "./overlay.js";
 
-const MOST_PIXELS = 1600; // of the longer side on the screen: STYLE's max_side
+const MAX_SIDE_PIXELS = 1600; // longer side in device pixels: STYLE's max_side
 
-export class Stage {
+export class FrameCanvas {
   constructor(canvas, style) {
     this.canvas = canvas;
     this.style = style;
     this.context = canvas.getContext("2d", { alpha: false });
   }
 
-  /** Show `frame` (a canvas as it was sent) with the `faces` of its answer. Options as drawFaces takes them. */
+  /** Draw `frame` (the canvas that was sent) with the `faces` of its response. `options`: see drawFaces. */
   show(frame, faces, options) {
     const scale = this.#fit(frame);
     const { width, height } = this.canvas;
@@ -21,17 +21,17 @@ export class Stage {
     drawFaces(this.context, faces, this.style, { ...options, scale });
   }
 
-  /** Say what the picture shows to who cannot see it. */
-  name(faces) {
+  /** Set the text alternative of the canvas. */
+  setLabel(faces) {
     this.canvas.setAttribute("aria-label", `Camera picture. ${describe(faces)}`);
   }
 
-  /** Give the canvas as many pixels as the screen shows, so that lines and texts are sharp. */
+  /** Match the canvas to the device pixels, so that lines and texts are sharp. Returns canvas pixels per frame pixel. */
   #fit(frame) {
     const { clientWidth, clientHeight } = this.canvas;
     const shown = Math.min(clientWidth / frame.width, clientHeight / frame.height) * (window.devicePixelRatio || 1);
-    const most = MOST_PIXELS / Math.max(frame.width, frame.height);
-    const scale = Math.min(Math.max(shown, 1), most);
+    const limit = MAX_SIDE_PIXELS / Math.max(frame.width, frame.height);
+    const scale = Math.min(Math.max(shown, 1), limit);
     const size = [Math.round(frame.width * scale), Math.round(frame.height * scale)];
     if (this.canvas.width !== size[0] || this.canvas.height !== size[1]) [this.canvas.width, this.canvas.height] = size;
     return size[0] / frame.width;
