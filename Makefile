@@ -94,14 +94,14 @@ VOTES ?= fer2013new.csv.gz
 CONFIG ?= scripts/configs/vgg16.toml
 RUN ?= runs/vgg16
 PRECISION ?=
-START ?=
+INIT ?=
 EPOCHS ?=
 DRAWN ?=
 STYLES ?= data/sources/dicebear
 COUNT ?= 20000
 LIMIT ?=
 TABLE ?=
-ALSO ?=
+EXTRA ?=
 OTHERS ?=
 
 %.npz:
@@ -118,32 +118,32 @@ data/drawn.npz: | $(STYLES) .venv-train/.installed
 
 synthetic: data/drawn.npz ## render drawn faces in DiceBear's styles (STYLES=: their definitions, downloaded if absent; COUNT=)
 
-train: $(or $(TABLE),data/fer2013.npz) $(DRAWN) $(OTHERS) .venv-train/.installed ## train backbone and heads (FACES=, VOTES=: the archives, or TABLE=: your own table; VOTES= for labels alone; CONFIG=, RUN=; START=: initial backbone; EPOCHS=10+5: of each stage; DRAWN=: drawn faces to add; OTHERS=: further faces, for the head `mixed`)
-	$(TRAIN) -m scripts.train base --config $(CONFIG) --run $(RUN) $(addprefix --faces ,$(TABLE)) $(addprefix --precision ,$(PRECISION)) $(addprefix --start ,$(START)) $(addprefix --epochs ,$(EPOCHS)) $(addprefix --drawn ,$(DRAWN))
-	$(TRAIN) -m scripts.train heads --run $(RUN) $(addprefix --drawn ,$(DRAWN)) $(addprefix --others ,$(OTHERS))
+train: $(or $(TABLE),data/fer2013.npz) $(DRAWN) $(OTHERS) .venv-train/.installed ## train backbone and heads (FACES=, VOTES=: the archives, or TABLE=: your own table; VOTES= for labels alone; CONFIG=, RUN=; INIT=: initial backbone; EPOCHS=10+5: of each stage; DRAWN=: drawn faces to add; OTHERS=: further faces, for the head `mixed`)
+	$(TRAIN) -m scripts.train.base --config $(CONFIG) --run $(RUN) $(addprefix --faces ,$(TABLE)) $(addprefix --precision ,$(PRECISION)) $(addprefix --init-from ,$(INIT)) $(addprefix --epochs ,$(EPOCHS)) $(addprefix --drawn ,$(DRAWN))
+	$(TRAIN) -m scripts.train.heads --run $(RUN) $(addprefix --drawn ,$(DRAWN)) $(addprefix --others ,$(OTHERS))
 
 # The shipped backbone was trained in five rounds, each initialised from the one before, and from soft labels: the mean predictions of the
 # fourth round and of one with MixUp. (1.1.0 and 1.2.0 were initialised from int8 files and trained on 8,000 drawn faces.) An interrupted
 # round resumes from its checkpoint.
 rebuild: data/fer2013.npz data/drawn.npz $(OTHERS) .venv-train/.installed ## train the shipped model again from the data sets alone, in five rounds (FACES=, VOTES=, STYLES=; OTHERS=: further faces for the head `mixed`; PRECISION=); then make export RUN=runs/rebuilt
-	$(TRAIN) -m scripts.train base --run runs/rebuilt-1 --epochs 8+4 $(addprefix --precision ,$(PRECISION))
-	$(TRAIN) -m scripts.train base --run runs/rebuilt-2 --start runs/rebuilt-1/base.keras --epochs 10+5 $(addprefix --precision ,$(PRECISION))
-	$(TRAIN) -m scripts.train base --run runs/rebuilt-3 --start runs/rebuilt-2/base.keras --epochs 11+3 --drawn data/drawn.npz $(addprefix --precision ,$(PRECISION))
-	$(TRAIN) -m scripts.train base --config scripts/configs/vgg16-decay.toml --run runs/rebuilt-4 --start runs/rebuilt-3/base.keras --epochs 19+3 --drawn data/drawn.npz $(addprefix --precision ,$(PRECISION))
-	$(TRAIN) -m scripts.train base --config scripts/configs/vgg16-mixup.toml --run runs/rebuilt-mixup --start runs/rebuilt-4/base.keras --drawn data/drawn.npz $(addprefix --precision ,$(PRECISION))
-	$(TRAIN) -m scripts.train.soft_labels --runs runs/rebuilt-4 runs/rebuilt-mixup --to data/soft.npz
-	$(TRAIN) -m scripts.train base --config scripts/configs/vgg16-soft.toml --run runs/rebuilt --start runs/rebuilt-4/base.keras --epochs 13+3 --drawn data/drawn.npz $(addprefix --precision ,$(PRECISION))
-	$(TRAIN) -m scripts.train heads --run runs/rebuilt $(addprefix --others ,$(OTHERS))
+	$(TRAIN) -m scripts.train.base --run runs/rebuilt-1 --epochs 8+4 $(addprefix --precision ,$(PRECISION))
+	$(TRAIN) -m scripts.train.base --run runs/rebuilt-2 --init-from runs/rebuilt-1/base.keras --epochs 10+5 $(addprefix --precision ,$(PRECISION))
+	$(TRAIN) -m scripts.train.base --run runs/rebuilt-3 --init-from runs/rebuilt-2/base.keras --epochs 11+3 --drawn data/drawn.npz $(addprefix --precision ,$(PRECISION))
+	$(TRAIN) -m scripts.train.base --config scripts/configs/vgg16-decay.toml --run runs/rebuilt-4 --init-from runs/rebuilt-3/base.keras --epochs 19+3 --drawn data/drawn.npz $(addprefix --precision ,$(PRECISION))
+	$(TRAIN) -m scripts.train.base --config scripts/configs/vgg16-mixup.toml --run runs/rebuilt-mixup --init-from runs/rebuilt-4/base.keras --drawn data/drawn.npz $(addprefix --precision ,$(PRECISION))
+	$(TRAIN) -m scripts.train.soft_labels --runs runs/rebuilt-4 runs/rebuilt-mixup --out data/soft.npz
+	$(TRAIN) -m scripts.train.base --config scripts/configs/vgg16-soft.toml --run runs/rebuilt --init-from runs/rebuilt-4/base.keras --epochs 13+3 --drawn data/drawn.npz $(addprefix --precision ,$(PRECISION))
+	$(TRAIN) -m scripts.train.heads --run runs/rebuilt $(addprefix --others ,$(OTHERS))
 
 # KERAS_BACKEND applies to this line alone: heads are trained with TensorFlow.
-distil: data/fer2013.npz data/drawn.npz .venv-gpu/.installed ## on a GPU: train teachers and distill them into the VGG-16 (LIMIT=600: a dry run); then make export RUN=runs/distil/student
+distill: data/fer2013.npz data/drawn.npz .venv-gpu/.installed ## on a GPU: train teachers and distill them into the VGG-16 (LIMIT=600: a dry run); then make export RUN=runs/distill/student
 	KERAS_BACKEND=torch $(GPU) -m scripts.train.distill --precision $(or $(PRECISION),mixed_bfloat16) $(addprefix --limit ,$(LIMIT))
-	$(if $(LIMIT),,$(GPU) -m scripts.train heads --run runs/distil/student)
+	$(if $(LIMIT),,$(GPU) -m scripts.train.heads --run runs/distill/student)
 
-export: $(or $(TABLE),data/fer2013.npz) .venv-train/.installed .venv-test/.installed ## export a finished run to models/ (MODELS=: elsewhere) as VERSION=, evaluate it (ALSO=: on further tables too), write model card and README
+export: $(or $(TABLE),data/fer2013.npz) .venv-train/.installed .venv-test/.installed ## export a finished run to models/ (MODELS=: elsewhere) as VERSION=, evaluate it (EXTRA=: on further tables too), write model card and README
 	@test -n "$(VERSION)" || { echo 'Name the new version: make export VERSION=2.0.0' >&2; exit 1; }
 	$(TRAIN) -m scripts.release.export --run $(RUN) --version $(VERSION) $(addprefix --models ,$(MODELS))
-	$(TEST) -m scripts.evaluate.accuracy --run $(RUN) $(addprefix --models ,$(MODELS)) $(if $(ALSO),--also $(ALSO))
+	$(TEST) -m scripts.evaluate.accuracy --run $(RUN) $(addprefix --models ,$(MODELS)) $(if $(EXTRA),--extra $(EXTRA))
 	$(TEST) -m scripts.docs.readme
 
 thresholds: $(or $(TABLE),data/fer2013.npz) .venv-train/.installed ## choose when a prediction is `unsure`; run it after every export, which removes the old choice
@@ -151,8 +151,8 @@ thresholds: $(or $(TABLE),data/fer2013.npz) .venv-train/.installed ## choose whe
 
 ##@ Measure
 
-verify-model: $(or $(TABLE),data/fer2013.npz) .venv-test/.installed ## measure the published accuracy again with the shipped files (MODELS=: others; ALSO=: on further tables too)
-	$(TEST) -m scripts.evaluate.accuracy --verify $(addprefix --faces ,$(TABLE)) $(addprefix --models ,$(MODELS)) $(if $(ALSO),--also $(ALSO))
+verify-model: $(or $(TABLE),data/fer2013.npz) .venv-test/.installed ## measure the published accuracy again with the shipped files (MODELS=: others; EXTRA=: on further tables too)
+	$(TEST) -m scripts.evaluate.accuracy --verify $(addprefix --faces ,$(TABLE)) $(addprefix --models ,$(MODELS)) $(if $(EXTRA),--extra $(EXTRA))
 
 experiments: .venv-test/.installed ## collect all runs and exported designs in benchmarks/experiments.md
 	$(TEST) -m scripts.evaluate.experiments
@@ -208,5 +208,5 @@ $(ENVIRONMENTS): .venv-%/.installed: requirements-%.txt
 	@$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r $<
 	@touch $@
 
-.PHONY: help run gradio batch notebooks lab test test-all test-integrations lint format requirements train rebuild distil synthetic export thresholds \
+.PHONY: help run gradio batch notebooks lab test test-all test-integrations lint format requirements train rebuild distill synthetic export thresholds \
 	verify-model experiments bench autoscaling smoke-appengine smoke-heroku publish docs demo-gif screenshots readme detectors vendor

@@ -62,7 +62,7 @@ def _encoded(manifest: dict[str, Any]) -> bytes:
 
 def _with(folder: Path, entry: dict[str, Any]) -> bytes:
     path = folder / "manifest.json"
-    manifest = json.loads(path.read_text()) if path.exists() else {"schema": SCHEMA, "models": []}
+    manifest: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {"schema": SCHEMA, "models": []}
     models = manifest["models"]
     places = [place for place, other in enumerate(models) if (other["role"], other["name"]) == (entry["role"], entry["name"])]
     if places:

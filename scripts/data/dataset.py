@@ -1,4 +1,4 @@
-"""The one table that faces of every data set become, and the words that data sets use; `scripts.data.readers` fills it."""
+"""The table of faces that every reader of `scripts.data.readers` fills, and the names of splits and labels in data sets."""
 
 from __future__ import annotations
 
@@ -25,18 +25,24 @@ LABEL_NAMES = {
 
 
 class DatasetError(ValueError):
-    """A data set is missing or not in the form that its owner publishes; the message says what was looked for."""
+    """A data set is missing or not in the form that its owner publishes; the message says what was expected."""
 
 
 @dataclass(frozen=True)
 class Faces:
-    """Faces of one size with their label_sets.
+    """Faces of one size with their labels and votes.
 
-    pixels: (N, S, S) uint8 grey. labels: (N,) int8, -1 where unknown. votes: (N, 7) float32, raters who chose each
-    emotion (zeros where nobody was asked). raters: (N,) float32, all raters asked. splits, names: (N,) str.
-    sources: (N,) str, the data set a face comes from. groups: (N,) str, what no two splits may share: the person, the
-    character, the family of drawing styles; empty where the owner names none. licences: (N,) str, the terms that were stated
-    with the data; empty where they are those of scripts/data/sources.py, or where nobody stated any.
+    Attributes:
+        pixels: (N, S, S) uint8 grey.
+        labels: (N,) int8, -1 if unknown.
+        votes: (N, 7) float32, number of raters who chose each emotion; zeros without votes.
+        raters: (N,) float32, number of raters asked.
+        splits: (N,) str, one of SPLITS.
+        names: (N,) str.
+        sources: (N,) str, data set of a face.
+        groups: (N,) str, person, character or style family, which no two splits may share; empty if unknown.
+        licences: (N,) str, terms that were stated with the data; empty if none were or if they are those of
+            scripts/data/sources.py.
     """
 
     pixels: np.ndarray
@@ -47,7 +53,7 @@ class Faces:
     names: np.ndarray
     sources: np.ndarray
     groups: np.ndarray
-    licences: np.ndarray = None  # what tables of before it was kept, and most readers, leave out
+    licences: np.ndarray = None  # left out by old tables and by most readers
 
     def __post_init__(self) -> None:
         if self.licences is None:
@@ -61,27 +67,29 @@ class Faces:
         return self.where(self.splits == name)
 
     def where(self, mask: np.ndarray) -> Faces:
+        """The rows of a mask, an index array or a slice."""
         return Faces(*(getattr(self, field)[mask] for field in self.__dataclass_fields__))
 
     @classmethod
     def joined(cls, tables: Sequence[Faces]) -> Faces:
-        """The rows of several tables of one face size, in their order; DatasetError where the sizes differ."""
+        """Concatenate tables of one face size. Raises DatasetError if the sizes differ."""
         if len(sizes := {table.pixels.shape[1] for table in tables}) > 1:
-            told = " and ".join(map(str, sorted(sizes)))
-            raise DatasetError(f"faces of {told} pixels cannot be joined: prepare them with one --size")
+            listed = " and ".join(map(str, sorted(sizes)))
+            raise DatasetError(f"faces of {listed} pixels cannot be joined: prepare them with one --size")
         return cls(*(np.concatenate([getattr(table, field) for table in tables]) for field in cls.__dataclass_fields__))
 
     def majority(self) -> tuple[np.ndarray, np.ndarray]:
-        """FER+ truth: (N,) class ids, and the (N,) mask of rows where one emotion has more than half of all votes."""
+        """Plurality of the votes: class ids (N,) and the mask (N,) of faces for which one emotion has more than half of all votes."""
         return self.votes.argmax(axis=1), self.votes.max(axis=1) > self.raters / 2
 
     def save(self, path: Path) -> None:
-        """Write .npz: no pickle, so that opening the file runs no code."""
+        """Write an .npz file without pickles, so that loading it runs no code."""
         path.parent.mkdir(parents=True, exist_ok=True)
         np.savez_compressed(path, **{field: getattr(self, field) for field in self.__dataclass_fields__})
 
     @classmethod
     def load(cls, path: Path) -> Faces:
+        """Read a table that `save` wrote. Raises DatasetError if it is missing or damaged."""
         again = "make it with `python -m scripts.data.prepare` (drawn faces: `python -m scripts.synthetic.generate`)"
         if not Path(path).is_file():
             raise DatasetError(f"{path} is not there: {again}")
@@ -94,7 +102,7 @@ class Faces:
 
 
 def table(pixels, labels, splits, names, source: str, groups=None) -> Faces:
-    """Faces without votes, from sequences of one length."""
+    """A table without votes, from sequences of equal length."""
     count = len(names)
     return Faces(
         np.stack(pixels).astype(np.uint8),
@@ -106,3 +114,9 @@ def table(pixels, labels, splits, names, source: str, groups=None) -> Faces:
         np.full(count, source),
         np.array([""] * count if groups is None else groups),
     )
+
+
+def sample(faces: Faces, count: int, seed: int) -> Faces:
+    """At most `count` faces drawn at random, in their order, for dry runs."""
+    chosen = np.random.default_rng(seed).permutation(len(faces))[:count]
+    return faces.where(np.sort(chosen))

@@ -155,7 +155,8 @@ def main(arguments: list[str] | None = None) -> None:
     except (DatasetError, OSError) as error:
         parser.exit(1, f"{error}\n")
     print(f"{path}: {source.about}. Licence: {source.licence}.")
-    print(f"Next: python -m scripts.data.{source.then.format(path=path)}")
+    if not isinstance(source, OnRequest):
+        print(f"Next: python -m scripts.data.{source.then.format(path=path)}")
 
 
 if __name__ == "__main__":

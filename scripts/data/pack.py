@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import io
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -54,14 +55,15 @@ def pack(faces: Faces, folder: Path, quality: int = QUALITY) -> int:
     for old in [*folder.glob("train-*"), *folder.glob("held-*")]:
         old.unlink()
     lossy = faces.splits == "train"
-    for name, chosen, options in (
-        ("train", lossy, {"format": "JPEG", "quality": quality}),
-        ("held", ~lossy, {"format": "PNG"}),
-    ):
+    kinds: tuple[tuple[str, np.ndarray, str, dict[str, Any]], ...] = (
+        ("train", lossy, "JPEG", {"quality": quality}),
+        ("held", ~lossy, "PNG", {}),
+    )
+    for name, chosen, kind, options in kinds:
         for number, sheet in enumerate(sheets(faces.pixels[chosen])):
             stream = io.BytesIO()
-            sheet.save(stream, optimize=True, **options)
-            (folder / f"{name}-{number:03}.{options['format'].lower()}").write_bytes(stream.getvalue())
+            sheet.save(stream, format=kind, optimize=True, **options)
+            (folder / f"{name}-{number:03}.{kind.lower()}").write_bytes(stream.getvalue())
     rest = {field: getattr(faces, field) for field in faces.__dataclass_fields__ if field != "pixels"}
     np.savez_compressed(folder / "columns.npz", size=size, **rest)
     return sum(path.stat().st_size for path in folder.iterdir())
@@ -75,7 +77,7 @@ def unpack(folder: Path) -> Faces:
         size, lossy = int(columns.pop("size")), columns["splits"] == "train"
         pixels = np.zeros((len(lossy), size, size), np.uint8)
         for name, chosen in (("train", lossy), ("held", ~lossy)):
-            pictures = [Image.open(path) for path in sorted(folder.glob(f"{name}-*"))]
+            pictures: list[Image.Image] = [Image.open(path) for path in sorted(folder.glob(f"{name}-*"))]
             pixels[chosen] = faces_of(pictures, size, int(chosen.sum()))
         return Faces(pixels=pixels, **columns)
     except (OSError, ValueError, KeyError, TypeError) as error:

@@ -1,7 +1,7 @@
-"""Where faces come from and on what terms: the data sets that are known here, and what people say of their own.
+"""Data sets that this project knows, their terms, and the data statement of a model.
 
-What a model learnt is a list of rows, one a data set: {"source", "title", "licence", "research", "train", "validation", "test",
-"learnt_by"}, the splits as counts of faces. `scripts.release.export` puts it into the manifest, from which cards and licences are made.
+A data statement is a list of rows, one a data set: {"source", "title", "licence", "research", "train", "validation", "test",
+"learnt_by"}, the splits as counts of faces. `scripts.release.export` puts it into the manifest; cards and licences are made of it.
 """
 
 from __future__ import annotations
@@ -19,9 +19,17 @@ NOT_STATED = "licence not stated"
 
 
 @dataclass(frozen=True)
-class Source:
-    """A data set: `research` if its terms allow research only; `groups`: what its groups are, where figures are to be told by
-    group; `published`: how many faces its owner gives; `drawn`: whether its faces are, None where that is not known."""
+class DatasetInfo:
+    """Description of a data set.
+
+    Attributes:
+        title: name in cards and reports.
+        licence: its terms.
+        research: true if the terms allow research only.
+        groups: meaning of the table's groups if metrics are reported by group.
+        published: number of faces that the owner publishes.
+        drawn: true for drawn faces, false for photographs, None if unknown.
+    """
 
     title: str
     licence: str
@@ -32,22 +40,29 @@ class Source:
 
 
 SOURCES = {
-    "fer2013": Source("FER2013", "released for research in the Kaggle challenge of 2013", research=True, published=35_887, drawn=False),
-    VOTES: Source("FER+", "MIT"),
-    "facial_expressions": Source("muxspace/facial_expressions", "Apache-2.0", drawn=False),
-    "ferg": Source("FERG-DB", "research only, must not be passed on", research=True, groups="characters", drawn=True),
-    "dicebear": Source("drawings in DiceBear's styles", "each style its own, in its file", groups="families of styles", drawn=True),
+    "fer2013": DatasetInfo(
+        "FER2013", "released for research in the Kaggle challenge of 2013", research=True, published=35_887, drawn=False
+    ),
+    VOTES: DatasetInfo("FER+", "MIT"),
+    "facial_expressions": DatasetInfo("muxspace/facial_expressions", "Apache-2.0", drawn=False),
+    "ferg": DatasetInfo("FERG-DB", "research only, must not be passed on", research=True, groups="characters", drawn=True),
+    "dicebear": DatasetInfo(
+        "drawings in DiceBear's styles", "each style its own, in its file", groups="families of styles", drawn=True
+    ),
 }
 
 
-def source_of(name: str, licence: str = "") -> Source:
-    """The data set called `name`; `licence`, where one was stated with the table, wins over what is known here."""
-    known = SOURCES.get(name, Source(name, NOT_STATED))
+def source_of(name: str, licence: str = "") -> DatasetInfo:
+    """The data set called `name`; a `licence` that was stated with the table replaces the known one."""
+    known = SOURCES.get(name, DatasetInfo(name, NOT_STATED))
     return replace(known, licence=licence) if licence else known
 
 
-def described(faces: Faces, learnt_by: str) -> list[dict[str, Any]]:
-    """Rows for the data sets of a table, and one for the raters' votes where there are any."""
+def data_statement(faces: Faces, learnt_by: str) -> list[dict[str, Any]]:
+    """Rows for the data sets of a table, and one for the raters' votes if there are any.
+
+    `learnt_by` names the parts of the model that were trained on the table.
+    """
     rows = []
     for name in dict.fromkeys(faces.sources.tolist()):
         part = faces.where(faces.sources == name)
@@ -65,7 +80,7 @@ def _row(name: str, licence: str, splits: np.ndarray, learnt_by: str) -> dict[st
 
 
 def licence_of(rows: Sequence[dict[str, Any]]) -> str:
-    """One line on the terms of everything that was learnt from."""
+    """The terms of a data statement in one line."""
     named = list(dict.fromkeys(f"{row['title']} ({row['licence']})" for row in rows))
     listed = " and ".join(filter(None, (", ".join(named[:-1]), named[-1])))
     return f"trained on {listed}{': research use' if any(row['research'] for row in rows) else ''}"

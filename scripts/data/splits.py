@@ -1,4 +1,4 @@
-"""Train, validation and test without a person, a character or a copy of a picture in two of them."""
+"""Splits without leakage: no person, character or copy of a picture in two of train, validation and test."""
 
 from __future__ import annotations
 
@@ -12,17 +12,20 @@ import numpy as np
 
 from .dataset import SPLITS, DatasetError, Faces
 
-# Faces that are in a data set more than once: a copy of a training face in test makes test easier than it is.
-
 CHUNK = 512
-"""Faces that are compared with all others at once: 30,000 others then take 60 MB."""
+"""Faces compared with all others at once: 30,000 others then take 60 MB."""
 
 
 class Duplicates(NamedTuple):
-    """Faces that are, pixel for pixel, one before them (in the order train, validation, test).
+    """Counts of faces that equal an earlier one pixel for pixel, in the order train, validation, test.
 
-    `repeated`: all of them; `across_splits`: those of validation and test that an earlier split has too; `across_sources`:
-    those that another data set has too; `relabelled`: those whose label is not that of the first copy.
+    A copy of a training face in test inflates the test accuracy.
+
+    Attributes:
+        repeated: all repeated faces.
+        across_splits: faces of validation and test that an earlier split holds too.
+        across_sources: faces that another data set holds too.
+        relabelled: faces whose label differs from that of the first copy.
     """
 
     repeated: int
@@ -38,7 +41,7 @@ class Duplicates(NamedTuple):
 
 
 def copies(faces: Faces) -> list[list[int]]:
-    """Rows of the faces that are one picture, pixel for pixel; each list in the order train, validation, test."""
+    """Groups of rows with identical pixels; each group in the order train, validation, test."""
     rows: dict[bytes, list[int]] = {}
     for split in SPLITS:
         for row in np.flatnonzero(faces.splits == split).tolist():
@@ -47,7 +50,7 @@ def copies(faces: Faces) -> list[list[int]]:
 
 
 def duplicates(faces: Faces) -> Duplicates:
-    """Count the repeated faces of a table; pictures scaled or compressed anew are not recognised."""
+    """Count the repeated faces of a table; rescaled or recompressed copies are not recognised."""
     repeated = across_splits = across_sources = relabelled = 0
     for group in copies(faces):
         for place, row in enumerate(group[1:], 1):
@@ -60,10 +63,13 @@ def duplicates(faces: Faces) -> Duplicates:
 
 
 def nearest(pixels: np.ndarray, among: np.ndarray, side: int = 16) -> tuple[np.ndarray, np.ndarray]:
-    """For each of `pixels` (N, S, S) the most similar of `among` (M, S, S): its row (N,), and how similar (N,) float32.
+    """Find the most similar face in `among` (M, S, S) for each of `pixels` (N, S, S).
 
-    Similar is the correlation of both pictures at `side` x `side` pixels: 1 for a copy, in another light or compressed anew
-    too; neighbouring frames of a film come close to it.
+    Similarity is the correlation at `side` x `side` pixels: 1 for a copy, also with other brightness or compression;
+    neighbouring frames of a video come close to it.
+
+    Returns:
+        Rows in `among` (N,) int and similarities (N,) float32.
     """
     ours, theirs = _profiles(pixels, side), _profiles(among, side)
     rows, values = np.zeros(len(ours), int), np.zeros(len(ours), np.float32)
@@ -75,7 +81,7 @@ def nearest(pixels: np.ndarray, among: np.ndarray, side: int = 16) -> tuple[np.n
 
 
 def _profiles(pixels: np.ndarray, side: int) -> np.ndarray:
-    """(N, S, S) -> (N, side * side) float32 with mean 0 and length 1 (a plain picture: length 0)."""
+    """Standardised thumbnails (N, side * side) float32 with mean 0 and norm 1 (norm 0 for a uniform face)."""
     small = [cv2.resize(face, (side, side), interpolation=cv2.INTER_AREA).ravel() for face in pixels]
     rows = np.array(small, np.float32).reshape(len(pixels), side * side)
     rows -= rows.mean(axis=1, keepdims=True)
@@ -83,14 +89,13 @@ def _profiles(pixels: np.ndarray, side: int) -> np.ndarray:
 
 
 SHARES = {"test": 0.2, "validation": 0.15, "train": 0.65}
-"""Of the groups, not of the faces: large for test, because people with rare expressions are few."""
+"""Shares of the groups, not of the faces: large for test, since few people show rare expressions."""
 
 
 def hashed_split(key: str | bytes, seed: int = 0, among: Sequence[str] = SPLITS) -> str:
-    """The split of a person's name or a picture's bytes: always the same, whatever else the data set holds.
+    """Assign a person's name or a picture's bytes to a split by SHA-256, independent of the rest of the data set.
 
-    The hash is SHA-256, whose first eight bytes are a uniform number; `among` restricts it to some splits, in the proportion
-    of their SHARES.
+    `among` restricts the splits, in the proportion of their SHARES.
     """
     key = key.encode() if isinstance(key, str) else key
     place = int.from_bytes(hashlib.sha256(f"{seed}:".encode() + key).digest()[:8], "big") / 2**64
@@ -103,11 +108,11 @@ def hashed_split(key: str | bytes, seed: int = 0, among: Sequence[str] = SPLITS)
     return shares[-1][0]
 
 
-def leave_out(faces: Faces, group: str) -> Faces:
-    """The same faces with `group` as test and the next group in the alphabet as validation, all others to train with.
+def leave_one_group_out(faces: Faces, group: str) -> Faces:
+    """Make `group` the test split, the next group in alphabetical order validation, and all others train.
 
-    Validation has a group of its own, so that what is chosen on it is chosen for a group that was not trained on. Faces
-    without a group are always for training. DatasetError where the group is unknown or fewer than three are.
+    Validation has its own group, so that hyperparameters are chosen on a group that was not trained on. Faces without a group
+    stay in train. Raises DatasetError if the group is unknown or there are fewer than three.
     """
     groups = sorted(set(faces.groups.tolist()) - {""})
     if group not in groups:
@@ -119,7 +124,7 @@ def leave_out(faces: Faces, group: str) -> Faces:
     return replace(faces, splits=splits)
 
 
-def leave_one_group_out(faces: Faces) -> Iterator[tuple[str, Faces]]:
-    """Each group in turn as test (see `leave_out`): leave-one-character-out on FERG-DB."""
+def leave_one_group_out_folds(faces: Faces) -> Iterator[tuple[str, Faces]]:
+    """Each group in turn as test (see `leave_one_group_out`), such as leave-one-character-out on FERG-DB."""
     for group in sorted(set(faces.groups.tolist()) - {""}):
-        yield group, leave_out(faces, group)
+        yield group, leave_one_group_out(faces, group)

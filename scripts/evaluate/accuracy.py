@@ -2,7 +2,7 @@
 
     python -m scripts.data.prepare --faces fer2013.zip --votes fer2013new.csv.gz
     python -m scripts.evaluate.accuracy             # measure and write
-    python -m scripts.evaluate.accuracy --also data/facial_expressions.npz data/drawn.npz   # further data sets as well
+    python -m scripts.evaluate.accuracy --extra data/facial_expressions.npz data/drawn.npz   # further data sets as well
     python -m scripts.evaluate.accuracy --verify    # measure again and compare with what is published
     python -m scripts.evaluate.accuracy --models build/models --run runs/resnet50   # a design exported elsewhere
 
@@ -32,7 +32,7 @@ from ..common.manifest import put_entry
 from ..common.metrics import accuracy, calibration_error, class_f1, confusion, group_recalls, interval, macro_f1
 from ..data.dataset import DatasetError, Faces
 from ..data.labels import VOTES, targets_and_mask
-from ..data.sources import SOURCES, described, source_of
+from ..data.sources import SOURCES, data_statement, source_of
 from ..report.card import write_card
 from ..report.failures import show_failures
 from ..report.reliability import draw_reliability
@@ -170,7 +170,7 @@ def publish(folder: Path, config: dict[str, Any], measured: dict[str, Any], tabl
         put_entry(folder, {**entry, "evaluation": evaluation}, folder / entry["file"])
     base = ModelRegistry(folder).entry("expression-base", config["name"]).metadata
     learnt = {row["source"] for row in base.get("data", ())}
-    rows = [row for faces in tables.values() for row in described(faces, "") if row["source"] not in learnt]
+    rows = [row for faces in tables.values() for row in data_statement(faces, "") if row["source"] not in learnt]
     rows = {row["source"]: row for row in [*base.get("measured", ()), *rows]}
     put_entry(folder, {**base, "measured": list(rows.values())}, folder / base["file"])
     show_failures(folder, config["name"], tables)
@@ -181,7 +181,7 @@ def publish(folder: Path, config: dict[str, Any], measured: dict[str, Any], tabl
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--faces", type=Path, help=f"made by scripts.data.prepare (default: the run's own; with --verify {TABLE})")
-    parser.add_argument("--also", type=Path, nargs="*", default=[], help="further tables to measure on")
+    parser.add_argument("--extra", type=Path, nargs="*", default=[], help="further tables to measure on")
     parser.add_argument("--models", type=Path, default=BUNDLED, help="folder of the manifest")
     parser.add_argument("--run", type=Path, default=Path("runs/vgg16"), help="the run that was exported, for the card's recipe")
     parser.add_argument("--verify", action="store_true", help="compare with the published figures instead of writing them")
@@ -189,7 +189,7 @@ def main(arguments: list[str] | None = None) -> None:
     try:
         config = None if options.verify else json.loads((options.run / "config.json").read_text())
         faces = options.faces or (TABLE if config is None else Path(config["data"]["faces"]))
-        tables = {path: Faces.load(path) for path in (faces, *options.also)}
+        tables = {path: Faces.load(path) for path in (faces, *options.extra)}
         base = config and config["name"]
         measured = evaluate(options.models, list(tables.values()), base)
         entries = measured_heads(ModelRegistry(options.models), base)

@@ -19,6 +19,7 @@ from datetime import UTC, datetime
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any, cast
 
 import cv2
 import numpy as np
@@ -133,7 +134,7 @@ def doubtful(face_detector: FaceDetector) -> float:
 
 def best_doubtful(face_detector: FaceDetector, choosing: list[Scene]) -> float:
     """The threshold for doubtful faces with the highest F1 of `blazeface`; of equal ones the highest."""
-    thresholds = face_detector.blazeface("blazeface-full-range").entry.thresholds
+    thresholds = cast(dict[str, float], face_detector.blazeface("blazeface-full-range").entry.thresholds)
     shipped, scored = thresholds["doubtful"], {}
     for value in (0.5, 0.4, 0.35, 0.3, 0.25, 0.2):
         thresholds["doubtful"] = value
@@ -239,7 +240,7 @@ def main(arguments: list[str] | None = None) -> None:
     cv2.setNumThreads(1)
     face_detector = FaceAnalyzer().face_detector
     scenes, empty = labelled(options.photos), without_faces(options.photos)
-    sections = [("Photos", photo_table, (scenes, empty)), ("Small faces in 12-megapixel scenes", small_table, (scenes, empty))]
+    sections: list[tuple[str, Any, tuple[Any, Any]]] = [("Photos", photo_table, (scenes, empty)), ("Small faces in 12-megapixel scenes", small_table, (scenes, empty))]
     if options.drawn:
         sections.append(("Drawn faces", drawn_table, (options.drawn, empty)))
     lines = ["# Face detectors", "", *provenance(sys.argv[1:] if arguments is None else arguments), ""]

@@ -23,9 +23,9 @@ import keras
 import numpy as np
 
 from emotions.errors import ModelFileError
+from emotions.face.alignment import align_crop
 from emotions.face.analyzer import FaceAnalyzer
 from emotions.face.classifier import ExpressionClassifier
-from emotions.face.detector import align_crop
 from emotions.image.loading import open_image
 from emotions.labels import EMOTIONS
 from emotions.runtime.manifest import BUNDLED, ModelRegistry

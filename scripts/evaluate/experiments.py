@@ -85,8 +85,8 @@ TRUTH = "fer2013"
 """The head whose size and time stand in the table: of all three it is the largest, and FER2013 is what others quote."""
 LABEL_SETS = ("fer2013", "ferplus")
 """Against which validation is measured."""
-LEARNT = {"drawn": "drawn faces too", "soft": "teachers' answers too", "left_out": "one fold left out"}
-"""Entry of a configuration's data -> what it says of a recipe."""
+DATA_NOTES = {"drawn": "drawn faces too", "soft": "soft labels too", "held_out_fold": "one fold held out"}
+"""Entry of a configuration's data -> note in the recipe."""
 STAMP = ("date", "commit")
 Row = dict[str, Any]
 
@@ -104,8 +104,8 @@ def read_run(run: Path, variant: str) -> Row | None:
             history = list(csv.DictReader(stream))
     done = len({row["epoch"] for row in history})  # one that was cut short after its line was written stands there twice
     part: Row = {"recipe": recipe(config), "epochs": done, "planned": sum(one["epochs"] for one in config["stages"])}
-    if config.get("start"):
-        part["start"] = parent_name(config["start"])
+    if config.get("init_from"):
+        part["start"] = parent_name(config["init_from"])
     if history and not config["optimiser"].get("init_weight"):  # else other weights than its lines tell of
         names = {truth: f"val_{truth}_categorical_accuracy" for truth in LABEL_SETS}
         if not set(names.values()) <= set(history[-1]):
@@ -132,10 +132,10 @@ def recipe(config: dict[str, Any]) -> str:
     parts += [f"weight decay {chosen['weight_decay']:g}"] if chosen.get("weight_decay") else []
     parts += [f"{name} {value:g}" for name in ("mixup", "cutmix") if (value := augment.get(name))]
     parts += [f"ema {chosen['ema']:g}"] if chosen.get("ema") else []
-    parts += [f"from {parent_title(config['start'])}"] if config.get("start") else []
+    parts += [f"from {parent_title(config['init_from'])}"] if config.get("init_from") else []
     parts += [f"{share:.0%} of its weights kept"] if (share := chosen.get("init_weight")) else []
     parts += [config["precision"]] if config.get("precision") else []
-    parts += [what for name, what in LEARNT.items() if config.get("data", {}).get(name)]
+    parts += [what for name, what in DATA_NOTES.items() if config.get("data", {}).get(name)]
     return ", ".join(parts)
 
 

@@ -89,7 +89,7 @@ def read_split(face_detector: FaceDetector, model: ExpressionClassifier, faces: 
     random = np.random.default_rng(seed)
     some = faces.where(np.isin(np.arange(len(faces)), random.permutation(len(faces))[:degraded]))
     whole = np.full(len(faces), np.inf)
-    sides, blurs = np.exp(random.uniform(*np.log(SIDES), len(some))), random.uniform(*BLURS, len(some))
+    sides, blurs = np.exp(random.uniform(*np.log(SIDES).tolist(), len(some))), random.uniform(*BLURS, len(some))
     return {
         "plain": read(face_detector, model, faces, whole, np.zeros(len(faces))),
         "small": read(face_detector, model, some, sides, np.zeros(len(some))),
@@ -150,7 +150,7 @@ def marks(reads: Reads, probabilities: np.ndarray, thresholds: dict[str, float])
     return np.array([unsure_reason(quality, confidence, thresholds) or "" for quality, confidence in rows])
 
 
-def curve(confidence: np.ndarray, right: np.ndarray, shares: Sequence[float] = SHARES) -> list[dict[str, float]]:
+def curve(confidence: np.ndarray, right: np.ndarray, shares: Sequence[float] = SHARES) -> list[dict[str, float | None]]:
     """Accuracy among the most confident answers, for each share of them."""
     ordered = right[np.argsort(-confidence, kind="stable")]
     return [{"answered": share, "accuracy": _mean(ordered[: max(1, round(share * len(ordered)))])} for share in shares]

@@ -111,7 +111,7 @@ def film(actors: Sequence[tuple[Person, Course]], times: Iterable[float], camera
             if place is not None:
                 truth[number] = _paste(canvas, person, place, shift)
         canvas *= 1 + camera.lamp * np.sin(drift + 2 * time)
-        canvas += camera.noise * random.standard_normal(canvas.shape, np.float32)
+        canvas = canvas + camera.noise * random.standard_normal(canvas.shape, np.float32)
         frame = np.clip(canvas, 0, 255).astype(np.uint8)
         yield Frame(time, open_image(encode_jpeg(frame, camera.quality)), truth)
 
@@ -249,7 +249,7 @@ def change(person: Person, before: int, after: int, seed: int) -> Scene:
 
 def _cast(cast: Sequence[Person], count: int, random: np.random.Generator) -> list[Person]:
     """So many people, every other time of one photo: who was photographed together dresses alike."""
-    first = cast[random.integers(len(cast))]
+    first = cast[int(random.integers(len(cast)))]
     photo = first.name.rsplit(" ", 1)[0]
     alike = [person for person in cast if person.name.rsplit(" ", 1)[0] == photo and person is not first]
     others = [person for person in cast if person is not first]

@@ -77,7 +77,7 @@ def following(analyzer: FaceAnalyzer, cast: Sequence[Person], films: int, seed: 
             right += not switched and not shared(given)
             switches += switched
             frames += len(scene.times)
-        lines.append(f"| {make.__doc__.rstrip('.')} | {films} | {frames:,} | {right / films:.1%} | {switches} |")
+        lines.append(f"| {(make.__doc__ or '').rstrip('.')} | {films} | {frames:,} | {right / films:.1%} | {switches} |")
     return lines
 
 

@@ -1,13 +1,14 @@
-"""Export a finished run as LiteRT files, the base with int8 weights and the heads with float16, and enter them in the manifest.
+"""Export a finished run as LiteRT files (backbone int8, heads float16) and add them to the manifest.
 
     KERAS_BACKEND=tensorflow python -m scripts.release.export --run runs/vgg16 --version 1.0.0
     KERAS_BACKEND=tensorflow python -m scripts.release.export --run runs/resnet50 --version 1.0.0 --models build/models
 
-Needs TensorFlow (its converter). Temperature and reliability are computed here on validation, from the exported files through
-the library's own code. A file that is there already is never overwritten: a new model takes a new version.
+Needs TensorFlow's converter. Temperature and reliability are computed on validation, by the library from the exported files. An
+existing file is never overwritten: a new model gets a new version.
 
-Only the default design lies in models/. Any other folder gets the detectors too, so that it can be served as it is; it may hold
-several designs, whose heads are called `<base>-<truth>` (`resnet50-mixed`), the default's `<truth>` alone. To serve one:
+models/ holds the shipped architecture alone. Any other folder gets the detectors too, so that it can be served; it may hold several
+architectures, whose heads are called `<backbone>-<label set>` (`resnet50-mixed`), while those of the shipped one are called
+`<label set>`. To serve one:
 
     make run MODELS=build/models EXPRESSION_HEAD=resnet50-mixed
 """
@@ -17,6 +18,7 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -37,112 +39,159 @@ from ..data.labels import MIXED, targets_and_mask
 from ..data.sources import licence_of
 from ..train.backbones import DesignError, design_of
 from ..train.networks import folded
-from ..train.runs import MIXED_HEAD_ONLY, learnt, lineage
+from ..train.runs import MIXED_HEAD_ONLY, lineage, training_data
 
 HEAD_WEIGHTS = "float16"
-"""As int8 one dense head gave other answers for 13 % of validation faces (1.2 points lost); no head is large."""
+"""As int8 one dense head predicted otherwise for 13 % of validation faces (1.2 points lost); no head is large."""
 SHIPPED = "vgg16"
-"""The base in models/: its heads bear their truth's name alone."""
+"""The backbone in models/: its heads are named after their label set alone."""
 NOTICES = ("LICENSE-APACHE-2.0", "NOTICE.md")
-"""What goes with the detectors wherever they are copied."""
+"""Files that are copied together with the detectors."""
 WEIGHTS_LICENCES = {"vgg16_imagenet": "VGG-16's weights by Oxford's Visual Geometry Group (CC BY 4.0), as Keras has them"}
-"""Design -> the licence of weights that others trained."""
+"""Architecture -> licence of published weights that it starts from."""
 
 
 def licence(config: dict[str, Any], data: list[dict[str, Any]], begun: dict[str, Any] | None, head: str = "") -> str:
-    """The terms of all that a run's base and this `head` come from: weights of others, the data, the base that it went on from."""
+    """Terms of a backbone and of this `head`: published weights, training data, and the initial backbone's terms."""
     data = [row for row in data if head == MIXED or row["learnt_by"] != MIXED_HEAD_ONLY]
     parts = [WEIGHTS_LICENCES.get(design_of(config), ""), licence_of(data)]
     own = [row for row in data if row["learnt_by"].startswith("base")]
     photographed = [row for row in own if row["source"] != "dicebear"]
-    if begun and begun["licence"] not in map(licence_of, filter(None, (data, own, photographed))):  # else nothing more
-        parts.append(f"begun from {begun['name']} {begun.get('version', '')}: {begun['licence']}")
+    if begun and begun["licence"] not in map(licence_of, filter(None, (data, own, photographed))):  # else it adds nothing
+        parts.append(f"initialised from {begun['name']} {begun.get('version', '')}: {begun['licence']}")
     return "; ".join(filter(None, parts))
 
 
-def quantisation_loss(exact: np.ndarray, logits: np.ndarray, truth: np.ndarray, counts: np.ndarray) -> dict[str, float]:
-    """Accuracies of float32 and stored models' logits (N, 7) over the rows that count, and the share of same answers."""
+def quantisation_loss(exact: np.ndarray, logits: np.ndarray, labels: np.ndarray, mask: np.ndarray) -> dict[str, float]:
+    """Accuracies of float32 and stored models' logits (N, 7) over the masked rows, and their share of equal predictions."""
     before, after = exact.argmax(axis=1), logits.argmax(axis=1)
-    values = {"float32": before == truth, "stored": after == truth, "same_answers": before == after}
-    return {name: round(float(value[counts].mean()), 4) for name, value in values.items()}
+    values = {"float32": before == labels, "stored": after == labels, "same_answers": before == after}
+    return {name: round(float(value[mask].mean()), 4) for name, value in values.items()}
+
+
+@dataclass(frozen=True)
+class Export:
+    """A run that is exported: its folder, configuration, report of the heads, data statement and lineage."""
+
+    run: Path
+    version: str
+    folder: Path
+    config: dict[str, Any]
+    heads: dict[str, Any]
+    data: list[dict[str, Any]]
+    begun: dict[str, Any] | None
+
+    @classmethod
+    def of(cls, run: Path, version: str, folder: Path) -> Export:
+        """Read a run. Raises DesignError if it must not be exported to this folder."""
+        config = json.loads((run / "config.json").read_text(encoding="utf-8"))
+        heads = json.loads((run / "heads.json").read_text(encoding="utf-8"))
+        if folder.resolve() == BUNDLED and config["name"] != SHIPPED:
+            raise DesignError(f"only {SHIPPED} ships in {BUNDLED.name}/: name another folder with --models")
+        if folder.resolve() == BUNDLED and MIXED not in heads:
+            raise DesignError(f"{BUNDLED.name}/ ships the head `{MIXED}`, which needs votes: name another folder with --models")
+        chosen = [one["chosen"] for name, one in heads.items() if name != "drawn"]
+        drawn = "drawn" in heads and any(row["drawn_weight"] for row in chosen)
+        others = any(row.get("others_weight") for row in chosen)
+        data = training_data(config, drawn or (run / "head-drawn.keras").is_file(), others)
+        return cls(run, version, folder, config, heads, data, config.get("parent") or lineage(config.get("init_from")))
+
+    @property
+    def base(self) -> str:
+        """Name of the backbone."""
+        return self.config["name"]
+
+    @property
+    def common(self) -> dict[str, Any]:
+        """Fields that the entries of the backbone and of all heads share."""
+        terms = licence(self.config, self.data, self.begun)
+        return {"version": self.version, "licence": terms, "card": f"{self.base}-{self.version}.md"}
+
+    def name_of(self, head: str) -> str:
+        """Name of a head's entry."""
+        return head if self.base == SHIPPED else f"{self.base}-{head}"
+
+    def put_backbone(self) -> keras.Model:
+        """Write the backbone with batch norms folded; return the Keras model that was converted."""
+        size = self.config["size"]
+        base = folded(keras.saving.load_model(self.run / "base.keras", compile=False), size)
+        put_entry(self.folder, {
+            **self.common, "name": self.base, "role": "expression-base", "file": f"{self.base}-{self.version}.tflite",
+            "design": design_of(self.config), "run": run_name(self.run), "data": self.data,
+            **({"begun": self.begun} if self.begun else {}),
+            "input": {"size": size, "channels": 1}, "output": base.output_shape[1], "parameters": base.count_params(),
+        }, to_litert(base))  # fmt: skip
+        return base
+
+    def put_heads(self, base: keras.Model, faces: Faces) -> None:
+        """Write the expression heads, with temperature and reliability measured on validation `faces` by the exported files."""
+        exact_features = base.predict(faces.pixels[..., None], batch_size=128, verbose=0)
+        features = None
+        for name in (name for name in self.heads if name != "drawn"):
+            head = keras.saving.load_model(self.run / f"head-{name}.keras", compile=False)
+            entry = {
+                **self.common, "name": self.name_of(name), "role": "expression-head",
+                "file": f"{self.base}-{name}-{self.version}.tflite", "base": self.base, "truth": name,
+                "input": {"size": head.input_shape[1], "channels": 1}, "output": head.output_shape[1],
+                "parameters": head.count_params(), "temperature": 1.0, "thresholds": {},
+                "chosen": self.heads[name]["chosen"], "licence": licence(self.config, self.data, self.begun, name),
+            }  # fmt: skip
+            put_entry(self.folder, entry, to_litert(head, HEAD_WEIGHTS))
+            model = ExpressionClassifier(ModelRegistry(self.folder), entry["name"])
+            features = model.features(faces.pixels) if features is None else features
+            logits, labels, mask = model.logits(features), *targets_and_mask(name, faces)
+            entry["temperature"] = round(fit_temperature(logits[mask], labels[mask]), 4)
+            entry["reliability"] = reliability(softmax(logits[mask], entry["temperature"]), labels[mask])
+            exact = head.predict(exact_features, batch_size=1024, verbose=0)
+            entry["quantisation"] = quantisation_loss(exact, logits, labels, mask)
+            put_entry(self.folder, entry, self.folder / entry["file"])
+            print(f"{entry['name']}: temperature {entry['temperature']}, {(self.folder / entry['file']).stat().st_size} bytes")
+
+    def put_drawn_head(self) -> None:
+        """Write the drawn-face head."""
+        head = keras.saving.load_model(self.run / "head-drawn.keras", compile=False)
+        put_entry(self.folder, {
+            **self.common, "base": self.base, "name": self.name_of("drawn"), "role": "drawn-head",
+            "file": f"{self.base}-drawn-{self.version}.tflite", "input": {"size": head.input_shape[1], "channels": 1},
+            "output": 1, "parameters": head.count_params(), "temperature": 1.0, "chosen": self.heads["drawn"]["chosen"],
+        }, to_litert(head, HEAD_WEIGHTS))  # fmt: skip
+
+    def drop_stale_heads(self) -> None:
+        """Drop the entries of this backbone's earlier version: a head is only valid for the backbone it was trained on."""
+        kept = {self.name_of(name) for name in self.heads if name != "drawn"}
+        registry = ModelRegistry(self.folder)
+        for entry in registry.entries("expression-head"):
+            if entry.base == self.base and entry.name not in kept:
+                drop_entry(self.folder, "expression-head", entry.name)
+        drop_entry(self.folder, "drawn-head", self.name_of("drawn"))
+        for entry in registry.entries(ROLE):
+            if entry.base == self.base:
+                drop_entry(self.folder, ROLE, entry.name)
+                print(f"{entry.name} was trained on the previous backbone: run python -m scripts.train.drawn_face_verifier again")
 
 
 def export(run: Path, version: str, folder: Path) -> None:
-    """Write base and heads of `run` into `folder` as `version`; files of the versions that they replace go.
+    """Write backbone and heads of `run` to `folder` as `version`; files of the version that they replace are deleted.
 
-    Raises DesignError where a design that does not ship would go into models/, or a run without the head that answers by
-    default; ValueError where a published file would change.
+    Raises:
+        DesignError: if an architecture that does not ship would go into models/, or a run without the default head.
+        ValueError: if a published file would change.
     """
-    config, tried = json.loads((run / "config.json").read_text()), json.loads((run / "heads.json").read_text())
-    if folder.resolve() == BUNDLED and config["name"] != SHIPPED:
-        raise DesignError(f"only {SHIPPED} ships in {BUNDLED.name}/: name another folder with --models")
-    if folder.resolve() == BUNDLED and MIXED not in tried:
-        raise DesignError(f"{BUNDLED.name}/ ships the head `{MIXED}`, which needs votes: name another folder with --models")
-    heads = [name for name in tried if name != "drawn"]
-    drawn_learnt = "drawn" in tried and any(tried[name]["chosen"]["drawn_weight"] for name in heads)
-    others_learnt = any(tried[name]["chosen"].get("others_weight") for name in heads)
-    data = learnt(config, drawn_learnt or (run / "head-drawn.keras").is_file(), others_learnt)
-    begun = config.get("begun") or lineage(config.get("start"))
-    faces = Faces.load(config["data"]["faces"]).split("validation")
-    base_name, size = config["name"], config["size"]
+    exported = Export.of(run, version, folder)
+    faces = Faces.load(exported.config["data"]["faces"]).split("validation")
     before = _files(folder)
-    base = folded(keras.saving.load_model(run / "base.keras", compile=False), size)
-    common = {"version": version, "licence": licence(config, data, begun), "card": f"{base_name}-{version}.md"}
-    put_entry(folder, {
-        **common, "name": base_name, "role": "expression-base", "file": f"{base_name}-{version}.tflite",
-        "design": design_of(config), "run": run_name(run), "data": data, **({"begun": begun} if begun else {}),
-        "input": {"size": size, "channels": 1}, "output": base.output_shape[1], "parameters": base.count_params(),
-    }, to_litert(base))  # fmt: skip
+    base = exported.put_backbone()
     _put_detectors(folder)
-    floats = base.predict(faces.pixels[..., None], batch_size=128, verbose=0)
-    features, called = None, {name: name if base_name == SHIPPED else f"{base_name}-{name}" for name in heads}
-    for entry in [head.metadata for head in ModelRegistry(folder).entries("expression-head")]:
-        if entry["base"] == base_name and entry["name"] not in called.values():
-            drop_entry(folder, "expression-head", entry["name"])  # of other label_sets: it would read this base's features as the former's
-    for name in heads:
-        head = keras.saving.load_model(run / f"head-{name}.keras", compile=False)
-        entry = {
-            **common, "name": called[name], "role": "expression-head",
-            "file": f"{base_name}-{name}-{version}.tflite", "base": base_name, "truth": name,
-            "input": {"size": head.input_shape[1], "channels": 1}, "output": head.output_shape[1],
-            "parameters": head.count_params(), "temperature": 1.0, "thresholds": {},
-            "chosen": tried[name]["chosen"], "licence": licence(config, data, begun, name),
-        }  # fmt: skip
-        put_entry(folder, entry, to_litert(head, HEAD_WEIGHTS))
-        model = ExpressionClassifier(ModelRegistry(folder), entry["name"])
-        features = model.features(faces.pixels) if features is None else features
-        logits = model.logits(features)
-        exact = head.predict(floats, batch_size=1024, verbose=0)
-        truth, counts = targets_and_mask(name, faces)
-        entry["temperature"] = round(fit_temperature(logits[counts], truth[counts]), 4)
-        entry["reliability"] = reliability(softmax(logits[counts], entry["temperature"]), truth[counts])
-        entry["quantisation"] = quantisation_loss(exact, logits, truth, counts)
-        put_entry(folder, entry, folder / entry["file"])
-        print(f"{entry['name']}: temperature {entry['temperature']}, {(folder / entry['file']).stat().st_size} bytes")
-    drawn = "drawn" if base_name == SHIPPED else f"{base_name}-drawn"
-    drop_entry(folder, "drawn-head", drawn)  # one of another base's features would answer with noise
-    for entry in [verifier.metadata for verifier in ModelRegistry(folder).entries(ROLE)]:
-        if entry["base"] == base_name:
-            drop_entry(folder, ROLE, entry["name"])
-            print(f"{entry['name']} read the former base's features: train it again with python -m scripts.train.drawn_face_verifier")
+    exported.drop_stale_heads()
+    exported.put_heads(base, faces)
     if (run / "head-drawn.keras").is_file():
-        put_drawn_head(run, folder, drawn, common | {"base": base_name}, tried["drawn"]["chosen"])
+        exported.put_drawn_head()
     for name in before - _files(folder):
         (folder / name).unlink(missing_ok=True)
 
 
-def put_drawn_head(run: Path, folder: Path, name: str, common: dict[str, Any], chosen: dict[str, Any]) -> None:
-    """Write the head that tells drawn faces; `common`: what its entry shares with those of the base and the other heads."""
-    head = keras.saving.load_model(run / "head-drawn.keras", compile=False)
-    put_entry(folder, {
-        **common, "name": name, "role": "drawn-head", "file": f"{common['base']}-drawn-{common['version']}.tflite",
-        "input": {"size": head.input_shape[1], "channels": 1}, "output": 1, "parameters": head.count_params(),
-        "temperature": 1.0, "chosen": chosen,
-    }, to_litert(head, HEAD_WEIGHTS))  # fmt: skip
-
-
 def _put_detectors(folder: Path) -> None:
-    """Give a folder that has none the detectors and landmarks that ship, with their licence."""
+    """Copy the shipped detectors and landmarks, with their licence, to a folder that has none."""
     if ModelRegistry(folder).entries("detector"):
         return
     for role in ("detector", "landmarks"):
@@ -153,7 +202,7 @@ def _put_detectors(folder: Path) -> None:
 
 
 def _files(folder: Path) -> set[str]:
-    """Names of the files that the manifest knows, cards and their pictures included."""
+    """Names of the files in the manifest, cards and their pictures included."""
     if not (folder / "manifest.json").is_file():
         return set()
     entries = [entry.metadata for entry in ModelRegistry(folder).entries()]
@@ -162,6 +211,7 @@ def _files(folder: Path) -> set[str]:
 
 
 def main(arguments: list[str] | None = None) -> None:
+    """Run the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--run", type=Path, default=Path("runs/vgg16"))
     parser.add_argument("--version", required=True)

@@ -19,7 +19,7 @@ import sys
 from pathlib import Path
 
 from emotions.errors import ModelFileError
-from emotions.runtime.gcs import MANIFEST, NAME, files_of, split_address
+from emotions.runtime.gcs import FILE_NAME, MANIFEST, manifest_files, split_address
 from emotions.runtime.manifest import BUNDLED, ModelRegistry
 
 PAPERS = (".md", ".png", ".svg", ".json")
@@ -33,7 +33,7 @@ class PublishError(RuntimeError):
 def files_to_publish(folder: Path) -> list[Path]:
     """The checked model files of the manifest, cards and licences, and the manifest last. Raises ModelFileError."""
     ModelRegistry(folder).verify()
-    models = [folder / name for name in files_of((folder / MANIFEST).read_bytes())]
+    models = [folder / name for name in manifest_files((folder / MANIFEST).read_bytes())]
     papers = [path for path in sorted(folder.iterdir()) if path.suffix in PAPERS or path.name.startswith("LICENSE")]
     return [*models, *(path for path in papers if path.name != MANIFEST), folder / MANIFEST]
 
@@ -56,7 +56,7 @@ def publish(folder: Path, address: str, name: str | None = None) -> tuple[str, l
     from requests import RequestException
 
     files, name = files_to_publish(folder), name or name_of(folder)
-    if not NAME.fullmatch(name):
+    if not FILE_NAME.fullmatch(name):
         raise PublishError(f"{name!r} is no name for a set: letters, digits, '.', '_' and '-' are taken")
     bucket, prefix = split_address(f"{address.rstrip('/')}/{name}")
     try:

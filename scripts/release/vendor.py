@@ -94,7 +94,7 @@ def take(package: Package) -> None:
         with tarfile.open(tarball) as archive:
             for path in package.files:
                 member = archive.extractfile(f"package/{path}")
-                (package.destination / Path(path).name).write_bytes(member.read())
+                (package.destination / Path(path).name).write_bytes(member.read())  # type: ignore[union-attr]  # it is a file
 
 
 def _download(package: Package, folder: Path) -> Path:

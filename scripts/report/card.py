@@ -33,7 +33,7 @@ def recipe(config: dict[str, Any]) -> str:
     if not config["stages"]:
         return "the base was not trained; heads alone were."
     chosen, loss, augment = config["optimiser"], config["loss"], config["augment"]
-    label_sets = " and ".join(f"`{name}`" for name in config.get("label_sets", ("fer2013", "ferplus")))
+    label_sets = " and ".join(f"`{name}`" for name in config["label_sets"])
     stages = ", then ".join(f"{stage['epochs']} epochs on crops of {stage['crop']} px" for stage in config["stages"])
     parts = [
         f"base and linear heads for {label_sets} trained together, {stages}",
@@ -51,7 +51,7 @@ def recipe(config: dict[str, Any]) -> str:
     return "; ".join(part for part in parts if part) + "."
 
 
-def begun_from(begun: dict[str, Any] | None) -> str:
+def initialised_from(begun: dict[str, Any] | None) -> str:
     """A base's lineage, its own predecessors included; empty for one that was trained from random weights."""
     told = []
     while begun:
@@ -120,7 +120,7 @@ def facts(base: dict[str, Any], heads: list[dict[str, Any]], config: dict[str, A
                    f"scale a channel ({base['bytes']:,} bytes); it gives {base['output']:,} bottleneck features, which dense "
                    "heads with float16 weights read.",
         "Recipe": recipe(config),
-        "Begun from": begun_from(base.get("begun")),
+        "Begun from": initialised_from(base.get("begun")),
         "Heads": f"{chosen}.",
         "Licence": "; ".join([base["licence"], *(
             f"`{entry['name']}` {entry['licence']}" for entry in heads if entry["licence"] != base["licence"])]) + ".",

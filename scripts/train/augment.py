@@ -1,4 +1,4 @@
-"""Augmentation of training faces with Keras ops, so that it runs where the network runs (on a GPU too)."""
+"""Augmentation of training faces in Keras ops, so that it runs on the network's device."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from keras import ops, random
 
 @keras.saving.register_keras_serializable("emotions")
 class Augment(keras.layers.Layer):
-    """Flip, shift, turn, scale, brighten, erase and crop faces while training; passes them through otherwise.
+    """Random flip, shift, rotation, scale, brightness, erasing and crop while training; the identity otherwise.
 
-    In and out: (N, S, S, 1) grey, 0..255 float32; while training the output is (N, crop, crop, 1).
-    `shift` in pixels, `rotation` in degrees, `scale` and `brightness` as +- shares, `erase` the chance of an erased patch.
+    Input and output are grey pixels (N, S, S, 1) float32 in 0..255; while training the output is (N, crop, crop, 1).
+    `shift` is in pixels, `rotation` in degrees, `scale` and `brightness` are relative, `erase` is the probability of a patch.
     """
 
     def __init__(self, shift=5.0, rotation=12.0, scale=0.15, brightness=0.2, erase=0.5, crop=None, seed=0, **options):
@@ -40,11 +40,11 @@ class Augment(keras.layers.Layer):
         images = self._light(images, count)
         images = self._erased(images, count, size)
         crop = self.crop or size
-        edge = (size - crop) // 2  # the shift above already moved the face, so a central crop is a random one
+        edge = (size - crop) // 2  # the face was shifted at random above, so a central crop is a random one
         return images[:, edge : edge + crop, edge : edge + crop]
 
     def _transforms(self, count, size):
-        """Rows of (a0, a1, a2, b0, b1, b2, 0, 0): output pixel (x, y) reads input (a0 x + a1 y + a2, b0 x + b1 y + b2)."""
+        """Rows (a0, a1, a2, b0, b1, b2, 0, 0): output (x, y) samples the input at (a0 x + a1 y + a2, b0 x + b1 y + b2)."""
         angle = self._uniform(count, -self.rotation, self.rotation) * (math.pi / 180)
         zoom = 1 / (1 + self._uniform(count, -self.scale, self.scale))
         flip = ops.sign(self._uniform(count, -1, 1) + 1e-9)
@@ -63,7 +63,7 @@ class Augment(keras.layers.Layer):
         return ops.clip((images - 128) * gain + 128 + offset, 0, 255)
 
     def _erased(self, images, count, size):
-        """One grey rectangle, a tenth to a third of the side each way (Zhong et al., "Random Erasing", 2020)."""
+        """Random erasing: a grey rectangle, a tenth to a third of the side in each direction (Zhong et al., 2020)."""
         place = ops.arange(size, dtype="float32")
 
         def inside():

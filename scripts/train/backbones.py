@@ -1,7 +1,7 @@
-"""The designs by name: every base that a configuration may ask for (`design = "resnet50"`, its options under [network]).
+"""Backbones by architecture (`design = "resnet50"` in a configuration, its options under [network]).
 
-Each builder gives (N, S, S, 1) grey pixels, 0..255 -> (N, F) bottleneck features, for heads of any kind. A classifier that
-others train in one piece is its layers up to the last one as base, and its last dense layer as a linear head.
+Each builder returns a model from grey pixels (N, S, S, 1) in 0..255 to bottleneck features (N, F). A classifier that is usually
+trained in one piece is split: all layers but the last are the backbone, its last dense layer is a linear head.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ FER_CNN_FILTERS = ((64, 3), (128, 5), (512, 3), (512, 3))
 """Filters and kernel side of each convolution."""
 FER_CNN_DENSE = (256, 512)
 IMAGENET_MEANS = (103.939, 116.779, 123.68)
-"""Mean blue, green and red of ImageNet, which VGG's published weights expect to be taken off (in this order)."""
+"""Mean blue, green and red of ImageNet, which VGG's published weights expect to be subtracted (in this order)."""
 
 
 class DesignError(ValueError):
-    """A configuration asks for a network that cannot be built as it says; the message says what to change."""
+    """A configuration describes a network that cannot be built or a run that cannot go on; the message says what to change."""
 
 
 def fer_cnn_backbone(dropout: float = 0.25, size: int = 48, name: str = "fer_cnn") -> keras.Model:
-    """The convolutional network that tutorials train on FER2013: four convolutions, two dense layers; 512 features at 48 px.
+    """The convolutional network of FER2013 tutorials: four convolutions, two dense layers; 512 features.
 
-    Its flattened map fixes the size: (N, size, size, 1). Convolutions and dense layers have a bias before their batch norm.
+    The flattened map fixes the size of the faces. Convolutions and dense layers have a bias before their batch norm.
     """
     inputs, x = grey_pixels(size)
     for number, (filters, side) in enumerate(FER_CNN_FILTERS, 1):
@@ -46,10 +46,10 @@ def fer_cnn_backbone(dropout: float = 0.25, size: int = 48, name: str = "fer_cnn
 
 
 def imagenet_backbone(weights: str | None = "imagenet", size: int = 48, name: str = "vgg16_imagenet") -> keras.Model:
-    """VGG-16 as Keras publishes it for ImageNet, cut before its top and never trained here: (N, 512) features.
+    """Frozen VGG-16 with Keras' ImageNet weights, without its top: (N, 512) features.
 
-    Grey pixels become three equal channels without ImageNet's means, inside the graph. `weights` is "imagenet" (fetched by
-    Keras), the path of a weights file, or "random" (tests). Raises DesignError when the weights cannot be had.
+    Inside the graph grey pixels become three equal channels minus ImageNet's means. `weights` is "imagenet" (downloaded by
+    Keras), the path of a weights file, or "random" (tests). Raises DesignError if the weights are not available.
     """
     pixels = keras.Input((size, size, 1), name="pixels")
     colours = layers.Concatenate(name="colours")([pixels, pixels, pixels])
@@ -60,7 +60,7 @@ def imagenet_backbone(weights: str | None = "imagenet", size: int = 48, name: st
         )
     except Exception as error:  # Keras raises a bare Exception when a download fails
         raise DesignError(
-            f"VGG-16's ImageNet weights cannot be had ({error}): run once where storage.googleapis.com can be reached, or name "
+            f"VGG-16's ImageNet weights are not available ({error}): run once where storage.googleapis.com can be reached, or name "
             'a downloaded vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5 as weights = "..." under [network]'
         ) from error
     features = layers.Activation("linear", dtype="float32", name="features")(published.outputs[0])
@@ -72,10 +72,10 @@ def imagenet_backbone(weights: str | None = "imagenet", size: int = 48, name: st
 def residual_backbone(
     widths: Sequence[int] = (32, 64, 128, 256), blocks: int = 2, size: int | None = None, name: str = "residual"
 ) -> keras.Model:
-    """A residual network of our own: 3 x 3 stem at full size, a stage of `blocks` basic blocks for each width.
+    """Residual network: 3 x 3 stem at full resolution, a stage of `blocks` basic blocks for each width; (N, widths[-1]) features.
 
-    It gives (N, widths[-1]) features. He et al., "Deep Residual Learning", 2016, figure 5 left. A block's last gamma begins at zero, so that a new network is
-    shallow at first (Goyal et al., "Accurate, Large Minibatch SGD", 2017, 5.1).
+    He et al., "Deep Residual Learning", 2016, figure 5 left. The last gamma of a block is initialised with zero, so that the
+    network starts shallow (Goyal et al., "Accurate, Large Minibatch SGD", 2017, 5.1).
     """
     inputs, x = grey_pixels(size)
 
@@ -98,10 +98,10 @@ def residual_backbone(
 
 
 def resnet50_backbone(size: int | None = None, name: str = "resnet50") -> keras.Model:
-    """Keras applications' ResNet-50 with new weights, read by (N, S, S, 1) grey faces; (N, 2048) features.
+    """Keras' ResNet-50 with new weights for grey faces (N, S, S, 1); (N, 2048) features.
 
-    Two changes for 48 px: the stem's convolution steps by 1, not 2 (else the last map is 2 x 2, from faces that were thrown
-    down to 12 px before the first block), and it has one input channel.
+    Two changes for 48 px: the stem's convolution has stride 1 instead of 2 (else faces would be reduced to 12 px before the first
+    block) and one input channel.
     """
     published = keras.applications.ResNet50(include_top=False, weights=None, input_tensor=grey_pixels(size)[1], pooling="avg")
 
@@ -126,19 +126,19 @@ BACKBONES = {
     "residual": residual_backbone,
     "resnet50": resnet50_backbone,
 }
-"""Design -> builder of its base."""
+"""Architecture -> builder of its backbone."""
 
 
 def design_of(config: dict[str, Any]) -> str:
-    """The design that a configuration names; it may leave it to its `name`."""
+    """Architecture of a configuration: its `design`, by default its `name`."""
     return config.get("design", config["name"])
 
 
 def build_backbone(config: dict[str, Any]) -> keras.Model:
-    """The base of a configuration, with new weights. Raises DesignError for an unknown design or option."""
+    """Build the backbone of a configuration with new weights. Raises DesignError for an unknown architecture or option."""
     design = design_of(config)
     if design not in BACKBONES:
-        raise DesignError(f"no design is called {design!r}; there is: {', '.join(BACKBONES)}")
+        raise DesignError(f"no architecture is called {design!r}; there is: {', '.join(BACKBONES)}")
     try:
         return BACKBONES[design](name=config["name"], **config.get("network", {}))
     except TypeError as error:

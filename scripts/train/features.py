@@ -1,7 +1,4 @@
-"""Bottleneck features of tables of faces, computed once: what dense heads are trained on.
-
-F, the number of features, is the base's own.
-"""
+"""Bottleneck features (N, F) of tables of faces, computed once and cached: the inputs of dense heads."""
 
 from __future__ import annotations
 
@@ -21,27 +18,28 @@ from ..data.dataset import Faces
 
 
 @dataclass(frozen=True)
-class Sample:
-    """Faces as a head sees them: `plain` and `mirrored` features (N, F) float32, and their table."""
+class FeatureSet:
+    """Bottleneck features of a table: of the faces (`plain`) and of the mirrored faces (`mirrored`), (N, F) float32."""
 
     plain: np.ndarray
     mirrored: np.ndarray
     faces: Faces
 
-    def split(self, name: str) -> Sample:
+    def split(self, name: str) -> FeatureSet:
+        """The rows of one split."""
         mask = self.faces.splits == name
-        return Sample(self.plain[mask], self.mirrored[mask], self.faces.where(mask))
+        return FeatureSet(self.plain[mask], self.mirrored[mask], self.faces.where(mask))
 
     @property
     def both(self) -> np.ndarray:
-        """(2N, F): all faces, then all mirrored."""
+        """Features of all faces, then of all mirrored ones, (2N, F)."""
         return np.concatenate([self.plain, self.mirrored])
 
 
 def bottleneck(base: keras.Model) -> Callable[[np.ndarray], np.ndarray]:
-    """The function (N, S, S) uint8 -> (N, F) float32 that heads are trained on.
+    """Feature extractor from (N, S, S) uint8 to (N, F) float32.
 
-    With TensorFlow it is the int8 file that will be served, four times as fast on a CPU as float32; else `base` itself.
+    With TensorFlow it runs the int8 conversion that will be served, four times as fast on a CPU as float32; else `base` itself.
     """
     if keras.backend.backend() != "tensorflow":
         return lambda pixels: base.predict(pixels[..., None], batch_size=256, verbose=2)
@@ -56,20 +54,20 @@ def bottleneck(base: keras.Model) -> Callable[[np.ndarray], np.ndarray]:
 
 
 def cache_features(base: keras.Model, faces: Faces, path: Path) -> dict[str, np.ndarray]:
-    """Features of all faces as they are and mirrored, {"plain", "mirrored"}: (N, F) float32.
+    """Features of all faces and of their mirror images, {"plain", "mirrored"}: (N, F) float32.
 
-    Read from `path` if that was written for these very faces and this base's weights.
+    They are read from `path` if its digest is that of these faces and of the backbone's weights.
     """
     digest = hashlib.sha256(faces.pixels.tobytes())
     for weight in base.get_weights():
         digest.update(weight.tobytes())
-    mark = digest.hexdigest()
+    key = digest.hexdigest()
     if path.is_file():
         with np.load(path, allow_pickle=False) as stored:
             kept = dict(stored)
-        if str(kept.pop("mark", "")) == mark:
+        if str(kept.pop("digest", "")) == key:
             return kept
     features = bottleneck(base)
     made = {"plain": features(faces.pixels), "mirrored": features(faces.pixels[:, :, ::-1])}
-    np.savez(path, mark=mark, **made)
+    np.savez(path, digest=key, **made)
     return made

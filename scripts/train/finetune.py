@@ -1,7 +1,7 @@
-"""Begin training from a published model: its int8 LiteRT file becomes a trainable base again.
+"""Initialise a trainable backbone from a published int8 LiteRT file or from another run's backbone.
 
-The file holds each batch norm folded into its convolution. The same function is built with batch norms that a training
-batch hardly moves: their mean and deviation are those of the convolution's output over `faces`.
+A LiteRT file holds each batch norm folded into its convolution. The same function is rebuilt with batch norms that a training
+batch hardly changes: their mean and variance are those of the convolution's output over training faces.
 """
 
 from __future__ import annotations
@@ -12,14 +12,52 @@ import keras
 import numpy as np
 from keras import layers
 
+from ..data.dataset import Faces
+from .backbones import DesignError
+from ..common.keras_internals import litert_operations
+
 TINY = 1e-12
-"""Least sum of squares of a filter: one that is all zero stays so instead of becoming no number."""
+"""Minimum sum of squares of a filter: one that is all zero stays so instead of becoming NaN."""
 PROBE = 1024
-"""Faces over which mean and deviation are taken; each also weighs all places of its map."""
+"""Faces over which mean and variance are taken; each counts once for every position of its feature map."""
+HEAD_FACES, HEAD_EPOCHS, HEAD_RATE = 4096, 2, 1e-2
+"""Faces, epochs and learning rate with which new linear heads are fitted to an initial backbone."""
+
+
+def initialise_from(
+    path: Path, model: keras.Model, base: keras.Model, faces: Faces, targets: dict[str, np.ndarray], batch: int
+) -> None:
+    """Copy the weights of a published model or of another run's backbone to `base`, and fit the linear heads to it.
+
+    Heads are fitted first so that the first training steps do not spoil the backbone.
+
+    Args:
+        path: base.keras of a run, or a LiteRT file.
+        model: training model around `base`.
+        base: backbone to initialise.
+        faces: training faces for batch norm's statistics and the heads.
+        targets: training targets (N, 7) of each head.
+        batch: batch size.
+
+    Raises:
+        DesignError: if the file does not hold a backbone of this architecture.
+    """
+    try:
+        if path.suffix == ".keras":
+            base.set_weights(keras.saving.load_model(path, compile=False).get_weights())
+        else:
+            load_litert_weights(base, path, faces.pixels)
+    except ValueError as error:
+        raise DesignError(f"{path} cannot initialise this backbone: {error}") from error
+    base.trainable = False
+    losses = {name: keras.losses.CategoricalCrossentropy(from_logits=True) for name in targets}
+    model.compile(keras.optimizers.Adam(HEAD_RATE), losses)
+    model.fit(faces.pixels[..., None], targets, batch_size=batch, epochs=HEAD_EPOCHS, verbose=2)
+    base.trainable = True
 
 
 def convolutions(path: Path) -> list[tuple[np.ndarray, np.ndarray]]:
-    """(kernel (3, 3, in, out), bias (out,)) float32 of each convolution of a LiteRT file, in the order of the network."""
+    """Kernel (3, 3, in, out) and bias (out,), float32, of each convolution of a LiteRT file in the order of the network."""
     from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
     # Without the default delegate, which would put all convolutions into one opaque operation.
@@ -27,18 +65,24 @@ def convolutions(path: Path) -> list[tuple[np.ndarray, np.ndarray]]:
     interpreter.allocate_tensors()
     details = {tensor["index"]: tensor for tensor in interpreter.get_tensor_details()}
 
-    def exact(index: int) -> np.ndarray:
+    def dequantized(index: int) -> np.ndarray:
         values, scales = interpreter.get_tensor(index), details[index]["quantization_parameters"]["scales"]
         return values.astype(np.float32) * scales.reshape(-1, *[1] * (values.ndim - 1)) if len(scales) else values
 
-    operations = [operation for operation in interpreter._get_ops_details() if operation["op_name"] == "CONV_2D"]
-    return [(exact(kernel).transpose(1, 2, 3, 0), exact(bias)) for _, kernel, bias in (op["inputs"] for op in operations)]
+    inputs = [operation["inputs"] for operation in litert_operations(interpreter) if operation["op_name"] == "CONV_2D"]
+    return [(dequantized(kernel).transpose(1, 2, 3, 0), dequantized(bias)) for _, kernel, bias in inputs]
 
 
-def warm_start(base: keras.Model, path: Path, faces: np.ndarray) -> None:
-    """Give `base` (networks.vgg_backbone) the weights of the LiteRT file at `path`. `faces`: (N, S, S) uint8.
+def load_litert_weights(base: keras.Model, path: Path, faces: np.ndarray) -> None:
+    """Set the weights of `base` (networks.vgg_backbone) to those of a LiteRT file.
 
-    Raises ValueError when the file's convolutions are not those of `base`.
+    Args:
+        base: backbone with batch norms.
+        path: LiteRT file whose batch norms are folded.
+        faces: training faces (N, S, S) uint8 for batch norm's statistics.
+
+    Raises:
+        ValueError: if the file's convolutions do not have the shapes of the backbone's.
     """
     names = [layer.name for layer in base.layers if isinstance(layer, layers.Conv2D)]
     stored = convolutions(path)
@@ -47,11 +91,16 @@ def warm_start(base: keras.Model, path: Path, faces: np.ndarray) -> None:
         raise ValueError(f"{path} holds convolutions {found}, this network {expected}")
     norms = [base.get_layer(name.replace("conv", "norm")) for name in names]
     for name, norm, (kernel, bias) in zip(names, norms, stored, strict=True):
-        # Batch norm takes the scale out again, so it is free; of He initialisation's size, learning rates mean what they mean.
+        # The scale is free, since batch norm divides by it; with that of He initialisation the learning rates of the recipe apply.
         scale = np.sqrt(2 / np.maximum(np.square(kernel).sum(axis=(0, 1, 2)), TINY))
         base.get_layer(name).set_weights([kernel * scale])
         deviation = np.ones_like(bias)
         norm.set_weights([deviation / scale * np.sqrt(1 + norm.epsilon), bias, np.zeros_like(bias), deviation])
+    _set_norm_statistics(base, names, norms, faces)
+
+
+def _set_norm_statistics(base: keras.Model, names: list[str], norms: list[layers.BatchNormalization], faces: np.ndarray) -> None:
+    """Set each norm's mean and variance to those of its convolution over `faces`, its gamma and beta so that outputs stay."""
     outputs = keras.Model(base.inputs, [base.get_layer(name).output for name in names])
     chosen = np.random.default_rng(0).permutation(len(faces))[:PROBE]
     sums, places = [0.0] * len(names), [0] * len(names)

@@ -1,6 +1,6 @@
-"""MixUp and CutMix in Keras ops: each face of a batch is mixed with the face at the mirrored place of the batch.
+"""MixUp and CutMix in Keras ops: each face of a batch is mixed with the face at the mirrored index of the batch.
 
-A training batch is shuffled, so the mirrored place holds a random face. Both outputs' targets are mixed by the same shares.
+A training batch is shuffled, so that index holds a random face. The targets of all outputs are mixed by the same lambda.
 """
 
 from __future__ import annotations
@@ -8,18 +8,21 @@ from __future__ import annotations
 import keras
 from keras import ops, random
 
-
-def mixup_weights(share, size: int):
-    """(N,) shares -> (N, size, size, 1): the same share everywhere (Zhang et al., "mixup", 2018)."""
-    return ops.ones((1, size, size, 1)) * ops.reshape(share, (-1, 1, 1, 1))
+MIX_LAMBDA = "mix_lambda"
+"""Output of a training model that holds, beside the logits, the lambda of each face; a reserved name of label sets."""
 
 
-def cutmix_weights(share, across, down, size: int):
-    """(N,) shares and places (0..1) -> (N, size, size, 1): 0 in a square that takes 1 - share of the face, 1 around it.
+def mixup_weights(mix_lambda, size: int):
+    """Mixing weights (N, size, size, 1) of MixUp: lambda (N,) everywhere (Zhang et al., "mixup", 2018)."""
+    return ops.ones((1, size, size, 1)) * ops.reshape(mix_lambda, (-1, 1, 1, 1))
 
-    The square's centre lies at (across, down), its outer part is cut off (Yun et al., "CutMix", 2019).
+
+def cutmix_weights(mix_lambda, across, down, size: int):
+    """Mixing weights (N, size, size, 1) of CutMix: 0 in a square of area 1 - lambda, 1 around it (Yun et al., "CutMix", 2019).
+
+    lambda, across and down are (N,); the square's centre lies at (across, down) in 0..1 and it is clipped at the edges.
     """
-    half = ops.sqrt(1 - share) * (size / 2)
+    half = ops.sqrt(1 - mix_lambda) * (size / 2)
     place = ops.arange(size, dtype="float32") + 0.5
 
     def inside(centre):
@@ -30,22 +33,22 @@ def cutmix_weights(share, across, down, size: int):
 
 
 def mixed(images, weights):
-    """(N, S, S, 1) images, weights of the own picture -> (mixed images, (N, 1) shares of the own picture)."""
+    """Mix images (N, S, S, 1) by the weights of the first image; return the images and their effective lambda (N, 1)."""
     return weights * images + (1 - weights) * ops.flip(images, axis=0), ops.mean(weights, axis=(1, 2))
 
 
-def mixed_targets(targets, share):
-    """(N, C) targets, (N, 1) shares of the own picture -> (N, C) targets of the mixed pictures."""
-    targets, share = ops.convert_to_tensor(targets), ops.cast(share, targets.dtype)
-    return share * targets + (1 - share) * ops.flip(targets, axis=0)
+def mixed_targets(targets, mix_lambda):
+    """Mix targets (N, C) by lambda (N, 1)."""
+    targets, mix_lambda = ops.convert_to_tensor(targets), ops.cast(mix_lambda, targets.dtype)
+    return mix_lambda * targets + (1 - mix_lambda) * ops.flip(targets, axis=0)
 
 
 @keras.saving.register_keras_serializable("emotions")
-class Mix(keras.layers.Layer):
-    """(N, S, S, 1) faces -> (mixed faces, (N, 1) shares of the own face) while training; the faces and ones otherwise.
+class MixUpCutMix(keras.layers.Layer):
+    """Mixed faces (N, S, S, 1) and lambda (N, 1) while training; the unchanged faces and ones otherwise.
 
-    `mixup` and `cutmix` are the alpha of the Beta(alpha, alpha) that shares are drawn from, 0 for none; with both, a coin
-    decides for each face.
+    `mixup` and `cutmix` are the alpha of the Beta(alpha, alpha) distribution of lambda, 0 for off; with both, each face is
+    assigned to one of them at random.
     """
 
     def __init__(self, mixup=0.0, cutmix=0.0, seed=0, **options):
@@ -54,9 +57,11 @@ class Mix(keras.layers.Layer):
         self.generator = random.SeedGenerator(seed)
 
     def get_config(self):
+        """Settings of the layer."""
         return {**super().get_config(), **{name: getattr(self, name) for name in ("mixup", "cutmix", "seed")}}
 
     def call(self, images, training=None):
+        """Mix a batch."""
         count, size = ops.shape(images)[0], images.shape[1]
         if not training:
             return images, ops.ones((count, 1))
@@ -79,20 +84,22 @@ class Mix(keras.layers.Layer):
 
 
 class MixUpCutMixModel(keras.Model):
-    """A model whose outputs hold, beside logits, the `share` that Mix gave: losses and metrics see targets mixed by it."""
+    """A model with the output MIX_LAMBDA beside its logits: losses and metrics use targets mixed by it."""
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
-        targets, logits = self._mixed(y, y_pred)
+        """Loss of the logits against the mixed targets."""
+        targets, logits = self._mix(y, y_pred)
         return super().compute_loss(x, targets, logits, sample_weight, training)
 
     def compute_metrics(self, x, y, y_pred, sample_weight=None):
-        targets, logits = self._mixed(y, y_pred)
+        """Metrics of the logits against the mixed targets."""
+        targets, logits = self._mix(y, y_pred)
         return super().compute_metrics(x, targets, logits, sample_weight)
 
     @staticmethod
-    def _mixed(targets, outputs):
-        share = outputs["share"]
+    def _mix(targets, outputs):
+        mix_lambda = outputs[MIX_LAMBDA]
         return (
-            {name: mixed_targets(target, share) for name, target in targets.items()},
+            {name: mixed_targets(target, mix_lambda) for name, target in targets.items()},
             {name: outputs[name] for name in targets},
         )

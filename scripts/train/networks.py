@@ -1,6 +1,6 @@
-"""The networks, in Keras 3 on any backend: a convolutional base that makes bottleneck features, and heads that read them.
+"""Networks in Keras 3 for any backend: the VGG backbone, dense heads on its features, and folding of batch norms.
 
-VGG, and what all designs share; the others are in scripts/train/backbones.py.
+The other architectures are in scripts/train/backbones.py.
 """
 
 from __future__ import annotations
@@ -11,26 +11,7 @@ from collections.abc import Sequence
 import keras
 from keras import layers, ops
 
-# Spare torch on a CPU the copies that Keras makes of every map.
-#
-# Keras' layers hold maps as (N, H, W, C); torch reads the same memory as (N, C, H, W) in the layout `channels_last`, which its
-# kernels on a CPU want. Keras 3.15 copies each map into the other layout before each convolution and pooling all the same, and
-# a pooling's gradient comes back in that layout, in which the ReLU before it is many times slower.
-
-
-def avoid_layout_copies() -> None:
-    """Let convolutions and poolings of maps read their inputs where they lie. Does nothing on another backend than torch.
-
-    The function that is replaced is private to Keras: where a later version has none, its own copies stay.
-    """
-    if keras.backend.backend() != "torch":
-        return
-    from keras.src.backend.torch import nn
-
-    copied = getattr(nn, "_transpose_spatial_inputs", None)
-    if copied is not None:
-        nn._transpose_spatial_inputs = lambda inputs: inputs.permute(0, 3, 1, 2) if inputs.ndim == 4 else copied(inputs)
-
+from ..common.keras_internals import avoid_layout_copies, source_layer
 
 avoid_layout_copies()
 
@@ -56,14 +37,14 @@ class BatchNorm(layers.BatchNormalization):
             self.gamma.value,
             self.beta.value,
             training=True,
-            momentum=1 - self.momentum,  # torch counts the share of the new, Keras that of the old
+            momentum=1 - self.momentum,  # torch's momentum weighs the new value, Keras' the old one
             eps=self.epsilon,
         )
         return ops.moveaxis(normal, 1, -1) if channels_first else normal
 
 
 def grey_pixels(size: int | None) -> tuple[keras.KerasTensor, keras.KerasTensor]:
-    """(input, the same scaled): grey pixels (N, S, S, 1), 0..255, and what a network reads."""
+    """The input, grey pixels (N, S, S, 1) in 0..255, and the same tensor scaled for the first layer."""
     inputs = keras.Input((size, size, 1), name="pixels")
     return inputs, layers.Rescaling(1 / 64, offset=-2, name="scale")(inputs)  # FER2013: mean 129, deviation 64
 
@@ -71,11 +52,19 @@ def grey_pixels(size: int | None) -> tuple[keras.KerasTensor, keras.KerasTensor]
 def vgg_backbone(
     depth: int = 16, size: int | None = None, name: str | None = None, filters: Sequence[int] = VGG_FILTERS
 ) -> keras.Model:
-    """VGG cut before its top, with batch norm after each convolution.
+    """VGG without its top, with batch norm after each convolution.
 
-    In: (N, S, S, 1) grey pixels, 0..255. Out: (N, filters[-1]) bottleneck features. `size` is S; None lets it vary.
-    `filters` has one number for each of the five blocks.
-    At 48 px the last map is 1 x 1, so the mean over it changes nothing; at other sizes it keeps the number of features.
+    At 48 px the last feature map is 1 x 1, so that global average pooling changes nothing; at other sizes it keeps the number of
+    features.
+
+    Args:
+        depth: 16 or 19.
+        size: side S of the faces; None for any.
+        name: name of the model.
+        filters: filters of each of the five blocks.
+
+    Returns:
+        Model from grey pixels (N, S, S, 1) in 0..255 to bottleneck features (N, filters[-1]).
     """
     inputs, x = grey_pixels(size)
     for block, (width, count) in enumerate(zip(filters, VGG_BLOCKS[depth], strict=True), 1):
@@ -91,9 +80,9 @@ def vgg_backbone(
 
 
 def folded(base: keras.Model, size: int) -> keras.Model:
-    """The same function as `base` at inference for (N, size, size, 1), in float32, without the batch norms that can be folded.
+    """Fold batch norms: the function of `base` at inference for (N, size, size, 1), in float32.
 
-    A batch norm goes into the convolution or dense layer before it where nothing else reads that layer. With
+    A batch norm is folded into the convolution or dense layer before it if nothing else reads that layer. With
     y = gamma (W x + b - mean) / sqrt(variance + eps) + beta: kernel W g, bias beta + (b - mean) g, g = gamma / sqrt(...).
     """
     before = _before_norms(base)
@@ -122,10 +111,10 @@ def folded(base: keras.Model, size: int) -> keras.Model:
 
 
 def _before_norms(base: keras.Model) -> dict[str, layers.Layer]:
-    """Batch norm's name -> the linear layer that it alone reads."""
-    sources = {layer.name: [one._keras_history.operation for one in keras.tree.flatten(layer.input)] for layer in base.layers}
+    """Foldable batch norms: name -> the linear layer that it alone reads."""
+    sources = {layer.name: [source_layer(one) for one in keras.tree.flatten(layer.input)] for layer in base.layers}
     readers = Counter(source.name for inputs in sources.values() for source in inputs)
-    readers.update(output._keras_history.operation.name for output in base.outputs)
+    readers.update(source_layer(output).name for output in base.outputs)
     return {
         layer.name: source
         for layer in base.layers
@@ -137,20 +126,20 @@ def _before_norms(base: keras.Model) -> dict[str, layers.Layer]:
 
 
 def dense_head(design: str, dropout: float = 0.5, features: int = 512, classes: int = 7) -> keras.Model:
-    """(N, features) -> (N, classes) logits. `original` is the project's first design; `linear` one layer; `hidden` and
-    `small` between, the latter with a fifth of the first's weights."""
+    """Dense head from (N, features) to logits (N, classes).
+
+    `design` is `original` (the project's first), `small` (a fifth of its weights) or `linear` (one layer).
+    """
     inputs = x = keras.Input((features,), name="features")
     if design == "original":
         x = layers.Dropout(dropout)(layers.Dense(256, activation="relu")(x))
         x = layers.Dense(128, activation="relu")(layers.Dense(128, activation="relu")(x))
         x = layers.Dense(64, activation="relu")(layers.BatchNormalization()(x))
-    elif design == "hidden":
-        x = layers.Dropout(dropout)(layers.Dense(256, activation="relu")(layers.Dropout(dropout)(x)))
     elif design == "small":
         x = layers.Dropout(dropout)(layers.Dense(64, activation="relu")(x))
         x = layers.BatchNormalization()(layers.Dense(32, activation="relu")(layers.Dense(64, activation="relu")(x)))
     elif design == "linear":
         x = layers.Dropout(dropout)(x)
     else:
-        raise ValueError(f"design must be original, hidden, small or linear, not {design!r}")
+        raise ValueError(f"design must be original, small or linear, not {design!r}")
     return keras.Model(inputs, layers.Dense(classes, name="logits")(x), name=f"head_{design}")

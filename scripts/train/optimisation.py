@@ -1,4 +1,4 @@
-"""How a base is trained: the network with its augmentation and outputs, the optimiser, and the average of its weights."""
+"""Training of a backbone: the model with augmentation and outputs, the optimiser, and averaged weights."""
 
 from __future__ import annotations
 
@@ -13,17 +13,20 @@ from emotions.labels import EMOTIONS
 from ..data.labels import VOTES
 from .augment import Augment
 from .backbones import DesignError, build_backbone
-from .mixup import Mix, MixUpCutMixModel
+from .mixup import MIX_LAMBDA, MixUpCutMix, MixUpCutMixModel
 
 BN_BATCHES = 100
-"""Batches over which batch norm's statistics are taken anew: at its momentum of 0.9 far more than it remembers."""
+"""Batches over which batch norm's statistics are recomputed: far more than its momentum of 0.9 remembers."""
 
 
 def training_model(config: dict[str, Any]) -> tuple[keras.Model, keras.Model, Augment]:
-    """The network as it is trained: pixels -> augmentation (-> mixing) -> base -> dropout -> a linear head for each truth.
+    """Build the model to train: pixels, augmentation (and mixing), backbone, dropout, a linear head for each label set.
 
-    `config["label_sets"]` names these (labels.available_label_sets). Raises DesignError where a stage crops faces for a base that reads one
-    size only.
+    `config["label_sets"]` names the heads (labels.available_label_sets). Raises DesignError if a stage crops faces for a backbone
+    that reads one size only.
+
+    Returns:
+        The model, its backbone and its augmentation layer.
     """
     options = dict(config["augment"])
     mixing = {name: options.pop(name, 0.0) for name in ("mixup", "cutmix")}
@@ -35,7 +38,7 @@ def training_model(config: dict[str, Any]) -> tuple[keras.Model, keras.Model, Au
     pixels = keras.Input((config["size"], config["size"], 1), dtype="uint8")
     faces, outputs = augment(pixels), {}
     if any(mixing.values()):
-        faces, outputs["share"] = Mix(**mixing, seed=config["seed"])(faces)
+        faces, outputs[MIX_LAMBDA] = MixUpCutMix(**mixing, seed=config["seed"])(faces)
     features = keras.layers.Dropout(config["loss"]["dropout"], dtype="float32")(base(faces))
     for name in config["label_sets"]:
         outputs[name] = keras.layers.Dense(len(EMOTIONS), dtype="float32", name=name)(features)
@@ -43,10 +46,10 @@ def training_model(config: dict[str, Any]) -> tuple[keras.Model, keras.Model, Au
 
 
 def compile_model(model: keras.Model, config: dict[str, Any], steps: int) -> None:
-    """SGD with warm-up and cosine over all stages; `steps` is the number of batches an epoch."""
+    """Compile with SGD, warm-up and cosine decay over all stages; `steps` is the number of batches per epoch."""
     chosen, epochs = config["optimiser"], sum(stage["epochs"] for stage in config["stages"])
     warmup = round(chosen["warmup_epochs"] * steps)
-    falling = max(epochs * steps - warmup, 1)  # a rehearsal may be shorter than its warm-up
+    falling = max(epochs * steps - warmup, 1)  # a dry run may be shorter than its warm-up
     rate = keras.optimizers.schedules.CosineDecay(
         chosen["peak"] / 10, falling, alpha=0.0, warmup_target=chosen["peak"], warmup_steps=warmup
     )
@@ -61,20 +64,20 @@ def compile_model(model: keras.Model, config: dict[str, Any], steps: int) -> Non
     model.compile(optimiser, losses, loss_weights=weights, metrics={name: ["categorical_accuracy"] for name in label_sets})
 
 
-def blended(before: Sequence[np.ndarray], after: Sequence[np.ndarray], share: float) -> list[np.ndarray]:
-    """Weights between those that a training began from, at `share`, and those that it ended with.
+def interpolate_weights(initial: Sequence[np.ndarray], final: Sequence[np.ndarray], init_weight: float) -> list[np.ndarray]:
+    """Interpolate between initial and final weights: `init_weight` of the initial ones, the rest of the final ones.
 
-    Where both lie in one basin the middle is right more often than either end (Wortsman et al., "Robust fine-tuning of
-    zero-shot models", 2022). Batch norm's statistics are not those of the middle: recompute_bn_stats.
+    Where both lie in one basin of the loss, the interpolation is often more accurate than either end (WiSE-FT: Wortsman et al.,
+    "Robust fine-tuning of zero-shot models", 2022). Batch norm's statistics do not fit it: see recompute_bn_stats.
     """
-    return [share * one + (1 - share) * other for one, other in zip(before, after, strict=True)]
+    return [init_weight * one + (1 - init_weight) * other for one, other in zip(initial, final, strict=True)]
 
 
 def recompute_bn_stats(base: keras.Model, augment: keras.layers.Layer, pixels: np.ndarray, batch: int, seed: int) -> None:
-    """Take batch norm's mean and variance anew over augmented training faces (N, S, S, 1) uint8; no weight is learned.
+    """Recompute batch norm's mean and variance over augmented training faces (N, S, S, 1) uint8; no weight is trained.
 
-    Averaged weights need it: the statistics that training left are those of the last weights, not of their average. Faces are
-    not mixed, since those that are served are not.
+    Averaged weights need it: the statistics that training left belong to the last weights, not to their average. Faces are not
+    mixed, since faces at inference are not.
     """
     order = np.random.default_rng(seed)
     for _ in range(BN_BATCHES):

@@ -1,4 +1,4 @@
-"""What the folder of a run records of itself (config.json), and what it refuses to go on with."""
+"""Record of a run in its folder (config.json): resolved configuration, lineage, training data."""
 
 from __future__ import annotations
 
@@ -13,54 +13,55 @@ from ..common.git import commit
 from ..common.run_names import parent_title
 from ..data.dataset import Faces
 from ..data.labels import MIXED, available_label_sets
-from ..data.sources import NOT_STATED, described, licence_of
+from ..data.sources import NOT_STATED, data_statement, licence_of
 from .backbones import DesignError
 
-KEPT = ("start", "begun", "commit")
-"""What a run that goes on keeps of its beginning."""
+KEPT = ("init_from", "parent", "commit")
+"""Settings that a resumed run keeps from its start."""
 MIXED_HEAD_ONLY = f"head `{MIXED}`"
-"""`learnt_by` of the further faces that one head alone learns."""
+"""`learnt_by` of the further faces, on which one head alone is trained."""
 
 
-def resolved(config: dict[str, Any], run: Path, limit: int | None) -> dict[str, Any]:
-    """The configuration that `run` is trained by, with its `label_sets`, `limit`, `commit`, and what it was `begun` from.
+def resolve_config(config: dict[str, Any], run: Path, limit: int | None) -> dict[str, Any]:
+    """Resolve the configuration that `run` is trained with: adds `label_sets`, `limit`, `commit` and the `parent` backbone.
 
-    A run with a checkpoint goes on from that, and keeps the start it had. Raises DesignError where it was begun from another
-    base, on other data or with another limit than is asked for now: what was trained so far would not be what the record says.
+    A run with a checkpoint resumes from it and keeps its initial backbone. Raises DesignError if it was started from another
+    backbone, on other data or with another limit: the record would not describe what was trained so far.
     """
     label_sets = list(available_label_sets(Faces.load(config["data"]["faces"])))
     config = {**config, "label_sets": label_sets, "limit": limit}
     if not (run / "checkpoint").exists():
-        return {**config, "commit": commit(), "begun": lineage(config.get("start"))}
-    before = json.loads((run / "config.json").read_text())
-    asked = {name: config.get(name) for name in ("data", "limit")} | {"label_sets": label_sets}
-    had = {name: before.get(name, asked[name] if name == "label_sets" else None) for name in asked}
-    if config.get("start") and not _same(config["start"], before.get("start")):
-        asked["start"], had["start"] = config["start"], before.get("start")
-    if differing := [name for name in asked if asked[name] != had[name]]:
-        told = "; ".join(f"{name} was {had[name]}, now {asked[name]}" for name in differing)
-        raise DesignError(f"{run} would go on from its checkpoint, but was begun otherwise ({told}): name another --run")
-    print(f"{run} goes on from its checkpoint" + (f", begun from {before['start']}" if before.get("start") else ""), flush=True)
-    return {**config, "start": before.get("start"), **{name: before[name] for name in KEPT if name in before}}
+        return {**config, "commit": commit(), "parent": lineage(config.get("init_from"))}
+    before = json.loads((run / "config.json").read_text(encoding="utf-8"))
+    now = {name: config.get(name) for name in ("data", "limit", "label_sets")}
+    then = {name: before.get(name) for name in now}
+    if config.get("init_from") and not _same(config["init_from"], before.get("init_from")):
+        now["init_from"], then["init_from"] = config["init_from"], before.get("init_from")
+    if differing := [name for name in now if now[name] != then[name]]:
+        changes = "; ".join(f"{name} was {then[name]}, now {now[name]}" for name in differing)
+        raise DesignError(f"{run} has a checkpoint that was started with other settings ({changes}): name another --run")
+    initial = f", initialised from {before['init_from']}" if before.get("init_from") else ""
+    print(f"{run} resumes from its checkpoint{initial}", flush=True)
+    return {**config, "init_from": before.get("init_from"), **{name: before[name] for name in KEPT if name in before}}
 
 
 def _same(one: str, other: str | None) -> bool:
     return other is not None and Path(one).resolve() == Path(other).resolve()
 
 
-def lineage(start: str | None) -> dict[str, Any] | None:
-    """What is known of the base that a run begins from: name, version, licence, data and what it was itself begun from.
+def lineage(init_from: str | None) -> dict[str, Any] | None:
+    """Name, version, licence, data and predecessors of an initial backbone, in the form of the manifest's field `begun`.
 
-    The manifest beside a published base says so, or config.json beside a run's.
+    They are read from the manifest beside a published backbone, or from config.json beside that of a run.
     """
-    if not start:
+    if not init_from:
         return None
-    path = Path(start)
+    path = Path(init_from)
     if path.suffix == ".keras":
-        config = json.loads((path.parent / "config.json").read_text())
-        data = learnt(config, heads=False)
-        begun = {"begun": config["begun"]} if config.get("begun") else {}
-        return {"name": parent_title(start), "licence": licence_of(data), "data": data, **begun}
+        config = json.loads((path.parent / "config.json").read_text(encoding="utf-8"))
+        data = training_data(config, heads=False)
+        begun = {"begun": config["parent"]} if config.get("parent") else {}
+        return {"name": parent_title(init_from), "licence": licence_of(data), "data": data, **begun}
     try:
         entries = [entry.metadata for entry in ModelRegistry(path.parent).entries("expression-base")]
     except ModelFileError:
@@ -70,23 +71,26 @@ def lineage(start: str | None) -> dict[str, Any] | None:
 
 
 def record_head_tables(run: Path, drawn: Path | str | None, others: Path | str | None = None) -> None:
-    """Write down which tables of drawings and of further faces the heads of a run learnt from."""
-    config = json.loads((run / "config.json").read_text())
+    """Record in config.json the tables of drawn and of further faces that the heads of a run were trained on."""
+    config = json.loads((run / "config.json").read_text(encoding="utf-8"))
     config["heads"] = {"drawn": drawn and str(drawn), "others": others and str(others)}
-    (run / "config.json").write_text(json.dumps(config, indent=1) + "\n")
+    (run / "config.json").write_text(json.dumps(config, indent=1) + "\n", encoding="utf-8")
 
 
-def learnt(config: dict[str, Any], heads: bool, mixed: bool = False) -> list[dict[str, Any]]:
-    """Rows of scripts/data/sources.py for all tables that a run learnt from.
+def training_data(config: dict[str, Any], heads: bool, mixed: bool = False) -> list[dict[str, Any]]:
+    """Data statement (see scripts/data/sources.py) of all tables that a run was trained on.
 
-    `heads`: whether its heads learnt drawings; `mixed`: whether the head `mixed` learnt further faces.
+    Args:
+        config: resolved configuration of the run.
+        heads: true if its heads were trained on drawn faces.
+        mixed: true if its head `mixed` was trained on further faces.
     """
     data, base = config["data"], bool(config["stages"])
-    rows = described(Faces.load(data["faces"]), "base and heads" if base else "heads")
+    rows = data_statement(Faces.load(data["faces"]), "base and heads" if base else "heads")
     drawn = config.get("heads", data).get("drawn")
-    learnt_by = [who for who, path, yes in (("base", data.get("drawn"), base), ("heads", drawn, heads)) if path and yes]
-    if learnt_by:
-        rows += described(Faces.load(data.get("drawn") or drawn), " and ".join(learnt_by))
+    trained = [who for who, path, yes in (("base", data.get("drawn"), base), ("heads", drawn, heads)) if path and yes]
+    if trained:
+        rows += data_statement(Faces.load(data.get("drawn") or drawn), " and ".join(trained))
     if mixed:
-        rows += described(Faces.load(config["heads"]["others"]), MIXED_HEAD_ONLY)
+        rows += data_statement(Faces.load(config["heads"]["others"]), MIXED_HEAD_ONLY)
     return rows

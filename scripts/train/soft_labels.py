@@ -1,17 +1,18 @@
-"""Let finished runs answer for the faces they learnt from; a later run learns their mean answers beside the labels.
+"""Write the mean predictions of finished runs as soft labels for self-distillation.
 
-    python -m scripts.train.soft_labels --runs runs/vgg16-decay runs/vgg16-mixup --to data/soft.npz
+    python -m scripts.train.soft_labels --runs runs/vgg16-decay runs/vgg16-mixup --out data/soft.npz
 
-A network taught by its own kind is often right more often than its teachers (Furlanello et al., "Born-again neural networks",
-2018): wrong labels weigh less, and similar expressions share a face. These teachers saw the labels that they judge;
-scripts.train.distill has teachers that did not, for several times the price. Prints how often each teacher, and their mean, is right
-on the validation faces, which none of them learnt from.
+A network trained on the predictions of its own kind is often more accurate than its teachers (Furlanello et al., "Born-again
+neural networks", 2018): wrong labels weigh less, and similar expressions share a face. These teachers were trained on the faces
+that they predict; scripts.train.distill trains teachers that were not, at several times the cost. Prints the validation accuracy
+of each teacher and of their mean.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import tempfile
 from pathlib import Path
 
 import keras
@@ -19,46 +20,48 @@ import numpy as np
 
 from ..data.dataset import DatasetError, Faces
 from .optimisation import training_model
-from .targets import training_faces, average_soft_labels, save_soft_labels, accuracy_on, predict_soft_labels
+from .targets import accuracy_on, average_soft_labels, predict_soft_labels, save_soft_labels, training_faces
 
 
-def answer(run: Path, shift: int, to: Path) -> tuple[Faces, dict[str, np.ndarray]]:
-    """Write the answers of `run` for the faces it learnt from to `to`; return its validation faces and its answers for these."""
-    config = json.loads((run / "config.json").read_text())
+def predict_run(run: Path, shift: int, out: Path) -> tuple[Faces, dict[str, np.ndarray]]:
+    """Write the soft labels of `run` for its training faces to `out`; return its validation faces and the soft labels of these."""
+    config = json.loads((run / "config.json").read_text(encoding="utf-8"))
     keras.config.set_dtype_policy(config.get("precision") or "float32")
     model, _, _ = training_model(config)
     model.load_weights(run / "last.weights.h5")
     faces, validation = training_faces(config["data"]), Faces.load(config["data"]["faces"]).split("validation")
-    save_soft_labels(to, faces, predict_soft_labels(model, faces, shift))
+    save_soft_labels(out, faces, predict_soft_labels(model, faces, shift))
     return validation, predict_soft_labels(model, validation, shift)
 
 
-def report(name: str, answers: dict[str, np.ndarray], faces: Faces) -> None:
-    for truth, given in answers.items():
-        print(f"{name}: {truth} {accuracy_on(given, truth, faces):.4f} of validation", flush=True)
+def report(name: str, soft: dict[str, np.ndarray], faces: Faces) -> None:
+    """Print the accuracy on each label set."""
+    for label_set, probabilities in soft.items():
+        print(f"{name}: {label_set} {accuracy_on(probabilities, label_set, faces):.4f} validation accuracy", flush=True)
 
 
 def main(arguments: list[str] | None = None) -> None:
+    """Run the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=Path, nargs="+", required=True, help="folders of finished runs")
-    parser.add_argument("--shift", type=int, default=0, help="pixels of ten views' shifts; 0: two views, as it is and mirrored")
-    parser.add_argument("--to", type=Path, required=True, help="the file of answers; a configuration names it as data.soft")
+    parser.add_argument("--shift", type=int, default=0, help="pixels of ten views' shifts; 0: two views, original and mirrored")
+    parser.add_argument("--out", type=Path, required=True, help="file of soft labels; a configuration names it as data.soft")
     options = parser.parse_args(arguments)
-    parts = [options.to.with_name(f"{options.to.stem}-{run.name}.npz") for run in options.runs]
     try:
-        held_out = []
-        for run, part in zip(options.runs, parts, strict=True):
-            faces, answers = answer(run, options.shift, part)
-            held_out.append(answers)
-            report(run.name, answers, faces)
-            keras.utils.clear_session()
-        np.savez_compressed(options.to, **average_soft_labels([[part] for part in parts]))
-        report("their mean", {truth: np.mean([one[truth] for one in held_out], axis=0) for truth in answers}, faces)
+        # Part files are numbered: two runs in different folders may have one folder name.
+        with tempfile.TemporaryDirectory() as scratch:
+            parts = [Path(scratch) / f"{number}.npz" for number in range(len(options.runs))]
+            validation = []
+            for run, part in zip(options.runs, parts, strict=True):
+                faces, soft = predict_run(run, options.shift, part)
+                validation.append(soft)
+                report(str(run), soft, faces)
+                keras.utils.clear_session()
+            options.out.parent.mkdir(parents=True, exist_ok=True)
+            np.savez_compressed(options.out, **average_soft_labels([[part] for part in parts]))
+        report("mean", {name: np.mean([one[name] for one in validation], axis=0) for name in soft}, faces)
     except (DatasetError, FileNotFoundError) as error:
         parser.exit(1, f"{error}\n")
-    finally:
-        for part in parts:
-            part.unlink(missing_ok=True)
 
 
 if __name__ == "__main__":

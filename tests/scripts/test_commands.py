@@ -22,7 +22,6 @@ from scripts.data.dataset import Faces
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = "\n".join((ROOT / "docs" / name).read_text(encoding="utf-8") for name in ("training.md", "accuracy.md"))
-SERVING = str(ROOT / ".venv-test" / "bin" / "python")
 OWN = {"Wut": "anger", "Ekel": "disgust", "Angst": "fear", "Freude": "happy", "neutral": "neutral", "Trauer": "sad",
        "Staunen": "surprise"}  # fmt: skip
 
@@ -39,7 +38,7 @@ def tree(published, configured, committed, tmp_path_factory) -> Path:
 
 def make(tree: Path, line: str, *options: str) -> str:
     """A documented `make` line, with this interpreter in the place of the environments that it would install."""
-    python = f"TRAIN={sys.executable}", f"TEST={SERVING}"
+    python = f"TRAIN={sys.executable}", f"TEST={sys.executable}"
     skip = [option for name in (".venv-train", ".venv-test") for option in ("-o", f"{name}/.installed")]
     done = subprocess.run(["make", *line.split()[1:], *options, *python, *skip], cwd=tree, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -79,7 +78,7 @@ def test_own_pictures_are_trained_carded_and_served(tree, configured_small):
     lines = [line for line in DOCS.splitlines() if line.startswith("make ") and "my-faces" in line]
     train, export, doubts, serve = lines
     assert "written: runs/my-faces/base.keras" in make(tree, train, "CONFIG=own.toml")
-    make(tree, export.partition(" ALSO=")[0])
+    make(tree, export.partition(" EXTRA=")[0])
     make(tree, doubts)
     card = (tree / "build" / "models" / "vgg16-1.0.0.md").read_text()
     counts = " | ".join(str(len(table.split(split))) for split in ("train", "validation", "test"))
@@ -99,7 +98,7 @@ def test_own_pictures_are_trained_carded_and_served(tree, configured_small):
         print(json.dumps([answer["model"], len(answer["faces"]), sum(answer["faces"][0]["probabilities"].values()), pages]))
     """
     settings = dict(word.split("=") for word in serve.split()[2:])
-    done = subprocess.run([SERVING, "-c", code], cwd=tree, env=os.environ | settings, capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-c", code], cwd=tree, env=os.environ | settings, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     model, faces, total, pages = json.loads(done.stdout.splitlines()[-1])
     assert model == {"name": "vgg16/my-faces", "version": "1.0.0"} and faces == 1 and total == pytest.approx(1, abs=1e-3)

@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from emotions.labels import EMOTIONS
 
 from ..dataset import LABEL_NAMES, DatasetError
-from ..splits import leave_out
+from ..splits import leave_one_group_out
 from .files import Files
 from .pictures import Cropper, Listed, Reading, read_pictures, some
 
@@ -34,7 +34,7 @@ def read_ferg(path: Path, crop: Cropper | None = None, test: str = "ray", most: 
     counts = {"pictures": len(listed), "characters": len(there)}
     if absent := [name for name in CHARACTERS if name not in there]:
         counts[f"characters of FERG-DB that are not there ({', '.join(absent)})"] = len(absent)
-    return Reading(leave_out(reading.faces, test), counts | reading.counts)
+    return Reading(leave_one_group_out(reading.faces, test), counts | reading.counts)
 
 
 def _listed(path: Path, file: str) -> Listed | None:

@@ -45,8 +45,9 @@ def add_ferplus_votes(faces: Faces, path: Path) -> Faces:
     votes, raters = np.zeros((len(faces), len(EMOTIONS)), np.float32), np.zeros(len(faces), np.float32)
     names, kept = faces.names.tolist(), np.ones(len(faces), bool)
     for index, name in enumerate(names):
-        if not (row := found.get(name)):
+        if name not in found:
             continue
+        row = found[name]
         if SPLIT_NAMES.get(row["Usage"].lower()) != faces.splits[index]:
             there = f"{name} is of {row['Usage']} there, of {faces.splits[index]} in the faces"
             raise DatasetError(f"{path}: {there}: not the same order")

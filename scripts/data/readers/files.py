@@ -12,7 +12,7 @@ import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
-from typing import IO
+from typing import IO, cast
 
 from ..dataset import DatasetError
 
@@ -80,7 +80,10 @@ class Files:
         if isinstance(self._archive, zipfile.ZipFile):
             return self._archive.open(name)
         if isinstance(self._archive, tarfile.TarFile):
-            return self._archive.extractfile(name)
+            member = self._archive.extractfile(name)
+            if member is None:
+                raise KeyError(name)
+            return member
         return open(self.path / name, "rb")
 
     def read(self, name: str) -> bytes:
@@ -107,7 +110,7 @@ def text(path: Path, files: Files | None = None, name: str = "") -> Iterator[io.
         if files:
             stream = files.open(name)
         else:
-            stream = gzip.open(path) if str(path).endswith(".gz") else open(path, "rb")
+            stream = cast(IO[bytes], gzip.open(path)) if str(path).endswith(".gz") else open(path, "rb")
         with io.TextIOWrapper(stream, encoding="utf-8-sig", newline="") as lines:
             yield lines
 

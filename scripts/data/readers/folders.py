@@ -43,7 +43,8 @@ def list_folders(files: Files, labels: Mapping[str, str] = LABEL_NAMES) -> list[
 
     Other folders may lie around and between. DatasetError names folders that `labels` does not know.
     """
-    listed, unknown = [], Counter()
+    listed: list[Listed] = []
+    unknown = Counter[str]()
     for file in files.pictures():
         *folders, name = PurePosixPath(file).parts
         folders = [folder.lower() for folder in folders]
@@ -94,8 +95,10 @@ def cut_missing(listed: list[Listed], wanted: Sequence[str]) -> list[Listed]:
 def _people(listed: list[Listed], people: re.Pattern[str] | None) -> list[str]:
     if people is None:
         return [""] * len(listed)
-    matches = [people.search(entry.file) for entry in listed]
-    for entry, match in zip(listed, matches, strict=True):
+    found = []
+    for entry in listed:
+        match = people.search(entry.file)
         if match is None:
             raise DatasetError(f"{entry.file}: the pattern for people finds none in it")
-    return [match[1] for match in matches]
+        found.append(match[1])
+    return found

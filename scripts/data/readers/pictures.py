@@ -12,7 +12,8 @@ import numpy as np
 from tqdm import tqdm
 
 from emotions.errors import ImageError
-from emotions.face.detector import FaceDetector, align_crop
+from emotions.face.alignment import align_crop
+from emotions.face.detector import FaceDetector
 from emotions.face.results import Box
 from emotions.image.loading import open_image
 from emotions.runtime.manifest import ModelRegistry

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from scripts.data.dataset import DatasetError, Faces, table
-from scripts.data.splits import Duplicates, duplicates, hashed_split, leave_one_group_out, leave_out
+from scripts.data.splits import Duplicates, duplicates, hashed_split, leave_one_group_out_folds, leave_one_group_out
 
 
 def small(groups: list[str], source: str = "one", side: int = 8) -> Faces:
@@ -74,7 +74,7 @@ def test_a_person_stays_in_a_split_whoever_else_is_there():
 
 def test_each_group_is_left_out_once():
     faces = small(["aia", "ray", "mery", "aia", ""])
-    turns = dict(leave_one_group_out(faces))
+    turns = dict(leave_one_group_out_folds(faces))
     assert list(turns) == ["aia", "mery", "ray"]
     assert turns["aia"].splits.tolist() == ["test", "train", "validation", "test", "train"]
     assert turns["ray"].splits.tolist() == ["validation", "test", "train", "validation", "train"]
@@ -83,4 +83,4 @@ def test_each_group_is_left_out_once():
 @pytest.mark.parametrize(("groups", "message"), [(["aia"], "no group 'ray'"), (["aia", "ray"], "three groups are needed")])
 def test_too_few_groups_to_leave_one_out(groups, message):
     with pytest.raises(DatasetError, match=message):
-        leave_out(small(groups), "ray")
+        leave_one_group_out(small(groups), "ray")

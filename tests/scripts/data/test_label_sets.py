@@ -80,20 +80,20 @@ def test_a_run_without_the_default_head_stays_out_of_the_tree(tmp_path):
 
 
 def test_licences_are_told_from_the_data(faces):
-    rows = sources.described(faces, "base")
+    rows = sources.data_statement(faces, "base")
     assert [(row["source"], row["train"], row["validation"], row["test"]) for row in rows] == [
         ("fer2013", 56, 14, 14), ("ferplus", 56, 14, 14)
     ]  # fmt: skip
     research = "trained on FER2013 (released for research in the Kaggle challenge of 2013) and FER+ (MIT): research use"
     assert sources.licence_of(rows) == research
-    [own] = sources.described(without_votes(faces), "base")
+    [own] = sources.data_statement(without_votes(faces), "base")
     assert sources.licence_of([own]) == "trained on mine (licence not stated)"
-    [stated] = sources.described(replace(without_votes(faces), licences=np.full(len(faces), "CC0 1.0")), "base")
+    [stated] = sources.data_statement(replace(without_votes(faces), licences=np.full(len(faces), "CC0 1.0")), "base")
     assert sources.licence_of([stated]) == "trained on mine (CC0 1.0)"
     drawn = {**own, "source": "dicebear", "title": "drawings", "licence": "many"}
     config = {"name": "vgg16"}
     begun = {"name": "vgg16", "version": "1.0.0", "licence": research}
-    assert "begun" not in export.licence(config, [*rows, drawn], begun), "it learnt nothing but these"
+    assert "initialised" not in export.licence(config, [*rows, drawn], begun), "it learnt nothing but these"
     assert export.licence(config, [own], begun) == f"trained on mine (licence not stated); begun from vgg16 1.0.0: {research}"
     further = {**own, "learnt_by": runs.MIXED_HEAD_ONLY, "title": "faces of others"}
     assert export.licence(config, [*rows, further], None) == research == export.licence(config, [*rows, further], None, "fer2013")

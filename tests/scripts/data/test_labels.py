@@ -27,21 +27,21 @@ def voted(labels: list[int], votes: list[dict[int, int]], asked: int = 10) -> Fa
 
 def test_votes_that_fit_no_emotion_count_too():
     faces = voted([3, 3, 5], [{3: 10}, {3: 4, 4: 2}, {4: 9, 5: 1}])
-    assert raters.shares(faces)[1].tolist() == pytest.approx([0, 0, 0, 0.4, 0.2, 0, 0, 0.4])
-    matrix = raters.agreement(faces)
+    assert raters.vote_shares(faces)[1].tolist() == pytest.approx([0, 0, 0, 0.4, 0.2, 0, 0, 0.4])
+    matrix = raters.mean_votes_by_label(faces)
     assert matrix[3].tolist() == pytest.approx([0, 0, 0, 0.7, 0.1, 0, 0, 0.2]) and matrix[5, 4] == pytest.approx(0.9)
     assert np.isnan(matrix[0]).all()
-    assert raters.contradicted(faces).tolist() == [2]
+    assert raters.contradicted_labels(faces).tolist() == [2]
 
 
-def test_dispute_is_the_entropy_of_the_votes():
-    bits = raters.dispute(voted([0, 0, 0], [{0: 10}, {0: 5, 1: 5}, {0: 5, 1: 2}]))
+def test_vote_entropy_in_bits():
+    bits = raters.vote_entropy(voted([0, 0, 0], [{0: 10}, {0: 5, 1: 5}, {0: 5, 1: 2}]))
     assert bits.tolist() == pytest.approx([0, 1, 0.5 * 1 + 0.2 * np.log2(5) + 0.3 * np.log2(10 / 3)], abs=1e-5)
 
 
-def test_nobody_asked_is_no_dispute_and_no_contradiction():
+def test_faces_without_votes_have_no_entropy_and_no_contradiction():
     faces = voted([0, 6], [{}, {}], asked=0)
-    assert raters.dispute(faces).tolist() == [0, 0] and not len(raters.contradicted(faces))
+    assert raters.vote_entropy(faces).tolist() == [0, 0] and not len(raters.contradicted_labels(faces))
 
 
 def test_copies_come_in_the_order_of_the_splits():

@@ -18,7 +18,7 @@ from emotions.runtime.manifest import BUNDLED, ModelRegistry
 from scripts.data.dataset import Faces
 from scripts.evaluate import accuracy
 from scripts.release import export
-from scripts.report.card import begun_from
+from scripts.report.card import initialised_from
 from scripts.report.failures import contact_sheet, credits_of, worded
 from scripts.report.reliability import calibration_of, reliability_svg
 
@@ -62,20 +62,20 @@ def test_drawn_and_photographed_faces_are_counted_apart():
 
 def test_the_card_tells_how_well_drawn_faces_are_told_apart(measured, capsys):
     options, run, folder = measured
-    accuracy.main([*options, *run, "--also", str(folder / "drawn.npz")])
+    accuracy.main([*options, *run, "--extra", str(folder / "drawn.npz")])
     [head] = [entry.metadata for entry in ModelRegistry(folder / "models").entries("drawn-head")]
     card = card_of(folder).partition("## Drawn or photographed")[2].partition("## Faces of each emotion")[0]
     for source, title in (("fer2013", "FER2013 | 14 | photographed"), ("dicebear", "drawings in DiceBear's styles | 14 | drawn")):
         row = head["evaluation"][f"{source}_test"]
         assert row["count"] == 14 and f"| {title} | {row['right'] / 14:.1%} |" in card
-    accuracy.main([*options, "--verify", "--also", str(folder / "drawn.npz")])
+    accuracy.main([*options, "--verify", "--extra", str(folder / "drawn.npz")])
     assert "as published" in capsys.readouterr().out
 
 
 def test_further_tables_are_measured_and_their_failures_shown(measured, capsys):
     options, run, folder = measured
     (folder / "drawn-ATTRIBUTION.md").write_text(CREDITS)
-    accuracy.main([*options, *run, "--also", str(folder / "drawn.npz")])
+    accuracy.main([*options, *run, "--extra", str(folder / "drawn.npz")])
     registry = ModelRegistry(folder / "models")
     base, head = registry.entry("expression-base").metadata, registry.entry("expression-head", "mixed").metadata
     figures = head["evaluation"]["dicebear_test"]
@@ -117,7 +117,7 @@ def test_without_credits_no_drawing_is_shown(measured, capsys):
     manifest = json.loads((folder / "models" / "manifest.json").read_text())
     manifest["models"] = [shipped if entry["role"] == "expression-base" else entry for entry in manifest["models"]]
     (folder / "models" / "manifest.json").write_text(json.dumps(manifest))
-    accuracy.main([*options, *run, "--also", str(folder / "drawn.npz")])
+    accuracy.main([*options, *run, "--extra", str(folder / "drawn.npz")])
     assert "none of its faces are shown" in capsys.readouterr().out
     assert not list((folder / "models").glob("*failures.png")) and "Drawn test faces" not in card_of(folder)
 
@@ -136,7 +136,7 @@ def test_a_table_that_cannot_be_measured_is_said(measured, prepared, again, caps
     empty = table.where(table.splits != "test")
     (table if again else empty).save(folder / "other.npz")
     with pytest.raises(SystemExit) as stop:
-        accuracy.main([*options, *run, "--also", str(folder / "other.npz")])
+        accuracy.main([*options, *run, "--extra", str(folder / "other.npz")])
     told = "two tables hold faces of fer2013" if again else "table 2 has no labelled face in its test split"
     assert stop.value.code == 1 and told in capsys.readouterr().err
 
@@ -177,5 +177,5 @@ def test_the_surest_mistake_of_each_kind_is_shown(prepared, tmp_path):
 def test_a_lineage_is_told_to_its_beginning():
     older = {"name": "b", "version": "1", "licence": "MIT"}
     newer = {"name": "a", "version": "2", "licence": "BSD", "begun": older}
-    assert begun_from(newer) == "a 2 (BSD), itself begun from b 1 (MIT)."
-    assert begun_from(None) == ""
+    assert initialised_from(newer) == "a 2 (BSD), itself begun from b 1 (MIT)."
+    assert initialised_from(None) == ""

@@ -20,7 +20,6 @@ from scripts.evaluate import accuracy, experiments
 from scripts.release import export
 from scripts.train import base as train
 from scripts.train import heads, optimisation
-from scripts.train.__main__ import main
 from scripts.train.backbones import BACKBONES, DesignError, build_backbone, design_of, fer_cnn_backbone
 from scripts.train.networks import dense_head, folded
 
@@ -99,14 +98,14 @@ def test_every_design_has_a_configuration():
 
 def test_a_distillation_names_configurations_that_are_there():
     folder = Path(train.__file__).parents[1] / "configs"
-    plan = tomllib.loads((folder / "distil.toml").read_text())
+    plan = tomllib.loads((folder / "distill.toml").read_text())
     assert plan["teachers"] and all((folder / name).is_file() for name in [*plan["teachers"], plan["student"]])
 
 
 def test_a_base_of_one_size_refuses_other_crops(configured, prepared, tmp_path, capsys):
     (tmp_path / "config.toml").write_text(configured(prepared, 1, network="").replace("vgg16", "fer_cnn"))
     with pytest.raises(SystemExit) as stop:
-        main(["base", "--config", str(tmp_path / "config.toml"), "--run", str(tmp_path / "run")])
+        train.main(["--config", str(tmp_path / "config.toml"), "--run", str(tmp_path / "run")])
     assert stop.value.code == 1 and "fer_cnn reads 48 px only" in capsys.readouterr().err
 
 
@@ -151,8 +150,8 @@ def finished(prepared, configured, tmp_path_factory):
         patch.setattr(heads, "DESIGNS", ("linear",))
         patch.setattr(heads, "MIXTURES", (0.5,))
         patch.setattr(optimisation, "BN_BATCHES", 5)
-        main(["base", "--config", str(folder / "tiny.toml"), "--run", str(run)])
-        main(["heads", "--run", str(run)])
+        train.main(["--config", str(folder / "tiny.toml"), "--run", str(run)])
+        heads.main(["--run", str(run)])
     export.main(["--run", str(run), "--version", "1.0.0", "--models", str(folder / "models")])
     return folder
 

@@ -1,4 +1,4 @@
-"""Teachers answer for faces, in a distillation only for those that they never saw, and a student learns their answers."""
+"""Teachers answer for faces, in a distillation only for those that they held-out faces, and a student learns their soft."""
 
 from __future__ import annotations
 
@@ -9,10 +9,8 @@ import pytest
 
 from emotions.labels import EMOTIONS
 from scripts.data.dataset import DatasetError, Faces
-from scripts.train import distill
-from scripts.train import soft_labels as answering
-from scripts.train.__main__ import main as train_main
-from scripts.train.targets import fold_of, training_faces, marks, average_soft_labels, save_soft_labels, targets, views
+from scripts.train import base, distill, soft_labels
+from scripts.train.targets import fold_of, training_faces, sample_keys, average_soft_labels, save_soft_labels, targets, views
 
 LABEL_SETS = ("fer2013", "ferplus")
 
@@ -28,86 +26,86 @@ def test_folds_keep_equal_faces_together(train):
     assert np.array_equal(folds[: len(train)], folds[len(train) :]) and set(folds) == {0, 1, 2, 3}
 
 
-def test_a_fold_is_left_out(prepared, train):
-    kept = training_faces({"faces": str(prepared), "left_out": [1, 3]})
+def test_a_fold_is_held_out(prepared, train):
+    kept = training_faces({"faces": str(prepared), "held_out_fold": [1, 3]})
     assert set(kept.names) == set(train.names[fold_of(train, 3) != 1]) != set(train.names)
 
 
-def test_drawn_faces_are_learned_too(prepared, train):
+def test_drawn_faces_join_the_training_faces(prepared, train):
     assert len(training_faces({"faces": str(prepared), "drawn": str(prepared)})) == 2 * len(train)
 
 
-def test_ten_views_show_the_face_moved_and_mirrored():
+def test_ten_views_are_shifted_and_mirrored():
     face = np.zeros((1, 8, 8), np.uint8)
     face[0, 2, 3] = 200
     places = [tuple(int(axis[0]) for axis in np.nonzero(view[0])) for view in views(face, 1)]
     assert places == [(2, 3), (2, 4), (3, 3), (3, 4), (1, 3), (1, 4), (2, 4), (2, 3), (2, 2), (2, 5)]
 
 
-def test_without_a_shift_a_face_is_seen_as_it_is_and_mirrored():
+def test_without_a_shift_there_are_two_views():
     face = np.arange(64, dtype=np.uint8).reshape(1, 8, 8)
-    as_it_is, mirrored = views(face, 0)
-    assert np.array_equal(as_it_is, face) and np.array_equal(mirrored, face[:, :, ::-1])
+    original, mirrored = views(face, 0)
+    assert np.array_equal(original, face) and np.array_equal(mirrored, face[:, :, ::-1])
 
 
-def test_answers_are_mixed_in_by_name(train, tmp_path):
-    answers = {name: np.eye(7, dtype=np.float16)[np.arange(len(train)) % 7] for name in LABEL_SETS}
+def test_soft_labels_are_mixed_in_by_key(train, tmp_path):
+    soft = {name: np.eye(7, dtype=np.float16)[np.arange(len(train)) % 7] for name in LABEL_SETS}
     order = np.random.default_rng(0).permutation(len(train))
-    save_soft_labels(tmp_path / "soft.npz", train.where(order), {name: value[order] for name, value in answers.items()})
+    save_soft_labels(tmp_path / "soft.npz", train.where(order), {name: value[order] for name, value in soft.items()})
     config = {"data": {"soft": str(tmp_path / "soft.npz")}, "loss": {"smoothing": 0.0, "soft": 0.25}, "label_sets": LABEL_SETS}
-    taught = targets(train, config)
+    trained = targets(train, config)
     own = np.eye(7)[train.labels]
-    np.testing.assert_allclose(taught["fer2013"], 0.75 * own + 0.25 * answers["fer2013"], atol=1e-6)
-    np.testing.assert_allclose(taught["ferplus"].sum(axis=1), 0.8, atol=1e-6)  # two of ten raters said "unknown"
-    save_soft_labels(tmp_path / "soft.npz", train.where(order[1:]), {name: value[order[1:]] for name, value in answers.items()})
-    with pytest.raises(DatasetError, match="no answers for some"):
+    np.testing.assert_allclose(trained["fer2013"], 0.75 * own + 0.25 * soft["fer2013"], atol=1e-6)
+    np.testing.assert_allclose(trained["ferplus"].sum(axis=1), 0.8, atol=1e-6)  # two of ten raters said "unknown"
+    save_soft_labels(tmp_path / "soft.npz", train.where(order[1:]), {name: value[order[1:]] for name, value in soft.items()})
+    with pytest.raises(DatasetError, match="no soft labels for some"):
         targets(train, config)
 
 
-def test_teachers_that_answered_for_other_faces_are_not_averaged(train, tmp_path):
-    def answers(name, faces, value):
+def test_teachers_of_different_faces_are_not_averaged(train, tmp_path):
+    def soft(name, faces, value):
         save_soft_labels(tmp_path / f"{name}.npz", faces, dict.fromkeys(LABEL_SETS, np.full((len(faces), 7), value, np.float16)))
         return tmp_path / f"{name}.npz"
 
-    whole = [answers("a0", train.where(slice(0, 9)), 0.5)], [answers("b0", train.where(slice(0, 9)), 0.25)]
+    whole = [soft("a0", train.where(slice(0, 9)), 0.5)], [soft("b0", train.where(slice(0, 9)), 0.25)]
     assert average_soft_labels(list(whole))["fer2013"] == pytest.approx(0.375)
-    with pytest.raises(DatasetError, match="same faces"):
-        average_soft_labels([whole[0], [answers("c0", train.where(slice(1, 10)), 0.25)]])
+    with pytest.raises(DatasetError, match="different faces"):
+        average_soft_labels([whole[0], [soft("c0", train.where(slice(1, 10)), 0.25)]])
 
 
-def test_a_student_is_taught_and_nothing_is_done_twice(prepared, configured_small, train, tmp_path, capsys):
+def test_a_student_is_trained_and_finished_parts_are_skipped(prepared, configured_small, train, tmp_path, capsys):
     (tmp_path / "tiny.toml").write_text(configured_small(prepared, 0))
-    plan = {"faces": str(prepared), "folds": 2, "teachers": ["tiny.toml"], "shift": 2, "share": 0.5, "student": "tiny.toml"}
-    (tmp_path / "distil.toml").write_text("\n".join(f"{name} = {json.dumps(value)}" for name, value in plan.items()))
-    options = ["--config", str(tmp_path / "distil.toml"), "--run", str(tmp_path / "run")]
+    plan = {"faces": str(prepared), "folds": 2, "teachers": ["tiny.toml"], "tta_shift": 2, "soft_weight": 0.5, "student": "tiny.toml"}
+    (tmp_path / "distill.toml").write_text("\n".join(f"{name} = {json.dumps(value)}" for name, value in plan.items()))
+    options = ["--config", str(tmp_path / "distill.toml"), "--run", str(tmp_path / "run")]
     distill.main([*options, "--limit", "28"])
-    assert [path.name for path in (tmp_path / "run").iterdir()] == ["rehearsal-28"]
-    assert capsys.readouterr().out.count("never saw") == 2
-    distill.main(options)  # takes nothing of the rehearsal for finished
+    assert [path.name for path in (tmp_path / "run").iterdir()] == ["dry-run-28"]
+    assert capsys.readouterr().out.count("held-out faces") == 2
+    distill.main(options)  # mistakes nothing of the dry run for finished
     with np.load(tmp_path / "run" / "soft.npz") as soft:
-        assert sorted(soft["marks"].tolist()) == sorted(marks(train).tolist())
+        assert sorted(soft["sample_keys"].tolist()) == sorted(sample_keys(train).tolist())
         for name in LABEL_SETS:
             assert soft[name].shape == (len(train), len(EMOTIONS))
             np.testing.assert_allclose(soft[name].sum(axis=1), 1, atol=0.01)
-    taught = json.loads((tmp_path / "run" / "student" / "config.json").read_text())
-    assert taught["data"]["soft"] == str(tmp_path / "run" / "soft.npz") and taught["loss"]["soft"] == 0.5
+    trained = json.loads((tmp_path / "run" / "student" / "config.json").read_text())
+    assert trained["data"]["soft"] == str(tmp_path / "run" / "soft.npz") and trained["loss"]["soft"] == 0.5
     assert (tmp_path / "run" / "student" / "base.keras").is_file()
-    assert capsys.readouterr().out.count("never saw") == 2
+    assert capsys.readouterr().out.count("held-out faces") == 2
     distill.main(options)
-    assert "never saw" not in capsys.readouterr().out
+    assert "held-out faces" not in capsys.readouterr().out
 
 
-def test_finished_runs_answer_for_what_they_learnt(prepared, configured_small, train, tmp_path, capsys):
+def test_finished_runs_write_soft_labels(prepared, configured_small, train, tmp_path, capsys):
     for name, seed in (("a", 1), ("b", 2)):
         (tmp_path / f"{name}.toml").write_text(configured_small(prepared, 0).replace("seed = 1", f"seed = {seed}"))
-        train_main(["base", "--config", str(tmp_path / f"{name}.toml"), "--run", str(tmp_path / name)])
-    answering.main(["--runs", str(tmp_path / "a"), str(tmp_path / "b"), "--to", str(tmp_path / "soft.npz")])
+        base.main(["--config", str(tmp_path / f"{name}.toml"), "--run", str(tmp_path / name)])
+    soft_labels.main(["--runs", str(tmp_path / "a"), str(tmp_path / "b"), "--out", str(tmp_path / "soft.npz")])
     said = capsys.readouterr().out
-    assert [said.count(f"{name}: fer2013") for name in ("a", "b", "their mean")] == [1, 1, 1]
+    assert [said.count(f"{name}: fer2013") for name in ("a", "b", "mean")] == [1, 1, 1]
     assert not list(tmp_path.glob("soft-*"))
     with np.load(tmp_path / "soft.npz") as soft:
-        assert sorted(soft["marks"].tolist()) == sorted(marks(train).tolist())
+        assert sorted(soft["sample_keys"].tolist()) == sorted(sample_keys(train).tolist())
         np.testing.assert_allclose(soft["fer2013"].sum(axis=1), 1, atol=0.01)
     with pytest.raises(SystemExit):
-        answering.main(["--runs", str(tmp_path / "c"), "--to", str(tmp_path / "soft.npz")])
+        soft_labels.main(["--runs", str(tmp_path / "c"), "--out", str(tmp_path / "soft.npz")])
     assert "No such file" in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""Heads for human and drawn faces: what they learn, and which of those tried is kept."""
+"""Training data of the heads for human and drawn faces, and the choice among those tried."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ def row(fer2013: float, ferplus: float, drawn: float | None = None, weight: floa
     return {"fer2013": fer2013, "ferplus": ferplus, "drawn_weight": weight} | ({} if drawn is None else {"drawn": drawn})
 
 
-def test_mixed_sells_neither_truth_for_the_other():
+def test_mixed_maximises_the_smaller_margin():
     rows = [row(0.65, 0.90), row(0.71, 0.80), row(0.73, 0.77)]
     assert heads.choose("mixed", LABEL_SETS, rows) == 1  # margins -.05, .01, -.01
     assert heads.choose("fer2013", LABEL_SETS, rows) == 2 and heads.choose("ferplus", LABEL_SETS, rows) == 0
 
 
-def test_drawn_faces_may_cost_a_fifth_of_a_point():
+def test_heads_with_drawn_faces_may_lose_at_most_max_drop():
     rows = [row(0.700, 0.8, 0.3), row(0.699, 0.8, 0.6, 0.3), row(0.697, 0.8, 0.9, 1.0)]
     assert heads.choose("fer2013", LABEL_SETS, rows) == 1
     assert heads.choose("fer2013", LABEL_SETS, [rows[0], row(0.70, 0.8, 0.2, 1.0)]) == 0
 
 
-def test_other_faces_are_learnt_where_they_help():
-    """They may cost as little as drawn ones; of heads that learnt both, the sum of both figures decides."""
+def test_heads_with_other_faces_are_chosen_by_the_sum_of_their_metrics():
+    """They may lose as little as those with drawn faces; with both, the sum of both metrics decides."""
     rows = [
         row(0.700, 0.80, drawn, weight) | {"others_weight": other, "others": f1}
         for drawn, weight, other, f1 in ((0.6, 0, 0, 0.30), (0.7, 0.3, 0, 0.31), (0.65, 0.3, 0.1, 0.38), (0.5, 0, 0.3, 0.4))
@@ -45,25 +45,25 @@ def test_other_faces_are_learnt_where_they_help():
     rows[2]["fer2013"] = 0.697
     assert heads.choose("mixed", LABEL_SETS, rows) == 1
     for one in rows:
-        one["others_weight"] = 0.0  # as for the other heads, which only tell how they read these faces
+        one["others_weight"] = 0.0  # as for the other heads, which are only measured on these faces
     assert heads.choose("fer2013", LABEL_SETS, rows) == 1
 
 
-def test_classes_weigh_the_same():
+def test_class_weights_balance_the_classes():
     labels = np.array([0, 0, 0, 3])
     assert heads.class_weights(labels).tolist() == pytest.approx([2 / 3] * 3 + [2])
 
 
-def test_the_recall_of_families_is_their_mean(prepared):
+def test_family_recall_is_the_mean_over_families(prepared):
     faces = Faces.load(prepared)
-    half = np.where(np.arange(len(faces)) < 10, "small", "large")
-    guess = np.where(half == "small", faces.labels, (faces.labels + 1) % 7)
-    assert metrics.family_recall(faces.labels, guess, half) == pytest.approx(0.5)
+    family = np.where(np.arange(len(faces)) < 10, "small", "large")
+    predicted = np.where(family == "small", faces.labels, (faces.labels + 1) % 7)
+    assert metrics.family_recall(faces.labels, predicted, family) == pytest.approx(0.5)
 
 
 @pytest.fixture(scope="module")
-def learnt(prepared, tmp_path_factory):
-    """A run whose heads learnt the tiny faces and, as drawn ones, their negatives."""
+def trained(prepared, tmp_path_factory):
+    """A run whose heads were trained on the tiny faces and, as drawn ones, their negatives."""
     run = tmp_path_factory.mktemp("run")
     keras.utils.set_random_seed(1)
     vgg_backbone(16, filters=SMALL_VGG).save(run / "base.keras")
@@ -79,8 +79,8 @@ def learnt(prepared, tmp_path_factory):
     return run, report
 
 
-def test_heads_learn_drawn_faces_too(learnt, prepared):
-    run, report = learnt
+def test_heads_are_trained_on_drawn_faces_too(trained, prepared):
+    run, report = trained
     assert json.loads((run / "heads.json").read_text()) == report and set(report) == {*HEADS, "drawn"}
     for name in HEADS:
         tried = report[name]["tried"]
@@ -97,15 +97,15 @@ def test_heads_learn_drawn_faces_too(learnt, prepared):
     assert wrong == pytest.approx([chosen["human_called_drawn"], 1 - chosen["drawn_called_human"]], abs=1e-3)
 
 
-def test_other_faces_need_labels_and_a_mixture(prepared, tmp_path):
+def test_further_faces_need_labels_and_a_mixture(prepared, tmp_path):
     faces = Faces.load(prepared)
     unlabelled, unvoted = replace(faces, labels=np.full(len(faces), -1)), replace(faces, votes=faces.votes * 0)
-    for own, others, told in ((faces, unlabelled, "these have none"), (unvoted, faces, "`mixed`")):
-        with pytest.raises(DatasetError, match=told):
+    for own, others, message in ((faces, unlabelled, "these have none"), (unvoted, faces, "`mixed`")):
+        with pytest.raises(DatasetError, match=message):
             heads.train_heads(tmp_path, own, 0.1, 1, None, others)
 
 
-def test_a_head_that_is_often_wrong_is_not_kept(tmp_path):
+def test_an_inaccurate_drawn_face_head_is_not_saved(tmp_path):
     head, path = dense_head("linear", classes=1), tmp_path / "head.keras"
     heads.save_if_accurate(head, {"human_called_drawn": 0.04, "drawn_called_human": 0.01}, path)
     assert path.is_file()
@@ -113,8 +113,8 @@ def test_a_head_that_is_often_wrong_is_not_kept(tmp_path):
     assert not path.exists()
 
 
-def test_features_of_another_table_or_base_are_made_anew(learnt, prepared, monkeypatch):
-    run, _ = learnt
+def test_features_are_recomputed_for_another_table_or_backbone(trained, prepared, monkeypatch):
+    run, _ = trained
     calls: list[int] = []
 
     def counted(pixels: np.ndarray) -> np.ndarray:
@@ -128,6 +128,6 @@ def test_features_of_another_table_or_base_are_made_anew(learnt, prepared, monke
     assert not calls and kept["plain"].any()
     other = replace(faces, pixels=255 - faces.pixels)  # as many, of the same size
     assert not features.cache_features(base, other, run / "features.npz")["plain"].any() and calls == [84, 84]
-    base.get_layer("block1_conv1").bias.assign_add(np.ones(64, np.float32))
+    base.get_layer("block1_conv1").bias.assign_add(np.ones(SMALL_VGG[0], np.float32))
     features.cache_features(base, other, run / "features.npz")
     assert calls == [84] * 4

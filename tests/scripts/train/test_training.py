@@ -1,4 +1,4 @@
-"""The road from faces to a served model, walked once on tiny data with the real network and the real converter."""
+"""The pipeline from faces to a served model on tiny data, with the real network and the real converter."""
 
 from __future__ import annotations
 
@@ -16,10 +16,9 @@ from emotions.runtime.manifest import ModelRegistry
 from scripts.data.dataset import Faces
 from scripts.evaluate import accuracy
 from scripts.release import export
-from scripts.train import heads, optimisation
-from scripts.train.__main__ import main
+from scripts.train import base, heads, optimisation
 from scripts.train.augment import Augment
-from scripts.train.finetune import convolutions, warm_start
+from scripts.train.finetune import convolutions, load_litert_weights
 from scripts.train.networks import dense_head, folded, vgg_backbone
 from tests.scripts.conftest import SMALL_VGG
 
@@ -33,11 +32,11 @@ def finished(prepared, configured, tmp_path_factory):
     config = folder / "config.toml"
     for last in (0, 1):
         config.write_text(configured(prepared, last))
-        main(["base", "--config", str(config), "--run", str(folder / "run")])
+        base.main(["--config", str(config), "--run", str(folder / "run")])
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(heads, "DESIGNS", ("linear",))
         patch.setattr(heads, "MIXTURES", (0.5,))
-        main(["heads", "--run", str(folder / "run")])
+        heads.main(["--run", str(folder / "run")])
     return folder / "run"
 
 
@@ -76,18 +75,18 @@ def test_a_published_base_trains_on(exported, prepared, configured, tmp_path, ca
     path = exported / "vgg16-9.9.9.tflite"
     train_faces = Faces.load(prepared).split("train").pixels
     base = vgg_backbone(16, filters=SMALL_VGG)
-    warm_start(base, path, train_faces)
+    load_litert_weights(base, path, train_faces)
     served = ExpressionClassifier(ModelRegistry(exported), "mixed").features(train_faces)
     again = base.predict(train_faces[..., None], verbose=0)
     assert np.corrcoef(again.ravel(), served.ravel())[0, 1] > 0.999
     assert np.allclose(np.square(base.get_layer("block3_conv2").kernel).sum(axis=(0, 1, 2)), 2, rtol=1e-4)
     with pytest.raises(ValueError, match="holds convolutions"):
-        warm_start(vgg_backbone(19, filters=SMALL_VGG), path, train_faces)
+        load_litert_weights(vgg_backbone(19, filters=SMALL_VGG), path, train_faces)
     config = tmp_path / "config.toml"
     config.write_text(configured(prepared, 0))
-    main(["base", "--config", str(config), "--run", str(tmp_path / "run"), "--start", str(path)])
+    base.main(["--config", str(config), "--run", str(tmp_path / "run"), "--init-from", str(path)])
     config = json.loads((tmp_path / "run" / "config.json").read_text())
-    assert config["start"] == str(path) and config["begun"]["version"] == "9.9.9" and "FER2013" in config["begun"]["licence"]
+    assert config["init_from"] == str(path) and config["parent"]["version"] == "9.9.9" and "FER2013" in config["parent"]["licence"]
     assert (tmp_path / "run" / "base.keras").is_file() and len(convolutions(path)) == 13
 
 
@@ -96,7 +95,7 @@ def small(prepared, configured_small, tmp_path_factory):
     """A run of one epoch of a network that learns in a second."""
     folder = tmp_path_factory.mktemp("small")
     (folder / "config.toml").write_text(configured_small(prepared, 0))
-    main(["base", "--config", str(folder / "config.toml"), "--run", str(folder / "run")])
+    base.main(["--config", str(folder / "config.toml"), "--run", str(folder / "run")])
     return folder / "run"
 
 
@@ -104,64 +103,64 @@ def weights_of(run):
     return keras.saving.load_model(run / "base.keras", compile=False).trainable_weights
 
 
-def test_a_run_begins_from_another_s_base(small, prepared, configured_small, tmp_path, capsys):
+def test_a_run_is_initialised_from_the_backbone_of_another(small, prepared, configured_small, tmp_path, capsys):
     config, run = tmp_path / "config.toml", tmp_path / "run"
-    config.write_text(configured_small(prepared, 1).replace("peak = 0.01", "peak = 0.0"))  # nothing is learnt: the weights stay
-    begin = ["base", "--config", str(config), "--run", str(run), "--start", str(small / "base.keras")]
+    config.write_text(configured_small(prepared, 1).replace("peak = 0.01", "peak = 0.0"))  # a learning rate of 0: the weights stay
+    begin = ["--config", str(config), "--run", str(run), "--init-from", str(small / "base.keras")]
     for epochs in ("1", "1+0", "1+two"):
         with pytest.raises(SystemExit):
-            main([*begin, "--epochs", epochs])
+            base.main([*begin, "--epochs", epochs])
         assert "one for each of 2 stages" in capsys.readouterr().err and not run.exists()
-    main([*begin, "--epochs", "2+1"])
+    base.main([*begin, "--epochs", "2+1"])
     recorded = json.loads((run / "config.json").read_text())
     assert [stage["epochs"] for stage in recorded["stages"]] == [2, 1]
-    assert recorded["begun"]["name"] == "the run run" and "FER2013" in recorded["begun"]["licence"]
+    assert recorded["parent"]["name"] == "the run run" and "FER2013" in recorded["parent"]["licence"]
     for before, after in zip(weights_of(small), weights_of(run), strict=True):
         assert np.array_equal(before, after)
     config.write_text(config.read_text().replace("widths = [16, 16]", "widths = [16, 32]"))
     with pytest.raises(SystemExit):
-        main([*begin[:4], str(tmp_path / "other"), *begin[5:]])
-    assert "is no base to go on from" in capsys.readouterr().err
+        base.main([*begin[:3], str(tmp_path / "other"), *begin[4:]])
+    assert "cannot initialise this backbone" in capsys.readouterr().err
 
 
-def test_a_finished_base_may_keep_a_share_of_the_one_before(small, prepared, configured_small, tmp_path, capsys, monkeypatch):
+def test_final_weights_are_interpolated_with_the_initial_ones(small, prepared, configured_small, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(optimisation, "BN_BATCHES", 5)
     config, run = tmp_path / "config.toml", tmp_path / "run"
     config.write_text(configured_small(prepared, 1))
-    begin = ["base", "--config", str(config), "--run", str(run), "--start", str(small / "base.keras")]
-    main(begin)
+    begin = ["--config", str(config), "--run", str(run), "--init-from", str(small / "base.keras")]
+    base.main(begin)
     before, after = weights_of(small), weights_of(run)
-    config.write_text(config.read_text().replace("[optimiser]", "[optimiser]\nstart_share = 0.75"))
-    main(begin)  # the finished run once more, with a share
+    config.write_text(config.read_text().replace("[optimiser]", "[optimiser]\ninit_weight = 0.75"))
+    base.main(begin)  # the finished run again, now interpolated
     for one, other, kept in zip(before, after, weights_of(run), strict=True):
         np.testing.assert_allclose(kept, 0.75 * np.asarray(one) + 0.25 * np.asarray(other), atol=1e-6)
     assert not np.allclose(before[0], after[0], atol=1e-5)
     with pytest.raises(SystemExit):
-        main([*begin[:3], "--run", str(tmp_path / "other")])
-    assert "init_weight asks for weights to begin from" in capsys.readouterr().err
+        base.main([*begin[:2], "--run", str(tmp_path / "other")])
+    assert "init_weight needs initial weights" in capsys.readouterr().err
 
 
-def test_a_run_goes_on_only_as_it_was_begun(finished, prepared, configured, tmp_path, capsys):
+def test_a_run_resumes_only_with_its_own_settings(finished, prepared, configured, tmp_path, capsys):
     run, config = tmp_path / "run", tmp_path / "config.toml"
     shutil.copytree(finished, run)
     config.write_text(configured(prepared, 1))
-    again = ["base", "--config", str(config), "--run", str(run)]
+    again = ["--config", str(config), "--run", str(run)]
     for options, told in (
-        (["--start", "models/other.tflite"], "start was None, now models/other.tflite"),
+        (["--init-from", "models/other.tflite"], "init_from was None, now models/other.tflite"),
         (["--limit", "8"], "limit was None, now 8"),
         (["--drawn", str(prepared)], "data was"),
     ):
         with pytest.raises(SystemExit) as stop:
-            main([*again, *options])
+            base.main([*again, *options])
         assert stop.value.code == 1 and told in capsys.readouterr().err
     recorded = json.loads((run / "config.json").read_text())
-    recorded |= {"start": "models/begun.tflite", "begun": {"name": "begun"}, "commit": "0123abc"}
+    recorded |= {"init_from": "models/initial.tflite", "parent": {"name": "parent"}, "commit": "0123abc"}
     (run / "config.json").write_text(json.dumps(recorded))
-    main(again)  # all epochs are done: it goes on, and keeps what it was begun from
-    assert "goes on from its checkpoint, begun from models/begun.tflite" in capsys.readouterr().out
+    base.main(again)  # all epochs are done: it resumes and keeps its initial backbone
+    assert "resumes from its checkpoint, initialised from models/initial.tflite" in capsys.readouterr().out
     kept = json.loads((run / "config.json").read_text())
-    assert [kept[name] for name in ("start", "begun", "commit")] == ["models/begun.tflite", {"name": "begun"}, "0123abc"]
-    main([*again, "--start", "./models/begun.tflite"])
+    assert [kept[name] for name in ("init_from", "parent", "commit")] == ["models/initial.tflite", {"name": "parent"}, "0123abc"]
+    base.main([*again, "--init-from", "./models/initial.tflite"])
 
 
 def _altered(run, tmp_path):
