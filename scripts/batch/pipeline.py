@@ -16,7 +16,7 @@ from emotions.cli import DECODE_MB
 from emotions.face.analyzer import FaceAnalyzer
 from emotions.face.defaults import DEFAULT_HEAD
 from emotions.runtime.litert import LiteRTModel
-from emotions.runtime.manifest import ModelRegistry
+from emotions.runtime.manifest import ModelEntry, ModelRegistry
 from emotions.runtime.memory import set_decode_budget
 
 from .parts import File, Results
@@ -29,8 +29,8 @@ COUNTS = "batch"
 class OneThread(ModelRegistry):
     """Models that take one core each: there is a worker for every core, and a second thread would take another's."""
 
-    def model(self, entry: dict[str, Any]) -> LiteRTModel:
-        return self._models.setdefault(entry["name"], LiteRTModel(lambda: self.read(entry)))
+    def model(self, entry: ModelEntry) -> LiteRTModel:
+        return self._models.setdefault((entry.role, entry.name), LiteRTModel(lambda: self.read(entry)))
 
 
 def load(head: str) -> FaceAnalyzer:

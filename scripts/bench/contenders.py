@@ -82,7 +82,8 @@ class Server:
         """Answers to `request` on one connection for `seconds`, `least` or more. The first is not counted: caches are cold."""
         with closing(self.connect()) as connection:
             self.ask(connection, request)
-            answers, until = [], time.perf_counter() + seconds
+            answers: list[tuple[float, dict[str, Any]]] = []
+            until = time.perf_counter() + seconds
             while len(answers) < least or time.perf_counter() < until:
                 answers.append(self.ask(connection, request))
         return answers

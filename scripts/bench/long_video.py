@@ -52,15 +52,15 @@ def a_minute() -> bytes:
 
 def make(path: Path, minutes: int) -> None:
     """That minute so many times, its packets copied: an hour is made in seconds."""
-    with av.open(BytesIO(a_minute())) as source, av.open(str(path), "w", format="mp4") as output:
+    with av.open(BytesIO(a_minute()), "r") as source, av.open(str(path), "w", format="mp4") as output:
         stream = source.streams.video[0]
         copy = output.add_stream_from_template(stream)
         packets = [packet for packet in source.demux(stream) if packet.dts is not None]
-        step = int(MINUTE / Fraction(stream.time_base))
-        stamps = [(packet.pts, packet.dts) for packet in packets]
+        step = int(MINUTE / Fraction(stream.time_base or 1))
+        stamps = [(packet.pts or 0, packet.dts or 0) for packet in packets]
         for repeat in range(minutes):
             for packet, (pts, dts) in zip(packets, stamps, strict=True):
-                packet.stream, packet.time_base = copy, stream.time_base
+                packet.stream, packet.time_base = copy, Fraction(stream.time_base or 1)
                 packet.pts, packet.dts = pts + repeat * step, dts + repeat * step
                 output.mux(packet)
 
@@ -76,7 +76,7 @@ def measure(minutes: int, fps: float, memory: int, annotate: bool) -> dict[str, 
         pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL, "text": True}
         with ControlGroup(memory, 64.0) as group:
             with subprocess.Popen(command, cwd=ROOT, preexec_fn=group.enter, **pipes) as process:
-                for line in process.stdout:
+                for line in process.stdout or ():
                     last = json.loads(line)
                     rows += "faces" in last
                     if rows and last.get("time", 1) % (minutes * MINUTE // 4) < 1e-3:

@@ -109,7 +109,7 @@ def find_python(version: str) -> str:
     for path in (f"python{version}", *sorted(pyenv.glob(f"versions/{version}*/bin/python{version}"))):
         try:
             # Asked, as the name on PATH may be a shim that leads nowhere.
-            subprocess.run([path, "-c", "import ensurepip, venv"], check=True, capture_output=True)
+            subprocess.run([str(path), "-c", "import ensurepip, venv"], check=True, capture_output=True)
             return str(path)
         except (OSError, subprocess.CalledProcessError):
             continue

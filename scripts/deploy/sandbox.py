@@ -64,7 +64,7 @@ class ControlGroup:
 
     def __exit__(self, *_: object) -> None:
         for folder in self._folders:
-            for _ in range(100):  # a killed process leaves its group a moment later
+            for _attempt in range(100):  # a killed process leaves its group a moment later
                 try:
                     for pid in self.processes(folder):
                         os.kill(pid, signal.SIGKILL)

@@ -16,6 +16,7 @@ import os
 import sys
 import time
 from pathlib import Path
+from typing import overload
 
 from emotions.errors import ImageError, ModelFileError
 
@@ -43,7 +44,15 @@ def begin() -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # its logs fill pages; errors still show
     logging.getLogger("tensorflow").addFilter(lambda record: record.levelno >= logging.ERROR)
     for kind in SHORT:
-        kind._render_traceback_ = lambda error: [f"Stopped: {error}"]  # IPython asks an exception for this
+        setattr(kind, "_render_traceback_", lambda error: [f"Stopped: {error}"])  # noqa: B010  IPython asks an exception for this
+
+
+@overload
+def setting(name: str, default: str) -> Path: ...
+
+
+@overload
+def setting(name: str, default: None = None) -> Path | None: ...
 
 
 def setting(name: str, default: str | None = None) -> Path | None:

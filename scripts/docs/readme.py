@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +45,7 @@ WHEELS = (
 """What requirements.txt installs that binds whoever passes it on, as the wheels' own files and libraries say."""
 
 
-def accuracy_summary(heads: list[dict[str, Any]], text: dict[str, Any], voice: dict[str, Any]) -> str:
+def accuracy_summary(heads: Sequence[Mapping[str, Any]], text: Mapping[str, Any], voice: Mapping[str, Any]) -> str:
     """A row for each task, the served head's or the best one's figure beside those of usual tools."""
     served = next(entry for entry in heads if entry["name"] == DEFAULT_HEAD)["evaluation"]["fer2013_test"]
     votes = max(
@@ -62,12 +63,12 @@ def accuracy_summary(heads: list[dict[str, Any]], text: dict[str, Any], voice: d
     return "\n".join(["| task | measure | this project | usual tools |", "| --- | --- | ---: | --- |", *lines])
 
 
-def _interval(row: dict[str, Any], key: str, form: str) -> str:
+def _interval(row: Mapping[str, Any], key: str, form: str) -> str:
     low, high = row["interval"]
     return f"**{row[key]:{form}}** ({low:{form}} to {high:{form}})"
 
 
-def accuracy(entries: list[dict[str, Any]]) -> str:
+def accuracy(entries: Sequence[Mapping[str, Any]]) -> str:
     """A row a head, from the figures that `scripts.evaluate.accuracy` put into the manifest."""
     elsewhere = all("facial_expressions_test" in entry["evaluation"] for entry in entries)
     lines = [
@@ -91,7 +92,7 @@ def accuracy(entries: list[dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
-def texts(entries: list[dict[str, Any]]) -> str:
+def texts(entries: Sequence[Mapping[str, Any]]) -> str:
     """A row a corpus, from the figures that `scripts.text.evaluate` put into the manifest."""
     lines = [
         "| text model | GoEmotions test, macro-F1 of seven classes | abstained | MELD test, not trained on |",
@@ -108,7 +109,7 @@ def texts(entries: list[dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
-def speech(entry: dict[str, Any]) -> str:
+def speech(entry: Mapping[str, Any]) -> str:
     """A row a measurement, from the figures that `scripts.speech` put into the manifest."""
     lines = ["| speech, measured on | clips | mean recall (UAR) | 95 % interval |", "| --- | ---: | ---: | --- |"]
     for name, title in TITLES.items():
@@ -119,7 +120,7 @@ def speech(entry: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def licences(entries: list[dict[str, Any]]) -> str:
+def licences(entries: Sequence[Mapping[str, Any]]) -> str:
     """A row for everything in the tree that is not this project's code."""
     lines = ["| what | where | licence |", "| --- | --- | --- |"]
     lines += [f"| `{entry['name']}` {entry['version']} | `models/{entry['file']}` | {entry['licence']} |" for entry in entries]
@@ -129,7 +130,7 @@ def licences(entries: list[dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
-def model_licences(entries: list[dict[str, Any]]) -> str:
+def model_licences(entries: Sequence[Mapping[str, Any]]) -> str:
     """A row a model file, for models/LICENSE.md."""
     rows = [f"| `{entry['name']}` {entry['version']} | `{entry['file']}` | {entry['licence']} |" for entry in entries]
     return "\n".join(["| model | file | terms |", "| --- | --- | --- |", *rows])

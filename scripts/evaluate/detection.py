@@ -202,8 +202,8 @@ def drawn_table(face_detector: FaceDetector, folder: Path, empty: list[Scene]) -
         + " | false boxes a canvas |",
         "| --- | --- | --- |" + " --- |" * (len(bands) + 1),
     ]  # fmt: skip
-    for name, rows in found.items():
-        table = np.array(rows, float)
+    for name, drawings in found.items():
+        table = np.array(drawings, float)
         shares = [table[(table[:, 0] >= low) & (table[:, 0] < high), 1].mean() for low, high in bands]
         half = table[table[:, 3] == 1, 1].mean()
         cells = " | ".join(f"{share:.3f}" for share in (table[:, 1].mean(), half, *shares))

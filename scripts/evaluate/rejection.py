@@ -89,7 +89,8 @@ def read_split(face_detector: FaceDetector, model: ExpressionClassifier, faces: 
     random = np.random.default_rng(seed)
     some = faces.where(np.isin(np.arange(len(faces)), random.permutation(len(faces))[:degraded]))
     whole = np.full(len(faces), np.inf)
-    sides, blurs = np.exp(random.uniform(*np.log(SIDES).tolist(), len(some))), random.uniform(*BLURS, len(some))
+    low, high = np.log(SIDES).tolist()
+    sides, blurs = np.exp(random.uniform(low, high, len(some))), random.uniform(*BLURS, len(some))
     return {
         "plain": read(face_detector, model, faces, whole, np.zeros(len(faces))),
         "small": read(face_detector, model, some, sides, np.zeros(len(some))),

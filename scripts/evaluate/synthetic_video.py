@@ -206,7 +206,7 @@ def gap(cast: Sequence[Person], random: np.random.Generator, seed: int) -> Scene
         place = right(time)
         if time < away:
             return place
-        return None if time < back else Place(place.x + moved, place.y, place.height, place.look)
+        return None if place is None or time < back else Place(place.x + moved, place.y, place.height, place.look)
 
     return Scene(((first, left), (second, course)), _times(back + 1, random), seed)
 
@@ -237,14 +237,18 @@ def still(person: Person, seed: int) -> Scene:
     """Somebody sits and sways for 3 seconds."""
     random = np.random.default_rng(seed)
     course = _sway(0.5, person, random)
-    return Scene(((person, lambda time: replace(course(time), look=0)),), tuple(number / 15 for number in range(46)), seed)
+    return Scene(((person, lambda time: _with_look(course(time), 0)),), tuple(number / 15 for number in range(46)), seed)
 
 
 def change(person: Person, before: int, after: int, seed: int) -> Scene:
     """As `still`, with another look from the middle on."""
     course = still(person, seed).actors[0][1]
     times = tuple(number / 15 for number in range(60))
-    return Scene(((person, lambda time: replace(course(time), look=before if time < times[30] else after)),), times, seed)
+    return Scene(((person, lambda time: _with_look(course(time), before if time < times[30] else after)),), times, seed)
+
+
+def _with_look(place: Place | None, look: int) -> Place | None:
+    return place and replace(place, look=look)
 
 
 def _cast(cast: Sequence[Person], count: int, random: np.random.Generator) -> list[Person]:

@@ -114,6 +114,7 @@ def _emoji(glyphs: Views, measured: Mapping[str, Measured]) -> Iterator[str]:
     for group, mask in masks.items():
         values = [glyphs.found[mask, 1].mean()]
         for one in measured.values():
+            assert one.emoji is not None  # measured where glyphs are
             right = one.emoji[mask] == glyphs.labels[mask, None]
             values += [right[:, 0].mean(), (right[:, 1] & glyphs.found[mask, 1]).mean()]
         yield f"| {group} | {_shares(values)} |"

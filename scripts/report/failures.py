@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +32,7 @@ ENLARGE, WIDE, CAPTION = 2, 150, 32
 PAIRS, WEAKEST = 3, 2
 
 
-def served(heads: list[dict[str, Any]]) -> dict[str, Any]:
+def served(heads: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
     """The head whose failures are shown: the one that answers by default, or the first."""
     return next((entry for entry in heads if entry["truth"] == MIXED), heads[0])
 

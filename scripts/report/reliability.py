@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import escape
@@ -27,12 +27,12 @@ def draw_reliability(folder: Path, base: str) -> None:
         put_entry(folder, {**entry, "pictures": sorted({*entry.get("pictures", ()), name})}, folder / entry["file"])
 
 
-def chart_of(base: dict[str, Any]) -> str:
+def chart_of(base: Mapping[str, Any]) -> str:
     """The file of the plot."""
     return f"{base['name']}-{base['version']}-reliability.svg"
 
 
-def reliability_svg(heads: Sequence[dict[str, Any]]) -> str:
+def reliability_svg(heads: Sequence[Mapping[str, Any]]) -> str:
     """SVG text of the heads' `reliability` (manifest entries): columns for accuracy, dots at each bin's mean confidence."""
     width, height = len(heads) * (SIDE + MARGIN + GAP), TOP + SIDE + 52
     parts = [
@@ -54,7 +54,7 @@ def calibration_of(bins: Sequence[dict[str, float]]) -> float:
     return sum(row["count"] * abs(row["confidence"] - row["accuracy"]) for row in bins) / total
 
 
-def _diagram(entry: dict[str, Any]) -> Iterator[str]:
+def _diagram(entry: Mapping[str, Any]) -> Iterator[str]:
     bins = entry["reliability"]
     yield f'<text x="0" y="-16" font-size="12" font-weight="bold">{escape(entry["name"])}</text>'
     yield f'<text x="0" y="-4">calibration error {calibration_of(bins):.3f}, temperature {entry["temperature"]:.2f}</text>'

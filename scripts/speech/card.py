@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +52,7 @@ def write_card(folder: Path) -> Path:
     return path
 
 
-def facts(entry: dict[str, Any], check: dict[str, Any]) -> Iterator[str]:
+def facts(entry: Mapping[str, Any], check: Mapping[str, Any]) -> Iterator[str]:
     """The list at the top."""
     fitted = entry["fitted"]
     listed = {
@@ -97,7 +97,7 @@ def matrices(evaluation: dict[str, Any]) -> Iterator[str]:
             yield confusion_table(evaluation[name])
 
 
-def refusals(entry: dict[str, Any], check: dict[str, Any]) -> Iterator[str]:
+def refusals(entry: Mapping[str, Any], check: Mapping[str, Any]) -> Iterator[str]:
     limits = entry["thresholds"]
     yield filled(f"A window with less than {limits['too_short']} s of sound is too short, one that nowhere exceeds {limits['silence']:.0f} dB "
                  f"of full scale in any band is silence, and one that the second network thinks less than {limits['not_speech']:.0%} likely "

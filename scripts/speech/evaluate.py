@@ -25,6 +25,7 @@ from ..common.manifest import put_entry
 from ..data.dataset import DatasetError
 from .card import write_card
 from .figures import figures
+from .prepare import member_bytes
 from .train import HELD_BACK
 
 SHIPPED = "ravdess_actors_21_to_24"
@@ -38,7 +39,7 @@ def heard(archive: Path, reader: SpeechClassifier) -> dict[str, Any]:
     with manifest.open(newline="", encoding="utf-8") as stream:
         rows = [row for row in csv.DictReader(stream) if f"{archive.stem}-{row['speaker']}" in HELD_BACK]
     with tarfile.open(archive) as packed:
-        results = [reader.predict(packed.extractfile(row["file"]).read()) for row in rows]
+        results = [reader.predict(member_bytes(packed, row["file"])) for row in rows]
     return {
         "probabilities": np.array([result.probabilities for result in results]),
         "labels": np.array([EMOTIONS.index(row["label7"]) if row["label7"] else -1 for row in rows]),

@@ -119,7 +119,7 @@ def melody(random: np.random.Generator, seconds: float) -> np.ndarray:
         steps = [random.choice(scale)] if random.random() < 0.6 else scale[[0, 2, 4]] + random.choice([0, 5, 7])
         length = min(beat * random.uniform(0.8, 2), seconds - start)
         for step in steps:
-            piece = note(random, root * 2 ** (step / 12), length, kind)
+            piece = note(random, root * 2 ** (step / 12), length, int(kind))
             place = int(start * SAMPLE_RATE)
             sound[place : place + len(piece)] += piece[: len(sound) - place]
     return sound
@@ -130,7 +130,7 @@ def chord(random: np.random.Generator, seconds: float) -> np.ndarray:
     kind = random.integers(1, 3)
     root = 80 * 2 ** random.uniform(0, 3)
     steps = random.choice([[0, 4, 7], [0, 3, 7], [0, 4, 7, 10], [0, 7, 12], [0, 5, 9]][random.integers(5)], 3)
-    return sum(note(random, root * 2 ** (step / 12), seconds, kind) for step in steps)
+    return np.sum([note(random, root * 2 ** (step / 12), seconds, int(kind)) for step in steps], axis=0)
 
 
 def drums(random: np.random.Generator, seconds: float) -> np.ndarray:

@@ -25,6 +25,14 @@ from .clips import Clips
 TABLE = Path("data/speech.npz")
 
 
+def member_bytes(packed: tarfile.TarFile, name: str) -> bytes:
+    """The content of a file of an archive; DatasetError where the name is that of a folder."""
+    member = packed.extractfile(name)
+    if member is None:
+        raise DatasetError(f"{name} is not a file")
+    return member.read()
+
+
 def read_corpus(archive: Path) -> Clips:
     """All clips of an archive, in the order of its manifest. Raises DatasetError for a missing manifest or clip."""
     manifest = archive.with_name(f"{archive.stem}.manifest.csv")
@@ -39,7 +47,7 @@ def read_corpus(archive: Path) -> Clips:
         if missing := [row["file"] for row in rows if row["file"] not in members]:
             raise DatasetError(f"{archive.name} lacks {len(missing)} clips of its manifest, such as {missing[0]}")
         for row in rows:
-            with open_audio(packed.extractfile(row["file"]).read()) as sound:
+            with open_audio(member_bytes(packed, row["file"])) as sound:
                 frames.append(read_spectrogram(sound)[0])
     corpus = archive.stem
     return Clips(

@@ -63,7 +63,8 @@ def fit(features: np.ndarray, targets: np.ndarray, weights: np.ndarray, componen
     kernel = _gaussians(centres, centres, width)
     kernel[np.diag_indices_from(kernel)] += ridge / weights
     solved = np.linalg.solve(kernel, targets.astype(np.float32))
-    return Radial(*(part.astype(np.float32) for part in (mean, scale, projection, centres, solved)), width)
+    mean, scale, projection, centres, solved = (part.astype(np.float32) for part in (mean, scale, projection, centres, solved))
+    return Radial(mean, scale, projection, centres, solved, width)
 
 
 def _gaussians(rows: np.ndarray, centres: np.ndarray, width: float) -> np.ndarray:

@@ -163,7 +163,7 @@ def to_svg(
         return "".join(text for element in elements for text in one(element, shown))
 
     def one(element: dict[str, Any], shown: bool) -> Iterator[str]:
-        name, given = element.get("name"), element.get("attributes", {})
+        name, given = str(element.get("name")), element.get("attributes", {})
         if element["type"] == "component":
             variant = parts.get(name)
             if variant is not None:
@@ -186,7 +186,9 @@ def to_svg(
 def rasterise(svg: str, side: int) -> np.ndarray:
     """SVG text of a square canvas -> (side, side, 4) uint8 RGBA, not premultiplied."""
     png = resvg_py.svg_to_bytes(svg_string=svg, width=side, height=side, skip_system_fonts=True)
-    return cv2.cvtColor(cv2.imdecode(np.frombuffer(bytes(png), np.uint8), cv2.IMREAD_UNCHANGED), cv2.COLOR_BGRA2RGBA)
+    pixels = cv2.imdecode(np.frombuffer(bytes(png), np.uint8), cv2.IMREAD_UNCHANGED)
+    assert pixels is not None  # resvg wrote it
+    return cv2.cvtColor(pixels, cv2.COLOR_BGRA2RGBA)
 
 
 def attribution(styles: Mapping[str, Style]) -> str:

@@ -12,7 +12,7 @@ styles, in the words that their licences ask for.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -84,7 +84,7 @@ def artists(artist: Artist) -> str:
     return f"# Who drew the styles\n\n{attribution({name: artist.definitions[name] for name in names})}\n"
 
 
-def report(faces: Faces) -> Sequence[str]:
+def report(faces: Faces) -> Iterator[str]:
     """A line a split: its families and how many faces an expression."""
     for name in SPLITS:
         part = faces.split(name)

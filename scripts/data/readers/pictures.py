@@ -79,7 +79,8 @@ def read_pictures(files: Files, listed: Sequence[Listed], source: str, crop: Cro
 
     DatasetError where nothing is left.
     """
-    rows, pixels, splits, counts, reasons = [], [], [], Counter(), []
+    rows, pixels, splits, reasons = [], [], [], []
+    counts = Counter[str]()
     for entry in tqdm(listed, unit=" pictures"):
         data = files.read(entry.file)
         try:

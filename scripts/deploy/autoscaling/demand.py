@@ -30,7 +30,7 @@ class Day:
         return DAY * self.share
 
 
-def rate(mean: float, share: float, bursts: Sequence[float]) -> Callable[[np.ndarray], np.ndarray]:
+def rate(mean: float, share: float, bursts: np.ndarray | Sequence[float]) -> Callable[[np.ndarray], np.ndarray]:
     """Requests a second at each time."""
 
     def at(times: np.ndarray) -> np.ndarray:
@@ -41,7 +41,7 @@ def rate(mean: float, share: float, bursts: Sequence[float]) -> Callable[[np.nda
     return at
 
 
-def day(mean: float, service: Sequence[float], seed: int, share: float = 1.0) -> Day:
+def day(mean: float, service: np.ndarray | Sequence[float], seed: int, share: float = 1.0) -> Day:
     """A day with `mean` requests a second: a Poisson process whose rate changes (thinning, Lewis and Shedler 1979).
 
     Each request's service time is drawn from the measured `service`.
