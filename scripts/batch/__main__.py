@@ -26,9 +26,9 @@ from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions,
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner, fn_runner
 from apache_beam.transforms.environments import SubprocessSDKEnvironment
 
-from emotions.face.defaults import DEFAULT_HEAD
 from emotions.errors import ModelFileError
 from emotions.face.analyzer import FaceAnalyzer
+from emotions.face.defaults import DEFAULT_HEAD
 from emotions.face.detector import DETECTORS
 
 from .parts import FORMATS, Results

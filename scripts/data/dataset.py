@@ -53,7 +53,7 @@ class Faces:
     names: np.ndarray
     sources: np.ndarray
     groups: np.ndarray
-    licences: np.ndarray = None  # left out by old tables and by most readers
+    licences: np.ndarray = None  # type: ignore[assignment]  # left out by old tables and by most readers
 
     def __post_init__(self) -> None:
         if self.licences is None:

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -88,13 +88,13 @@ def test_sets(faces: Faces, learnt: bool) -> Iterator[tuple[str, np.ndarray, np.
     yield f"{VOTES}_test", *targets_and_mask(VOTES, test)
 
 
-def expression_heads(registry: ModelRegistry, base: str | None = None) -> list[dict[str, Any]]:
+def expression_heads(registry: ModelRegistry, base: str | None = None) -> list[Mapping[str, Any]]:
     """Manifest entries of the expression heads, all or those that read one base. Raises ModelFileError for an unknown base."""
     wanted = base and registry.entry("expression-base", base).name
     return [entry.metadata for entry in registry.entries("expression-head") if wanted in (None, entry.base)]
 
 
-def measured_heads(registry: ModelRegistry, base: str | None = None) -> list[dict[str, Any]]:
+def measured_heads(registry: ModelRegistry, base: str | None = None) -> list[Mapping[str, Any]]:
     """As `expression_heads`, with the heads that tell drawn faces."""
     heads = expression_heads(registry, base)
     bases = {entry["base"] for entry in heads}
@@ -128,8 +128,9 @@ def evaluate(folder: Path, tables: Sequence[Faces], base: str | None = None) -> 
                 source = SOURCES.get(name.removesuffix("_test"))
                 groups = test.groups[counts] if source and source.groups else None
                 report[entry["name"]][name] = figures(probabilities[counts], truth[counts], groups)
-            if head := model.drawn_entry:
-                report.setdefault(head.name, {}).update(drawn_head_metrics(model.drawn_probability(cache[entry["base"]]), test.sources))
+            drawn = model.drawn_probability(cache[entry["base"]])
+            if model.drawn_entry and drawn is not None:
+                report.setdefault(model.drawn_entry.name, {}).update(drawn_head_metrics(drawn, test.sources))
     return report
 
 
@@ -171,8 +172,8 @@ def publish(folder: Path, config: dict[str, Any], measured: dict[str, Any], tabl
     base = ModelRegistry(folder).entry("expression-base", config["name"]).metadata
     learnt = {row["source"] for row in base.get("data", ())}
     rows = [row for faces in tables.values() for row in data_statement(faces, "") if row["source"] not in learnt]
-    rows = {row["source"]: row for row in [*base.get("measured", ()), *rows]}
-    put_entry(folder, {**base, "measured": list(rows.values())}, folder / base["file"])
+    measured_on = {row["source"]: row for row in [*base.get("measured", ()), *rows]}
+    put_entry(folder, {**base, "measured": list(measured_on.values())}, folder / base["file"])
     show_failures(folder, config["name"], tables)
     draw_reliability(folder, config["name"])
     return write_card(folder, config)

@@ -172,12 +172,14 @@ def collect(runs: Path, folders: list[Path]) -> tuple[list[Row], dict[str, str]]
     folders_of_runs = sorted(path.parent for path in runs.rglob("config.json"))
     found = (read_run(run, run.relative_to(runs).as_posix()) for run in folders_of_runs)
     rows = {row["variant"]: row for row in found if row}
-    places, exported = {}, {}
+    places: dict[str, Any] = {}
+    exported: dict[str, Any] = {}
     for folder in folders:
         for row, head, run in read_exported(folder):
-            own = run in rows and rows[run]["training"].get("start") != row["variant"]
+            own = run is not None and run in rows and rows[run]["training"].get("start") != row["variant"]
             rows[row["variant"]] = {**(rows.pop(run) if own else {}), **row}
-            exported |= {run: row["variant"]} if own else {}
+            if run is not None and own:
+                exported[run] = row["variant"]
             places[row["variant"]] = (folder, head)
     for variant, speed in compare_speed(places, (BUNDLED, TRUTH)).items():
         rows[variant]["speed"] = speed

@@ -20,7 +20,7 @@ import json
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import keras
 import numpy as np
@@ -41,7 +41,7 @@ from ..train.backbones import DesignError, design_of
 from ..train.networks import folded
 from ..train.runs import MIXED_HEAD_ONLY, lineage, training_data
 
-HEAD_WEIGHTS = "float16"
+HEAD_WEIGHTS: Literal["float16"] = "float16"
 """As int8 one dense head predicted otherwise for 13 % of validation faces (1.2 points lost); no head is large."""
 SHIPPED = "vgg16"
 """The backbone in models/: its heads are named after their label set alone."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -100,11 +100,11 @@ def write_card(folder: Path, config: dict[str, Any]) -> Path:
 
 def filled(text: str, indent: str = "") -> str:
     """`text` in lines of at most WIDTH characters, those after the first indented."""
-    options = {"break_long_words": False, "break_on_hyphens": False}
-    return textwrap.fill(" ".join(text.split()), WIDTH, subsequent_indent=indent, **options)
+    words = " ".join(text.split())
+    return textwrap.fill(words, WIDTH, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
 
 
-def facts(base: dict[str, Any], heads: list[dict[str, Any]], config: dict[str, Any]) -> Iterator[str]:
+def facts(base: Mapping[str, Any], heads: Sequence[Mapping[str, Any]], config: dict[str, Any]) -> Iterator[str]:
     """The list at the top: network, recipe, what it was begun from, licence, what validation chose, commits."""
     validation = sum(row["validation"] for row in base.get("data", ()) if row["source"] in _sources(base) - {"dicebear"})
     chosen = "; ".join(
@@ -133,7 +133,7 @@ def facts(base: dict[str, Any], heads: list[dict[str, Any]], config: dict[str, A
             yield filled(f"- **{name}**: {text}", "  ")
 
 
-def data_section(base: dict[str, Any]) -> Iterator[str]:
+def data_section(base: Mapping[str, Any]) -> Iterator[str]:
     """A table of all data sets that were learnt from or measured, with their licences."""
     if "data" not in base:  # exported before it was kept
         return
@@ -150,7 +150,7 @@ def data_section(base: dict[str, Any]) -> Iterator[str]:
         yield "`NOTICE.md` names the artists of the drawings that were learnt from."
 
 
-def notes(heads: list[dict[str, Any]]) -> Iterator[str]:
+def notes(heads: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     """What is to be known to read the figures."""
     text = "Intervals: bootstrap, 2,000 draws. Macro-F1: over the classes that occur or are answered. Calibration error: 15 "
     text += "equal-width bins of the top probability. "
@@ -159,7 +159,7 @@ def notes(heads: list[dict[str, Any]]) -> Iterator[str]:
     yield filled(text)
 
 
-def drawn_head_metrics(registry: ModelRegistry, base: dict[str, Any]) -> Iterator[str]:
+def drawn_head_metrics(registry: ModelRegistry, base: Mapping[str, Any]) -> Iterator[str]:
     """How often the head that tells drawn faces from photographed ones is right, if the base has one."""
     for head in (entry.metadata for entry in registry.entries("drawn-head")):
         if head["base"] == base["name"] and head.get("evaluation"):
@@ -175,7 +175,7 @@ def drawn_head_metrics(registry: ModelRegistry, base: dict[str, Any]) -> Iterato
             yield "\n".join(lines)
 
 
-def matrices(heads: list[dict[str, Any]]) -> Iterator[str]:
+def matrices(heads: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     """Confusion tables: every head by the truth that it learnt, the served one on all sets."""
     for entry in heads:
         for name in _shown(entry, heads):
@@ -183,7 +183,7 @@ def matrices(heads: list[dict[str, Any]]) -> Iterator[str]:
             yield confusion_table(entry["evaluation"][name])
 
 
-def failures(base: dict[str, Any], heads: list[dict[str, Any]]) -> Iterator[str]:
+def failures(base: Mapping[str, Any], heads: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     """In words from the figures, the samples, and the contact sheet with the artists' credits."""
     lines = []
     for entry in heads:
@@ -202,7 +202,7 @@ def failures(base: dict[str, Any], heads: list[dict[str, Any]]) -> Iterator[str]
         yield "\n".join(f"- {line}" for line in drawn["credits"])
 
 
-def _shown(entry: dict[str, Any], heads: list[dict[str, Any]]) -> list[str]:
+def _shown(entry: Mapping[str, Any], heads: Sequence[Mapping[str, Any]]) -> list[str]:
     """The sets on which a head's mistakes are told: all for the served one, else that of the truth it learnt."""
     names = [name for name in entry["evaluation"] if not name.endswith("_unseen")]
     own = [name for name in names if name == f"{entry['truth']}_test"] or names[:1]
@@ -222,16 +222,16 @@ def _samples(samples: list[dict[str, Any]], head: str) -> str:
     return text + (f"{len(wrong)} wrong: {'; '.join(wrong)}." if wrong else "none wrong.")
 
 
-def _drawn(base: dict[str, Any], heads: list[dict[str, Any]]) -> str:
+def _drawn(base: Mapping[str, Any], heads: Sequence[Mapping[str, Any]]) -> str:
     recalls = ", ".join(f"`{entry['name']}` {entry['chosen']['drawn']:.0%}" for entry in heads if "drawn" in entry["chosen"])
     if not recalls:
         return "It learnt no drawn faces." if not _learnt(base, "dicebear") else ""
     return f"Drawn faces in styles that nothing learnt: balanced recall on validation, mean over families, {recalls}."
 
 
-def _sources(base: dict[str, Any]) -> set[str]:
+def _sources(base: Mapping[str, Any]) -> set[str]:
     return {row["source"] for row in base.get("data", ())} - {"ferplus"}
 
 
-def _learnt(base: dict[str, Any], source: str) -> bool:
+def _learnt(base: Mapping[str, Any], source: str) -> bool:
     return source in _sources(base)

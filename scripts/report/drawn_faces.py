@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -32,7 +32,7 @@ class Views:
     found: np.ndarray
     labels: np.ndarray
     groups: np.ndarray
-    features: np.ndarray | None = None
+    features: np.ndarray = field(init=False, repr=False)
 
 
 @dataclass

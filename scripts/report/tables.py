@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ from ..data.sources import SOURCES, source_of
 from .failures import served
 from .reliability import FEW, chart_of
 
-Entry = dict[str, Any]
+Entry = Mapping[str, Any]
 
 
 def set_title(name: str) -> str:
@@ -25,7 +25,7 @@ def set_title(name: str) -> str:
     return f"{title} without faces repeated from an earlier split" if name.endswith("_unseen") else f"{title}, labels"
 
 
-def accuracy_table(heads: list[Entry]) -> str:
+def accuracy_table(heads: Sequence[Entry]) -> str:
     """A row for every head on every set."""
     lines = ["| head | measured on | faces | accuracy | 95 % interval | macro-F1 | calibration error |",
              "| --- | --- | ---: | ---: | --- | ---: | ---: |"]  # fmt: skip
@@ -37,7 +37,7 @@ def accuracy_table(heads: list[Entry]) -> str:
     return "\n".join(lines)
 
 
-def by_group(heads: list[Entry]) -> Iterator[str]:
+def by_group(heads: Sequence[Entry]) -> Iterator[str]:
     """Balanced recall of every group of the sets that have such, and the mean over groups."""
     for name in [name for name, row in heads[0]["evaluation"].items() if "groups" in row]:
         kind = SOURCES[name.removesuffix("_test")].groups
@@ -53,7 +53,7 @@ def by_group(heads: list[Entry]) -> Iterator[str]:
         yield "\n".join(lines)
 
 
-def support_table(heads: list[Entry]) -> str:
+def support_table(heads: Sequence[Entry]) -> str:
     """How many test faces of each emotion every set has."""
     lines = ["| set | " + " | ".join(EMOTIONS) + " |", "| --- |" + " ---: |" * len(EMOTIONS)]
     for name, row in heads[0]["evaluation"].items():
@@ -61,7 +61,7 @@ def support_table(heads: list[Entry]) -> str:
     return "\n".join(lines)
 
 
-def quantisation_table(heads: list[Entry]) -> str:
+def quantisation_table(heads: Sequence[Entry]) -> str:
     """What int8 and float16 weights changed."""
     lines = ["| head | answers changed | accuracy, float32 | as stored |", "| --- | ---: | ---: | ---: |"]
     for entry in heads:
@@ -81,7 +81,7 @@ def confusion_table(figures: Entry) -> str:
     return "\n".join(lines)
 
 
-def reliability(base: Entry, heads: list[Entry]) -> Iterator[str]:
+def reliability(base: Entry, heads: Sequence[Entry]) -> Iterator[str]:
     """The calibration plot of all heads, and the bins of the served one as a table."""
     if chart_of(base) in base.get("pictures", ()):
         yield f"![Reliability diagrams: accuracy against confidence on validation, a head each]({chart_of(base)})"

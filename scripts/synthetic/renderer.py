@@ -6,6 +6,7 @@ import colorsys
 from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -133,7 +134,7 @@ class Artist:
                 without = (drawn({name: variant, part: None}) for part in expressive)
                 rows.append([(np.abs(whole - other).max(axis=2) > NOTICED).sum() for other in without])
             counts = np.array(rows)
-            enough: np.ndarray = counts >= SEEN * np.percentile(counts, 80, axis=0)
+            enough: Any = counts >= SEEN * np.percentile(counts, 80, axis=0)
             yield name, {variant for variant, fine in zip(variants, enough.all(axis=1).tolist(), strict=True) if not fine}
 
 

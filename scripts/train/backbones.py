@@ -6,7 +6,7 @@ trained in one piece is split: all layers but the last are the backbone, its las
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -118,7 +118,7 @@ def resnet50_backbone(size: int | None = None, name: str = "resnet50") -> keras.
     return keras.Model(clone.inputs[0], features, name=name)
 
 
-BACKBONES = {
+BACKBONES: dict[str, Callable[..., keras.Model]] = {
     "vgg16": partial(vgg_backbone, 16),
     "vgg19": partial(vgg_backbone, 19),
     "fer_cnn": fer_cnn_backbone,

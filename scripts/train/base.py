@@ -71,7 +71,7 @@ def train_base(config: dict[str, Any], run: Path, limit: int | None = None) -> N
     model, base, augment = training_model(config | {"seed": seed}) if config["stages"] else (None, build_backbone(config), None)
     run.mkdir(parents=True, exist_ok=True)
     (run / "config.json").write_text(json.dumps(config, indent=1) + "\n", encoding="utf-8")
-    if model:
+    if model and augment:
         _train(config, run, limit, model, base, augment)
     base.save(run / "base.keras")
     print(f"written: {run / 'base.keras'}")

@@ -54,7 +54,8 @@ def distill(plan: dict[str, Any], configs: Path, run: Path, precision: str | Non
                 _train_teacher(config, folder, plan["tta_shift"], limit)
     soft = run / "soft.npz"
     if not soft.is_file():
-        np.savez_compressed(soft, **average_soft_labels(parts))
+        average: dict[str, Any] = average_soft_labels(parts)
+        np.savez_compressed(soft, **average)
     config = tomllib.loads((configs / plan["student"]).read_text(encoding="utf-8")) | changes
     config["data"] = config["data"] | tables | {"soft": str(soft)}
     config["loss"] = config["loss"] | {"soft": plan["soft_weight"]}

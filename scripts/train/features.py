@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -68,6 +69,6 @@ def cache_features(base: keras.Model, faces: Faces, path: Path) -> dict[str, np.
         if str(kept.pop("digest", "")) == key:
             return kept
     features = bottleneck(base)
-    made = {"plain": features(faces.pixels), "mirrored": features(faces.pixels[:, :, ::-1])}
+    made: dict[str, Any] = {"plain": features(faces.pixels), "mirrored": features(faces.pixels[:, :, ::-1])}
     np.savez(path, digest=key, **made)
     return made

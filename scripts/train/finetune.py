@@ -7,6 +7,7 @@ batch hardly changes: their mean and variance are those of the convolution's out
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -103,7 +104,8 @@ def _set_norm_statistics(base: keras.Model, names: list[str], norms: list[layers
     """Set each norm's mean and variance to those of its convolution over `faces`, its gamma and beta so that outputs stay."""
     outputs = keras.Model(base.inputs, [base.get_layer(name).output for name in names])
     chosen = np.random.default_rng(0).permutation(len(faces))[:PROBE]
-    sums, places = [0.0] * len(names), [0] * len(names)
+    sums: list[Any] = [0.0] * len(names)
+    places = [0] * len(names)
     for start in range(0, len(chosen), 64):
         maps = outputs.predict_on_batch(faces[chosen[start : start + 64], ..., None])
         new = [np.stack([np.sum(m, (0, 1, 2), np.float64), np.sum(np.square(m, dtype=np.float64), (0, 1, 2))]) for m in maps]

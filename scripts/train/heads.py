@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -78,7 +79,7 @@ class TrainingSets:
         of their count: their rarest classes have a few dozen faces.
         """
         for features, weight, power in ((self.drawn, drawn_weight, 1.0), (self.others, others_weight, 0.5)):
-            if weight:
+            if features and weight:
                 train = features.split("train")
                 target, balance = hard_targets(train.faces, smoothing), class_weights(train.faces.labels) ** power
                 weights = weight * balance / balance.mean()
@@ -134,12 +135,13 @@ def train_heads(
     base = keras.saving.load_model(run / "base.keras", compile=False)
     base = folded(base, faces.pixels.shape[1])  # as served, in float32 whatever the precision of the training
     human = FeatureSet(**cache_features(base, faces, run / "features.npz"), faces=faces)
-    tables = {"drawn": drawn, "others": others}
-    extra = {
-        name: table and FeatureSet(**cache_features(base, table, run / f"features-{name}.npz"), faces=table)
-        for name, table in tables.items()
-    }
-    sets = TrainingSets(human, **extra)
+
+    def cached(name: str, table: Faces | None) -> FeatureSet | None:
+        if table is None:
+            return None
+        return FeatureSet(**cache_features(base, table, run / f"features-{name}.npz"), faces=table)
+
+    sets = TrainingSets(human, cached("drawn", drawn), cached("others", others))
     for old in run.glob("head-*.keras"):
         old.unlink()
     report: dict[str, dict] = {}
@@ -164,12 +166,13 @@ def _best_head(
     def attempt(design: str, share: float, drawn_weight: float = 0.0, others_weight: float = 0.0) -> None:
         faces = train.faces
         target = mixed_targets(faces, share, smoothing) if name == MIXED else targets_of(name, faces, smoothing)
-        parts = [(train.both, np.concatenate([target, target]), np.ones(2 * len(target), np.float32))]
+        parts: list[tuple[np.ndarray, ...]] = [(train.both, np.concatenate([target, target]), np.ones(2 * len(target), np.float32))]
         parts += sets.extra(drawn_weight, others_weight, smoothing)
         keras.utils.set_random_seed(seed)
         head = dense_head(design, features=train.plain.shape[1])
-        fit(head, *(np.concatenate(part) for part in zip(*parts, strict=True)))
-        row = {"design": design, "share": share, "drawn_weight": drawn_weight}
+        features, targets, weights = (np.concatenate(part) for part in zip(*parts, strict=True))
+        fit(head, features, targets, weights)
+        row: dict[str, Any] = {"design": design, "share": share, "drawn_weight": drawn_weight}
         row |= {"others_weight": others_weight} if sets.others else {}
         rows.append(row | sets.scores(head, label_sets))
         heads.append(head)
@@ -221,13 +224,13 @@ def drawn_head(human: FeatureSet, drawn: FeatureSet, seed: int) -> tuple[dict[st
     """
     photos, drawings = human.split("train").both, drawn.split("train").both
     inputs, is_drawn = np.concatenate([photos, drawings]), np.repeat([0, 1], [len(photos), len(drawings)])
-    rows: list[dict[str, object]] = []
+    rows: list[dict[str, Any]] = []
     heads: list[keras.Model] = []
     for design in DRAWN_DESIGNS:
         keras.utils.set_random_seed(seed)
         head = dense_head(design, features=inputs.shape[1], classes=1)
         fit(head, inputs, is_drawn[:, None].astype(np.float32), class_weights(is_drawn))
-        row: dict[str, object] = {"design": design}
+        row: dict[str, Any] = {"design": design}
         for error, features, called in zip(ERRORS, (human, drawn), (True, False), strict=True):
             logits = head.predict(features.split("validation").plain, batch_size=4096, verbose=0)[:, 0]
             row[error] = round(float(((logits > 0) == called).mean()), 4)
@@ -238,7 +241,7 @@ def drawn_head(human: FeatureSet, drawn: FeatureSet, seed: int) -> tuple[dict[st
     return {"chosen": rows[chosen], "tried": rows}, heads[chosen]
 
 
-def save_if_accurate(head: keras.Model, row: dict[str, object], path: Path) -> None:
+def save_if_accurate(head: keras.Model, row: dict[str, Any], path: Path) -> None:
     """Save the drawn-face head unless one of its errors exceeds MAX_ERROR; an old file is deleted."""
     path.unlink(missing_ok=True)
     if max(row[error] for error in ERRORS) <= MAX_ERROR:

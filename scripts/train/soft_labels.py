@@ -14,6 +14,7 @@ import argparse
 import json
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -58,7 +59,8 @@ def main(arguments: list[str] | None = None) -> None:
                 report(str(run), soft, faces)
                 keras.utils.clear_session()
             options.out.parent.mkdir(parents=True, exist_ok=True)
-            np.savez_compressed(options.out, **average_soft_labels([[part] for part in parts]))
+            average: dict[str, Any] = average_soft_labels([[part] for part in parts])
+            np.savez_compressed(options.out, **average)
         report("mean", {name: np.mean([one[name] for one in validation], axis=0) for name in soft}, faces)
     except (DatasetError, FileNotFoundError) as error:
         parser.exit(1, f"{error}\n")

@@ -106,7 +106,8 @@ def accuracy_on(probabilities: np.ndarray, label_set: str, faces: Faces) -> floa
 def save_soft_labels(path: Path, faces: Faces, soft: dict[str, np.ndarray]) -> None:
     """Write soft labels and the keys of their faces as .npz."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    np.savez_compressed(path, **{SAMPLE_KEYS: sample_keys(faces)}, **soft)
+    arrays: dict[str, Any] = {SAMPLE_KEYS: sample_keys(faces), **soft}
+    np.savez_compressed(path, **arrays)
 
 
 def average_soft_labels(paths: Sequence[Sequence[Path]]) -> dict[str, np.ndarray]:
