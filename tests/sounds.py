@@ -35,9 +35,7 @@ def encoded(samples: np.ndarray, kind: str = "wav", codec: str = "pcm_s16le", ra
         stream = container.add_stream(codec, rate=rate, layout=layout)
         frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(planes, np.float32), format="fltp", layout=layout)
         frame.sample_rate = rate
-        resampler = av.AudioResampler(
-            stream.codec_context.format, layout, rate, frame_size=stream.codec_context.frame_size or 0
-        )
+        resampler = av.AudioResampler(stream.codec_context.format, layout, rate, frame_size=stream.codec_context.frame_size or 0)
         for piece in [*resampler.resample(frame), *resampler.resample(None)]:
             container.mux(stream.encode(piece))
         container.mux(stream.encode(None))

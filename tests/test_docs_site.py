@@ -42,7 +42,12 @@ def site(tmp_path_factory) -> Path:
     ).stdout.splitlines()[-1:]
     assert command.endswith(" -m mkdocs build --strict")
     done = subprocess.run(
-        [sys.executable, *command.split()[1:], "--site-dir", str(out)], cwd=ROOT, capture_output=True, text=True, timeout=300, env=environment
+        [sys.executable, *command.split()[1:], "--site-dir", str(out)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        env=environment,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return out

@@ -62,4 +62,6 @@ def test_all_environments_agree_with_the_server(extra):
 
 @pytest.mark.parametrize("name", FILES.values())
 def test_no_file_names_a_registry_or_a_path(name):
-    assert not re.search(r"https?://|file:|--(index|extra-index|find-links)|(?<!\w)/\w", (ROOT / name).read_text(encoding="utf-8"))
+    assert not re.search(
+        r"https?://|file:|--(index|extra-index|find-links)|(?<!\w)/\w", (ROOT / name).read_text(encoding="utf-8")
+    )

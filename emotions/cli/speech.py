@@ -1,5 +1,6 @@
 """Read the voices of recordings: a JSON line a file with all its pieces, or (CSV, table) a row a file; --segments gives a row a
-piece. A recording in which nothing can be told (silence, music) is a row with a reason."""
+piece. A recording in which nothing can be told (silence, music) is a row with a reason.
+"""
 
 from __future__ import annotations
 

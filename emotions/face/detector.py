@@ -182,9 +182,7 @@ class FaceDetector:
         thresholds = model.entry.thresholds
         faces = [to_detection(row, model.entry.box) for row in rows]
         return [
-            face
-            for face in faces
-            if face.score >= thresholds[threshold] or self._mesh_score(pixels, face) >= thresholds["mesh"]
+            face for face in faces if face.score >= thresholds[threshold] or self._mesh_score(pixels, face) >= thresholds["mesh"]
         ]
 
     def _detect_back_camera(self, pixels: np.ndarray) -> list[Detection]:
@@ -196,9 +194,7 @@ class FaceDetector:
         """
         model = self.blazeface("blazeface-back-camera")
         thresholds = model.entry.thresholds
-        levels = [
-            level for scales in (FULL_SCALE, PYRAMID_SCALES) for level in model.detect(pixels, thresholds["score"], scales)
-        ]
+        levels = [level for scales in (FULL_SCALE, PYRAMID_SCALES) for level in model.detect(pixels, thresholds["score"], scales)]
         rows = np.concatenate(levels)
         level_of_row = np.repeat(np.arange(len(levels)), [len(level) for level in levels])
         found, proposals = [], []

@@ -28,9 +28,7 @@ WINDOW_SCALES = 0.72, 0.52
 """Sides of the sliding windows over the image's shorter side; smaller faces have to be among the proposals."""
 WINDOW_STRIDE = 0.25  # in sides of a window
 PROPOSAL_SCALES = 1.0, 1.3  # a proposed box is often the inner face alone
-REFINE_OFFSETS = tuple(
-    (x, y, scale) for scale in (0.8, 1.0, 1.25) for x, y in ((0, 0), (0.1, 0), (-0.1, 0), (0, 0.1), (0, -0.1))
-)
+REFINE_OFFSETS = tuple((x, y, scale) for scale in (0.8, 1.0, 1.25) for x, y in ((0, 0), (0.1, 0), (-0.1, 0), (0, 0.1), (0, -0.1)))
 """Windows around a promising one: shifts in its sides, and relative side."""
 MAX_FACES = 8
 DUPLICATE_DISTANCE = 0.4  # two windows nearer than this times the sum of their sides, in both directions, are one face

@@ -82,9 +82,7 @@ class OcclusionMap:
         return data_uri(encode_jpeg(self.render()))
 
 
-def occlusion_map(
-    predict: Callable[[np.ndarray], np.ndarray], crop: np.ndarray, probabilities: np.ndarray
-) -> OcclusionMap:
+def occlusion_map(predict: Callable[[np.ndarray], np.ndarray], crop: np.ndarray, probabilities: np.ndarray) -> OcclusionMap:
     """Compute the occlusion map of one face.
 
     The patch is a square of the crop's mean grey, which carries as little information as a square can.

@@ -106,9 +106,7 @@ def _low_band(mel: np.ndarray) -> np.ndarray:
     low = mel[:, :LOW_BANDS]
     centroid = (low * np.arange(LOW_BANDS)).sum(axis=1) / np.maximum(low.sum(axis=1), 1e-3)
     strongest = low.argmax(axis=1)
-    return np.array(
-        (centroid.mean(), centroid.std(), strongest.mean(), strongest.std(), *np.percentile(strongest, (10, 90)))
-    )
+    return np.array((centroid.mean(), centroid.std(), strongest.mean(), strongest.std(), *np.percentile(strongest, (10, 90))))
 
 
 def _modulation(rows: np.ndarray, voiced: np.ndarray) -> np.ndarray:

@@ -215,9 +215,7 @@ Peak of all processes together, the command and 2 workers (pages that they share
 
 def _processor() -> str:
     names = [
-        line.partition(":")[2].strip()
-        for line in Path("/proc/cpuinfo").read_text().splitlines()
-        if line.startswith("model name")
+        line.partition(":")[2].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")
     ]
     return names[0] if names else platform.machine()
 

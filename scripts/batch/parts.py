@@ -100,9 +100,7 @@ class Results:
             with FileSystems.open(note) as stream:
                 there = json.loads(stream.read())
             if other := [f"{key} {there.get(key)!r}" for key, value in what.items() if there.get(key) != value]:
-                raise OtherBatch(
-                    f"{self.path} holds a batch with {', '.join(other)}: name another --output, or ask for the same"
-                )
+                raise OtherBatch(f"{self.path} holds a batch with {', '.join(other)}: name another --output, or ask for the same")
         for folder in ("parts", "failed", "unfinished"):
             with suppress(OSError):  # it is there
                 FileSystems.mkdirs(self.place(folder))

@@ -89,9 +89,7 @@ def build(
         | "Match files" >> fileio.MatchAll(fileio.EmptyMatchTreatment.ALLOW)
         | "Deal out" >> beam.Map(lambda file: (results.shard_of(file.path), _file(file)))
     )
-    return (
-        (shards, files) | beam.Flatten() | beam.GroupByKey() | "Read photos" >> beam.ParDo(ReadShard(results, detector, head))
-    )
+    return (shards, files) | beam.Flatten() | beam.GroupByKey() | "Read photos" >> beam.ParDo(ReadShard(results, detector, head))
 
 
 def _file(metadata: Any) -> File:

@@ -20,7 +20,9 @@ class InternalsError(RuntimeError):
 
 
 def _missing(package: str, name: str) -> InternalsError:
-    return InternalsError(f"{package} {version(package)} has no {name}; this project was checked with {package} {CHECKED[package]}")
+    return InternalsError(
+        f"{package} {version(package)} has no {name}; this project was checked with {package} {CHECKED[package]}"
+    )
 
 
 def avoid_layout_copies() -> bool:

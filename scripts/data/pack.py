@@ -40,9 +40,7 @@ def sheets(pixels: np.ndarray) -> list[Image.Image]:
 
 def faces_of(pictures: list[Image.Image], size: int, count: int) -> np.ndarray:
     """The inverse of `sheets`: (count, S, S) uint8."""
-    parts = [
-        np.asarray(picture).reshape(-1, size, COLUMNS, size).swapaxes(1, 2).reshape(-1, size, size) for picture in pictures
-    ]
+    parts = [np.asarray(picture).reshape(-1, size, COLUMNS, size).swapaxes(1, 2).reshape(-1, size, size) for picture in pictures]
     return np.concatenate([np.zeros((0, size, size), np.uint8), *parts])[:count]
 
 

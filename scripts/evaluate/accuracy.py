@@ -181,7 +181,9 @@ def publish(folder: Path, config: dict[str, Any], measured: dict[str, Any], tabl
 
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--faces", type=Path, help=f"made by scripts.data.prepare (default: the run's own; with --verify {TABLE})")
+    parser.add_argument(
+        "--faces", type=Path, help=f"made by scripts.data.prepare (default: the run's own; with --verify {TABLE})"
+    )
     parser.add_argument("--extra", type=Path, nargs="*", default=[], help="further tables to measure on")
     parser.add_argument("--models", type=Path, default=BUNDLED, help="folder of the manifest")
     parser.add_argument("--run", type=Path, default=Path("runs/vgg16"), help="the run that was exported, for the card's recipe")

@@ -220,7 +220,15 @@ def provenance(arguments: list[str]) -> list[str]:
     cpuinfo = Path("/proc/cpuinfo")
     lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
     names = [line.split(":")[1].strip() for line in lines if line.startswith("model name")]
-    changed = git("status", "--porcelain", "--", "emotions", "models", "scripts/evaluate/detection.py", "scripts/evaluate/detection_scenes.py")
+    changed = git(
+        "status",
+        "--porcelain",
+        "--",
+        "emotions",
+        "models",
+        "scripts/evaluate/detection.py",
+        "scripts/evaluate/detection_scenes.py",
+    )
     versions = ", ".join(f"{package} {version(package)}" for package in ("ai-edge-litert", "opencv-python-headless", "numpy"))
     return [
         f"- {datetime.now(UTC):%Y-%m-%d}, `{shlex.join(['python', '-m', 'scripts.evaluate.detection', *arguments])}`",
@@ -240,7 +248,10 @@ def main(arguments: list[str] | None = None) -> None:
     cv2.setNumThreads(1)
     face_detector = FaceAnalyzer().face_detector
     scenes, empty = labelled(options.photos), without_faces(options.photos)
-    sections: list[tuple[str, Any, tuple[Any, Any]]] = [("Photos", photo_table, (scenes, empty)), ("Small faces in 12-megapixel scenes", small_table, (scenes, empty))]
+    sections: list[tuple[str, Any, tuple[Any, Any]]] = [
+        ("Photos", photo_table, (scenes, empty)),
+        ("Small faces in 12-megapixel scenes", small_table, (scenes, empty)),
+    ]
     if options.drawn:
         sections.append(("Drawn faces", drawn_table, (options.drawn, empty)))
     lines = ["# Face detectors", "", *provenance(sys.argv[1:] if arguments is None else arguments), ""]

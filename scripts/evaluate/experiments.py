@@ -29,7 +29,7 @@ from emotions.face.classifier import ExpressionClassifier
 from emotions.runtime.manifest import BUNDLED, ModelRegistry
 
 from ..common.git import commit
-from ..common.run_names import parent_title, parent_name
+from ..common.run_names import parent_name, parent_title
 from ..report.card import confusion_table
 
 # How long expression models take for a face, on one core, through the library: each beside the shipped one in every round.

@@ -35,7 +35,7 @@ from emotions.runtime.manifest import BUNDLED, ModelRegistry
 
 from ..common.manifest import put_entry
 from ..data.dataset import DatasetError, Faces
-from ..data.labels import MIXED, targets_and_mask, available_label_sets
+from ..data.labels import MIXED, available_label_sets, targets_and_mask
 from ..report.rejection import told, write_report
 from .framing import ENLARGE, placed
 
@@ -84,7 +84,9 @@ def read(face_detector: FaceDetector, model: ExpressionClassifier, faces: Faces,
     return Reads(faces.where(np.array(kept)), np.array(quality, object), model.features(np.stack(crops)))
 
 
-def read_split(face_detector: FaceDetector, model: ExpressionClassifier, faces: Faces, degraded: int, seed: int) -> dict[str, Reads]:
+def read_split(
+    face_detector: FaceDetector, model: ExpressionClassifier, faces: Faces, degraded: int, seed: int
+) -> dict[str, Reads]:
     """The faces as they are (`plain`), and `degraded` of them drawn at random made `small` and `blurred` by random amounts."""
     random = np.random.default_rng(seed)
     some = faces.where(np.isin(np.arange(len(faces)), random.permutation(len(faces))[:degraded]))

@@ -54,9 +54,7 @@ def hum(random: np.random.Generator, seconds: float) -> np.ndarray:
     time, base = _time(seconds), random.choice([50, 60, random.uniform(30, 150)])
     wobble = 1 + random.uniform(0, 0.02) * np.sin(2 * np.pi * random.uniform(0.2, 6) * time)
     phase = 2 * np.pi * base * np.cumsum(wobble) / SAMPLE_RATE
-    tones = sum(
-        np.sin(k * phase + random.uniform(0, 6)) * k ** -random.uniform(0.3, 2) for k in range(1, random.integers(3, 25))
-    )
+    tones = sum(np.sin(k * phase + random.uniform(0, 6)) * k ** -random.uniform(0.3, 2) for k in range(1, random.integers(3, 25)))
     return tones + random.uniform(0, 0.3) * steady_noise(random, seconds)
 
 

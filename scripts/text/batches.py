@@ -9,12 +9,55 @@ import numpy as np
 
 from emotions.text.tokenizer import PAD, Vocabulary
 
-NAMES = (
-    "James Mary John Anna Michael Sarah David Emma Robert Laura Daniel Julia Thomas Emily Chris Kate Mark Lisa Paul Amy "
-    "Peter Jess Kevin Rachel Brian Megan Jason Nicole Eric Ashley Steve Karen Adam Sam Alex Max Ben Tom Joe Dan Mike Nick "
-    "Matt Ryan Jack Smith"
-).split()
-RELIGIONS = "Christian Muslim Jewish Catholic Hindu Buddhist Christianity Islam Protestant Mormon".split()
+NAMES = [
+    "James",
+    "Mary",
+    "John",
+    "Anna",
+    "Michael",
+    "Sarah",
+    "David",
+    "Emma",
+    "Robert",
+    "Laura",
+    "Daniel",
+    "Julia",
+    "Thomas",
+    "Emily",
+    "Chris",
+    "Kate",
+    "Mark",
+    "Lisa",
+    "Paul",
+    "Amy",
+    "Peter",
+    "Jess",
+    "Kevin",
+    "Rachel",
+    "Brian",
+    "Megan",
+    "Jason",
+    "Nicole",
+    "Eric",
+    "Ashley",
+    "Steve",
+    "Karen",
+    "Adam",
+    "Sam",
+    "Alex",
+    "Max",
+    "Ben",
+    "Tom",
+    "Joe",
+    "Dan",
+    "Mike",
+    "Nick",
+    "Matt",
+    "Ryan",
+    "Jack",
+    "Smith",
+]
+RELIGIONS = ["Christian", "Muslim", "Jewish", "Catholic", "Hindu", "Buddhist", "Christianity", "Islam", "Protestant", "Mormon"]
 
 
 def unmask(text: str, share: float, random: np.random.Generator) -> str:
@@ -60,9 +103,7 @@ class Batches(keras.utils.PyDataset):
         return padded([self._rows[row] for row in chosen]), {name: values[chosen] for name, values in self._targets.items()}
 
 
-def logits(
-    model: keras.Model, texts: list[str], vocabulary: Vocabulary, longest: int, batch: int = 64
-) -> dict[str, np.ndarray]:
+def logits(model: keras.Model, texts: list[str], vocabulary: Vocabulary, longest: int, batch: int = 64) -> dict[str, np.ndarray]:
     """The model's outputs for texts, in their order."""
     rows = [vocabulary.encode(vocabulary.words(text), longest) for text in texts]
     order = np.argsort([len(row) for row in rows], kind="stable")

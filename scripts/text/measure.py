@@ -44,7 +44,11 @@ def answers(model: TextClassifier, texts: list[str]) -> tuple[np.ndarray, np.nda
     """Probabilities (N, 7), which of them are above their thresholds (N, 7), and which texts were refused (N,)."""
     wholes = [model.predict(text).whole for text in texts]
     probabilities = np.array([whole.probabilities for whole in wholes])
-    return probabilities, np.array([whole.over_threshold for whole in wholes]), np.array([whole.reason is not None for whole in wholes])
+    return (
+        probabilities,
+        np.array([whole.over_threshold for whole in wholes]),
+        np.array([whole.reason is not None for whole in wholes]),
+    )
 
 
 def interval(truth: np.ndarray, said: np.ndarray, seed: int = 0) -> list[float]:

@@ -123,9 +123,7 @@ def begin_from(
     model.get_layer("norm").set_weights(_pair(weights, "embeddings.LayerNorm"))
     for number, layer in enumerate(config["layers"]):
         stem, name = f"encoder.layer.{layer}", f"block{number}"
-        parts = [
-            _dense(weights, f"{stem}.attention.{part}") for part in ("self.query", "self.key", "self.value", "output.dense")
-        ]
+        parts = [_dense(weights, f"{stem}.attention.{part}") for part in ("self.query", "self.key", "self.value", "output.dense")]
         model.get_layer(f"{name}_attention").set_weights([array for part in parts for array in part])
         model.get_layer(f"{name}_attention_norm").set_weights(_pair(weights, f"{stem}.attention.output.LayerNorm"))
         model.get_layer(f"{name}_inner").set_weights(_dense(weights, f"{stem}.intermediate.dense"))

@@ -37,7 +37,9 @@ class Progress(keras.callbacks.Callback):
         self.model.save(self._run / "model.keras")
         seven = sigmoid(logits(self.model, self._dev.texts, self._vocabulary, self._longest)["seven"])
         scores = f1_scores(self._dev.seven, seven >= best_thresholds(self._dev.seven, seven))
-        print(f"epoch {epoch + 1}: loss {(logs or {})['loss']:.4f}, dev macro-F1 {scores.mean():.4f} {scores.round(3)}", flush=True)
+        print(
+            f"epoch {epoch + 1}: loss {(logs or {})['loss']:.4f}, dev macro-F1 {scores.mean():.4f} {scores.round(3)}", flush=True
+        )
 
 
 def compile_model(model: keras.Model, config: dict, steps: int) -> None:

@@ -21,12 +21,12 @@ from typing import Any
 
 import keras
 
+from ..common.keras_internals import forget_train_function
 from ..data.dataset import DatasetError, Faces, sample
 from ..data.labels import targets_of
 from .augment import Augment
 from .backbones import DesignError, build_backbone, design_of
 from .finetune import HEAD_FACES, initialise_from
-from ..common.keras_internals import forget_train_function
 from .optimisation import compile_model, interpolate_weights, recompute_bn_stats, training_model
 from .runs import resolve_config
 from .targets import targets, training_faces
@@ -77,9 +77,7 @@ def train_base(config: dict[str, Any], run: Path, limit: int | None = None) -> N
     print(f"written: {run / 'base.keras'}")
 
 
-def _train(
-    config: dict[str, Any], run: Path, limit: int | None, model: keras.Model, base: keras.Model, augment: Augment
-) -> None:
+def _train(config: dict[str, Any], run: Path, limit: int | None, model: keras.Model, base: keras.Model, augment: Augment) -> None:
     train, validation = training_faces(config["data"]), Faces.load(config["data"]["faces"]).split("validation")
     if limit:
         train, validation = sample(train, limit, config["seed"]), sample(validation, limit, config["seed"])
@@ -130,7 +128,9 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--config", type=Path, default=Path("scripts/configs/vgg16.toml"))
     parser.add_argument("--run", type=Path, default=Path("runs/vgg16"), help="folder of checkpoints and results")
     parser.add_argument("--faces", type=Path, help="table of scripts.data.prepare instead of the configuration's")
-    parser.add_argument("--init-from", type=Path, help="initial backbone: of a run (base.keras) or published (models/vgg16-*.tflite)")
+    parser.add_argument(
+        "--init-from", type=Path, help="initial backbone: of a run (base.keras) or published (models/vgg16-*.tflite)"
+    )
     parser.add_argument("--epochs", help="other epochs than the configuration's stages have, such as 10+5")
     parser.add_argument("--precision", help="Keras dtype policy, such as mixed_bfloat16 (twice as fast with torch on new CPUs)")
     parser.add_argument("--drawn", type=Path, help="table of drawn faces (scripts.synthetic.generate) to train on as well")

@@ -87,7 +87,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--graphics", type=int, default=2400, help="pictures without a face")
     options = parser.parse_args(arguments)
     try:
-        artist, model = load_artist(options.styles, options.recipes), ExpressionClassifier(ModelRegistry(options.models), options.head)
+        artist, model = (
+            load_artist(options.styles, options.recipes),
+            ExpressionClassifier(ModelRegistry(options.models), options.head),
+        )
         table = labelled(artist, options.pictures, options.graphics, model.size, SEED)
     except (DatasetError, ModelFileError) as error:
         parser.exit(1, f"{error}\n")

@@ -13,9 +13,9 @@ import keras
 import numpy as np
 from keras import layers
 
+from ..common.keras_internals import litert_operations
 from ..data.dataset import Faces
 from .backbones import DesignError
-from ..common.keras_internals import litert_operations
 
 TINY = 1e-12
 """Minimum sum of squares of a filter: one that is all zero stays so instead of becoming NaN."""

@@ -1,6 +1,6 @@
 """Train dense heads on bottleneck features in minutes: one for each label set, one for their mixture, one for drawn faces.
 
-    python -m scripts.train.heads --run runs/vgg16
+python -m scripts.train.heads --run runs/vgg16
 """
 
 from __future__ import annotations
@@ -166,7 +166,9 @@ def _best_head(
     def attempt(design: str, share: float, drawn_weight: float = 0.0, others_weight: float = 0.0) -> None:
         faces = train.faces
         target = mixed_targets(faces, share, smoothing) if name == MIXED else targets_of(name, faces, smoothing)
-        parts: list[tuple[np.ndarray, ...]] = [(train.both, np.concatenate([target, target]), np.ones(2 * len(target), np.float32))]
+        parts: list[tuple[np.ndarray, ...]] = [
+            (train.both, np.concatenate([target, target]), np.ones(2 * len(target), np.float32))
+        ]
         parts += sets.extra(drawn_weight, others_weight, smoothing)
         keras.utils.set_random_seed(seed)
         head = dense_head(design, features=train.plain.shape[1])

@@ -171,9 +171,7 @@ def test_a_folder_is_one_batch_s(folder, finished):
     before = parts(finished)
     done = batch("--input", f"{folder}/**", "--output", finished, "--shards", 8, "--detector", "haar", code=2)
     assert (
-        done.stderr.splitlines()[-1].startswith("error: ")
-        and "detector 'auto'" in done.stderr
-        and "Traceback" not in done.stderr
+        done.stderr.splitlines()[-1].startswith("error: ") and "detector 'auto'" in done.stderr and "Traceback" not in done.stderr
     )
     batch("--input", f"{folder}/0000/*", "--output", finished, "--shards", 8, code=2)
     assert parts(finished) == before

@@ -94,8 +94,7 @@ def test_over_the_job_protocol(tmp_path):
     names = sorted(path.name for path in (tmp_path / "here" / "parts").iterdir())
     assert names == sorted(path.name for path in (tmp_path / "there" / "parts").iterdir())
     assert all(
-        (tmp_path / "there" / "parts" / name).read_bytes() == (tmp_path / "here" / "parts" / name).read_bytes()
-        for name in names
+        (tmp_path / "there" / "parts" / name).read_bytes() == (tmp_path / "here" / "parts" / name).read_bytes() for name in names
     )
 
 

@@ -40,9 +40,7 @@ def server(tmp_path_factory) -> Iterator[tuple[str, Path]]:
         place.bind(("127.0.0.1", 0))
         port = place.getsockname()[1]
     temporary = tmp_path_factory.mktemp("server")
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")} | {
-        "TMPDIR": str(temporary)
-    }
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")} | {"TMPDIR": str(temporary)}
     process = subprocess.Popen(["make", "gradio", f"GRADIO_PORT={port}"], cwd=ROOT, env=environment, start_new_session=True)
     for _ in range(1200):
         with socket.socket() as probe:
@@ -133,9 +131,7 @@ def test_no_face_and_no_picture_are_said(client, tmp_path):
 
 
 def test_tabs_are_those_whose_models_are_there(client, analyzer):
-    there = {
-        name for name in ("text", "speech") if analyzer.registry.entries(name) and (ROOT / "emotions" / name).exists()
-    }
+    there = {name for name in ("text", "speech") if analyzer.registry.entries(name) and (ROOT / "emotions" / name).exists()}
     assert set(client.view_api(return_format="dict")["named_endpoints"]) == {"/photo", *(f"/{name}" for name in there)}
     if "text" in there:
         label, body = client.predict("I can't believe you did that for me, thank you!", api_name="/text")

@@ -13,7 +13,6 @@ from PIL import Image
 
 from emotions import EMOTIONS
 
-
 LONG_TEXT = b'--x\r\nContent-Disposition: form-data; name="annotate"\r\n\r\n' + b"x" * 600_000 + b"\r\n--x--\r\n"
 
 

@@ -74,7 +74,9 @@ def test_the_tree_s_models_where_that_is_allowed(storage, photo, capsys, fault):
     assert [face["emotion"] for face in answer["faces"]] == ["happy"]
     assert client.get("/api/v1/models").json["source"] == "fallback"
     line = json.loads(capsys.readouterr().out.splitlines()[0])
-    assert line["severity"] == "ERROR" and line["message"] == "loading models from the bucket failed: using the models of the tree"
+    assert (
+        line["severity"] == "ERROR" and line["message"] == "loading models from the bucket failed: using the models of the tree"
+    )
     assert line["models"]["error"].startswith(f"{ADDRESS}/{BASE}: ")
 
 

@@ -70,7 +70,9 @@ def test_it_does_not_depend_on_who_asks(client):
     assert len(answers) == 1 and b"localhost" not in answers.pop()
 
 
-ONE = TrackerState(60_000, 8, (Track(7, (50_000, 20_000, 9_000, 11_000), (-4, 90), 67, (0, 0, 0, PROB_SCALE, 0, 0, 0), bytes(range(48))),))
+ONE = TrackerState(
+    60_000, 8, (Track(7, (50_000, 20_000, 9_000, 11_000), (-4, 90), 67, (0, 0, 0, PROB_SCALE, 0, 0, 0), bytes(range(48))),)
+)
 
 
 def pictures() -> list[bytes]:

@@ -51,9 +51,7 @@ def measure(count: int, classes: list[str]) -> dict[str, dict[str, Any]]:
                 if rehearsal.wrong:
                     raise SystemExit(f"{each}: {rehearsal.wrong}")
                 rounds[each].append((start, service))
-                print(
-                    each, CLASSES[each], round(start, 2), {size: median(times) for size, times in service.items()}, flush=True
-                )
+                print(each, CLASSES[each], round(start, 2), {size: median(times) for size, times in service.items()}, flush=True)
     return {each: quietest(found) for each, found in rounds.items()}
 
 

@@ -103,7 +103,9 @@ def test_photographs_are_not_searched(analyzer):
     random = np.random.default_rng(2)
     picture = np.clip(random.normal(128, 40, (240, 320, 1)) + random.normal(0, 6, (240, 320, 3)), 0, 255).astype(np.uint8)
     expressions = analyzer.classifier
-    face_detector = FaceDetector(analyzer.registry, "vgg16", lambda crops: asked.append(len(crops)) or expressions.features(crops))
+    face_detector = FaceDetector(
+        analyzer.registry, "vgg16", lambda crops: asked.append(len(crops)) or expressions.features(crops)
+    )
     assert face_detector.detect(picture)[1] == [] and asked == []
 
 

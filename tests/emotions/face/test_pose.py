@@ -57,7 +57,9 @@ def test_a_face_that_looks_at_the_camera(mesh):
 @pytest.mark.parametrize("roll", [-70, 0, 40])
 def test_turned_points_give_their_angles(mesh, yaw, pitch, roll):
     """Pitch first, then yaw, then roll; right-handed turns take the nose down and to the left."""
-    level = mesh @ rotation("z", -estimate_pose(mesh).roll).T  # the portrait's own angles are a degree or two: only the sum is known
+    level = (
+        mesh @ rotation("z", -estimate_pose(mesh).roll).T
+    )  # the portrait's own angles are a degree or two: only the sum is known
     level = level @ rotation("y", estimate_pose(level).yaw).T
     start = estimate_pose(level)
     assert abs(start.yaw) < 0.1 and abs(start.roll) < 0.2

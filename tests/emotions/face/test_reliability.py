@@ -61,7 +61,10 @@ def test_each_limit(face, confidence, reason):
 
 
 def test_the_first_reason_is_told_and_one_without_a_limit_never_is():
-    told = [unsure_reason(WORST, 0.1, {name: LIMITS[name] for name in UNSURE_REASONS[start:]}) for start in range(len(UNSURE_REASONS) + 1)]
+    told = [
+        unsure_reason(WORST, 0.1, {name: LIMITS[name] for name in UNSURE_REASONS[start:]})
+        for start in range(len(UNSURE_REASONS) + 1)
+    ]
     assert told == [*UNSURE_REASONS, None]
 
 

@@ -134,7 +134,9 @@ def test_a_crowd_is_explained_in_part(analyzer, picture):
         crowd.paste(face, (20 + number % 4 * 230, 20 + number // 4 * 190))
     result = analyzer.analyze(open_image(encode_jpeg(np.asarray(crowd), 95)), explain=True)
     assert len(result.faces) > MAX_EXPLAINED
-    assert [face.explanation is not None for face in result.faces] == [index < MAX_EXPLAINED for index in range(len(result.faces))]
+    assert [face.explanation is not None for face in result.faces] == [
+        index < MAX_EXPLAINED for index in range(len(result.faces))
+    ]
 
 
 def test_the_answer_carries_a_picture(analyzer, picture):

@@ -44,9 +44,7 @@ def test_plain_sentences(model, text, emotion):
 def test_above_is_what_the_manifest_s_thresholds_say(model):
     result = model.predict("I'm so happy for you, but I will miss you a lot.")
     thresholds = [model.entry.thresholds[name] for name in EMOTIONS]
-    above = {
-        name for name, value, least in zip(EMOTIONS, result.whole.probabilities, thresholds, strict=True) if value >= least
-    }
+    above = {name for name, value, least in zip(EMOTIONS, result.whole.probabilities, thresholds, strict=True) if value >= least}
     assert set(result.emotions) == above and all(0 < value < 1 for value in result.whole.probabilities)
 
 

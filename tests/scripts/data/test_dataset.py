@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from scripts.data.dataset import DatasetError, Faces, table
-from scripts.data.splits import Duplicates, duplicates, hashed_split, leave_one_group_out_folds, leave_one_group_out
+from scripts.data.splits import Duplicates, duplicates, hashed_split, leave_one_group_out, leave_one_group_out_folds
 
 
 def small(groups: list[str], source: str = "one", side: int = 8) -> Faces:

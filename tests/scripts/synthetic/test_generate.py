@@ -314,5 +314,7 @@ def test_the_real_styles():
         picture, mask = painter.plain(style, expression, 64, np.random.default_rng(1))
         assert picture.shape == (64, 64, 3) and 0.003 < mask.mean() < 0.5, style
     artists = [style.definition["meta"]["creator"]["name"] for style in styles.values()]
-    held = [styles[name].definition["meta"]["creator"]["name"] for name in (*generate.TEST_FAMILIES, *generate.VALIDATION_FAMILIES)]
+    held = [
+        styles[name].definition["meta"]["creator"]["name"] for name in (*generate.TEST_FAMILIES, *generate.VALIDATION_FAMILIES)
+    ]
     assert all(artists.count(name) == 1 for name in held)  # as the rule by which they were chosen says

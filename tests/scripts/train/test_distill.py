@@ -10,7 +10,7 @@ import pytest
 from emotions.labels import EMOTIONS
 from scripts.data.dataset import DatasetError, Faces
 from scripts.train import base, distill, soft_labels
-from scripts.train.targets import fold_of, training_faces, sample_keys, average_soft_labels, save_soft_labels, targets, views
+from scripts.train.targets import average_soft_labels, fold_of, sample_keys, save_soft_labels, targets, training_faces, views
 
 LABEL_SETS = ("fer2013", "ferplus")
 
@@ -75,7 +75,14 @@ def test_teachers_of_different_faces_are_not_averaged(train, tmp_path):
 
 def test_a_student_is_trained_and_finished_parts_are_skipped(prepared, configured_small, train, tmp_path, capsys):
     (tmp_path / "tiny.toml").write_text(configured_small(prepared, 0))
-    plan = {"faces": str(prepared), "folds": 2, "teachers": ["tiny.toml"], "tta_shift": 2, "soft_weight": 0.5, "student": "tiny.toml"}
+    plan = {
+        "faces": str(prepared),
+        "folds": 2,
+        "teachers": ["tiny.toml"],
+        "tta_shift": 2,
+        "soft_weight": 0.5,
+        "student": "tiny.toml",
+    }
     (tmp_path / "distill.toml").write_text("\n".join(f"{name} = {json.dumps(value)}" for name, value in plan.items()))
     options = ["--config", str(tmp_path / "distill.toml"), "--run", str(tmp_path / "run")]
     distill.main([*options, "--limit", "28"])

@@ -62,7 +62,9 @@ def test_the_targets_of_both_heads_are_mixed():
     y = {name: np.eye(3, dtype=np.float32)[random.integers(0, 3, 9)] for name in outputs}
     found = model.evaluate(x, y, batch_size=9, verbose=0, return_dict=True)  # also builds the compiled losses
     outputs_of_batch = model(x, training=True)
-    expected = sum(float(crossentropy(mixed_targets(y[name], outputs_of_batch[MIX_LAMBDA]), outputs_of_batch[name])) for name in outputs)
+    expected = sum(
+        float(crossentropy(mixed_targets(y[name], outputs_of_batch[MIX_LAMBDA]), outputs_of_batch[name])) for name in outputs
+    )
     assert float(model.compute_loss(x, y, outputs_of_batch)) == pytest.approx(expected, rel=1e-5)
     plain = model(x, training=False)
     assert found["loss"] == pytest.approx(sum(float(crossentropy(y[name], plain[name])) for name in outputs), rel=1e-5)

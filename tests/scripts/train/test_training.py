@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 
 from emotions.face.classifier import ExpressionClassifier
-from emotions.runtime.litert import softmax
 from emotions.runtime.manifest import ModelRegistry
 from scripts.data.dataset import Faces
 from scripts.evaluate import accuracy
@@ -86,7 +85,9 @@ def test_a_published_base_trains_on(exported, prepared, configured, tmp_path, ca
     config.write_text(configured(prepared, 0))
     base.main(["--config", str(config), "--run", str(tmp_path / "run"), "--init-from", str(path)])
     config = json.loads((tmp_path / "run" / "config.json").read_text())
-    assert config["init_from"] == str(path) and config["parent"]["version"] == "9.9.9" and "FER2013" in config["parent"]["licence"]
+    assert (
+        config["init_from"] == str(path) and config["parent"]["version"] == "9.9.9" and "FER2013" in config["parent"]["licence"]
+    )
     assert (tmp_path / "run" / "base.keras").is_file() and len(convolutions(path)) == 13
 
 
@@ -105,7 +106,9 @@ def weights_of(run):
 
 def test_a_run_is_initialised_from_the_backbone_of_another(small, prepared, configured_small, tmp_path, capsys):
     config, run = tmp_path / "config.toml", tmp_path / "run"
-    config.write_text(configured_small(prepared, 1).replace("peak = 0.01", "peak = 0.0"))  # a learning rate of 0: the weights stay
+    config.write_text(
+        configured_small(prepared, 1).replace("peak = 0.01", "peak = 0.0")
+    )  # a learning rate of 0: the weights stay
     begin = ["--config", str(config), "--run", str(run), "--init-from", str(small / "base.keras")]
     for epochs in ("1", "1+0", "1+two"):
         with pytest.raises(SystemExit):
