@@ -14,6 +14,8 @@ from ..errors import ModelFileError
 from .litert import LiteRTModel, available_cpus
 
 SCHEMA = 1
+EVALUATION = "evaluation.json"
+"""File beside the manifest with what was measured of its models; a server runs without it."""
 REQUIRED = ("name", "role", "version", "file", "bytes", "sha256")
 """Keys that every entry of a manifest has."""
 MAX_THREADS = {"landmarks": 2, "expression-base": 2}
@@ -93,7 +95,10 @@ class ModelRegistry:
 
     @cached_property
     def manifest(self) -> dict[str, Any]:
-        """The manifest's JSON. Raises ModelFileError where it is missing, malformed or of another schema."""
+        """The manifest's JSON, its entries joined with those of evaluation.json.
+
+        Raises ModelFileError where the manifest is missing, malformed or of another schema.
+        """
         path = self.folder / "manifest.json"
         try:
             manifest: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
@@ -103,7 +108,19 @@ class ModelRegistry:
             raise ModelFileError(f"{path.name} is not valid JSON ({error}): restore it from the repository") from None
         if manifest.get("schema") != SCHEMA:
             raise ModelFileError(f"{path.name} has schema {manifest.get('schema')!r}; this version reads schema {SCHEMA}")
-        return manifest
+        measured = self._measured()
+        models = [{**entry, **measured.get((entry.get("role"), entry.get("name")), {})} for entry in manifest["models"]]
+        return {**manifest, "models": models}
+
+    def _measured(self) -> dict[tuple[str, str], dict[str, Any]]:
+        """Entries of evaluation.json by role and name; empty without the file. Raises ModelFileError if it is malformed."""
+        try:
+            content = json.loads((self.folder / EVALUATION).read_text(encoding="utf-8"))
+            return {(entry["role"], entry["name"]): entry for entry in content["models"]}
+        except FileNotFoundError:
+            return {}
+        except (ValueError, LookupError, TypeError) as error:
+            raise ModelFileError(f"{EVALUATION} is not valid ({error}): restore it from the repository") from None
 
     @cached_property
     def fingerprint(self) -> str:

@@ -1,12 +1,11 @@
-"""Put a set of models into a bucket of Google Cloud Storage, for good: nothing that is there is ever overwritten.
+"""Publish a set of models to a Google Cloud Storage bucket; existing objects are never overwritten.
 
     python -m scripts.release.publish --bucket gs://BUCKET/PREFIX                       # models/, as PREFIX/vgg16-1.4.0
     python -m scripts.release.publish --bucket gs://BUCKET/PREFIX --models build/models --name a-try
 
-The set lies under its name: base and version of the network unless `--name` says otherwise. Model files go first, the
-manifest last, each on the condition that there is none (if-generation-match 0): a set with a manifest is whole, and what was
-cut short goes on when it is started again. Ends with 1 if the name is taken by other bytes, and prints what a server is
-started with.
+The set is stored under its name: name and version of the backbone unless `--name` is given. Model files are uploaded first, the
+manifest last, each with if-generation-match 0: a set with a manifest is complete, and an interrupted upload continues when it is
+started again. The exit status is 1 if the name is taken by other bytes. Prints the setting that a server needs.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ from emotions.runtime.gcs import FILE_NAME, MANIFEST, manifest_files, split_addr
 from emotions.runtime.manifest import BUNDLED, ModelRegistry
 
 PAPERS = (".md", ".png", ".svg", ".json")
-"""Endings of what goes up beside the models: cards, their pictures, the notice; licences have none."""
+"""Suffixes of further files to upload: cards, their pictures, the notice; licences have none."""
 
 
 class PublishError(RuntimeError):
@@ -31,23 +30,24 @@ class PublishError(RuntimeError):
 
 
 def files_to_publish(folder: Path) -> list[Path]:
-    """The checked model files of the manifest, cards and licences, and the manifest last. Raises ModelFileError."""
+    """Verified model files, evaluation, cards and licences, and the manifest last. Raises ModelFileError."""
     ModelRegistry(folder).verify()
     models = [folder / name for name in manifest_files((folder / MANIFEST).read_bytes())]
     papers = [path for path in sorted(folder.iterdir()) if path.suffix in PAPERS or path.name.startswith("LICENSE")]
-    return [*models, *(path for path in papers if path.name != MANIFEST), folder / MANIFEST]
+    manifest = folder / MANIFEST
+    return [*models, *(path for path in papers if path != manifest and path not in models), manifest]
 
 
 def name_of(folder: Path) -> str:
-    """ "vgg16-1.4.0": name and version of the folder's first base."""
-    base = ModelRegistry(folder).entry("expression-base").metadata
-    return f"{base['name']}-{base['version']}"
+    """Name and version of the folder's first backbone, such as vgg16-1.4.0."""
+    base = ModelRegistry(folder).entry("expression-base")
+    return f"{base.name}-{base.version}"
 
 
 def publish(folder: Path, address: str, name: str | None = None) -> tuple[str, list[str]]:
-    """Upload the set in `folder` as `address`/`name`; gives its address and the names of the objects that were not there yet.
+    """Upload the set in `folder` as `address`/`name`; return its address and the names of the new objects.
 
-    Raises PublishError, before anything is uploaded where that can be known, and ModelFileError for a damaged set.
+    Raises PublishError, if possible before anything is uploaded, and ModelFileError for a damaged set.
     """
     os.environ.setdefault("DISABLE_GCS_PYTHON_CLIENT_OTEL_BUCKET_METADATA", "true")  # emotions.runtime.gcs says why
     from google.api_core.exceptions import GoogleAPICallError
@@ -74,7 +74,7 @@ def publish(folder: Path, address: str, name: str | None = None) -> tuple[str, l
 
 
 def _upload(blob, path: Path, name: str) -> None:
-    """Upload a file unless an object of its name exists; one with the same bytes that came meanwhile will do."""
+    """Upload a file unless an object of its name exists; a concurrent upload of the same bytes is accepted."""
     from google.api_core.exceptions import PreconditionFailed
 
     try:
@@ -85,12 +85,13 @@ def _upload(blob, path: Path, name: str) -> None:
 
 
 def _refuse_other(blob, path: Path, name: str) -> None:
-    """PublishError if the object is there with other bytes than the file's."""
+    """Raise PublishError if the object exists with other bytes than the file's."""
     if blob is not None and blob.md5_hash != base64.b64encode(hashlib.md5(path.read_bytes()).digest()).decode():
-        raise PublishError(f"{blob.name} is there with other bytes and stays so: use another name than {name} (--name)")
+        raise PublishError(f"{blob.name} exists with other bytes and is not overwritten: use another name than {name} (--name)")
 
 
 def main(arguments: list[str] | None = None) -> int:
+    """Run the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--bucket", required=True, metavar="gs://BUCKET/PREFIX", help="where sets of models are kept")
     parser.add_argument("--models", type=Path, default=BUNDLED, help="folder of models and manifest (default: models/)")
