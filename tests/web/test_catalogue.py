@@ -17,8 +17,12 @@ MODELS = Path(__file__).resolve().parents[2] / "models"
 def test_models_are_the_manifest_with_licences(client):
     response = client.get("/api/v1/models")
     entries = response.json["models"]
-    manifest = json.loads((MODELS / "manifest.json").read_text())["models"]
-    assert [{name: entry[name] for name in entry if name != "served"} for entry in entries] == manifest
+    manifest, evaluation = (
+        {(entry["role"], entry["name"]): entry for entry in json.loads((MODELS / name).read_text(encoding="utf-8"))["models"]}
+        for name in ("manifest.json", "evaluation.json")
+    )
+    joined = [entry | evaluation.get(key, {}) for key, entry in manifest.items()]
+    assert [{name: entry[name] for name in entry if name != "served"} for entry in entries] == joined
     assert all(entry["licence"] for entry in entries)
     assert [entry["name"] for entry in entries if entry["role"] == "expression-head" and entry["served"]] == ["mixed"]
 

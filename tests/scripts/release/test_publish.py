@@ -60,7 +60,7 @@ def test_other_bytes_under_the_same_name_are_refused_before_anything_goes_up(sto
     before = dict(storage.objects)
     other = make_set(tmp_path / "other", {**SIZES, "third-1.0.0.tflite": 10}, note="trained anew")
     assert main(["--bucket", ADDRESS, "--models", str(other)]) == 1
-    assert "is there with other bytes and stays so" in capsys.readouterr().err
+    assert "exists with other bytes and is not overwritten" in capsys.readouterr().err
     assert storage.objects == before and len(uploads(storage)) == 6
     assert main(["--bucket", ADDRESS, "--models", str(other), "--name", "base-1.0.0-b"]) == 0
 
@@ -72,7 +72,7 @@ def test_someone_publishes_at_the_same_moment(storage, models, theirs):
     content = theirs or (models / "head-1.0.0.tflite").read_bytes()
     storage.before_upload = lambda uploaded: storage.objects.setdefault(name, content) if uploaded == name else None
     if theirs:
-        with pytest.raises(PublishError, match="head-1.0.0.tflite is there with other bytes"):
+        with pytest.raises(PublishError, match="head-1.0.0.tflite exists with other bytes"):
             publish(models, ADDRESS)
         assert f"{SET}/manifest.json" not in storage.objects
     else:
