@@ -6,16 +6,15 @@ audio stream of a video. Memory does not grow with the duration. PyAV is importe
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ..errors import AudioError
 from ..image.loading import MAX_FILE
+from ..sources import Source, open_source, size_of
 from .spectrogram import SAMPLE_RATE
 
 MB = 2**20
@@ -33,7 +32,7 @@ class AudioReader:
 
     Attributes:
         partial: True if the recording is truncated or damaged and ends early; final after the last block.
-        samples: number of samples read so far.
+        samples: Number of samples read so far.
     """
 
     def __init__(self, container: Any, stream: Any, declared_seconds: float) -> None:
@@ -54,7 +53,7 @@ class AudioReader:
             (n,) float32 mono samples at 16 kHz, full scale 1, block by block.
 
         Raises:
-            AudioError: the recording is too long (`sound_too_long`) or has no sound that can be decoded (`truncated_sound`).
+            AudioError: The recording is too long (`sound_too_long`) or has no sound that can be decoded (`truncated_sound`).
         """
         import av
 
@@ -106,23 +105,25 @@ class AudioReader:
 
 
 @contextmanager
-def open_audio(source: bytes | Path) -> Iterator[AudioReader]:
+def open_audio(source: Source) -> Iterator[AudioReader]:
     """Open a recording; it is closed at the end of the block.
 
     Args:
-        source: bytes or path of the file.
+        source: Path, bytes or binary file object of the recording.
 
     Raises:
-        AudioError: the file is not a recording, or not one that can be decoded. No other error is raised for a bad file.
+        AudioError: The file is not a recording, or not one that can be decoded. No other error is raised for a bad file.
+        OSError: The file cannot be opened.
+        TypeError: `source` is of another type.
     """
-    size = source.stat().st_size if isinstance(source, Path) else len(source)
-    if size > MAX_FILE:
-        raise AudioError("file_too_large", f"This file has {size / MB:.0f} MB; the limit is {MAX_FILE // MB} MB.")
-    if size == 0:
-        raise AudioError("empty_file", "This file is empty.")
-    import av  # its logging stays off: at any level, decoding threads wait for the GIL, which can deadlock the process
+    with open_source(source) as stream:
+        size = size_of(stream)
+        if size > MAX_FILE:
+            raise AudioError("file_too_large", f"This file has {size / MB:.0f} MB; the limit is {MAX_FILE // MB} MB.")
+        if size == 0:
+            raise AudioError("empty_file", "This file is empty.")
+        import av  # its logging stays off: at any level, decoding threads wait for the GIL, which can deadlock the process
 
-    with source.open("rb") if isinstance(source, Path) else io.BytesIO(source) as stream:
         head = stream.read(12)
         stream.seek(0)
         with _open_container(av, stream) as container:

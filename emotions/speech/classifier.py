@@ -1,20 +1,15 @@
-"""Emotion classification of speech: probabilities for a whole recording and over time.
-
-    >>> from emotions.speech.classifier import SpeechClassifier
-    >>> result = SpeechClassifier().predict(Path("recording.wav"))  # doctest: +SKIP
-    >>> result.emotion, [segment.emotion for segment in result.segments]  # doctest: +SKIP
-"""
+"""Emotion classification of speech: probabilities for a whole recording and over time."""
 
 from __future__ import annotations
 
 import time
 from functools import cached_property
-from pathlib import Path
 
 import numpy as np
 
 from ..runtime.litert import BATCH, softmax
 from ..runtime.manifest import ModelEntry, ModelRegistry
+from ..sources import Source
 from .audio import AudioReader, open_audio
 from .features import extract
 from .results import SpeechResult, SpeechSegment
@@ -45,7 +40,7 @@ class SpeechClassifier:
     One network predicts the emotion; a second one (role `speech-check`) separates speech from noise and music.
 
     Args:
-        registry: the models; the bundled ones by default.
+        registry: The models; the bundled ones by default.
     """
 
     def __init__(self, registry: ModelRegistry | None = None) -> None:
@@ -67,18 +62,20 @@ class SpeechClassifier:
         """Name and version of the emotion network."""
         return {"name": self.entry.name, "version": self.entry.version}
 
-    def predict(self, source: bytes | Path) -> SpeechResult:
+    def predict(self, source: Source) -> SpeechResult:
         """Classify the emotion of a recording.
 
         Args:
-            source: bytes or path of an audio file, see `audio.open_audio`.
+            source: Path, bytes or binary file object of an audio or video file.
 
         Returns:
-            The mean over all windows that contain speech. If none does, `emotion` is None and `reason` is set; no error is raised.
+            The mean over all windows that contain speech. If none does, `emotion` is None and `reason` is set.
 
         Raises:
-            AudioError: the file is not a recording that can be decoded.
-            ModelFileError: a model file is missing or damaged.
+            AudioError: The file is not a recording that can be decoded.
+            ModelFileError: A model file is missing or damaged.
+            OSError: The file cannot be opened.
+            TypeError: `source` is of another type.
         """
         start = time.perf_counter()
         with open_audio(source) as audio:
@@ -119,9 +116,7 @@ class SpeechClassifier:
         edges = [start_seconds(first), *map(start_seconds, middles), end_seconds(last)]
         peak = peak_level(frames)
         return [
-            SpeechSegment(
-                edges[index], edges[index + 1], tuple(map(float, row)), self._reason(frames[:last], start, score, peak)
-            )
+            SpeechSegment(edges[index], edges[index + 1], tuple(map(float, row)), self._reason(frames[:last], start, score, peak))
             for index, (start, row, score) in enumerate(zip(starts, probabilities, speech, strict=True))
         ]
 
@@ -130,7 +125,7 @@ class SpeechClassifier:
 
         Args:
             frames: (N, 64) log-mel frames.
-            starts: first frames of W windows.
+            starts: First frames of W windows.
 
         Returns:
             (W, 7) calibrated probabilities of the emotions, and (W,) probabilities of speech.
@@ -163,7 +158,7 @@ def read_spectrogram(audio: AudioReader) -> tuple[np.ndarray, np.ndarray]:
         amplitude of every HOP samples.
 
     Raises:
-        AudioError: see `AudioReader.blocks`.
+        AudioError: See `AudioReader.blocks`.
     """
     frames, envelope = [np.zeros((0, BANDS), np.float16)], [np.zeros(0, np.float32)]
     pending, count = [], 0

@@ -44,9 +44,9 @@ class SpeechSegment(_Prediction):
     """Prediction for a segment of a recording.
 
     Attributes:
-        start: start of the segment in seconds.
-        end: end of the segment in seconds.
-        probabilities: seven probabilities in the order of EMOTIONS, with sum 1.
+        start: Start of the segment in seconds.
+        end: End of the segment in seconds.
+        probabilities: Seven probabilities in the order of EMOTIONS, with sum 1.
         reason: None, or one of REASONS if the segment contains no speech; the probabilities are then meaningless.
     """
 
@@ -65,13 +65,13 @@ class SpeechResult(_Prediction):
     """Prediction for a recording: the mean over its segments that contain speech.
 
     Attributes:
-        seconds: decoded duration.
-        probabilities: seven probabilities in the order of EMOTIONS, with sum 1.
-        segments: predictions over time, without the silence at both ends.
-        model: name and version of the model.
+        seconds: Decoded duration.
+        probabilities: Seven probabilities in the order of EMOTIONS, with sum 1.
+        segments: Predictions over time, without the silence at both ends.
+        model: Name and version of the model.
         reason: None, or one of REASONS if there is no prediction; the probabilities are then meaningless.
         partial: True if the recording is truncated or damaged and only its beginning was decoded.
-        timing_ms: milliseconds of `decode` (with the spectrogram) and `classify`.
+        timing_ms: Milliseconds of `decode` (with the spectrogram) and `classify`.
         envelope: (N,) float32 peak amplitude of every 20 ms, full scale 1.
     """
 

@@ -117,7 +117,7 @@ def trim_silence(frames: np.ndarray) -> tuple[int, int]:
 
 
 def window_starts(count: int) -> list[int]:
-    """First frames of the windows in `count` frames: evenly spaced, at most MAX_WINDOW_STEP apart; the last one ends with them."""
+    """First frames of the windows over `count` frames: evenly spaced, at most MAX_WINDOW_STEP apart, up to the last frame."""
     if count <= WINDOW_FRAMES:
         return [0]
     steps = -(-(count - WINDOW_FRAMES) // MAX_WINDOW_STEP)

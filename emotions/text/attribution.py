@@ -17,9 +17,9 @@ def word_attributions(score: Score, chunks: Sequence[tuple[list[Word], float]], 
     """Measure how much each word contributes to the probability of an emotion.
 
     Args:
-        score: function that scores lists of words.
-        chunks: words that the network takes at once, each with its weight in the prediction for the whole text.
-        max_words: number of words to leave out. Chunks with the highest weighted probability come first: a long text would
+        score: Function that scores lists of words.
+        chunks: Words that the network takes at once, each with its weight in the prediction for the whole text.
+        max_words: Number of words to leave out. Chunks with the highest weighted probability come first: a long text would
             otherwise cost quadratic time.
 
     Returns:

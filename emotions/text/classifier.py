@@ -38,14 +38,14 @@ def read_packed_list(data: bytes, name: str) -> list[str]:
     """Read a word list from the zip archive appended to a model file, where TensorFlow Lite's metadata packs associated files.
 
     Args:
-        data: bytes of the model file.
-        name: name of the list, one of VOCABULARY_LIST and ENGLISH_LIST.
+        data: Bytes of the model file.
+        name: Name of the list, one of VOCABULARY_LIST and ENGLISH_LIST.
 
     Returns:
         The list's lines.
 
     Raises:
-        ModelFileError: the file has no such list.
+        ModelFileError: The file has no such list.
     """
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
@@ -70,7 +70,7 @@ class TextClassifier:
     """Text model with its word lists, loaded on first use; may be shared by threads.
 
     Args:
-        registry: the models; the bundled ones by default.
+        registry: The models; the bundled ones by default.
     """
 
     def __init__(self, registry: ModelRegistry | None = None) -> None:
@@ -107,15 +107,15 @@ class TextClassifier:
 
         Args:
             text: English text of at most MAX_TEXT characters.
-            explain: also measure how much each word contributes to the prediction.
-            sentences: also return a prediction for each sentence.
+            explain: Also measure how much each word contributes to the prediction.
+            sentences: Also return a prediction for each sentence.
 
         Returns:
             The prediction; its `reason` is set if the text is empty or not in English.
 
         Raises:
-            TextError: the text is too long.
-            ModelFileError: the model file is missing or damaged.
+            TextError: The text is too long.
+            ModelFileError: The model file is missing or damaged.
         """
         if len(text) > MAX_TEXT:
             raise TextError("text_too_long", f"The text has {len(text):,} characters; at most {MAX_TEXT:,} are read.")

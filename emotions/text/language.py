@@ -15,21 +15,17 @@ from pathlib import Path
 from .tokenizer import ELONGATED, EMOJI, normalize
 
 
-def _read_word_list(path: Path) -> frozenset[str]:
-    """Read the words of a UTF-8 file; lines that start with # are comments."""
-    lines = path.read_text(encoding="utf-8").splitlines()
+def _read_word_list(file: str) -> frozenset[str]:
+    """Read the words of a UTF-8 file beside this module; lines that start with # are comments."""
+    lines = Path(__file__).with_name(file).read_text(encoding="utf-8").splitlines()
     return frozenset(word for line in lines if not line.startswith("#") for word in line.split())
 
 
-NON_ENGLISH_WORDS = _read_word_list(Path(__file__).with_name("common_words.txt"))
+NON_ENGLISH_WORDS = _read_word_list("common_words.txt")
 """Most frequent words of other languages in Latin script, without accents. Some are English words too; a word in the model's list
 of English words counts as English (see scripts/text/vocabulary.py)."""
-FUNCTION_WORDS = frozenset(
-    "the a an and or but if of to in on at by for from with as is are was were be been am i you he she it we they me him "
-    "her us them my your his its our their this that these those not no do does did have has had will would can could "
-    "should so what who how why when where which there here all any some just like don't i'm it's that's you're can't "
-    "didn't doesn't isn't won't i've i'll".split()
-)
+FUNCTION_WORDS = _read_word_list("function_words.txt")
+"""English function words."""
 IGNORED = re.compile(r"\[(?:NAME|RELIGION)\]|(?:https?://|www\.)\S+|[@#]\w+|\b[ur]/\w+")
 """GoEmotions' masks, links, user names and tags: they say nothing about the language."""
 LETTER_WORD = re.compile(r"[^\W\d_]+(?:['\u2019][^\W\d_]+)*")
@@ -56,8 +52,8 @@ def is_english(words: list[str], english: Collection[str]) -> bool:
     """Return True if a text is English, or too short to be classified as another language.
 
     Args:
-        words: the text's words as `letter_words` extracts them. A text without any (an emoji, a number) is accepted.
-        english: known English words as `tokenizer.normalize` returns them. A word in it counts as English even if it is also
+        words: The text's words as `letter_words` extracts them. A text without any (an emoji, a number) is accepted.
+        english: Known English words as `tokenizer.normalize` returns them. A word in it counts as English even if it is also
             one of NON_ENGLISH_WORDS.
     """
     letters = [letter for word in words for letter in word if letter.isalpha()]
@@ -79,9 +75,7 @@ def is_english(words: list[str], english: Collection[str]) -> bool:
         word in NON_ENGLISH_WORDS and not is_known and original.isascii()
         for word, is_known, original in zip(normalized, known, words, strict=True)
     )
-    function_words = sum(
-        word in FUNCTION_WORDS and original.isascii() for word, original in zip(normalized, words, strict=True)
-    )
+    function_words = sum(word in FUNCTION_WORDS and original.isascii() for word, original in zip(normalized, words, strict=True))
     return other <= function_words and sum(known) >= MIN_ENGLISH_SHARE * len(words)
 
 

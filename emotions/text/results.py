@@ -16,9 +16,9 @@ class WordAttribution:
     """Contribution of the word `text[start:end]` to the prediction.
 
     Attributes:
-        start: first character.
-        end: end, exclusive.
-        weight: drop of the probability of `emotion` without the word, -1 to 1; negative where the word speaks against it.
+        start: First character.
+        end: End, exclusive.
+        weight: Drop of the probability of `emotion` without the word, -1 to 1; negative where the word speaks against it.
     """
 
     start: int
@@ -35,10 +35,10 @@ class TextSpan:
     """Prediction for a text or one of its sentences, `text[start:end]`.
 
     Attributes:
-        start: first character.
-        end: end, exclusive.
-        probabilities: seven independent probabilities in the order of EMOTIONS; they need not sum to 1.
-        over_threshold: which of them reach their thresholds.
+        start: First character.
+        end: End, exclusive.
+        probabilities: Seven independent probabilities in the order of EMOTIONS; they need not sum to 1.
+        over_threshold: Which of them reach their thresholds.
         reason: None, or one of REASONS if no emotion is predicted; the probabilities are then still present.
     """
 
@@ -76,11 +76,11 @@ class TextResult:
     """Prediction for a text.
 
     Attributes:
-        text: the classified text.
-        whole: prediction for the whole text.
-        model: name and version of the model.
-        sentences: a prediction for each sentence, None unless requested.
-        words: word attributions in the order of the text, of the strongest sentences only in long texts; None unless requested.
+        text: The classified text.
+        whole: Prediction for the whole text.
+        model: Name and version of the model.
+        sentences: A prediction for each sentence, None unless requested.
+        words: Word attributions in the order of the text, of the strongest sentences only in long texts; None unless requested.
     """
 
     text: str

@@ -62,10 +62,10 @@ class Vocabulary:
     """The tokens of a model in the order of their ids; tokens that continue a word start with `##`.
 
     Args:
-        tokens: all tokens; the first ones are SPECIAL_TOKENS.
+        tokens: All tokens; the first ones are SPECIAL_TOKENS.
 
     Raises:
-        ValueError: the first tokens are not SPECIAL_TOKENS.
+        ValueError: The first tokens are not SPECIAL_TOKENS.
     """
 
     def __init__(self, tokens: Sequence[str]) -> None:

@@ -122,7 +122,7 @@ def test_the_exported_file_answers_as_the_fit(run, tmp_path):
     entry, model = registry.entry("speech"), Radial.load(run / "emotion.npz")
     features = np.stack([extract(log_mel(make("melody", np.random.default_rng(seed), 2.0))) for seed in range(8)])
     assert np.abs(registry.model(entry)(features)[0] - model.logits(features)).max() < 0.02
-    assert "non-commercial" in entry["licence"] and entry["version"] == "9.0.0"
+    assert "non-commercial" in entry.licence and entry.version == "9.0.0"
     archive = as_archive(tmp_path, ("21", "22"))
     evaluate.main(["--corpora", str(archive), "--models", str(tmp_path / "models")])
     card = (tmp_path / "models" / "speech-rbf-9.0.0.md").read_text()
