@@ -1,4 +1,4 @@
-"""Everything that can be set from outside, in one table; README's table is printed from it: `python -m web.settings`."""
+"""Settings of the server (environment variables); `python -m web.settings` prints their Markdown table."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ LEVELS = ("debug", "info", "warning", "error")
 
 
 class SettingError(ValueError):
-    """An environment variable holds a value that its setting does not take; the message names it."""
+    """An environment variable has an invalid value; the message names it."""
 
 
-def _megabytes(least: int) -> Callable[[str], int]:
+def _megabytes(minimum: int) -> Callable[[str], int]:
     def parse(text: str) -> int:
-        if not re.fullmatch("[0-9]{1,5}", text) or int(text) < least:
-            raise ValueError(f"a whole number from {least} to 99999 is needed")
+        if not re.fullmatch("[0-9]{1,5}", text) or int(text) < minimum:
+            raise ValueError(f"a whole number from {minimum} to 99999 is needed")
         return int(text)
 
     return parse
@@ -55,7 +55,7 @@ def _level(text: str) -> int:
 
 @dataclass(frozen=True)
 class Setting:
-    """One environment variable; `parse` gives its value or raises ValueError with what is needed."""
+    """One environment variable; `parse` returns its value or raises ValueError."""
 
     name: str
     default: str
@@ -64,7 +64,7 @@ class Setting:
 
 
 SETTINGS: tuple[Setting, ...] = (
-    Setting("EXPRESSION_HEAD", "mixed", "Which expression head answers; those that ship: `mixed`, `ferplus`, `fer2013`."),
+    Setting("EXPRESSION_HEAD", "mixed", "Expression head that is served; shipped: `mixed`, `ferplus`, `fer2013`."),
     Setting(
         "MODELS",
         "models",
@@ -73,19 +73,19 @@ SETTINGS: tuple[Setting, ...] = (
         _models,
     ),
     Setting(
-        "MODELS_FALLBACK", "0", "1: if the models of a bucket cannot be had, those in the tree answer; 0: no start.", _switch
+        "MODELS_FALLBACK", "0", "1: use the models of the tree where those of a bucket are unavailable; 0: do not start.", _switch
     ),
-    Setting("DECODE_MB", "120", "Megabytes that opening pictures may take at once; larger ones are refused.", _megabytes(16)),
-    Setting("UPLOAD_MB", "64", "Megabytes of uploads held in memory at once; further uploads wait.", _megabytes(32)),
-    Setting("FEEDBACK", "1", "1: answers to “was this right?” become a log line each; 0: they are refused.", _switch),
-    Setting("CORS_ORIGINS", "", "Origins, separated by commas, whose pages may call the API; none by default.", _origins),
-    Setting("LOG_LEVEL", "info", "`debug`, `info`, `warning` (only refused and failed requests) or `error`.", _level),
-    Setting("GOOGLE_CLOUD_PROJECT", "", "Project whose traces the log lines join; App Engine sets it."),
+    Setting("DECODE_MB", "120", "Megabytes for decoding images at the same time; larger images are rejected.", _megabytes(16)),
+    Setting("UPLOAD_MB", "64", "Megabytes of uploads in memory at the same time; further uploads wait.", _megabytes(32)),
+    Setting("FEEDBACK", "1", "1: log feedback on predictions, one line each; 0: reject it.", _switch),
+    Setting("CORS_ORIGINS", "", "Comma-separated origins whose pages may call the API; none by default.", _origins),
+    Setting("LOG_LEVEL", "info", "`debug`, `info`, `warning` (only rejected and failed requests) or `error`.", _level),
+    Setting("GOOGLE_CLOUD_PROJECT", "", "Project of the traces that log lines refer to; App Engine sets it."),
 )
 
 
 def read_settings(environ: Mapping[str, str]) -> dict[str, Any]:
-    """Name -> parsed value of every setting; an empty variable counts as unset. Raises SettingError."""
+    """Return name -> parsed value of every setting; an empty variable counts as unset. Raises SettingError."""
     values = {}
     for setting in SETTINGS:
         text = environ.get(setting.name, "").strip() or setting.default
@@ -96,11 +96,11 @@ def read_settings(environ: Mapping[str, str]) -> dict[str, Any]:
     return values
 
 
-def markdown() -> str:
-    """The table of settings as README shows it."""
+def markdown_table() -> str:
+    """Return the Markdown table of the settings, as docs/deploy.md includes it."""
     rows = [f"| `{one.name}` | {f'`{one.default}`' if one.default else ''} | {one.help} |" for one in SETTINGS]
-    return "\n".join(["| variable | default | what it does |", "| --- | --- | --- |", *rows])
+    return "\n".join(["| variable | default | description |", "| --- | --- | --- |", *rows])
 
 
 if __name__ == "__main__":
-    print(markdown())
+    print(markdown_table())

@@ -13,7 +13,7 @@ from typing import Any
 
 from emotions.face.defaults import DEFAULT_HEAD
 from emotions.runtime.manifest import ModelRegistry
-from web.settings import markdown
+from web.settings import markdown_table
 
 from ..evaluate import design_table
 from ..speech.card import TITLES
@@ -176,7 +176,7 @@ def parts() -> dict[str, str]:
         "speech": speech(voice),
         "licences": licences(everything),
         "model-licences": model_licences(everything),
-        "settings": markdown(),
+        "settings": markdown_table(),
         "speed": speed(),
     }
 

@@ -71,7 +71,8 @@ def browser(launch, tmp_path_factory) -> Browser:
 def visit(browser, site) -> Iterator[Callable[..., Page]]:
     """Open a path in a browser of its own: `visit("/", viewport=PHONE, java_script_enabled=False)`.
 
-    `by`: another browser than the usual one; `expected`: what the browser may complain of, since the test brings it about. Afterwards no page may have logged an error (a refused policy is one), thrown one, or asked another host for anything.
+    `by`: another browser than the usual one; `expected`: what the browser may complain of, since the test brings it about.
+    Afterwards no page may have logged an error (a refused policy is one), thrown one, or asked another host for anything.
     Answers of 4xx that a test brings about itself are no error of the page.
     """
     contexts, complaints = [], []

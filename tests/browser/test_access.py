@@ -26,7 +26,8 @@ FAINT_TEXTS = """() => {
     const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
     while (walker.nextNode()) {
         const element = walker.currentNode.parentElement;
-        if (!walker.currentNode.data.trim() || !element.checkVisibility() || element.closest(".visually-hidden, .visually-hidden-focusable, svg")) continue;
+        const hidden = element.closest(".visually-hidden, .visually-hidden-focusable, svg");
+        if (!walker.currentNode.data.trim() || !element.checkVisibility() || hidden) continue;
         const style = getComputedStyle(element), ground = behind(element);
         const [a, b] = [light(over(parse(style.color), ground)), light(ground)].sort((x, y) => y - x);
         const size = parseFloat(style.fontSize), large = size >= 24 || (size >= 18.66 && style.fontWeight >= 700);

@@ -13,7 +13,11 @@ PLAY = """async (film) => {
     video.muted = true;
     video.src = URL.createObjectURL(await answer.blob());
     document.body.append(video);
-    await new Promise((done, failed) => { video.onended = done; video.onerror = () => failed(video.error.message); video.play(); });
+    await new Promise((done, failed) => {
+        video.onended = done;
+        video.onerror = () => failed(video.error.message);
+        video.play();
+    });
     return [video.videoWidth, video.videoHeight, video.duration];
 }"""
 

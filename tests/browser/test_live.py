@@ -32,7 +32,10 @@ SHOWN = """([root, canvas, count]) => new Promise((done) => {
         const copy = new OffscreenCanvas(width, height).getContext("2d", {willReadFrequently: true});
         copy.drawImage(canvas, 0, 0);
         const pixels = copy.getImageData(0, 0, width, height).data;
-        const at = (x, y) => [...pixels.slice(4 * (Math.round(y) * width + Math.round(x)), 4 * (Math.round(y) * width + Math.round(x)) + 3)];
+        const at = (x, y) => {
+            const start = 4 * (Math.round(y) * width + Math.round(x));
+            return [...pixels.slice(start, start + 3)];
+        };
         let [sum, marks] = [0, 0];
         for (let i = 0; i < pixels.length; i += 4) {
             if (pixels[i] > 200 && pixels[i + 1] < 80 && pixels[i + 2] > 200) { sum += (i / 4) % width; marks++; }
@@ -332,10 +335,12 @@ def test_a_long_record_is_thinned_and_its_summary_counts_everything(visit):
         """async () => {
             const {ResultsLog} = await import("/static/js/results-log.js");
             const record = new ResultsLog(["happy", "sad"]);
-            const face = (happy) => ({id: 0, box: {left: 0, top: 0, width: 9, height: 9}, emotion: happy > 0.5 ? "happy" : "sad", confidence: 0.7,
+            const box = {left: 0, top: 0, width: 9, height: 9};
+            const face = (happy) => ({id: 0, box, emotion: happy > 0.5 ? "happy" : "sad", confidence: 0.7,
                                       probabilities: {happy, sad: 1 - happy}, unsure: null});
             for (let i = 0; i < 250000; i++) record.add(i / 15, [face(i % 4 ? 0.7 : 0.3)]);
-            return {frames: record.frames.length, stride: record.stride, steps: record.frames.slice(0, 3).map((frame) => frame.time), summary: record.summary()};
+            const steps = record.frames.slice(0, 3).map((frame) => frame.time);
+            return {frames: record.frames.length, stride: record.stride, steps, summary: record.summary()};
         }"""
     )
     assert kept["stride"] == 4 and kept["frames"] <= 100_000 and kept["steps"] == [0, 0.267, 0.533]

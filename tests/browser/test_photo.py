@@ -48,7 +48,7 @@ def test_a_sample_is_read_in_place_and_announced(visit):
     page.get_by_role("button", name="Eileen Collins").click()
     shows_a_result(page)
     assert page.evaluate("window.sameDocument")
-    assert page.evaluate("document.activeElement.id") == "answer"
+    assert page.evaluate("document.activeElement.id") == "headline"
     headline = page.locator("#headline").inner_text()
     assert re.fullmatch(r"(Anger|Disgust|Fear|Happy|Neutral|Sad|Surprise), \d+\s%", headline)
     expect(page.get_by_role("status")).to_contain_text(f"{headline}. Your photo with 1 face framed")

@@ -102,7 +102,9 @@ def test_a_click_on_the_timeline_shows_that_moment_with_what_was_read(visit, fil
         copy.drawImage(canvas, 0, 0);
         const {data} = copy.getImageData(0, 0, canvas.width, canvas.height);
         const columns = [];
-        for (let i = 0; i < data.length; i += 4) if (data[i] === 0xf0 && data[i + 1] === 0xe4 && data[i + 2] === 0x42) columns.push((i / 4) % canvas.width);
+        for (let i = 0; i < data.length; i += 4) {
+            if (data[i] === 0xf0 && data[i + 1] === 0xe4 && data[i + 2] === 0x42) columns.push((i / 4) % canvas.width);
+        }
         return columns.length && [Math.min(...columns) / canvas.width, Math.max(...columns) / canvas.width];
     }"""
     left, right = page.locator("#overlay").evaluate(drawn)
@@ -191,7 +193,8 @@ def test_a_dropped_film_is_opened(visit, film):
         """bytes => {
             const data = new DataTransfer();
             data.items.add(new File([new Uint8Array(bytes)], "face.webm", {type: "video/webm"}));
-            document.querySelector("#viewer").dispatchEvent(new DragEvent("drop", {bubbles: true, cancelable: true, dataTransfer: data}));
+            const drop = new DragEvent("drop", {bubbles: true, cancelable: true, dataTransfer: data});
+            document.querySelector("#viewer").dispatchEvent(drop);
         }""",
         list(film("face.webm", "libvpx").read_bytes()),
     )

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from web.settings import SETTINGS, SettingError, markdown, read_settings
+from web.settings import SETTINGS, SettingError, markdown_table, read_settings
 
 ROOT = Path(__file__).resolve().parents[2]
 BEGIN, END = "<!-- settings -->", "<!-- /settings -->"
@@ -62,4 +62,4 @@ def test_the_documented_table_is_current():
     page = (ROOT / "docs" / "deploy.md").read_text(encoding="utf-8")
     assert page.count(BEGIN) == page.count(END) == 1, f"docs/deploy.md must hold the table between {BEGIN} and {END}"
     table = page.partition(BEGIN)[2].partition(END)[0].strip()
-    assert table == markdown(), "run `make readme`"
+    assert table == markdown_table(), "run `make readme`"

@@ -50,7 +50,8 @@ def test_silence_is_an_answer(ask):
 @pytest.mark.parametrize(
     ("data", "fields", "status", "code"),
     [
-        (b"", {}, 422, "empty_file"), (b"just text " * 99, {}, 422, "not_a_sound"), (b"RIFF", {"speed": "2"}, 400, "unknown_option"),
+        (b"", {}, 422, "empty_file"), (b"just text " * 99, {}, 422, "not_a_sound"),
+        (b"RIFF", {"speed": "2"}, 400, "unknown_option"),
     ],
 )  # fmt: skip
 def test_problems(ask, data, fields, status, code):
@@ -69,7 +70,7 @@ def test_page_without_javascript(client, voice):
     page = client.post("/speech", data={"file": (BytesIO(voice), "v.wav")}, headers={"Accept": "text/html"}).get_data(
         as_text=True
     )
-    assert 'id="answer"' in page and 'class="wave" d="M' in page
+    assert 'id="headline"' in page and 'class="wave" d="M' in page
     assert not re.search(r"\sstyle=|<style|<script(?![^>]*src)", page)
 
 

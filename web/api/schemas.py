@@ -93,7 +93,8 @@ class Face(OutputSchema):
     pose = Nested(Pose, metadata={"description": "head pose, returned together with the landmarks"})
     explanation = String(
         metadata={
-            "description": "With explain=true, for the largest faces: occlusion map over the aligned crop as data: URI of a JPEG, "
+            "description": "With explain=true, for the largest faces: occlusion map over the aligned crop as data: URI of a "
+            "JPEG, "
             "from dark blue (covering this spot changed nothing, or raised the probability) to yellow (covering it lowered the "
             "probability of `emotion` most)."
         }

@@ -63,7 +63,8 @@ class TextRequest(InputSchema):
         load_default=False,
         metadata={
             "description": "Also return `words`: how much each word contributed to the prediction, measured by leaving it out. "
-            f"For the first {MAX_EXPLAINED_TEXTS} texts, and at most {MAX_EXPLAINED_WORDS} words of each, of its strongest sentences.",
+            f"For the first {MAX_EXPLAINED_TEXTS} texts, and at most {MAX_EXPLAINED_WORDS} words of each, of its strongest "
+            f"sentences.",
         },
     )
     sentences = StrictBoolean(load_default=False, metadata={"description": "Also return a prediction for each sentence."})

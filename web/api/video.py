@@ -64,7 +64,8 @@ class VideoOptions(InputSchema):
         metadata={
             "description": "`mp4`: the response is the annotated video instead, with every face framed and labelled (H.264, at "
             "most 1,024 px and 30 frames per second, boxes held between analyzed frames, no sound, at most about 30 MB: longer "
-            "videos get a lower quality). It is sent when the whole video is analyzed; a header `X-Partial` gives the reason where "
+            "videos get a lower quality). It is sent when the whole video is analyzed; a header `X-Partial` gives the reason "
+            "where "
             "it is incomplete."
         },
     )

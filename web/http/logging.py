@@ -1,6 +1,6 @@
-"""A request id for every request and one JSON line for each on standard output, as Cloud Logging reads it.
+"""Request ids, and one JSON log line per request on standard output in the format of Cloud Logging.
 
-A line never holds picture data, form fields, the query, addresses or user agents: only what the request was and how it went.
+Log lines never contain image data, form fields, the query, addresses or user agents.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from .problems import Problem
 
 LOGGER = logging.getLogger("web")
 REQUEST_ID = re.compile(r"[A-Za-z0-9_.:-]{8,128}")
-CLOUD_TRACE = re.compile(r"([0-9a-f]{32})(/[0-9]+)?(;.*)?")  # TRACE_ID/SPAN_ID;o=OPTIONS, as Google's front end sends it
+CLOUD_TRACE = re.compile(r"([0-9a-f]{32})(/[0-9]+)?(;.*)?")  # TRACE_ID/SPAN_ID;o=OPTIONS
 
 
 class JsonFormatter(logging.Formatter):
-    """One JSON object a record: severity, time, message, and the dict given as `extra={"fields": ...}`."""
+    """Format a record as a JSON object: severity, time, message, and the dict passed as `extra={"fields": ...}`."""
 
     def format(self, record: logging.LogRecord) -> str:
         body: dict[str, Any] = {
@@ -40,7 +40,7 @@ class JsonFormatter(logging.Formatter):
 
 
 class StandardOutput(logging.StreamHandler):
-    """Writes to whatever standard output is at that moment."""
+    """Handler that looks up sys.stdout for every line, so that redirections after its creation take effect."""
 
     @property
     def stream(self):
@@ -48,7 +48,7 @@ class StandardOutput(logging.StreamHandler):
 
     @stream.setter
     def stream(self, _) -> None:
-        """Standard output is looked up anew for every line."""
+        """Ignore the stream: see the class."""
 
 
 def register(app: Flask) -> None:
@@ -58,26 +58,26 @@ def register(app: Flask) -> None:
         handler = StandardOutput()
         handler.setFormatter(JsonFormatter())
         LOGGER.addHandler(handler)
-    app.before_request(begin)
-    app.after_request(finish)
+    app.before_request(start_request)
+    app.after_request(finish_request)
 
 
-def begin() -> None:
-    """Take the caller's request id if it is a sane one, else the trace's, else a new one."""
-    g.begun = time.perf_counter()
+def start_request() -> None:
+    """Use the client's request id if it is well-formed, else the trace id, else a new one."""
+    g.start = time.perf_counter()
     trace = CLOUD_TRACE.fullmatch(request.headers.get("X-Cloud-Trace-Context", ""))
     g.trace = trace[1] if trace else None
-    given = request.headers.get("X-Request-Id", "")
-    g.request_id = given if REQUEST_ID.fullmatch(given) else g.trace or uuid4().hex
+    client_id = request.headers.get("X-Request-Id", "")
+    g.request_id = client_id if REQUEST_ID.fullmatch(client_id) else g.trace or uuid4().hex
 
 
-def finish(response: Response) -> Response:
-    """Return the request id and the stages' times, and write the request's line."""
+def finish_request(response: Response) -> Response:
+    """Add the request id and the processing times to the headers, and log the request."""
     response.headers["X-Request-Id"] = g.request_id
     timing = g.get("timing_ms", {})
     if timing:
         response.headers["Server-Timing"] = ", ".join(f"{name};dur={value:.2f}" for name, value in timing.items())
-    seconds = time.perf_counter() - g.begun
+    seconds = time.perf_counter() - g.start
     status = response.status_code
     level = logging.ERROR if status >= 500 else logging.WARNING if status >= 400 else logging.INFO
     LOGGER.log(level, "%s %s %d", request.method, request.path[:200], status, extra={"fields": _fields(response, seconds)})
@@ -85,7 +85,7 @@ def finish(response: Response) -> Response:
 
 
 def trace_fields() -> dict[str, str]:
-    """The request id and, on Google Cloud, the trace that a line belongs to."""
+    """Return the request id and, on Google Cloud, the trace of a log line."""
     fields = {"request_id": g.request_id}
     project = current_app.config["GOOGLE_CLOUD_PROJECT"]
     if g.trace and project:
@@ -114,14 +114,12 @@ def _fields(response: Response, seconds: float) -> dict[str, Any]:
     return fields
 
 
-# "Was this right?": one log line an answer, so that errors can be counted without keeping anybody's picture.
-
 FEEDBACK_LOGGER = logging.getLogger("web.feedback")
-FEEDBACK_LOGGER.setLevel(logging.INFO)  # its own level: LOG_LEVEL=warning quietens the requests, not what people said
+FEEDBACK_LOGGER.setLevel(logging.INFO)  # independent of LOG_LEVEL, which applies to requests
 
 
 def record_feedback(feedback: dict[str, Any]) -> None:
-    """Write what `schemas.Feedback` let through as one log line. Raises Problem where FEEDBACK=0."""
+    """Log the validated fields of the `Feedback` schema as one line. Raises Problem where FEEDBACK=0."""
     if not current_app.config["FEEDBACK"]:
         raise Problem("feedback_off")
     FEEDBACK_LOGGER.info("feedback", extra={"fields": {"feedback": feedback, **trace_fields()}})

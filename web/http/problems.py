@@ -1,4 +1,4 @@
-"""One shape for every error: RFC 9457 `application/problem+json` for programs, a page for people."""
+"""Error responses: RFC 9457 `application/problem+json` for programs, an HTML page for browsers."""
 
 from __future__ import annotations
 
@@ -50,16 +50,16 @@ CATALOGUE: dict[str, tuple[int, str, str]] = {
     "internal_error": (500, "Something went wrong here", "The server failed; its log has the reason under the request id."),
     "busy": (503, "Busy", "Other requests hold the memory; try again in a moment."),
 }
-"""Code -> status, title, meaning. The OpenAPI document carries this table, and a problem's `type` points into it."""
+"""Code -> status, title, description. The OpenAPI document includes this table, and a problem's `type` points into it."""
 
 TYPE = "/openapi.json#/components/x-problems/"
 MEDIA_TYPE = "application/problem+json"
 
 
 class Problem(Exception):
-    """An error as the client sees it; `code` is stable, and `status` and `title` follow from it unless given.
+    """An error response; `code` is stable, and `status` and `title` follow from it unless given.
 
-    `extra`: further members of the JSON body, such as `errors` (option -> what is wrong with it).
+    `extra`: further members of the JSON body, such as `errors` (option -> message).
     """
 
     def __init__(
@@ -72,11 +72,11 @@ class Problem(Exception):
         extra: dict[str, Any] | None = None,
         headers: dict[str, str] | None = None,
     ) -> None:
-        known = CATALOGUE.get(code) or _known(HTTPStatus(status or 500))
+        default_status, default_title, default_detail = CATALOGUE.get(code) or _from_status(HTTPStatus(status or 500))
         self.code = code
-        self.status = status or known[0]
-        self.title = title or known[1]
-        self.detail = detail or known[2] or f"{known[1]}."
+        self.status = status or default_status
+        self.title = title or default_title
+        self.detail = detail or default_detail or f"{default_title}."
         self.extra = extra or {}
         self.headers = headers or {}
         super().__init__(self.detail)
@@ -88,7 +88,7 @@ class Problem(Exception):
 
 
 def register(app: APIFlask) -> None:
-    """Turn every error of the app, expected or not, into a problem."""
+    """Turn every exception of the app into a problem."""
     app.register_error_handler(Problem, respond)
     app.register_error_handler(CodedError, lambda error: respond(from_coded_error(error)))
     app.register_error_handler(HTTPError, lambda error: respond(from_api_error(error)))
@@ -97,7 +97,7 @@ def register(app: APIFlask) -> None:
 
 
 def respond(problem: Problem) -> Response:
-    """The problem as JSON, or as a page for whoever likes text/html better, outside of /api."""
+    """Respond with the problem as JSON, or as a page to clients that prefer text/html, outside of /api."""
     g.problem = problem.code
     if prefers_html():
         response = Response(render_template("problem.html", problem=problem.to_json()), problem.status, mimetype="text/html")
@@ -109,13 +109,13 @@ def respond(problem: Problem) -> Response:
 
 
 def prefers_html() -> bool:
-    """Whether a person reads the answer: `*/*` alone, as programs send it, means JSON."""
+    """Return True for browsers; `Accept: */*`, as programs send it, means JSON."""
     accepted = request.accept_mimetypes
     program = max(accepted[MEDIA_TYPE], accepted["application/json"])
     return not request.path.startswith("/api/") and accepted["text/html"] > program
 
 
-def _known(status: HTTPStatus) -> tuple[int, str, str]:
+def _from_status(status: HTTPStatus) -> tuple[int, str, str]:
     return status, status.phrase, status.description
 
 
@@ -124,7 +124,7 @@ def from_coded_error(error: CodedError) -> Problem:
 
 
 def from_api_error(error: HTTPError) -> Problem:
-    """What APIFlask's validation of a JSON body raises: `detail` is {"json": {field: [messages]}}."""
+    """Convert the error of APIFlask's validation of a JSON body, whose `detail` is {"json": {field: [messages]}}."""
     errors = error.detail.get("json") if isinstance(error.detail, dict) else None
     if not errors:
         return Problem(_code_of(error.status_code), status=error.status_code, headers=dict(Headers(error.headers)))
@@ -132,14 +132,14 @@ def from_api_error(error: HTTPError) -> Problem:
 
 
 def invalid(code: str, errors: dict[str, list[str]] | list[str]) -> Problem:
-    """Marshmallow's messages as a problem: all of them in `errors`, and in words in `detail`."""
+    """Make a problem of marshmallow's messages, listed in `errors` and joined in `detail`."""
     messages = errors if isinstance(errors, dict) else {"body": errors}
     flat = {name: " ".join(map(str, texts)) if isinstance(texts, list) else str(texts) for name, texts in messages.items()}
     return Problem(code, " ".join(f"{name}: {text}" for name, text in flat.items()), extra={"errors": flat})
 
 
 def from_http_error(error: HTTPException) -> Problem:
-    """What Flask and Werkzeug raise, for any status."""
+    """Convert an exception of Flask or Werkzeug, of any status."""
     headers = {name: value for name, value in error.get_headers() if name.lower() not in ("content-type", "content-length")}
     code, detail = _code_of(error.code or 500), None
     if error.code == 405:
@@ -151,14 +151,14 @@ def from_http_error(error: HTTPException) -> Problem:
 
 
 def _code_of(status: int) -> str:
-    if status == 413:  # Werkzeug says 413 too when a text field is over its own limit
+    if status == 413:  # Werkzeug also raises 413 for a text field over its limit
         length = request.content_length
-        whole = not request.is_json and (length is None or length > (request.max_content_length or 0))
-        return "file_too_large" if whole else "body_too_large"
+        over_limit = not request.is_json and (length is None or length > (request.max_content_length or 0))
+        return "file_too_large" if over_limit else "body_too_large"
     special = {400: "bad_request", 500: "internal_error", 503: "busy"}
     return special.get(status) or re.sub(r"\W+", "_", HTTPStatus(status).phrase.lower())
 
 
 def _unexpected(error: Exception) -> Response:
-    g.exception = error  # for the request's log line; the client learns the request id and nothing else
+    g.exception = error  # for the log line; the client gets only the request id
     return respond(Problem("internal_error"))

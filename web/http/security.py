@@ -1,4 +1,4 @@
-"""Headers of every answer: what a browser may do with it, who may read it, how long it may be kept."""
+"""Security, CORS and caching headers of every response."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from flask import Flask, Response, current_app, request
 
 CONTENT_SECURITY_POLICY = "; ".join(
     (
-        "default-src 'self'",  # neither inline script nor inline style, nothing from elsewhere
-        "img-src 'self' data: blob:",  # the annotated picture is inline, the preview a blob, Bootstrap's arrows data:
+        "default-src 'self'",  # no inline scripts or styles, nothing from other hosts
+        "img-src 'self' data: blob:",  # annotated images are data:, previews blob:, Bootstrap's arrows data:
         "media-src 'self' blob:",
         "object-src 'none'",
         "base-uri 'none'",
@@ -23,16 +23,16 @@ CONTENT_SECURITY_POLICY = "; ".join(
 HEADERS = {
     "Content-Security-Policy": CONTENT_SECURITY_POLICY,
     "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",  # frame-ancestors for browsers that do not know it
+    "X-Frame-Options": "DENY",  # for browsers without frame-ancestors
     "Referrer-Policy": "same-origin",
     "Permissions-Policy": "camera=(self), microphone=(self), geolocation=(), payment=(), usb=()",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
-FOR_GOOD, FOR_NOW = "public, max-age=31536000, immutable", "public, max-age=600"
-STRICT_TRANSPORT = "max-age=31536000"
-SHARED_PATHS = ("/api/", "/openapi.json")
-"""What other origins may read, where CORS_ORIGINS names them; pages never."""
+IMMUTABLE, SHORT_LIVED = "public, max-age=31536000, immutable", "public, max-age=600"
+HSTS = "max-age=31536000"
+CORS_PATHS = ("/api/", "/openapi.json")
+"""Paths that the origins in CORS_ORIGINS may read; pages are never shared."""
 
 
 def register(app: Flask) -> None:
@@ -42,22 +42,22 @@ def register(app: Flask) -> None:
 
 
 def add_headers(response: Response) -> Response:
-    """Security headers, and a lifetime: for ever for a static file asked for by its version, none for an answer."""
+    """Add security headers and Cache-Control: immutable for versioned static files, no-store for other responses."""
     for name, value in HEADERS.items():
         response.headers.setdefault(name, value)
     if request.is_secure or request.headers.get("X-Forwarded-Proto") == "https":
-        response.headers["InputSchema-Transport-Security"] = STRICT_TRANSPORT
+        response.headers["InputSchema-Transport-Security"] = HSTS
     if request.endpoint == "static" and response.status_code in (200, 206, 304):
-        response.headers["Cache-Control"] = FOR_GOOD if "v" in request.args else FOR_NOW
+        response.headers["Cache-Control"] = IMMUTABLE if "v" in request.args else SHORT_LIVED
     elif "Cache-Control" not in response.headers:
         response.headers["Cache-Control"] = "no-store"
     return response
 
 
 def add_cors(response: Response) -> Response:
-    """Let the pages of the origins in CORS_ORIGINS call the API; without the setting no header is sent."""
+    """Add CORS headers for the origins in CORS_ORIGINS; without the setting there are none."""
     allowed = current_app.config["CORS_ORIGINS"]
-    if not allowed or not request.path.startswith(SHARED_PATHS):
+    if not allowed or not request.path.startswith(CORS_PATHS):
         return response
     response.vary.add("Origin")
     origin = request.headers.get("Origin")
@@ -73,7 +73,7 @@ def add_cors(response: Response) -> Response:
 
 
 def add_version(endpoint: str, values: dict[str, Any]) -> None:
-    """Give the address of a static file the file's version, so that browsers may keep it for good."""
+    """Add a content hash to the URLs of static files, so that browsers may cache them indefinitely."""
     if endpoint == "static" and "v" not in values:
         path = Path(current_app.static_folder or "") / values["filename"]
         versions = current_app.extensions.setdefault("static-versions", {})

@@ -1,4 +1,4 @@
-"""The one file that a request carries, kept in memory: nothing of it ever reaches a disk."""
+"""Uploaded files, kept in memory and never written to disk, and the memory budget for them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ CHUNK = 2**16
 
 
 class MemoryRequest(Request):
-    """Werkzeug spools larger files to /tmp, which is memory too on App Engine: one copy in memory is less."""
+    """Request that keeps files in memory: Werkzeug spools large ones to /tmp, which App Engine also keeps in memory."""
 
     max_form_parts = MAX_PARTS
 
@@ -38,18 +38,20 @@ def register(app: Flask) -> None:
 
 
 def reserve() -> None:
-    """Wait until the body fits the budget, before it is read; one of unknown length may be the longest. Raises MemoryBudgetError."""
+    """Wait until the body fits the budget, before it is read; one of unknown length may be the longest. Raises
+    MemoryBudgetError.
+    """
     length = request.content_length
     if length is None:
         length = MAX_FILE if request.environ.get("wsgi.input_terminated") and request.method == "POST" else 0
-    if length <= MAX_FILE:  # a longer one is refused unread
+    if length <= MAX_FILE:  # longer ones are rejected unread
         g.upload = ExitStack()
         g.upload.enter_context(current_app.extensions["uploads"].reserve(length))
 
 
 def drain_body(response: Response) -> Response:
-    """Read what a refused request still sends: closing the door on it would break the pipe before the answer is read."""
-    if request.environ.get("wsgi.input_terminated"):  # elsewhere reading on could wait for ever
+    """Drain the body of a rejected request, or the client fails with a broken pipe before it reads the error."""
+    if request.environ.get("wsgi.input_terminated"):  # without it, reading could block forever
         stream = request.environ["wsgi.input"]
         for _ in range(2 * MAX_FILE // CHUNK):
             if not stream.read(CHUNK):
@@ -63,22 +65,22 @@ def release(_: BaseException | None) -> None:
 
 
 def detach_reservation() -> ExitStack:
-    """The hold on the memory of this request's body, for an answer that is sent while it is still read: close it then."""
+    """Detach the reservation of the body from the request, for a response that streams; the caller must close it."""
     return g.pop("upload", ExitStack())
 
 
 def uploaded_photo() -> bytes:
-    """The picture of a multipart field `file`, or of an image/* body. Raises Problem."""
+    """Return the image of the multipart field `file`, or of an image/* body. Raises Problem."""
     return _uploaded("picture", ("image/",))
 
 
 def uploaded_video() -> bytes:
-    """The video of a multipart field `file`, or of a video/* body. Raises Problem."""
+    """Return the video of the multipart field `file`, or of a video/* body. Raises Problem."""
     return _uploaded("video", ("video/",))
 
 
 def uploaded_recording() -> bytes:
-    """The recording of a multipart field `file`, or of an audio/* or video/* body (browsers call WebM so). Raises Problem."""
+    """Return the recording of the multipart field `file`, or of an audio/* or video/* body (WebM). Raises Problem."""
     return _uploaded("recording", ("audio/", "video/", "application/ogg"))
 
 
@@ -88,12 +90,13 @@ def _uploaded(what: str, kinds: tuple[str, ...]) -> bytes:
     if request.mimetype.startswith(kinds):
         body = BytesIO()
         shutil.copyfileobj(request.stream, body)
-        return body.getvalue()  # shares the buffer, where request.get_data() would hold two copies
+        return body.getvalue()  # shares the buffer; request.get_data() would copy it
     if not request.content_length and not request.mimetype:
         raise Problem("no_file")
     raise Problem(
         "unsupported_media_type",
-        f"Send the {what} as multipart/form-data in a field called 'file', or its bytes alone with a Content-Type of {kinds[0]}*.",
+        f"Send the {what} as multipart/form-data in a field called 'file', or its bytes alone with a Content-Type of "
+        f"{kinds[0]}*.",
     )
 
 
@@ -112,5 +115,5 @@ def _from_form(what: str) -> bytes:
 
 
 def _has_content(file: FileStorage) -> bool:
-    """A browser sends an empty part without a file name where no file was chosen."""
+    """Return False for the empty part without a file name that browsers send where no file was chosen."""
     return bool(file.filename) or cast(BytesIO, file.stream).getbuffer().nbytes > 0
