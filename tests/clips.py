@@ -68,7 +68,9 @@ def _write(
     aspect: int = 1,
     sound: bool = False,
 ) -> None:
-    """`rotation`: degrees counter-clockwise by which a player turns it; `aspect`: width of a pixel; `sound`: with a silent track."""
+    """`rotation`: degrees counter-clockwise by which a player turns it; `aspect`: width of a pixel; `sound`: with a silent
+    track.
+    """
     with av.open(target, "w", format=container, options=options or {}) as output:
         stream = output.add_stream(codec, rate=25, options=codec_options or {})
         stream.width, stream.height = moments[0][1].shape[1::-1]

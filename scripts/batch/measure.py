@@ -184,8 +184,8 @@ def report(rates: dict[tuple[str, int], Run], start: Run, memory: list[Run], rou
     return f"""# A batch of photos
 
 {datetime.now(UTC):%-d %B %Y}, {os.cpu_count()} cores ({_processor()}), Python {platform.python_version()},
-Apache Beam {version("apache-beam")}; the load average was {os.getloadavg()[2]:.1f}: other work shared the cores, so processor time
-says more than the clock.
+Apache Beam {version("apache-beam")}; the load average was {os.getloadavg()[2]:.1f}: other work shared the cores, so processor
+time says more than the clock.
 
 ```bash
 python -m scripts.batch.measure --photos {" ".join(str(run.photos) for run in memory)} --rounds {rounds}

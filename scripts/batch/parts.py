@@ -66,15 +66,18 @@ class Results:
         """Write a part from its rows and failures; gives how many of each there were."""
         draft = self.place("unfinished", uuid.uuid4().hex)
         good = failed = 0
-        with _created(draft) as stream, _created(f"{draft}.failed") as failures:
-            with (_lines if self.format == "jsonl" else _table)(stream) as write:
-                for row in rows:
-                    if "error" in row:
-                        failures.write(line_of(row))
-                        failed += 1
-                    else:
-                        write(row)
-                        good += 1
+        with (
+            _created(draft) as stream,
+            _created(f"{draft}.failed") as failures,
+            (_lines if self.format == "jsonl" else _table)(stream) as write,
+        ):
+            for row in rows:
+                if "error" in row:
+                    failures.write(line_of(row))
+                    failed += 1
+                else:
+                    write(row)
+                    good += 1
         if failed:
             _rename(f"{draft}.failed", self.place("failed", f"{name}.jsonl"))
         else:

@@ -26,7 +26,8 @@ from .contenders import APP, Contestant, Server, serving
 
 READ = """seconds => new Promise((done) => {
     const found = [], root = document.getElementById("live"), begun = performance.now();
-    const listen = ({detail}) => found.push({trip: detail.roundTrip, server: Object.values(detail.timing).reduce((a, b) => a + b, 0)});
+    const sum = (values) => values.reduce((a, b) => a + b, 0);
+    const listen = ({detail}) => found.push({trip: detail.roundTrip, server: sum(Object.values(detail.timing))});
     root.addEventListener("result", listen);
     setTimeout(() => {
         root.removeEventListener("result", listen);

@@ -110,8 +110,8 @@ A photo is a JPEG of 640 x 480 pixels with one face, sent over HTTP on a connect
 time ends with the last byte of the answer. p50 is the median of rounds, p99 is over all photos
 ({counts}).
 Photos a second: {CLIENTS} clients at once, on the same cores as the server. Memory is the worker's resident set, shared
-libraries included, in MB of 2^20 bytes: "memory" after those photos, the peak after everything below. Explaining an answer is what
-`?explain=true` adds for the photo's one face; the others cannot.
+libraries included, in MB of 2^20 bytes: "memory" after those photos, the peak after everything below. Explaining an answer is
+what `?explain=true` adds for the photo's one face; the others cannot.
 
 {compared(tuple(rows(measured)), measured, titles)}
 

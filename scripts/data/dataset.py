@@ -79,7 +79,9 @@ class Faces:
         return cls(*(np.concatenate([getattr(table, field) for table in tables]) for field in cls.__dataclass_fields__))
 
     def majority(self) -> tuple[np.ndarray, np.ndarray]:
-        """Plurality of the votes: class ids (N,) and the mask (N,) of faces for which one emotion has more than half of all votes."""
+        """Plurality of the votes: class ids (N,) and the mask (N,) of faces for which one emotion has more than half of all
+        votes.
+        """
         return self.votes.argmax(axis=1), self.votes.max(axis=1) > self.raters / 2
 
     def save(self, path: Path) -> None:

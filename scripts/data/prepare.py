@@ -4,7 +4,8 @@
     python -m scripts.data.prepare fer2013 --faces icml_face_data.csv --votes fer2013new.csv
     python -m scripts.data.prepare facial_expressions --faces facial_expressions.zip
     python -m scripts.data.prepare ferg --faces FERG_DB_256.zip --leave-out mery
-    python -m scripts.data.prepare folders --faces my-faces --labels labels.toml --people '([^/_]+)_[0-9]+[.]' --licence 'CC BY 4.0'
+    python -m scripts.data.prepare folders --faces my-faces --labels labels.toml --people '([^/_]+)_[0-9]+[.]' \\
+        --licence 'CC BY 4.0'
     python -m scripts.data.prepare join data/fer2013.npz data/facial_expressions.npz --out data/people.npz
 
 Archives (zip, tar) and folders are read alike. A label map says what each folder shows, in TOML or JSON: `Wut = "anger"`,

@@ -1,7 +1,8 @@
 """Data sets that this project knows, their terms, and the data statement of a model.
 
 A data statement is a list of rows, one a data set: {"source", "title", "licence", "research", "train", "validation", "test",
-"learnt_by"}, the splits as counts of faces. `scripts.release.export` puts it into the manifest; cards and licences are made of it.
+"learnt_by"}, the splits as counts of faces. `scripts.release.export` puts it into the manifest; cards and licences are made of
+it.
 """
 
 from __future__ import annotations

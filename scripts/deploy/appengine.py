@@ -153,7 +153,8 @@ def limited(
     home: Path,
     missing: dict[str, str],
 ) -> Iterator[Rehearsal]:
-    """Start `entrypoint` on the files in `folder`/app, with `folder`/venv, within `limits` (memory in bytes, cores); stop it afterwards.
+    """Start `entrypoint` on the files in `folder`/app, with `folder`/venv, within `limits` (memory in bytes, cores); stop it
+    afterwards.
 
     `home`: where that environment's Python lives. `missing`: what the machine does not give, left out.
     """  # fmt: skip
@@ -179,7 +180,9 @@ def limited(
 
 
 def rehearse(count: int, busy: bool = False) -> dict[str, Any]:
-    """Run the whole rehearsal with `count` mixed requests; gives what was measured, and under `wrong` what is not as it should be."""
+    """Run the whole rehearsal with `count` mixed requests; gives what was measured, and under `wrong` what is not as it should
+    be.
+    """
     config, missing = read_config(ROOT), sandbox.missing()
     print(sandbox.left_out(missing), end="")
     requests = Requests.of(ROOT / "static" / "samples" / "obama.jpg", count)
@@ -216,7 +219,8 @@ def broken_budgets(report: dict[str, Any], judge_times: bool) -> list[str]:
         (resident["end"] - resident["half"] > GROWTH_BYTES, "the worker's memory still grows"),
         (
             resident.get("everything", 0) > EVERYTHING_BYTES,
-            f"with everything loaded the worker holds {resident.get('everything', 0) / MEGABYTE:.0f} MB, more than {EVERYTHING_BYTES // MEGABYTE}",
+            f"with everything loaded the worker holds {resident.get('everything', 0) / MEGABYTE:.0f} MB, more than "
+            f"{EVERYTHING_BYTES // MEGABYTE}",
         ),
         (bool(report["group"] and report["group"]["kills"]), "a process was killed for memory"),
         (bool(report["left_in_tmp"]), f"left in /tmp: {report['left_in_tmp']}"),
@@ -244,9 +248,11 @@ def describe(report: dict[str, Any]) -> str:
         f"processor time {start['processor_s']:.2f} s",
         f"photo, 640 x 480   p50 {photo['p50_ms']:.0f} ms, p99 {photo['p99_ms']:.0f} ms over {photo['count']}",
         f"two large at once  {report['large_together_s']:.1f} s (24 megapixels of JPEG, 12 of HEIC)",
-        f"mixed requests     {report['requests']}, p50 {report['mixed']['p50_ms']:.0f} ms, p99 {report['mixed']['p99_ms']:.0f} ms",
+        f"mixed requests     {report['requests']}, p50 {report['mixed']['p50_ms']:.0f} ms, p99 {report['mixed']['p99_ms']:.0f} "
+        f"ms",
         f"worker's memory    {megabytes(resident['first'])} after the first photo, {megabytes(resident['half'])} half way, "
-        f"{megabytes(resident['end'])} at the end (budget {megabytes(RESIDENT_BYTES)}), {megabytes(resident['everything'])} after texts, voices "
+        f"{megabytes(resident['end'])} at the end (budget {megabytes(RESIDENT_BYTES)}), {megabytes(resident['everything'])} "
+        f"after texts, voices "
         f"and films (budget {megabytes(EVERYTHING_BYTES)})",
         f"the whole group    peak {megabytes(group['peak_bytes'])} with the files it read, which can be dropped; "
         f"{megabytes(group['held_bytes'])} at the end without; killed for memory: {group['kills']}",

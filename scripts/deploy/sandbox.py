@@ -95,7 +95,9 @@ class ControlGroup:
 
     @property
     def peak_bytes(self) -> int | None:
-        """The most the group held at once, file cache that the kernel could have dropped included; None before Linux 5.19 on v2."""
+        """The most the group held at once, file cache that the kernel could have dropped included; None before Linux 5.19 on
+        v2.
+        """
         path = self._memory / ("memory.peak" if self.version == 2 else "memory.max_usage_in_bytes")
         return int(path.read_text()) if path.exists() else None
 

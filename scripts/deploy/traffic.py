@@ -189,7 +189,9 @@ SENTENCES = (
 
 
 def media() -> list[Request]:
-    """One of each: a sentence, a hundred of them, a page of text, a recording, a film as lines and as a film, a camera's frame."""
+    """One of each: a sentence, a hundred of them, a page of text, a recording, a film as lines and as a film, a camera's
+    frame.
+    """
     film, sound = moving_film(), recording()
     return [
         text("sentence", SENTENCES[0]),

@@ -24,7 +24,8 @@ from ..data.dataset import DatasetError
 from ..text.corpora import CorpusError
 
 NAMES = (
-    "Human_Face_Data_Cleanup", "Animated_Face_Cleanup", "Emotion_Detection", "Emotion_Prediction", "Text_Emotion", "Speech_Emotion",
+    "Human_Face_Data_Cleanup", "Animated_Face_Cleanup", "Emotion_Detection", "Emotion_Prediction", "Text_Emotion",
+    "Speech_Emotion",
 )  # fmt: skip
 """In this order each finds what the one before it wrote; the last two are about texts and voices and need none of them."""
 ASIDE = {"Text_Emotion": ("TEXTS", "data/goemotions.csv.gz"), "Speech_Emotion": ("SPEECH", "data/speech.npz")}

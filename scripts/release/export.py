@@ -6,7 +6,8 @@
 Needs TensorFlow's converter. Temperature and reliability are computed on validation, by the library from the exported files. An
 existing file is never overwritten: a new model gets a new version.
 
-models/ holds the shipped architecture alone. Any other folder gets the detectors too, so that it can be served; it may hold several
+models/ holds the shipped architecture alone. Any other folder gets the detectors too, so that it can be served; it may hold
+several
 architectures, whose heads are called `<backbone>-<label set>` (`resnet50-mixed`), while those of the shipped one are called
 `<label set>`. To serve one:
 

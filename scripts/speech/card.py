@@ -18,7 +18,8 @@ TITLES = {
     "emodb_speakers_out": "EmoDB, the recipe on EmoDB alone, leaving one speaker out (six classes: no surprise)",
     "tess_across_speakers": "TESS, the recipe on one actress alone, asked about the other, both ways",
 }
-LIMITS = """A tone of voice is not a feeling: the clips are acted, by few actors, in English and a little German, mostly two sentences.
+LIMITS = """A tone of voice is not a feeling: the clips are acted, by few actors, in English and a little German, mostly two
+sentences.
 Speech of daily life, other languages, children, the ill and the old were not measured; it will read them worse. Do not decide
 anything about a person by it: not whom to hire, grade, insure, admit, suspect or diagnose. The EU's AI Act (Article 5(1)(f))
 forbids inferring emotions at work and in education save for medical or safety reasons. The data's licences allow no commercial
@@ -39,10 +40,13 @@ def write_card(folder: Path) -> Path:
                "`scripts.speech.evaluate`; the shipped file's figures come from the exported file, through the library's code."),
         "\n".join(facts(entry, check)), "## What it is not for", filled(LIMITS), "## Data and licences", filled(DATA),
         "## Mean recall over classes", figures_table(entry["evaluation"]), filled(
-            "Mean recall is the unweighted average recall: every class counts the same, guessing gives 14.3 %. Intervals: bootstrap "
+            "Mean recall is the unweighted average recall: every class counts the same, guessing gives 14.3 %. Intervals: "
+            "bootstrap "
             "over clips, 2,000 draws; they tell nothing of how other speakers would fare. Temperature: fitted on the windows of "
-            "the cross-validation's held-out clips, those of actors 21 to 24 left out; for EmoDB and TESS on the very answers. What is measured of a window and the four "
-            "constants of the recipe were chosen among some twenty by RAVDESS' cross-validation itself, which all 24 actors are in: "
+            "the cross-validation's held-out clips, those of actors 21 to 24 left out; for EmoDB and TESS on the very answers. "
+            "What is measured of a window and the four "
+            "constants of the recipe were chosen among some twenty by RAVDESS' cross-validation itself, which all 24 actors are "
+            "in: "
             "they lay within two points of each other, but expect a little less elsewhere."),
         "By speaker: " + speakers(entry["evaluation"]), "## Emotion by emotion", *matrices(entry["evaluation"]),
         "## When it says that it cannot tell", *refusals(entry, check),
@@ -56,10 +60,12 @@ def facts(entry: Mapping[str, Any], check: Mapping[str, Any]) -> Iterator[str]:
     """The list at the top."""
     fitted = entry["fitted"]
     listed = {
-        "Sound": f"mono at {entry['input']['rate']:,} Hz, log-mel frames of {entry['input']['bands']} bands each 20 ms, windows of "
+        "Sound": f"mono at {entry['input']['rate']:,} Hz, log-mel frames of {entry['input']['bands']} bands each 20 ms, windows "
+                 f"of "
                  f"{entry['input']['frames']} frames, level taken out; {entry['input']['features']:,} statistics a window.",
         "Network": f"radial basis functions on {fitted['components']} principal components, fitted in closed form; "
-                   f"{entry['parameters']:,} weights as float16 ({entry['bytes']:,} bytes). A second one of {check['bytes']:,} bytes "
+                   f"{entry['parameters']:,} weights as float16 ({entry['bytes']:,} bytes). A second one of {check['bytes']:,} "
+                   f"bytes "
                    "tells speech from other sounds.",
         "Recipe": f"every clip of RAVDESS and {fitted['copies']} varied copies of each (speed, bands moved, colour), "
                   f"{fitted['tess']:.0%} of TESS and all of EmoDB at weight {fitted['others']}; classes weighted alike; exponent "
@@ -78,7 +84,8 @@ def figures_table(evaluation: dict[str, Any]) -> str:
     for name, title in TITLES.items():
         if name in evaluation:
             row = evaluation[name]
-            lines.append(f"| {title} | {row['count']:,} | {row['speakers']} | **{row['recall']:.1%}** | {row['interval'][0]:.1%} to "
+            lines.append(f"| {title} | {row['count']:,} | {row['speakers']} | **{row['recall']:.1%}** | "
+                         f"{row['interval'][0]:.1%} to "
                          f"{row['interval'][1]:.1%} | {row['accuracy']:.1%} | {row['ece']:.3f} |")  # fmt: skip
     return "\n".join(lines)
 
@@ -99,8 +106,10 @@ def matrices(evaluation: dict[str, Any]) -> Iterator[str]:
 
 def refusals(entry: Mapping[str, Any], check: Mapping[str, Any]) -> Iterator[str]:
     limits = entry["thresholds"]
-    yield filled(f"A window with less than {limits['too_short']} s of sound is too short, one that nowhere exceeds {limits['silence']:.0f} dB "
-                 f"of full scale in any band is silence, and one that the second network thinks less than {limits['not_speech']:.0%} likely "
+    yield filled(f"A window with less than {limits['too_short']} s of sound is too short, one that nowhere exceeds "
+                 f"{limits['silence']:.0f} dB "
+                 f"of full scale in any band is silence, and one that the second network thinks less than "
+                 f"{limits['not_speech']:.0%} likely "
                  "to be speech is no speech. Speakers that the second network did not learn from:")  # fmt: skip
     lines = ["| speech of | clips | refused as recorded, whole clips | refused as windows, half of them with noise |",
              "| --- | ---: | ---: | ---: |"]  # fmt: skip

@@ -3,7 +3,8 @@
     python -m scripts.speech.evaluate --corpora ravdess.tar emodb.tar
     python -m scripts.speech.evaluate --corpora ravdess.tar --verify       # compares, writes nothing
 
-Recordings go in as files do that people send: decoded, cut into windows, checked, read. EmoDB's and TESS' archives add how much of
+Recordings go in as files do that people send: decoded, cut into windows, checked, read. EmoDB's and TESS' archives add how much
+of
 their held-back speakers' speech is refused.
 """
 

@@ -2,7 +2,8 @@
 
     python -m scripts.speech.train --table data/speech.npz --run runs/speech
 
-Writes emotion.npz and check.npz, the networks that ship (fitted without HELD_BACK), and figures.json: RAVDESS cross-validated over
+Writes emotion.npz and check.npz, the networks that ship (fitted without HELD_BACK), and figures.json: RAVDESS cross-validated
+over
 its emobox_fold, EmoDB leaving one speaker out, TESS across its two speakers, and how much speech the check refuses. Features are
 kept in the run's folder and computed again only for another table.
 """
@@ -30,13 +31,17 @@ from .radial import Radial, fit
 HELD_BACK = ("ravdess-21", "ravdess-22", "ravdess-23", "ravdess-24", "emodb-15", "emodb-16", "tess-OAF")
 """Speakers by whom the speech check is measured; of these the emotion network learns from all but RAVDESS' actors."""
 CONFIG = {"components": 256, "gamma": 0.5, "ridge": 0.2, "copies": 2, "others": 0.3, "tess": 0.3, "seed": 0}
-"""`copies`: varied copies of each clip; `others`: weight of the corpora beside RAVDESS; `tess`: share of its clips that is used."""
+"""`copies`: varied copies of each clip; `others`: weight of the corpora beside RAVDESS; `tess`: share of its clips that is
+used.
+"""
 MEASURED = 100
 """Sounds of each kind that is no speech by which the speech check is measured."""
 
 
 def learnt(clips: Clips, rows: Rows, chosen: np.ndarray, config: dict[str, Any], main: str = "ravdess") -> Radial:
-    """Fit to the labelled clips of the mask `chosen`: the corpus `main` with its copies, the others at less weight as they are."""
+    """Fit to the labelled clips of the mask `chosen`: the corpus `main` with its copies, the others at less weight as they
+    are.
+    """
     labels, corpora = clips.labels[rows.clips], clips.corpora[rows.clips]
     usable = chosen[rows.clips] & (labels >= 0) & ((corpora == main) | (rows.copies == 0))
     labels, corpora = labels[usable], corpora[usable]

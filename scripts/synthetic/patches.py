@@ -39,7 +39,9 @@ class Windows:
 
 
 def windows(artist: Artist, pictures: int, graphics: int, size: int, seed: int) -> Windows:
-    """Squares of `pictures` drawings of every style and expression, half of them on a canvas, and of `graphics` without a face."""
+    """Squares of `pictures` drawings of every style and expression, half of them on a canvas, and of `graphics` without a
+    face.
+    """
     random = np.random.default_rng(seed)
     crops, faces, splits = [], [], []
 

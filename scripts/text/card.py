@@ -36,7 +36,8 @@ Fine-Grained Emotions”, ACL 2020, licensed under CC BY 4.0 (https://creativeco
 comments were learnt from, with the corpus's own Ekman grouping (joy is `happy`, sadness `sad`; neutral is the seventh class).
 The comments' writers hold their own rights. MELD (research use) was measured on and never learnt from."""
 SCORES = """A class is said where its probability is above its threshold; a refused text says none. Macro-F1: mean F1 of the
-seven classes. Intervals: bootstrap over texts, 1,000 draws. For comparison, the same classes and split: BERT-base 0.62 to 0.64."""
+seven classes. Intervals: bootstrap over texts, 1,000 draws. For comparison, the same classes and split: BERT-base 0.62 to
+0.64."""
 MELD = """MELD's lines are from a television series and were labelled by people who saw and heard the scene, so no reader of the
 words alone can agree with them often."""
 TITLES = {

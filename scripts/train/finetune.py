@@ -92,7 +92,8 @@ def load_litert_weights(base: keras.Model, path: Path, faces: np.ndarray) -> Non
         raise ValueError(f"{path} holds convolutions {found}, this network {expected}")
     norms = [base.get_layer(name.replace("conv", "norm")) for name in names]
     for name, norm, (kernel, bias) in zip(names, norms, stored, strict=True):
-        # The scale is free, since batch norm divides by it; with that of He initialisation the learning rates of the recipe apply.
+        # The scale is free, since batch norm divides by it; with that of He initialisation the learning rates of the recipe
+        # apply.
         scale = np.sqrt(2 / np.maximum(np.square(kernel).sum(axis=(0, 1, 2)), TINY))
         base.get_layer(name).set_weights([kernel * scale])
         deviation = np.ones_like(bias)

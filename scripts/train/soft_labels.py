@@ -25,7 +25,9 @@ from .targets import accuracy_on, average_soft_labels, predict_soft_labels, save
 
 
 def predict_run(run: Path, shift: int, out: Path) -> tuple[Faces, dict[str, np.ndarray]]:
-    """Write the soft labels of `run` for its training faces to `out`; return its validation faces and the soft labels of these."""
+    """Write the soft labels of `run` for its training faces to `out`; return its validation faces and the soft labels of
+    these.
+    """
     config = json.loads((run / "config.json").read_text(encoding="utf-8"))
     keras.config.set_dtype_policy(config.get("precision") or "float32")
     model, _, _ = training_model(config)

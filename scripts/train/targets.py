@@ -90,7 +90,7 @@ def predict_soft_labels(model: keras.Model, faces: Faces, shift: int) -> dict[st
     `model` maps pixels (N, S, S, 1) to logits by label set.
     """
     sums: dict[str, np.ndarray] = {}
-    for count, view in enumerate(views(faces.pixels, shift), 1):
+    for count, view in enumerate(views(faces.pixels, shift), 1):  # noqa: B007 - used below
         logits = model.predict(view[..., None], batch_size=512, verbose=0)
         logits.pop(MIX_LAMBDA, None)
         sums = {name: sums.get(name, 0.0) + softmax(np.asarray(values)) for name, values in logits.items()}

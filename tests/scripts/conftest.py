@@ -94,7 +94,9 @@ def prepared(published, tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="session")
 def configured() -> Callable[..., str]:
-    """(faces, last, network=...) -> a configuration of one epoch at 40 px and `last` epochs at 48 px of a VGG-16 with few filters."""
+    """(faces, last, network=...) -> a configuration of one epoch at 40 px and `last` epochs at 48 px of a VGG-16 with few
+    filters.
+    """
     small = f"[network]\nfilters = {SMALL_VGG}\n"
     return lambda faces, last, network=small: CONFIG.format(faces=faces, last=last) + network
 

@@ -12,7 +12,9 @@ CORPORA = {"ravdess": ("01", "02", "21", "22"), "tess": ("OAF", "YAF"), "emodb":
 
 
 def tiny_clips(each: int = 3, corpora: tuple[str, ...] = ("ravdess",)) -> Clips:
-    """`each` clips of every emotion by every speaker: buzzes whose colour goes with the emotion and whose pitch with the speaker."""
+    """`each` clips of every emotion by every speaker: buzzes whose colour goes with the emotion and whose pitch with the
+    speaker.
+    """
     random, rows, frames = np.random.default_rng(0), [], []
     for corpus in corpora:
         for number, speaker in enumerate(CORPORA[corpus]):

@@ -73,7 +73,7 @@ def _legend(files: Files, name: str) -> tuple[dict[str, set[str]], int]:
     number = 0
     with text(files.path, files, name) as lines:
         rows = table_rows(lines, ("image", "emotion"), f"{files.path}: {name}")
-        for number, row in enumerate(rows, 1):
+        for number, row in enumerate(rows, 1):  # noqa: B007 - used below
             word = (row["emotion"] or "").strip().lower()
             if word not in LABEL_NAMES.keys() | NOT_OURS:
                 raise DatasetError(f"{files.path}: {name}, line {rows.line_num}: unknown emotion {row['emotion']!r}")

@@ -47,7 +47,7 @@ class Files:
             if stream is None and self.path.is_dir():
                 names = sorted(str(file.relative_to(path).as_posix()) for file in self.path.rglob("*") if file.is_file())
             else:
-                names = self._opened(stream or open(path, "rb"))
+                names = self._opened(stream or open(path, "rb"))  # noqa: SIM115 - kept open
         self.names = [name for name in names if not _is_hidden(name)]
 
     def __enter__(self) -> Files:
@@ -68,7 +68,7 @@ class Files:
             stream.seek(0)
             if tarfile.is_tarfile(stream):
                 stream.seek(0)
-                self._archive = tarfile.open(fileobj=stream)
+                self._archive = tarfile.open(fileobj=stream)  # noqa: SIM115 - kept open
                 return [member.name for member in self._archive if member.isfile()]
             raise DatasetError(f"{self.path}: neither a folder nor a zip or tar archive, or one that was cut short")
         except BaseException:
@@ -107,10 +107,8 @@ class Files:
 def text(path: Path, files: Files | None = None, name: str = "") -> Iterator[io.TextIOWrapper]:
     """Open a text file, plain or .gz, or one of an archive, as csv wants it; DatasetError where it cannot be read."""
     with readable(f"{path}: {name}" if name else path):
-        if files:
-            stream = files.open(name)
-        else:
-            stream = cast(IO[bytes], gzip.open(path)) if str(path).endswith(".gz") else open(path, "rb")
+        opened = gzip.open if str(path).endswith(".gz") else open
+        stream = files.open(name) if files else cast(IO[bytes], opened(path, "rb"))
         with io.TextIOWrapper(stream, encoding="utf-8-sig", newline="") as lines:
             yield lines
 

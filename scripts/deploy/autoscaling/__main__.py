@@ -183,8 +183,8 @@ def report(rows: Sequence[Row], measured: dict[str, Any]) -> str:
 ![p95 of the latency over F1-hours a day, for each setting, at four rates](autoscaling.svg)
 
 A day of visitors was simulated against a model of App Engine's scheduler: `make autoscaling`. It says how keys compare, not
-what Google will bill. [scheduler.py](../scripts/deploy/autoscaling/scheduler.py) lists which of its rules Google documents and which
-are assumed.
+what Google will bill. [scheduler.py](../scripts/deploy/autoscaling/scheduler.py) lists which of its rules Google documents and
+which are assumed.
 
 ## What to write into app.yaml
 

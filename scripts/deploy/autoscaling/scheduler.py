@@ -40,7 +40,8 @@ IDLE = 900.0
 
 @dataclass(frozen=True)
 class Scaling:
-    """app.yaml's keys under `automatic_scaling`, latencies in seconds; defaults are App Engine's, but for max_instances (20 there in
+    """app.yaml's keys under `automatic_scaling`, latencies in seconds; defaults are App Engine's, but for max_instances (20
+    there in
     projects since March 2025, none before), and the latencies' least and greatest."""
 
     min_instances: int = 0

@@ -159,7 +159,8 @@ def test_what_is_written_is_whole_or_not_there(tmp_path):
 
 @pytest.mark.parametrize(
     "words",
-    [[], ["paint"], ["photo"], ["photo", "x", "--format", "xml"], ["photo", "x", "--detector", "dlib"], ["video", "x", "--fps", "31"], ["video", "x", "--fps", "nan"]],
+    [[], ["paint"], ["photo"], ["photo", "x", "--format", "xml"], ["photo", "x", "--detector", "dlib"],
+     ["video", "x", "--fps", "31"], ["video", "x", "--fps", "nan"]],
 )  # fmt: skip
 def test_bad_usage_is_2(words, capsys):
     with pytest.raises(SystemExit) as stopped:

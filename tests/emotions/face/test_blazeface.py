@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 
 from emotions.face.blazeface import PYRAMID_SCALES, anchors, decode, fraction_inside, iou, letterbox, tile_starts, weighted_nms
@@ -65,4 +67,4 @@ def test_parts_cover_the_picture_and_overlap():
     for length in (1, 768, 769, 1536, 2048, 3001):
         places = tile_starts(length, 768)
         assert places[0] == 0 and places[-1] == max(length - 768, 0)
-        assert all(after - before <= 0.8 * 768 for before, after in zip(places, places[1:]))
+        assert all(after - before <= 0.8 * 768 for before, after in pairwise(places))

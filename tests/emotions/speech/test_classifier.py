@@ -123,7 +123,8 @@ def test_longer_recordings_are_read_over_time(reader, clips):
 @pytest.mark.parametrize(
     ("name", "reason"),
     [
-        ("silence", "silence"), ("dither", "silence"), ("nothing", "too_short"), ("a syllable", "too_short"), ("white noise", "not_speech"),
+        ("silence", "silence"), ("dither", "silence"), ("nothing", "too_short"), ("a syllable", "too_short"),
+        ("white noise", "not_speech"),
         ("tone", "not_speech"), ("hum", "not_speech"), ("chord", "not_speech"), ("beeps", "not_speech"), ("tune", "not_speech"),
         ("clicks", "not_speech"),
     ],

@@ -148,7 +148,8 @@ def test_a_file_without_word_lists_is_named():
         read_packed_list(b"no archive", "vocabulary.txt")
 
 
-@pytest.mark.parametrize(("emoji", "emotion"), [("\U0001f621", "anger"), ("\u2764\ufe0f", "happy"), ("\U0001f922", "disgust"),
-                                                ("\U0001f62e", "surprise"), ("\U0001f622", "sad"), ("\U0001f631", "fear")])  # fmt: skip
+@pytest.mark.parametrize(("emoji", "emotion"), [("\U0001f621", "anger"), ("\u2764\ufe0f", "happy"),
+                                                ("\U0001f922", "disgust"), ("\U0001f62e", "surprise"),
+                                                ("\U0001f622", "sad"), ("\U0001f631", "fear")])  # fmt: skip
 def test_emoji_say_what_people_mean_by_them(model, emoji, emotion):
     assert model.predict(emoji).emotion == emotion == model.predict(f"{emoji}{emoji}").emotion

@@ -118,12 +118,13 @@ def test_upload_leaves_out_all_that_serving_does_not_need(tmp_path):
     """A tree as a developer has it: only .gcloudignore decides what of it goes up."""
     (tmp_path / ".gcloudignore").write_text((ROOT / ".gcloudignore").read_text())
     kept = [".python-version", "Procfile",  # for Cloud Run, which has no app.yaml
-            "main.py", "requirements.txt", "emotions/face/detector.py", "emotions/deeper/new.py", "web/api/image.py", "templates/home.html",
-            "static/js/app.js", "static/vendor/data/x.css", "models/manifest.json", "models/base-1.tflite"]  # fmt: skip
+            "main.py", "requirements.txt", "emotions/face/detector.py", "emotions/deeper/new.py", "web/api/image.py",
+            "templates/home.html", "static/js/app.js", "static/vendor/data/x.css", "models/manifest.json",
+            "models/base-1.tflite"]  # fmt: skip
     out = [".git/config", ".gitignore", ".ci/run", ".env", ".venv/bin/python", ".venv-test/x.py", ".venv-new/x.py", "app.yaml",
            "Makefile", "README.md", "key.json", "requirements-dev.txt", "tests/test_x.py", "tests/data/a.jpg", "data/fer2013.npz",
-           "runs/vgg16/base.keras", "scripts/train/base.py", "scripts/notebooks/Emotion_Detection.ipynb", "benchmarks/2026.md", "shared/x",
-           "emotions/__pycache__/faces.cpython-313.pyc", "web/api.pyc", "docs/x.svg", "build/x"]  # fmt: skip
+           "runs/vgg16/base.keras", "scripts/train/base.py", "scripts/notebooks/Emotion_Detection.ipynb", "benchmarks/2026.md",
+           "shared/x", "emotions/__pycache__/faces.cpython-313.pyc", "web/api.pyc", "docs/x.svg", "build/x"]  # fmt: skip
     for name in kept + out:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
