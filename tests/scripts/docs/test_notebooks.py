@@ -173,6 +173,7 @@ def drawn_on(figures: list[np.ndarray], count: int) -> bool:
     return len(figures) == count and all(figure.std() > 5 for figure in figures)
 
 
+@pytest.mark.slow
 def test_human_faces(told):
     printed, figures = results(told, "Human_Face_Data_Cleanup")
     assert drawn_on(figures, 10)
@@ -188,6 +189,7 @@ def test_human_faces(told):
     assert len(Faces.load(told / "data" / "notebooks" / "expressions.npz")) == 1 and "1 people" in printed
 
 
+@pytest.mark.slow
 def test_drawn_faces(told):
     printed, figures = results(told, "Animated_Face_Cleanup")
     assert drawn_on(figures, 11)
@@ -199,6 +201,7 @@ def test_drawn_faces(told):
     assert set(ferg.split("test").groups) == {"ray"} and len(ferg) == 12 and "12 faces; test is ray, validation aia" in printed
 
 
+@pytest.mark.slow
 def test_heads_are_trained_exported_and_measured(told):
     printed, figures = results(told, "Emotion_Detection")
     assert drawn_on(figures, 7)
@@ -221,6 +224,7 @@ def test_heads_are_trained_exported_and_measured(told):
     assert (told / "models" / "manifest.json").read_bytes() == (ROOT / "models" / "manifest.json").read_bytes()
 
 
+@pytest.mark.slow
 def test_a_photo_is_read_as_the_library_reads_it(told):
     printed, figures = results(told, "Emotion_Prediction")
     assert drawn_on(figures, 8)
@@ -228,6 +232,7 @@ def test_a_photo_is_read_as_the_library_reads_it(told):
     assert f"face 0: {result.faces[0].emotion} {result.faces[0].confidence:.1%}" in printed
 
 
+@pytest.mark.slow
 def test_texts_are_measured_and_explained(told):
     printed, figures = results(told, "Text_Emotion")
     assert drawn_on(figures, 2) and "test: 21 texts" in printed and "python -m scripts.text.prepare" in printed
@@ -235,6 +240,7 @@ def test_texts_are_measured_and_explained(told):
     assert "'Ich freue mich so sehr darauf!': other_language" in printed and "love +" in printed
 
 
+@pytest.mark.slow
 def test_speech(told):
     printed, figures = results(told, "Speech_Emotion")
     assert drawn_on(figures, 3)
@@ -242,6 +248,7 @@ def test_speech(told):
     assert "steady_noise: not_speech" in printed and "1058 numbers" in printed
 
 
+@pytest.mark.slow
 def test_without_data_one_sentence_says_where_it_is_from(bare):
     folder, done = bare
     assert done.returncode == 1
@@ -261,6 +268,7 @@ def shown_in_editor(path: Path) -> list[str]:
     return error["traceback"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("setting", "message"),
     [
@@ -311,6 +319,7 @@ def test_notebooks_about_other_data_than_faces_want_theirs(tmp_path, monkeypatch
     assert [name for name in NAMES if left_out(name)] == ["Speech_Emotion"]
 
 
+@pytest.mark.slow
 def test_an_editor_s_traces_are_taken_out(told):
     for name in NAMES:
         shutil.copy(told / "build" / "notebooks" / f"{name}.ipynb", told / "scripts" / "notebooks")
