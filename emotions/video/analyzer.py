@@ -1,16 +1,19 @@
-"""A film in, its faces over time out: each sampled picture read and followed, everything summed up at the end.
+"""Video analysis: the faces of each sampled frame, tracked over time, and a summary at the end.
 
->>> from emotions.video.analyzer import VideoAnalyzer
->>> for moment in VideoAnalyzer("clip.mp4"):
-...     print(moment.time, [face.emotion for face in moment.result.faces])
+Example:
+    >>> from emotions.video.analyzer import VideoAnalyzer
+    >>> with VideoAnalyzer("tests/data/clip.mp4", fps=1) as video:
+    ...     for frame in video:
+    ...         print(frame.time, [face.emotion for face in frame.result.faces])
+    0.0 ['happy']
+    1.0 ['happy']
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Any, cast
 
 import numpy as np
 
@@ -18,92 +21,127 @@ from ..face.analyzer import FaceAnalyzer
 from ..face.annotate import annotate
 from ..face.results import ImageResult
 from ..image.loading import LoadedImage
+from ..sources import Source
 from .reader import FPS, VideoReader
 from .timeline import Timeline
 from .tracker import FaceTracker
 
-WHY = {
-    "cut_off": "The file is cut off: this is what could be read.",
-    "damaged": "Parts of the file are damaged and were passed by.",
-    "video_too_long": "The video is longer than is read here: this is its beginning.",
+PARTIAL_DETAILS = {
+    "cut_off": "The file is cut off: this is what could be decoded.",
+    "damaged": "Parts of the file are damaged and were skipped.",
+    "video_too_long": "The video is longer than the limit: this is its beginning.",
 }
+"""Reason for which only a part of a video was read -> sentence for people."""
 
 
 @dataclass(frozen=True)
 class FrameResult:
-    """A picture of a film with the faces seen in it. `time`: seconds since the film's beginning.
+    """A frame of a video and its faces.
 
-    `sampled`: whether the picture itself was read; else `result` is that of the last one that was.
+    Attributes:
+        time: Seconds since the beginning of the video.
+        image: The frame.
+        result: Its faces, tracked; for a frame that was not sampled, those of the last one that was.
+        sampled: Whether this frame itself was analyzed.
     """
 
     time: float
-    picture: LoadedImage
+    image: LoadedImage
     result: ImageResult
     sampled: bool
 
     def to_json(self) -> dict[str, Any]:
+        """Return the JSON object of the API."""
         return {"time": round(self.time, 3), "faces": [face.to_json() for face in self.result.faces]}
 
     def annotated(self) -> np.ndarray:
-        """The picture with its faces framed and named: (H, W, 3) uint8 RGB."""
-        return annotate(self.picture, self.result)
+        """Return the annotated frame (H, W, 3) uint8 RGB, see `annotate`."""
+        return annotate(self.image, self.result)
 
 
 class VideoAnalyzer:
-    """Reads a film once, from its beginning to its end; `source` is a VideoReader, or what one is made of.
+    """Analyzes a video once, from its beginning to its end.
 
-    `detector`, `landmarks` as for FaceAnalyzer.analyze. Raises VideoError as VideoReader does. Close it, or use it in `with`, or read it
-    to the end: a film holds memory and an open file.
+    Close it, use it in `with`, or iterate to the end: an open video holds memory and a file.
+
+    Args:
+        source: Path, bytes of a file, binary file object, or an open `VideoReader`.
+        fps: Frames to analyze a second; an open reader has its own.
+        detector: As for `FaceAnalyzer.analyze`.
+        landmarks: As for `FaceAnalyzer.analyze`.
+        analyzer: Analyzer of the frames; by default one with the models that ship with the package.
+
+    Attributes:
+        reader: The open video.
+        timeline: Statistics of the frames that were analyzed so far.
+
+    Raises:
+        VideoError: The file is no video or cannot be decoded.
+        OSError: The file cannot be opened.
+        TypeError: `source` is of another type.
+        ValueError: `fps` is out of range.
     """
 
     def __init__(
         self,
-        source: VideoReader | bytes | Path | str | BinaryIO,
+        source: Source | VideoReader,
         fps: float = FPS,
         detector: str = "auto",
         landmarks: bool = False,
         analyzer: FaceAnalyzer | None = None,
     ) -> None:
-        self.film = source if isinstance(source, VideoReader) else VideoReader(Path(source) if isinstance(source, str) else source, fps)
-        self.timeline = Timeline(self.film.fps)
+        """Open the video; nothing is decoded yet."""
+        self.reader = source if isinstance(source, VideoReader) else VideoReader(source, fps)
+        self.timeline = Timeline(self.reader.fps)
         self._analyzer = analyzer or FaceAnalyzer()
         self._detector, self._landmarks = detector, landmarks
         self._last: ImageResult | None = None
 
     def __enter__(self) -> VideoAnalyzer:
+        """Return the analyzer itself."""
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.film.close()
+        """Close the video."""
+        self.close()
+
+    def close(self) -> None:
+        """Close the video."""
+        self.reader.close()
 
     def __iter__(self) -> Iterator[FrameResult]:
-        """The sampled pictures, each with its faces, as soon as it is read."""
+        """Yield the sampled frames, each as soon as it is analyzed."""
         return self.results()
 
     def results(self, every_frame: bool = False) -> Iterator[FrameResult]:
-        """As iterating; with `every_frame` also the pictures between (at most 30 a second), with the faces seen last."""
+        """Yield the sampled frames, and with `every_frame` those between (at most 30 a second) with the faces of the last one.
+
+        Raises:
+            VideoError: Not a single frame can be decoded.
+        """
         tracker = FaceTracker()
-        with self.film as film:
-            for moment in film.frames(every_frame):
-                if moment.sampled:
-                    result = self._analyzer.analyze(moment.picture, self._detector, self._landmarks)
-                    self._last = tracker.update(moment.picture, result, moment.time)
-                    self.timeline.add(moment.time, self._last.faces)
-                yield FrameResult(moment.time, moment.picture, cast(ImageResult, self._last), moment.sampled)  # the first one is sampled
+        with self.reader as reader:
+            for frame in reader.frames(every_frame):
+                if frame.sampled:
+                    result = self._analyzer.analyze(frame.image, self._detector, self._landmarks)
+                    self._last = tracker.update(frame.image, result, frame.time)
+                    self.timeline.add(frame.time, self._last.faces)
+                # The first frame is always sampled, so that there is a last result.
+                yield FrameResult(frame.time, frame.image, cast(ImageResult, self._last), frame.sampled)
 
     def summary(self) -> dict[str, Any]:
-        """What was seen up to now: at the end, the summary of the film. `people`: see Timeline.to_json."""
-        film, last = self.film, self._last
+        """Return the summary of the frames so far, as the API's JSON object; `people` as in `Timeline.to_json`."""
+        reader, last = self.reader, self._last
         return {
-            "duration": round(film.duration, 3),
-            "stated_duration": None if film.declared_duration is None else round(film.declared_duration, 3),
-            "fps": film.fps,
+            "duration": round(reader.duration, 3),
+            "stated_duration": None if reader.declared_duration is None else round(reader.declared_duration, 3),
+            "fps": reader.fps,
             "frames": self.timeline.frames,
             "width": last.width if last else None,
             "height": last.height if last else None,
-            "partial": film.reason is not None,
-            "reason": film.reason,
-            "detail": WHY.get(film.reason) if film.reason else None,
+            "partial": reader.reason is not None,
+            "reason": reader.reason,
+            "detail": PARTIAL_DETAILS.get(reader.reason) if reader.reason else None,
             "detector": last.detector if last else None,
             "model": dict(last.model) if last else dict(self._analyzer.classifier.description),
             "people": self.timeline.to_json(),

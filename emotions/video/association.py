@@ -1,6 +1,6 @@
-"""Which face of a new frame is which remembered person: by place, size and looks.
+"""Data association: assign the detections of a frame to tracks by position, size and appearance.
 
-The figures are chosen on films made of still photos, of other people than those benchmarks/following.md reports on.
+The parameters were chosen on synthetic videos of other people than those that benchmarks/tracking.md reports on.
 """
 
 from __future__ import annotations
@@ -14,60 +14,74 @@ from .appearance import distance
 from .tracker_state import Track
 
 VELOCITY_DECAY = 0.5
-"""Seconds in which the movement of a person out of sight dies down: the prediction stops at velocity times this."""
-# Standard deviations of what a person does: at once, and more for each second since they were seen.
-SHIFT = 0.25, 2.0  # of the middle from the predicted one, in sides of the box
-GROWTH = 0.15, 0.3  # of the logarithm of the box's side
-LOOKS = 10.0  # of the appearance
-# Looks count as a square too, but not without limit where something may cover the person.
-VISIBLE_LIMIT = 9.0  # who was in the last frame: a hand before the face
-OCCLUDED_LIMIT = 4.0  # who was lost, where a face comes out beside another one
-UNKNOWN = 2.0  # where too little was seen of both
-MOST, LOST_GATE = 16.0, 6.0
-"""Sum of the three squares beyond which it is someone else: for who was in the last frame, and for who was lost."""
+"""Time constant in seconds with which the velocity of a lost track decays: it drifts at most by velocity times this."""
+# Standard deviations of a track's next observation: at once, and the increase for each second since the last one.
+POSITION_STD = 0.25, 2.0  # of the distance to the predicted centre, in sides of the box
+SIZE_STD = 0.15, 0.3  # of the logarithm of the box's side
+APPEARANCE_STD = 10.0  # of the appearance distance
+# Appearance adds its square to the cost, limited where something may cover the person.
+VISIBLE_LIMIT = 9.0  # for tracks of the last frame: a hand may be in front of the face
+OCCLUDED_LIMIT = 4.0  # for lost tracks, where a face reappears beside another one
+UNKNOWN_COST = 2.0  # where too few cells are visible in both
+GATE, LOST_GATE = 16.0, 6.0
+"""Highest cost (sum of the three squares) of an assignment: for tracks of the last frame, and for lost ones."""
 
 
 @dataclass(frozen=True)
 class Observation:
-    """A face of the new frame: `box` and `appearance` as a track's; `crowded`: another one may cover some of the head."""
+    """A face of the new frame.
+
+    Attributes:
+        box: Centre x and y, width and height, in the unit of `Track.box`.
+        appearance: Descriptor, see appearance.py.
+        occluded: Whether another face may cover part of the head.
+    """
 
     box: tuple[int, int, int, int]
     appearance: bytes
-    crowded: bool
+    occluded: bool
 
 
-def associate(seen: Sequence[Observation], known: Sequence[Track], lost: Sequence[bool]) -> dict[int, int]:
-    """Index of a face -> index of the track that it continues; the best pairs first, each face and track once.
+def associate(observations: Sequence[Observation], tracks: Sequence[Track], lost: Sequence[bool]) -> dict[int, int]:
+    """Assign observations to tracks, cheapest pair first, each at most once.
 
-    `known` with ages up to the new frame; `lost`: which of them were not in the last frame.
+    Args:
+        observations: The faces of the new frame.
+        tracks: The tracks, with ages up to the new frame.
+        lost: Which of the tracks were not observed in the last frame.
+
+    Returns:
+        Index of the observation -> index of the track.
     """
-    if not seen or not known:
+    if not observations or not tracks:
         return {}
-    costs = _costs(seen, known, np.array(lost))
+    costs = _costs(observations, tracks, np.array(lost))
     pairs: dict[int, int] = {}
     taken: set[int] = set()
-    for place in np.argsort(costs, axis=None, kind="stable"):
-        face, track = divmod(int(place), len(known))
-        if not np.isfinite(costs[face, track]):
+    for position in np.argsort(costs, axis=None, kind="stable"):
+        observation, track = divmod(int(position), len(tracks))
+        if not np.isfinite(costs[observation, track]):
             break
-        if face not in pairs and track not in taken:
-            pairs[face] = track
+        if observation not in pairs and track not in taken:
+            pairs[observation] = track
             taken.add(track)
     return pairs
 
 
-def _costs(seen: Sequence[Observation], known: Sequence[Track], lost: np.ndarray) -> np.ndarray:
-    """(N, M): sums of squares, in standard deviations, of N faces and M tracks; infinite where it is someone else."""
-    seconds = np.array([track.age for track in known]) / 1000
-    boxes, last = np.array([one.box for one in seen], float), np.array([track.box for track in known], float)
-    velocity = np.array([track.velocity for track in known], float)
-    expected = last[:, :2] + velocity * (VELOCITY_DECAY * (1 - np.exp(-seconds / VELOCITY_DECAY)))[:, None]
+def _costs(observations: Sequence[Observation], tracks: Sequence[Track], lost: np.ndarray) -> np.ndarray:
+    """Return costs (N, M): sums of squares in standard deviations; infinite beyond the gate."""
+    seconds = np.array([track.age for track in tracks]) / 1000
+    boxes, last = np.array([one.box for one in observations], float), np.array([track.box for track in tracks], float)
+    velocity = np.array([track.velocity for track in tracks], float)
+    predicted = last[:, :2] + velocity * (VELOCITY_DECAY * (1 - np.exp(-seconds / VELOCITY_DECAY)))[:, None]
     sides, last_sides = np.sqrt(boxes[:, 2] * boxes[:, 3])[:, None], np.sqrt(last[:, 2] * last[:, 3])[None]
-    shift = np.linalg.norm(boxes[:, None, :2] - expected[None], axis=-1) / np.sqrt(sides * last_sides)
+    shift = np.linalg.norm(boxes[:, None, :2] - predicted[None], axis=-1) / np.sqrt(sides * last_sides)
     growth = np.log(sides / last_sides)
-    looks = (distance([one.appearance for one in seen], [track.appearance for track in known]) / LOOKS) ** 2
-    crowded = np.array([one.crowded for one in seen])[:, None]
-    limit = np.where(lost, np.where(crowded, OCCLUDED_LIMIT, np.inf), VISIBLE_LIMIT)
-    looks = np.minimum(np.where(np.isnan(looks), UNKNOWN, looks), limit)
-    costs = looks + sum((value / (now + later * seconds)) ** 2 for value, (now, later) in ((shift, SHIFT), (growth, GROWTH)))
-    return np.where(costs <= np.where(lost, LOST_GATE, MOST), costs, np.inf)
+    distances = distance([one.appearance for one in observations], [track.appearance for track in tracks])
+    appearance = (distances / APPEARANCE_STD) ** 2
+    occluded = np.array([one.occluded for one in observations])[:, None]
+    limit = np.where(lost, np.where(occluded, OCCLUDED_LIMIT, np.inf), VISIBLE_LIMIT)
+    appearance = np.minimum(np.where(np.isnan(appearance), UNKNOWN_COST, appearance), limit)
+    motion = ((shift, POSITION_STD), (growth, SIZE_STD))
+    costs = appearance + sum((value / (now + later * seconds)) ** 2 for value, (now, later) in motion)
+    return np.where(costs <= np.where(lost, LOST_GATE, GATE), costs, np.inf)

@@ -1,4 +1,4 @@
-"""What a film showed, person by person: gathered frame by frame, a few numbers a person however long the film is."""
+"""Timeline of a video: statistics for each person, gathered frame by frame, of constant size however long the video is."""
 
 from __future__ import annotations
 
@@ -9,82 +9,98 @@ from typing import Any
 import numpy as np
 
 from ..face.results import Face
-from ..labels import EMOTIONS
+from ..labels import EMOTIONS, by_emotion
 
 MAX_BINS = 240
-"""Most parts into which the time is divided: when a film grows longer, two become one."""
+"""Largest number of time bins; when a video grows longer, two bins become one."""
 
 TIME_TOLERANCE = 0.01
-"""Share of a part of time by which a frame may come before it: times are rounded."""
+"""Fraction of a bin by which a frame may precede it: times are rounded."""
 
 
 @dataclass
 class PersonTimeline:
-    """One followed face. `first`, `last`: seconds. `answers`, `sums` (7,): how often each emotion was the answer, and the
-    sum of its probabilities.
+    """Statistics of one track.
 
-    `buckets`: number of the part of time -> [frames, sum of each probability] (8,), for the chart.
+    Attributes:
+        id: Number of the track.
+        first: Seconds of the first frame.
+        last: Seconds of the last frame.
+        frames: Number of frames.
+        counts: (7,) int: frames in which each emotion was the most probable.
+        sums: (7,) float: sum of each emotion's probability.
+        bins: Index of the time bin -> (8,): frames, and sum of each probability.
     """
 
     id: int
     first: float
     last: float = 0.0
     frames: int = 0
-    answers: np.ndarray = field(default_factory=lambda: np.zeros(len(EMOTIONS), int))
+    counts: np.ndarray = field(default_factory=lambda: np.zeros(len(EMOTIONS), int))
     sums: np.ndarray = field(default_factory=lambda: np.zeros(len(EMOTIONS)))
-    buckets: dict[int, np.ndarray] = field(default_factory=dict)
+    bins: dict[int, np.ndarray] = field(default_factory=dict)
 
-    def add(self, time: float, face: Face, bucket: int) -> None:
+    def add(self, time: float, face: Face, index: int) -> None:
+        """Add the face of the frame at `time` seconds, which lies in the bin `index`."""
         self.last = time
         self.frames += 1
-        self.answers[EMOTIONS.index(face.emotion)] += 1
+        self.counts[EMOTIONS.index(face.emotion)] += 1
         self.sums += face.probabilities
-        self.buckets.setdefault(bucket, np.zeros(1 + len(EMOTIONS)))
-        self.buckets[bucket] += (1.0, *face.probabilities)
-
-    def halve(self) -> None:
-        merged: dict[int, np.ndarray] = {}
-        for number, sums in self.buckets.items():
-            merged[number // 2] = merged[number // 2] + sums if number // 2 in merged else sums
-        self.buckets = merged
+        self.bins.setdefault(index, np.zeros(1 + len(EMOTIONS)))
+        self.bins[index] += (1.0, *face.probabilities)
 
     def to_json(self) -> dict[str, Any]:
+        """Return the JSON object of the API, see `Timeline.to_json`."""
         return {
             "id": self.id,
             "first": round(self.first, 3),
             "last": round(self.last, 3),
             "frames": self.frames,
-            "shares": _by_emotion(self.answers / self.frames),
-            "mean": _by_emotion(self.sums / self.frames),
+            "shares": by_emotion(self.counts / self.frames),
+            "mean": by_emotion(self.sums / self.frames),
         }
 
 
 class Timeline:
-    """The people of a film in order of appearance, read at `fps`. `frames`: how many; `bucket`: seconds of a part of time."""
+    """The people of a video in order of appearance.
+
+    Args:
+        fps: Frames that are analyzed a second.
+
+    Attributes:
+        frames: Number of frames that were added.
+        bin_seconds: Length of a time bin.
+        people: Track id -> statistics.
+    """
 
     def __init__(self, fps: float) -> None:
+        """Start with no frames and bins of one frame each."""
         self.frames = 0
-        self.bucket = 1 / fps
+        self.bin_seconds = 1 / fps
         self.people: dict[int, PersonTimeline] = {}
 
     def add(self, time: float, faces: Iterable[Face]) -> None:
-        """Take the faces of the frame at `time` seconds; times do not run back."""
+        """Add the tracked faces of the frame at `time` seconds; times must not decrease."""
         self.frames += 1
-        while time >= MAX_BINS * self.bucket:
-            self.bucket *= 2
+        while time >= MAX_BINS * self.bin_seconds:
+            self.bin_seconds *= 2
             for person in self.people.values():
-                person.halve()
+                person.bins = _merge_bins(person.bins)
         for face in faces:
             person = self.people.setdefault(face.id, PersonTimeline(face.id, time))
-            person.add(time, face, int(time / self.bucket + TIME_TOLERANCE))
+            person.add(time, face, int(time / self.bin_seconds + TIME_TOLERANCE))
 
     def to_json(self) -> list[dict[str, Any]]:
-        """For each person: seconds of the first and last frame, frames, and for each emotion two shares of them.
+        """Return the JSON array of the API: for each person seconds of the first and last frame, frames, `shares` and `mean`.
 
-        `shares`: of the frames in which it was the answer. `mean`: of its probability.
+        `shares` has for each emotion the fraction of frames in which it was the most probable; `mean` its mean probability.
         """
         return [person.to_json() for person in self.people.values()]
 
 
-def _by_emotion(values: np.ndarray) -> dict[str, float]:
-    return {name: round(float(value), 4) for name, value in zip(EMOTIONS, values, strict=True)}
+def _merge_bins(bins: dict[int, np.ndarray]) -> dict[int, np.ndarray]:
+    """Merge each pair of bins into one of twice the length."""
+    merged: dict[int, np.ndarray] = {}
+    for index, sums in bins.items():
+        merged[index // 2] = merged[index // 2] + sums if index // 2 in merged else sums
+    return merged

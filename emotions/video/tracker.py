@@ -1,10 +1,10 @@
-"""Faces followed from frame to frame, without a state on the server: ids that stay, probabilities smoothed over time.
+"""Multi-face tracking without server state: ids that persist, and probabilities smoothed over time.
 
-Each face of a new frame is matched with the persons remembered (SORT: Bewley et al., "Simple Online and Realtime Tracking",
-2016): where a person should be by now, how large, and how they look (appearance.py), which decides where two cross. What a
-tracker remembers is one short text, `tracks`, that comes back with the next frame (tracker_state.py).
+Each face of a new frame is assigned to a track (SORT: Bewley et al., "Simple Online and Realtime Tracking", 2016) by predicted
+position, size and appearance; appearance decides where two people cross (association.py). The state between frames is a short
+text that comes back with the next frame (tracker_state.py).
 
-Smoothing is exponential: a frame counts 1 - exp(-dt / TAU), dt the seconds since the person was last seen, on the
+Smoothing is exponential: a frame has the weight 1 - exp(-dt / TAU), dt the seconds since the track's last observation, on the
 probabilities themselves (a linear opinion pool): where frames disagree, the confidence falls.
 """
 
@@ -20,112 +20,128 @@ from ..errors import TrackerStateError
 from ..face.reliability import unsure_reason_after_smoothing
 from ..face.results import Box, ImageResult
 from ..image.loading import LoadedImage
-from .appearance import describe, update
+from .appearance import describe
+from .appearance import update as update_appearance
 from .association import Observation, associate
-from .tracker_state import MAX_COORD, MAX_CLOCK, MAX_AGE, MAX_TRACKS, PROB_SCALE, COORD_SCALE, Track, TrackerState, loads
+from .tracker_state import COORD_SCALE, MAX_AGE, MAX_CLOCK, MAX_COORD, MAX_TRACKS, PROB_SCALE, Track, TrackerState, loads
 
 __all__ = ["DEFAULT_INTERVAL", "TAU", "FaceTracker", "TrackerStateError"]
 
 DEFAULT_INTERVAL = 1 / 15
-"""Seconds from frame to frame where no time is given, or where it stands still."""
+"""Seconds between frames where no time is given, or where it does not advance."""
 TAU = 0.3
-"""Seconds in which a smoothed probability covers 63 % of the way to a new one: where nothing happens the emotion changes a quarter
-as often as unsmoothed, and a new one is told some 0.2 seconds late (benchmarks/following.md)."""
-TAU_VELOCITY = 0.2
-"""The same of a velocity."""
+"""Time constant in seconds of the smoothing of probabilities: where nothing happens the emotion changes a quarter as often as
+unsmoothed, and a new one is reported about 0.2 seconds late (benchmarks/tracking.md)."""
+VELOCITY_TAU = 0.2
+"""Time constant in seconds of the smoothing of velocities."""
 
 
 class FaceTracker:
-    """Follows the faces of one film or camera. `tracks`: what an earlier tracker gave; "" begins anew.
+    """Tracks the faces of one video or camera. Not thread-safe.
 
-    Raises TrackerStateError for a text that no tracker gave. Not for several threads at once.
+    Args:
+        state: The `state` of an earlier tracker, to continue it; empty to start.
+
+    Raises:
+        TrackerStateError: The state is not one that a tracker gave.
     """
 
-    def __init__(self, tracks: str = "") -> None:
-        self._known = loads(tracks)
+    def __init__(self, state: str = "") -> None:
+        """Start, or continue from `state`."""
+        self._state = loads(state)
 
     @property
-    def tracks(self) -> str:
-        """All that is remembered, as ASCII JSON of at most 8,192 bytes: `FaceTracker(tracker.state)` goes on alike."""
-        return self._known.to_json()
+    def state(self) -> str:
+        """The tracker's state as ASCII JSON of at most 8,192 bytes: `FaceTracker(tracker.state)` continues alike."""
+        return self._state.dumps()
 
-    def update(self, picture: LoadedImage, result: ImageResult, time: float | None = None) -> ImageResult:
-        """The result of `FaceAnalyzer.analyze` for the next frame, with followed ids, smoothed probabilities and `raw` ones.
+    def update(self, image: LoadedImage, result: ImageResult, time: float | None = None) -> ImageResult:
+        """Track the faces of the next frame.
 
-        Ids count from 0 in order of appearance (in one frame the largest face first) and are never used again. A person who
-        is not seen for up to MAX_AGE keeps theirs. Beyond MAX_TRACKS faces at once the smallest are not remembered: they get
-        new ids in each frame.
+        Ids count from 0 in order of appearance (within a frame the largest face first) and are never reused. A person who is not
+        observed for up to MAX_AGE milliseconds keeps the id. Of more than MAX_TRACKS faces in a frame the smallest are not
+        remembered: they get new ids in each frame.
 
-        `time`: seconds, 0 to 1e9, from any beginning; without it DEFAULT_INTERVAL has passed. Time that stands still or runs back counts
-        as DEFAULT_INTERVAL; where it runs back by more than MAX_AGE all faces are new, and ids go on. Raises ValueError for another time.
+        Args:
+            image: The frame.
+            result: Its faces, as `FaceAnalyzer.analyze` returned them.
+            time: Seconds from any origin, 0 to 1e9; None where DEFAULT_INTERVAL has passed. A time that does not advance counts
+                as DEFAULT_INTERVAL; one that runs back by more than MAX_AGE drops all tracks, and ids go on.
+
+        Returns:
+            The result with track ids, smoothed `probabilities`, and those of this frame alone as `raw`.
+
+        Raises:
+            ValueError: The time is out of range.
         """
-        begun = clock.perf_counter()
-        now, passed = self._pass(time)
-        seen = _sights(picture, result)
-        known = [replace(track, age=track.age + passed) for track in self._known.tracks if track.age + passed <= MAX_AGE]
-        pairs = associate(seen, known, [track.age > passed for track in known])
-        next_id, faces, here = self._known.next_id, [], []
-        for index, (face, sight) in enumerate(zip(result.faces, seen, strict=True)):
+        started = clock.perf_counter()
+        now, elapsed = self._advance(time)
+        observations = _observations(image, result)
+        tracks = [replace(one, age=one.age + elapsed) for one in self._state.tracks if one.age + elapsed <= MAX_AGE]
+        pairs = associate(observations, tracks, [track.age > elapsed for track in tracks])
+        next_id, faces, observed = self._state.next_id, [], []
+        for index, (face, observation) in enumerate(zip(result.faces, observations, strict=True)):
             if index in pairs:
-                track, probabilities = _continued(known[pairs[index]], sight, face.probabilities)
+                track, probabilities = _updated(tracks[pairs[index]], observation, face.probabilities)
             else:
-                track, probabilities = _begun(next_id, sight, face.probabilities), face.probabilities
+                track, probabilities = _new_track(next_id, observation, face.probabilities), face.probabilities
                 next_id += 1
-            here.append(track)
+            observed.append(track)
             unsure = unsure_reason_after_smoothing(face.unsure, max(probabilities), result.thresholds)
             faces.append(replace(face, id=track.id, probabilities=probabilities, raw=face.probabilities, unsure=unsure))
-        lost = [track for index, track in enumerate(known) if index not in pairs.values()]
-        self._known = TrackerState(now, next_id, tuple(_remembered(here, lost)))
-        timing = result.timing_ms | {"follow": (clock.perf_counter() - begun) * 1e3}
+        lost = [track for index, track in enumerate(tracks) if index not in pairs.values()]
+        self._state = TrackerState(now, next_id, tuple(_kept(observed, lost)))
+        timing = result.timing_ms | {"follow": (clock.perf_counter() - started) * 1e3}
         return replace(result, faces=tuple(faces), timing_ms=timing)
 
-    def _pass(self, time: float | None) -> tuple[int, int]:
-        """The clock of this frame and the time since the last one, in milliseconds; longer than MAX_AGE for a fresh start."""
-        before, frame = self._known.clock, round(1000 * DEFAULT_INTERVAL)
+    def _advance(self, time: float | None) -> tuple[int, int]:
+        """Return the clock of this frame and the time since the last one, in ms; more than MAX_AGE to drop all tracks."""
+        before, interval = self._state.clock, round(1000 * DEFAULT_INTERVAL)
         if time is None:
-            return (0, 0) if before is None else (min(before + frame, MAX_CLOCK), frame)
+            return (0, 0) if before is None else (min(before + interval, MAX_CLOCK), interval)
         if not 0 <= time <= MAX_CLOCK / 1000:  # NaN too
             raise ValueError(f"time must be seconds from 0 to {MAX_CLOCK // 1000:,}, not {time}")
         now = round(1000 * time)
         if before is None:
             return now, 0
-        passed = now - before
-        return now, MAX_AGE + 1 if passed < -MAX_AGE else frame if passed <= 0 else passed
+        elapsed = now - before
+        return now, MAX_AGE + 1 if elapsed < -MAX_AGE else interval if elapsed <= 0 else elapsed
 
 
-def _sights(picture: LoadedImage, result: ImageResult) -> list[Observation]:
+def _observations(image: LoadedImage, result: ImageResult) -> list[Observation]:
     boxes, unit = [face.box for face in result.faces], COORD_SCALE / max(result.width, result.height)
-    looks, crowded = describe(picture.pixels, [box.scaled(1 / picture.scale) for box in boxes])
-    return [Observation(_place(box.scaled(unit)), *rest) for box, *rest in zip(boxes, looks, crowded, strict=True)]
+    descriptors, occluded = describe(image.pixels, [box.scaled(1 / image.scale) for box in boxes])
+    return [Observation(_quantised(box.scaled(unit)), *rest) for box, *rest in zip(boxes, descriptors, occluded, strict=True)]
 
 
-def _place(box: Box) -> tuple[int, int, int, int]:
+def _quantised(box: Box) -> tuple[int, int, int, int]:
     width, height = max(_bounded(box.width), 1), max(_bounded(box.height), 1)
     return _bounded(box.left + box.width / 2), _bounded(box.top + box.height / 2), width, height
 
 
-def _begun(new_id: int, sight: Observation, probabilities: tuple[float, ...]) -> Track:
-    return Track(new_id, sight.box, (0, 0), 0, _parts(probabilities), sight.appearance)
+def _new_track(new_id: int, observation: Observation, probabilities: tuple[float, ...]) -> Track:
+    return Track(new_id, observation.box, (0, 0), 0, _quantised_probabilities(probabilities), observation.appearance)
 
 
-def _continued(track: Track, sight: Observation, probabilities: tuple[float, ...]) -> tuple[Track, tuple[float, ...]]:
-    """The person's track with this frame in it, and their smoothed probabilities."""
+def _updated(track: Track, observation: Observation, probabilities: tuple[float, ...]) -> tuple[Track, tuple[float, ...]]:
+    """Return the track with the observation included, and its smoothed probabilities."""
     seconds = track.age / 1000
-    before, share = np.array(track.probabilities) / sum(track.probabilities), 1 - np.exp(-seconds / TAU)
-    smoothed = before + share * (np.array(probabilities) - before)
-    share = 1 - np.exp(-seconds / TAU_VELOCITY)
-    moved = [(new - old) / seconds for new, old in zip(sight.box[:2], track.box[:2], strict=True)]
-    x, y = (_bounded(old + share * (new - old)) for new, old in zip(moved, track.velocity, strict=True))
-    looks = update(track.appearance, sight.appearance, seconds)
-    return Track(track.id, sight.box, (x, y), 0, _parts(smoothed), looks), tuple(map(float, smoothed))
+    before, weight = np.array(track.probabilities) / sum(track.probabilities), 1 - np.exp(-seconds / TAU)
+    smoothed = before + weight * (np.array(probabilities) - before)
+    weight = 1 - np.exp(-seconds / VELOCITY_TAU)
+    velocity = [(new - old) / seconds for new, old in zip(observation.box[:2], track.box[:2], strict=True)]
+    x, y = (_bounded(old + weight * (new - old)) for new, old in zip(velocity, track.velocity, strict=True))
+    appearance = update_appearance(track.appearance, observation.appearance, seconds)
+    updated = Track(track.id, observation.box, (x, y), 0, _quantised_probabilities(smoothed), appearance)
+    return updated, tuple(map(float, smoothed))
 
 
-def _remembered(here: list[Track], lost: list[Track]) -> list[Track]:
-    """The largest faces of this frame, and of the lost ones those seen last, as many as there is room for."""
-    return (here + sorted(lost, key=lambda track: (track.age, -track.id)))[:MAX_TRACKS]
+def _kept(observed: list[Track], lost: list[Track]) -> list[Track]:
+    """Return up to MAX_TRACKS tracks: the largest faces of this frame, then the lost ones that were observed last."""
+    return (observed + sorted(lost, key=lambda track: (track.age, -track.id)))[:MAX_TRACKS]
 
 
-def _parts(probabilities: Iterable[float]) -> tuple[int, ...]:
+def _quantised_probabilities(probabilities: Iterable[float]) -> tuple[int, ...]:
     return tuple(round(float(value) * PROB_SCALE) for value in probabilities)
 
 

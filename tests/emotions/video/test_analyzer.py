@@ -14,7 +14,7 @@ from emotions.errors import VideoError
 from emotions.face.results import Box, Face
 from emotions.video.analyzer import VideoAnalyzer
 from emotions.video.timeline import MAX_BINS, Timeline
-from emotions.video.timeline_chart import MAX_PEOPLE, chart, clock
+from emotions.video.timeline_chart import MAX_PEOPLE, format_time, render_svg
 from emotions.video.writer import VideoWriter
 from tests import clips
 
@@ -70,7 +70,7 @@ def test_boxes_are_in_pixels_of_the_full_size(analyzer):
         )
         for size in ((640, 480), (1920, 1440))
     )
-    assert large.picture.pixels.shape == (768, 1024, 3) and large.result.width == 1920
+    assert large.image.pixels.shape == (768, 1024, 3) and large.result.width == 1920
     assert large.result.faces[0].box.width == pytest.approx(3 * small.result.faces[0].box.width, rel=0.1)
 
 
@@ -148,14 +148,14 @@ def test_a_timeline_takes_no_more_for_an_hour_than_for_a_minute():
     for index in range(3600 * 5):
         timeline.add(index / 5, [face(0, "happy"), face(1, "sad")][: 1 + index % 2])
     first, second = timeline.people.values()
-    assert len(first.buckets) <= MAX_BINS and (first.frames, second.frames) == (18_000, 9_000)
-    assert sum(sums[0] for sums in first.buckets.values()) == 18_000
-    svg = chart(timeline, 3600)
+    assert len(first.bins) <= MAX_BINS and (first.frames, second.frames) == (18_000, 9_000)
+    assert sum(sums[0] for sums in first.bins.values()) == 18_000
+    svg = render_svg(timeline, 3600)
     assert len(svg) < 150_000
     minute = Timeline(5)
     for index in range(300):
         minute.add(index / 5, [face(0, "happy"), face(1, "sad")])
-    assert len(svg) < 3 * len(chart(minute, 60))
+    assert len(svg) < 3 * len(render_svg(minute, 60))
 
 
 @pytest.mark.parametrize("people", [0, 1, 3, 20])
@@ -163,11 +163,11 @@ def test_the_chart_is_well_formed(people):
     timeline = Timeline(2)
     for index in range(20):
         timeline.add(index / 2, [face(number, EMOTIONS[number % 7]) for number in range(people) if index >= number // 2])
-    root = ElementTree.fromstring(chart(timeline, 10))
+    root = ElementTree.fromstring(render_svg(timeline, 10))
     texts = [element.text for element in root.iter("{http://www.w3.org/2000/svg}text")]
     bands = [text for text in texts if text.startswith("Person")]
     assert len(bands) == min(people, MAX_PEOPLE)
-    assert ("No face was found." in texts) == (people == 0) and any("more, seen shorter" in text for text in texts) == (
+    assert ("No face was found." in texts) == (people == 0) and any("more, in fewer frames" in text for text in texts) == (
         people > MAX_PEOPLE
     )
     assert "10 s" in texts and "Surprise" in texts
@@ -177,10 +177,10 @@ def test_the_chart_shows_a_pause_as_a_pause():
     timeline = Timeline(5)
     for index in [*range(10), *range(30, 40)]:
         timeline.add(index / 5, [face(0, "happy")])
-    happy = [part for part in chart(timeline, 8).splitlines() if part.startswith('<path fill="#f0e442"')]
+    happy = [part for part in render_svg(timeline, 8).splitlines() if part.startswith('<path fill="#f0e442"')]
     assert len(happy) == 2
 
 
 @pytest.mark.parametrize(("seconds", "text"), [(0, "0 s"), (4.25, "4.2 s"), (59, "59 s"), (185, "3:05"), (3723, "1:02:03")])
 def test_times_as_people_write_them(seconds, text):
-    assert clock(seconds) == text
+    assert format_time(seconds) == text

@@ -31,8 +31,8 @@ FASTSTART = {"movflags": "+faststart"}
 
 
 def read(source, **options) -> tuple[VideoReader, list]:
-    with VideoReader(source, **options) as film:
-        return film, list(film.frames())
+    with VideoReader(source, **options) as reader:
+        return reader, list(reader.frames())
 
 
 def refusal(source, **options) -> str:
@@ -57,37 +57,37 @@ def refusal(source, **options) -> str:
     ],
 )
 def test_every_kind_gives_the_picture_at_its_times(container, codec, pixels):
-    film, moments = read(clips.clip(THREE_SECONDS, container, codec, pixels=pixels, codec_options=QUICK.get(codec)))
-    assert [moment.time for moment in moments] == pytest.approx([index / 5 for index in range(15)], abs=0.002)
-    assert film.reason is None and film.duration == pytest.approx(3, abs=0.11)
+    reader, frames = read(clips.clip(THREE_SECONDS, container, codec, pixels=pixels, codec_options=QUICK.get(codec)))
+    assert [frame.time for frame in frames] == pytest.approx([index / 5 for index in range(15)], abs=0.002)
+    assert reader.reason is None and reader.duration == pytest.approx(3, abs=0.11)
     expected = clips.still().astype(int)
     if pixels == "gray":
         expected = np.repeat(expected @ [[299], [587], [114]] // 1000, 3, axis=2)
-    for moment in moments:
-        assert (moment.picture.width, moment.picture.height) == (320, 240) and moment.picture.pixels.flags.c_contiguous
-        assert np.abs(moment.picture.pixels - expected).mean() < 12  # of 255: codecs lose something
+    for frame in frames:
+        assert (frame.image.width, frame.image.height) == (320, 240) and frame.image.pixels.flags.c_contiguous
+        assert np.abs(frame.image.pixels - expected).mean() < 12  # of 255: codecs lose something
 
 
 def test_av1():
     """From a file: the encoder at hand, SVT-AV1, turns the whole process into a real-time one where it runs as root."""
-    film, moments = read(ROOT / "tests" / "data" / "av1.webm")
-    assert [moment.time for moment in moments] == pytest.approx([index / 5 for index in range(10)], abs=0.002)
-    assert film.reason is None
-    assert np.abs(moments[-1].picture.pixels - clips.still(size=(160, 120)).astype(int)).mean() < 12
+    reader, frames = read(ROOT / "tests" / "data" / "av1.webm")
+    assert [frame.time for frame in frames] == pytest.approx([index / 5 for index in range(10)], abs=0.002)
+    assert reader.reason is None
+    assert np.abs(frames[-1].image.pixels - clips.still(size=(160, 120)).astype(int)).mean() < 12
 
 
 @pytest.mark.parametrize("degrees", [90, 180, 270])
 def test_a_phone_s_rotation(degrees):
     _, (first, *_) = read(clips.clip(clips.steady(3), rotation=degrees))
     upright = np.rot90(clips.still(), degrees // 90)
-    assert first.picture.pixels.shape == upright.shape and (first.picture.width, first.picture.height) == upright.shape[1::-1]
-    assert np.abs(first.picture.pixels - upright.astype(int)).mean() < 8
+    assert first.image.pixels.shape == upright.shape and (first.image.width, first.image.height) == upright.shape[1::-1]
+    assert np.abs(first.image.pixels - upright.astype(int)).mean() < 8
 
 
 @pytest.mark.parametrize("fps", [1, 2.5, 10, 30])
 def test_the_rate_is_an_option(fps):
-    film, moments = read(clips.clip(THREE_SECONDS), fps=fps)
-    times = [moment.time for moment in moments]
+    reader, frames = read(clips.clip(THREE_SECONDS), fps=fps)
+    times = [frame.time for frame in frames]
     assert len(times) == min(30, 3 * fps + (fps == 2.5) * 0.5) and len({int((time + 0.002) * fps) for time in times}) == len(
         times
     )
@@ -100,18 +100,19 @@ def test_rates_that_are_none(fps):
 
 
 def test_frames_at_uneven_times():
-    moments = [(time, clips.still()) for time in (0, 0.01, 0.03, 0.5, 0.56, 3, 3.01, 3.4)]
-    film, found = read(clips.clip(moments))
-    assert [moment.time for moment in found] == pytest.approx([0, 0.5, 3, 3.4], abs=0.001)
-    with VideoReader(clips.clip(moments)) as film:
-        every = list(film.frames(every_frame=True))
-    assert [moment.time for moment in every if moment.sampled] == [moment.time for moment in found]
+    frames = [(time, clips.still()) for time in (0, 0.01, 0.03, 0.5, 0.56, 3, 3.01, 3.4)]
+    reader, found = read(clips.clip(frames))
+    assert [frame.time for frame in found] == pytest.approx([0, 0.5, 3, 3.4], abs=0.001)
+    with VideoReader(clips.clip(frames)) as reader:
+        every = list(reader.frames(every_frame=True))
+    assert [frame.time for frame in every if frame.sampled] == [frame.time for frame in found]
     assert len(every) == 5, "all but those closer than a thirtieth of a second"
 
 
 def test_a_browser_s_recording_states_no_length():
-    film, moments = read(clips.clip(THREE_SECONDS, "webm", "libvpx", live=True))
-    assert film.declared_duration is None and film.reason is None and film.duration == pytest.approx(3, abs=0.1) and len(moments) == 15
+    reader, frames = read(clips.clip(THREE_SECONDS, "webm", "libvpx", live=True))
+    assert reader.declared_duration is None and reader.reason is None
+    assert reader.duration == pytest.approx(3, abs=0.1) and len(frames) == 15
 
 
 def test_sound_beside_the_pictures_changes_nothing():
@@ -121,30 +122,30 @@ def test_sound_beside_the_pictures_changes_nothing():
 def test_times_below_zero_and_late_beginnings():
     for shift in (-1.0, 5.0):
         shifted = [(time + shift, picture) for time, picture in THREE_SECONDS]
-        _, moments = read(clips.clip(shifted, "matroska"))
-        assert moments[0].time == 0 and all(0 <= moment.time <= 3 for moment in moments)
+        _, frames = read(clips.clip(shifted, "matroska"))
+        assert frames[0].time == 0 and all(0 <= frame.time <= 3 for frame in frames)
 
 
 def test_large_frames_come_smaller_and_odd_ones_as_they_are():
     big = clips.still(size=(2560, 1440))
-    _, (moment,) = read(clips.clip([(0, big)], codec_options={"preset": "ultrafast"}))
-    assert moment.picture.pixels.shape == (576, MAX_SIDE, 3) and (moment.picture.width, moment.picture.height) == (2560, 1440)
-    assert moment.picture.scale == 2.5
+    _, (frame,) = read(clips.clip([(0, big)], codec_options={"preset": "ultrafast"}))
+    assert frame.image.pixels.shape == (576, MAX_SIDE, 3) and (frame.image.width, frame.image.height) == (2560, 1440)
+    assert frame.image.scale == 2.5
     _, (odd,) = read(clips.clip([(0, clips.still(size=(321, 241)))], "matroska", "ffv1", pixels="yuv444p"))
-    assert odd.picture.pixels.shape == (241, 321, 3)
+    assert odd.image.pixels.shape == (241, 321, 3)
 
 
 def test_pixels_that_are_no_squares():
-    _, (moment,) = read(clips.clip([(0, clips.still())], aspect=2))
-    assert (moment.picture.width, moment.picture.height) == (640, 240)
+    _, (frame,) = read(clips.clip([(0, clips.still())], aspect=2))
+    assert (frame.image.width, frame.image.height) == (640, 240)
 
 
 def test_a_file_that_lies_about_its_length():
     lying = clips.with_stated_length(clips.clip(THREE_SECONDS, "matroska"), 3600)
-    film, moments = read(lying)
-    assert film.declared_duration == 3600 and film.duration == pytest.approx(3, abs=0.1) and len(moments) == 15
-    with VideoReader(lying) as film:
-        assert film.duration_and_count() == (pytest.approx(2.9, abs=0.01), 30)
+    reader, frames = read(lying)
+    assert reader.declared_duration == 3600 and reader.duration == pytest.approx(3, abs=0.1) and len(frames) == 15
+    with VideoReader(lying) as reader:
+        assert reader.duration_and_count() == (pytest.approx(2.9, abs=0.01), 30)
 
 
 @pytest.mark.parametrize(
@@ -153,23 +154,23 @@ def test_a_file_that_lies_about_its_length():
 )
 def test_cut_off_in_the_middle(container, codec, options):
     data = clips.clip(THREE_SECONDS, container, codec, options=options)
-    film, moments = read(data[: len(data) * 2 // 3])
-    assert film.reason == "cut_off" and 0 < len(moments) < 15 and film.duration < 2.9
+    reader, frames = read(data[: len(data) * 2 // 3])
+    assert reader.reason == "cut_off" and 0 < len(frames) < 15 and reader.duration < 2.9
 
 
 def test_a_recording_without_lengths_that_is_cut_in_a_frame():
     data = clips.clip(THREE_SECONDS, "webm", "libvpx", live=True)
     assert not is_truncated("matroska", BytesIO(data)) and is_truncated("matroska", BytesIO(data[:-3]))
-    film, moments = read(data[: len(data) // 2])
-    assert film.reason == "cut_off" and moments
+    reader, frames = read(data[: len(data) // 2])
+    assert reader.reason == "cut_off" and frames
 
 
 def test_damage_in_the_middle_is_passed_by():
     data = bytearray(clips.clip(THREE_SECONDS, options=FASTSTART))
     data[len(data) // 2 : len(data) // 2 + 8000] = bytes(8000)
-    film, moments = read(bytes(data))
-    assert film.reason == "damaged" and 0 < len(moments) <= 15
-    assert film.duration > 2, "what comes after the damage is read"
+    reader, frames = read(bytes(data))
+    assert reader.reason == "damaged" and 0 < len(frames) <= 15
+    assert reader.duration > 2, "what comes after the damage is read"
 
 
 @pytest.mark.parametrize(
@@ -199,9 +200,9 @@ def test_what_is_no_film(make, code):
 
 
 def test_memory_is_held_while_a_film_is_open():
-    film = VideoReader(clips.clip(clips.steady(2)))
+    reader = VideoReader(clips.clip(clips.steady(2)))
     assert budget.used > 0
-    film.close()
+    reader.close()
     assert budget.used == 0
     before = budget.limit
     set_decode_budget(1)
@@ -212,8 +213,8 @@ def test_memory_is_held_while_a_film_is_open():
 
 
 def test_reading_may_end_early():
-    film, moments = read(clips.clip(THREE_SECONDS), longest=1.0)
-    assert film.reason == "video_too_long" and [moment.time for moment in moments][-1] == 1.0
+    reader, frames = read(clips.clip(THREE_SECONDS), max_seconds=1.0)
+    assert reader.reason == "video_too_long" and [frame.time for frame in frames][-1] == 1.0
 
 
 def test_paths_and_open_files_too(tmp_path):
@@ -227,8 +228,8 @@ def test_paths_and_open_files_too(tmp_path):
 LONG = """
 import resource, sys
 from emotions.video.reader import VideoReader
-with VideoReader({path!r} and __import__("pathlib").Path({path!r}), fps=1) as film:
-    count = sum(1 for _ in film.frames())
+with VideoReader({path!r} and __import__("pathlib").Path({path!r}), fps=1) as reader:
+    count = sum(1 for _ in reader.frames())
 print(count, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 """
 
@@ -260,9 +261,9 @@ def test_frames_that_change_their_size_come_in_the_first_one_s():
             packet = av.Packet(encode_jpeg(clips.still(size=size)))
             packet.stream, packet.time_base, packet.pts, packet.dts = stream, Fraction(1, 5), index, index
             output.mux(packet)
-    _, moments = read(buffer.getvalue())
-    assert [moment.picture.pixels.shape for moment in moments] == [(240, 320, 3)] * 3
-    assert np.abs(moments[2].picture.pixels - clips.still().astype(int)).mean() < 12
+    _, frames = read(buffer.getvalue())
+    assert [frame.image.pixels.shape for frame in frames] == [(240, 320, 3)] * 3
+    assert np.abs(frames[2].image.pixels - clips.still().astype(int)).mean() < 12
 
 
 @pytest.mark.parametrize("container", ["mp4", "webm", "avi"])
@@ -276,7 +277,7 @@ def test_damaged_files_give_a_film_or_one_clear_error(container):
         places = random.integers(0, random.choice([len(data), 1500]), 8)
         data[places] = random.integers(0, 256, 8)
         try:
-            codes.add(read(data.tobytes(), longest=600.0)[0].reason)
+            codes.add(read(data.tobytes(), max_seconds=600.0)[0].reason)
         except VideoError as error:
             codes.add(error.code)
     assert len(codes) > 2 and budget.used == 0

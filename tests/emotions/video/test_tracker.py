@@ -20,10 +20,10 @@ from emotions.image.loading import LoadedImage, encode_jpeg
 from emotions.video.tracker import DEFAULT_INTERVAL, TAU
 from emotions.video.tracker_state import (
     DESCRIPTOR_BYTES,
-    MAX_COORD,
-    MAX_CLOCK,
     MAX_AGE,
     MAX_BYTES,
+    MAX_CLOCK,
+    MAX_COORD,
     MAX_ID,
     MAX_TRACKS,
     PROB_SCALE,
@@ -182,8 +182,8 @@ def test_the_same_frames_give_the_same_and_tracks_carry_all(analyzer, pair):
     for frame, result in frames:
         fresh = FaceTracker(tracks)
         answers = [tracker.update(frame.picture, result, frame.time).faces for tracker in (one, other, fresh)]
-        assert answers[0] == answers[1] == answers[2] and one.tracks == other.tracks == fresh.tracks
-        tracks = fresh.tracks
+        assert answers[0] == answers[1] == answers[2] and one.state == other.state == fresh.state
+        tracks = fresh.state
         assert tracks.isascii() and len(tracks) <= MAX_BYTES
 
 
@@ -319,8 +319,8 @@ def test_tracks_at_their_longest_have_8_kb():
         b"\xff" * DESCRIPTOR_BYTES,
     )
     ids = range(MAX_ID - MAX_TRACKS, MAX_ID)
-    text = TrackerState(MAX_CLOCK, MAX_ID, tuple(replace(longest, id=number) for number in ids)).to_json()
-    assert len(text) <= MAX_BYTES and loads(text).to_json() == text
+    text = TrackerState(MAX_CLOCK, MAX_ID, tuple(replace(longest, id=number) for number in ids)).dumps()
+    assert len(text) <= MAX_BYTES and loads(text).dumps() == text
 
 
 @pytest.mark.parametrize(
@@ -373,7 +373,7 @@ def remembered(draw) -> TrackerState:
 )
 @hypothesis.given(tracks=remembered(), time=strategies.none() | strategies.floats(0, 1e9))
 def test_any_tracks_in_range_are_taken_and_give_tracks_in_range(tracks, time):
-    text = tracks.to_json()
+    text = tracks.dumps()
     assert len(text) <= MAX_BYTES and loads(text) == tracks
     tracker = FaceTracker(text)
     result = tracker.update(GREY, faces(ONE, Box(400, 100, 50, 60), probabilities=SAD), time)
@@ -387,7 +387,7 @@ def test_any_tracks_in_range_are_taken_and_give_tracks_in_range(tracks, time):
 @hypothesis.settings(max_examples=200, deadline=None, derandomize=True, database=None)
 @hypothesis.given(text=strategies.text(max_size=60), place=strategies.floats(0, 1), length=strategies.integers(0, 30))
 def test_any_text_is_taken_or_refused(text, place, length):
-    good = TrackerState(7, 1, (Track(0, (5, 5, 5, 5), (0, 0), 0, (PROB_SCALE, *(0,) * 6), bytes(48)),)).to_json()
+    good = TrackerState(7, 1, (Track(0, (5, 5, 5, 5), (0, 0), 0, (PROB_SCALE, *(0,) * 6), bytes(48)),)).dumps()
     at = int(place * len(good))
     for spoilt in (text, good[:at] + text + good[at + length :]):
         try:
@@ -397,7 +397,7 @@ def test_any_text_is_taken_or_refused(text, place, length):
 
 
 def test_ids_run_out_with_a_word_and_not_with_a_wrong_one():
-    tracker = FaceTracker(TrackerState(0, MAX_ID).to_json())
+    tracker = FaceTracker(TrackerState(0, MAX_ID).dumps())
     assert tracker.update(GREY, faces(ONE)).faces[0].id == MAX_ID
     with pytest.raises(TrackerStateError, match="begin anew"):
         FaceTracker(tracker.state)
