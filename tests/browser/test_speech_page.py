@@ -55,7 +55,7 @@ def test_an_upload(recordings, visit, java_script):
     assert page.locator(".pieces tbody tr").count() > 1
 
 
-def test_silence_is_told(recordings, visit):
+def test_silence(recordings, visit):
     page = visit("/speech")
     page.set_input_files("#sound", recordings / "silence.wav")
     page.get_by_role("button", name="Analyze recording").click()

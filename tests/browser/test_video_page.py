@@ -14,7 +14,7 @@ from playwright.sync_api import Page, expect
 
 from scripts.deploy.traffic import SIZE, moving_face
 from tests.browser.conftest import PHONE
-from tests.browser.films import write_film
+from tests.browser.videos import write_video
 
 RATE = 15
 FRAMES = 60  # four seconds, in which the face swings to both sides
@@ -28,7 +28,7 @@ def film(tmp_path_factory) -> Callable[[str, str], Path]:
 
     def make(name: str, codec: str) -> Path:
         path = folder / name
-        return path if path.exists() else write_film(path, moving_face(FRAMES), codec, RATE)
+        return path if path.exists() else write_video(path, moving_face(FRAMES), codec, RATE)
 
     return make
 
@@ -55,7 +55,7 @@ def middle_at(time: float) -> float:
 
 
 @pytest.mark.parametrize(("name", "codec"), [("face.mp4", "h264"), ("face.webm", "libvpx")])
-def test_a_film_becomes_a_timeline_and_stays_on_the_device(visit, film, name, codec):
+def test_timeline_of_a_video_that_stays_on_the_device(visit, film, name, codec):
     path = film(name, codec)
     page = visit("/video")
     sent = []
@@ -85,7 +85,7 @@ def test_a_film_becomes_a_timeline_and_stays_on_the_device(visit, film, name, co
     expect(page.get_by_role("status")).to_contain_text("Person 1: Happy in 100 % of 8 frames")
 
 
-def test_a_click_on_the_timeline_shows_that_moment_with_what_was_read(visit, film):
+def test_click_on_the_timeline_seeks(visit, film):
     page = visit("/video")
     open_film(page, film("face.mp4", "h264"))
     read(page)
@@ -111,7 +111,7 @@ def test_a_click_on_the_timeline_shows_that_moment_with_what_was_read(visit, fil
     assert left * SIZE[0] < middle_at(1) < right * SIZE[0]
 
 
-def test_cancel_keeps_what_was_read(visit, film):
+def test_cancel_keeps_the_results_so_far(visit, film):
     page = visit("/video")
     open_film(page, film("face.mp4", "h264"))
     answered = []
@@ -131,7 +131,7 @@ def test_cancel_keeps_what_was_read(visit, film):
     expect(page.get_by_label("Choose a video")).to_be_focused()
 
 
-def test_a_recording_without_a_stated_length_is_read_too(visit):
+def test_video_without_stated_duration(visit):
     page = visit("/video")
     recorded = page.evaluate(
         """async () => {
@@ -158,7 +158,7 @@ def test_a_recording_without_a_stated_length_is_read_too(visit):
     assert 0.5 < summary["duration"] < 30 and summary["frames"] == math.ceil(summary["duration"] * 2) and summary["people"] == []
 
 
-def test_a_film_that_the_browser_cannot_play_is_sent_only_when_the_visitor_says_so(visit, film):
+def test_unplayable_video_is_uploaded_on_request_only(visit, film):
     page = visit("/video", expected="Failed to load resource")
     posts = []
     page.on("request", lambda request: posts.append(request.url) if request.method == "POST" else None)
@@ -177,7 +177,7 @@ def test_a_film_that_the_browser_cannot_play_is_sent_only_when_the_visitor_says_
     assert len(posts) == 1, "asked again before it is sent again"
 
 
-def test_a_film_too_large_for_the_server_is_not_offered_to_it(visit, film):
+def test_too_large_video_is_not_uploaded(visit, film):
     page = visit("/video")
     page.locator("#video").evaluate("element => { element.dataset.maxBytes = 1000; }")
     page.get_by_label("Choose a video").set_input_files(film("face.avi", "mpeg4"))
@@ -187,7 +187,7 @@ def test_a_film_too_large_for_the_server_is_not_offered_to_it(visit, film):
     expect(page.get_by_label("Choose a video")).to_be_focused()
 
 
-def test_a_dropped_film_is_opened(visit, film):
+def test_dropped_video_is_opened(visit, film):
     page = visit("/video")
     page.evaluate(
         """bytes => {
@@ -201,13 +201,13 @@ def test_a_dropped_film_is_opened(visit, film):
     expect(page.get_by_role("button", name="Analyze video")).to_be_focused()
 
 
-def test_without_javascript_it_says_what_to_do_instead(visit):
+def test_without_javascript(visit):
     page = visit("/video", java_script_enabled=False)
     expect(page.get_by_text("This page needs JavaScript")).to_be_visible()
     expect(page.get_by_label("Choose a video")).to_be_hidden()
 
 
-def test_a_phone_has_room_for_it(visit, film):
+def test_layout_on_a_phone(visit, film):
     page = visit("/video", viewport=PHONE)
     open_film(page, film("face.mp4", "h264"))
     assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]

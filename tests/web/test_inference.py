@@ -42,7 +42,7 @@ def storage(monkeypatch, tmp_path) -> Iterator[Storage]:
         yield server
 
 
-def test_models_from_the_bucket_answer(storage, photo, capsys):
+def test_models_from_the_bucket(storage, photo, capsys):
     client = create_app({"MODELS": ADDRESS}).test_client()
     answer = client.post("/api/v1/image", data={"file": (BytesIO(photo), "photo.jpg")}).json
     assert [face["emotion"] for face in answer["faces"]] == ["happy"]
@@ -57,7 +57,7 @@ def test_models_from_the_bucket_answer(storage, photo, capsys):
     assert len(storage.asked) == asked == len({entry.file for entry in ModelRegistry().entries()}) + 1
 
 
-def test_no_start_without_them(storage, capsys):
+def test_no_start_without_models(storage, capsys):
     storage.faults[f"emotions/shipped/{BASE}"] = [403]
     with pytest.raises(ModelFileError, match=f"{BASE}: may not be read"):
         create_app({"MODELS": ADDRESS})
@@ -67,7 +67,7 @@ def test_no_start_without_them(storage, capsys):
 
 
 @pytest.mark.parametrize("fault", [404, "wrong"])
-def test_the_tree_s_models_where_that_is_allowed(storage, photo, capsys, fault):
+def test_fallback_to_the_models_of_the_tree(storage, photo, capsys, fault):
     storage.faults[f"emotions/shipped/{BASE}"] = [fault] * 3
     client = create_app({"MODELS": ADDRESS, "MODELS_FALLBACK": True}).test_client()
     answer = client.post("/api/v1/image", data={"file": (BytesIO(photo), "photo.jpg")}).json
@@ -80,14 +80,14 @@ def test_the_tree_s_models_where_that_is_allowed(storage, photo, capsys, fault):
     assert line["models"]["error"].startswith(f"{ADDRESS}/{BASE}: ")
 
 
-def test_a_set_without_the_head_is_no_set(storage):
+def test_bucket_without_the_head_prevents_the_start(storage):
     settings = {"MODELS": ADDRESS, "EXPRESSION_HEAD": "vgg99"}
     for fallback in (False, True):
         with pytest.raises(ModelFileError, match="no expression-head called 'vgg99'"):
             create_app(settings | {"MODELS_FALLBACK": fallback})
 
 
-def test_a_folder_is_none_of_a_bucket_s_business(tmp_path):
+def test_models_from_a_folder(tmp_path):
     for file in BUNDLED.iterdir():
         (tmp_path / file.name).symlink_to(file)
     settings = {"MODELS": str(tmp_path), "MODELS_FALLBACK": True}
@@ -140,7 +140,7 @@ def middle_of(file: str) -> int:
 
 
 @pytest.mark.parametrize("fallback", ["1", "0"])
-def test_the_storage_is_killed_while_a_server_starts(tmp_path, monkeypatch, photo, fallback):
+def test_storage_dies_while_the_server_starts(tmp_path, monkeypatch, photo, fallback):
     """A real server starts from a real storage server, which dies in the middle of the largest file."""
     (scratch := tmp_path / "tmp").mkdir()
     with storage_server() as (address, process):

@@ -45,12 +45,12 @@ def test_values_are_parsed():
         ("LOG_LEVEL", "chatty"),
     ],
 )
-def test_a_bad_value_is_named(name, value):
+def test_invalid_value_is_named(name, value):
     with pytest.raises(SettingError, match=f"{name}="):
         read_settings({name: value})
 
 
-def test_a_bad_value_stops_the_start():
+def test_invalid_value_prevents_the_start():
     run = [sys.executable, "-c", "import main"]
     done = subprocess.run(run, cwd=ROOT, env={"DECODE_MB": "lots"}, capture_output=True, text=True, timeout=60)
     assert done.returncode != 0

@@ -20,7 +20,7 @@ COUNTS[1] = [5, 15, 0, 0, 0, 0, 0]
 COUNTS[3] = [0, 0, 0, 200, 0, 0, 0]
 
 
-def test_reliability_is_that_of_the_bin():
+def test_reliability_of_a_bin():
     assert reliability_of(0.6, BINS)["accuracy"] == 0.66
     assert reliability_of(0.79, BINS)["accuracy"] == 0.66
 
@@ -35,7 +35,7 @@ def test_confidence_of_one_belongs_to_the_last_bin():
     assert reliability_of(1.0, [{"low": 0.9, "high": 1.0, "count": 99, "accuracy": 0.9}])["accuracy"] == 0.9
 
 
-def test_confusion_shares_are_of_the_labelled_faces():
+def test_confusion_matrix_is_normalized_by_row():
     rows = confusion_shares(COUNTS)
     assert rows[0] == {"emotion": "anger", "shares": [0.75, 0.25, 0, 0, 0, 0, 0]}
     assert sum(rows[2]["shares"]) == 0  # a label that no face has
@@ -94,7 +94,7 @@ MEASURED = {
 }  # fmt: skip
 
 
-def test_about_tells_when_an_answer_is_marked():
+def test_about_lists_the_unsure_limits():
     registry = ModelRegistry()
     entry = head_json(registry, "mixed")
     entry |= {"thresholds": {"turned": 44.6, "low_confidence": 0.41}, "doubts": MEASURED}
@@ -112,7 +112,7 @@ def test_about_tells_when_an_answer_is_marked():
     assert (dot.attrs["cx"], dot.attrs["cy"]) == ("55.8", "78.5")
 
 
-def test_about_says_so_where_nothing_is_marked():
+def test_about_without_unsure_limits():
     registry = ModelRegistry()
     head_json(registry, "mixed")["thresholds"] = {}
     text = Page(create_app(registry=registry).test_client().get("/about").text).by_id("unsure").text
@@ -126,13 +126,13 @@ def test_about_shows_the_confusion_matrix(about):
     assert [cell.attrs["class"] for cell in cells[:2]] == ["heat-8", "heat-2"]
 
 
-def test_served_head_comes_first_and_is_marked(about):
+def test_served_head_is_first_and_marked(about):
     headings = [heading.text for heading in about.find("h3") if heading.inside("article")]
     assert headings[0].startswith("mixed") and headings[0].endswith("served")
     assert len(headings) == 3
 
 
-def test_about_shows_the_designs_with_a_confusion_matrix_each(about):
+def test_about_compares_the_architectures(about):
     rows = architecture_rows(BUNDLED)
     names = [row["title"] for row in rows]
     assert any("VGG-16" in name for name in names) and sum(row["served"] for row in rows) == 1
@@ -141,7 +141,7 @@ def test_about_shows_the_designs_with_a_confusion_matrix_each(about):
     assert all(any(cell.text.startswith(name) for cell in about.find("th")) for name in names)
 
 
-def test_other_folders_have_no_designs(tmp_path):
+def test_other_folders_have_no_architectures(tmp_path):
     assert architecture_rows(tmp_path) == []
 
 

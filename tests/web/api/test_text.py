@@ -25,7 +25,7 @@ def test_one_text(client):
     assert "read" in answer.headers["Server-Timing"]
 
 
-def test_a_thousand_texts_in_their_order(client):
+def test_order_of_a_thousand_texts(client):
     texts = ["so sad", "I love it"] * 500
     results = ask(client, text=texts).json["results"]
     assert [result["emotion"] for result in results] == ["sad", "happy"] * 500
@@ -45,7 +45,7 @@ def test_only_the_first_texts_are_explained(client):
 
 
 @pytest.mark.parametrize(("text", "reason"), [("", "empty"), ("Das ist nicht gut, ich bin sehr traurig.", "other_language")])
-def test_where_it_cannot_tell(client, text, reason):
+def test_reasons_without_a_prediction(client, text, reason):
     (result,) = ask(client, text=text).json["results"]
     assert (
         result["emotion"] is None
@@ -73,7 +73,7 @@ def test_where_it_cannot_tell(client, text, reason):
         ({"text": "a" * 2**22}, 413, "body_too_large"),
     ],
 )
-def test_bad_requests(client, body, status, code):
+def test_invalid_requests(client, body, status, code):
     answer = client.post("/api/v1/text", json=body)
     assert (answer.status_code, answer.json["code"]) == (status, code) and answer.mimetype == "application/problem+json"
 
@@ -81,12 +81,12 @@ def test_bad_requests(client, body, status, code):
 @pytest.mark.parametrize(
     ("data", "kind", "code"), [(b"{", "application/json", "invalid_json"), (b"text=a", "text/plain", "unsupported_media_type")]
 )
-def test_bad_bodies(client, data, kind, code):
+def test_invalid_bodies(client, data, kind, code):
     assert client.post("/api/v1/text", data=data, content_type=kind).json["code"] == code
 
 
 @pytest.mark.parametrize("text", ["\ud800 broken", "\0", "💥" * 100, "<script>alert(1)</script>", "def f(x):\n    return x + 1"])
-def test_odd_texts_are_read(client, text):
+def test_unusual_texts(client, text):
     assert (
         client.post("/api/v1/text", data=json.dumps({"text": text, "explain": True}), content_type="application/json").status_code
         == 200
@@ -99,7 +99,7 @@ def test_texts_are_not_logged(client, capsys):
     assert "private" not in "".join(capsys.readouterr())
 
 
-def test_the_page_without_an_answer(client):
+def test_page_without_a_result(client):
     page = client.get("/text")
     assert page.status_code == 200 and all(
         sample[:20] in page.get_data(as_text=True).replace("&#39;", "'") for sample in SAMPLES.values()
@@ -107,34 +107,34 @@ def test_the_page_without_an_answer(client):
 
 
 @pytest.mark.parametrize("name", SAMPLES)
-def test_samples_are_read(client, name):
+def test_samples(client, name):
     assert client.post("/text", data={"sample": name}).status_code == 200
 
 
-def test_the_page_marks_the_carrying_words(client):
+def test_page_marks_the_words(client):
     page = client.post("/text", data={"text": "Honestly, I love this film! <b>It</b> is & was great."}).get_data(as_text=True)
     assert 'class="marked marked-3"' in page and "&lt;b&gt;" in page and "<b>It" not in page
     assert "Sentence by sentence" in page and "Happy" in page
 
 
-def test_the_page_where_it_cannot_tell(client):
+def test_page_without_a_prediction(client):
     page = client.post("/text", data={"text": "Ich bin heute sehr traurig und weiß nicht warum."}).get_data(as_text=True)
     assert "No prediction" in page and "English" in page
     assert "No prediction" in client.post("/text", data={"text": " "}).get_data(as_text=True)
 
 
-def test_a_long_text_on_the_page(client):
+def test_long_text_on_the_page(client):
     text = ("I am so happy today. " * 6000)[:MAX_TEXT]
     page = client.post("/text", data={"text": text})
     assert page.status_code == 200 and "The first 200 of" in page.get_data(as_text=True)
     assert client.post("/text", data={"text": text + "x"}, headers={"Accept": "text/html"}).status_code == 413
 
 
-def test_an_unknown_sample(client):
+def test_unknown_sample(client):
     assert client.post("/text", data={"sample": "../secret"}).status_code == 400
 
 
-def test_nothing_of_it_is_loaded_for_photos(app):
+def test_photos_do_not_load_the_text_model(app):
     from emotions.runtime.manifest import ModelRegistry
     from web import create_app
 

@@ -22,7 +22,7 @@ from emotions.runtime.memory import _budget as decoding
 from tests import clips
 from web.api import video as module
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +53,7 @@ def nothing_is_held(app) -> bool:
     return app.extensions["uploads"].used == decoding.used == 0 and app.extensions["video_slots"]._value == module.MAX_CONCURRENT
 
 
-def test_a_line_a_picture_and_a_summary(app, send, clip):
+def test_line_per_frame_and_summary(app, send, clip):
     with send(clip) as response:
         *rows, last = lines(response)
     assert [row["time"] for row in rows] == [index / 5 for index in range(10)]
@@ -94,7 +94,7 @@ def test_options(client, send, clip):
         "detector=dlib",
     ],
 )
-def test_bad_options(send, clip, query):
+def test_invalid_options(send, clip, query):
     assert code(send(clip, "?" + query)) == (400, "invalid_option")
 
 
@@ -122,16 +122,16 @@ def test_unknown_options(send, clip):
     ],
 )
 @pytest.mark.parametrize("annotated", ["", "?annotated=mp4"])
-def test_what_is_no_film_is_a_problem(app, send, make, expected, annotated):
+def test_unusable_files_are_problems(app, send, make, expected, annotated):
     assert code(send(make(), annotated)) == expected and nothing_is_held(app)
 
 
-def test_too_long_a_film_is_shown_the_way(send):
+def test_detail_of_too_long_a_video(send):
     detail = json.loads(send(clips.clip([(0, clips.still()), (660, clips.still())], "matroska")).data)["detail"]
     assert "11.0 minutes" in detail and "python -m emotions video" in detail
 
 
-def test_a_film_that_only_claims_to_be_long_is_read(send):
+def test_overstated_duration_is_ignored(send):
     with send(clips.with_stated_length(clips.clip(clips.steady(10), "matroska"), 7200)) as response:
         summary = lines(response)[-1]["summary"]
     assert summary["stated_duration"] == 7200 and summary["duration"] == pytest.approx(1, abs=0.1) and not summary["partial"]
@@ -147,16 +147,16 @@ def test_a_film_that_only_claims_to_be_long_is_read(send):
         (bytes(32 * 2**20 + 1), "video/mp4", (413, "file_too_large")),
     ],
 )
-def test_unusable_bodies(app, client, data, kind, expected):
+def test_invalid_bodies(app, client, data, kind, expected):
     assert code(client.post("/api/v1/video", data=data, content_type=kind)) == expected and nothing_is_held(app)
 
 
-def test_the_wrong_field(client, clip):
+def test_wrong_field(client, clip):
     response = client.post("/api/v1/video", data={"video": (BytesIO(clip), "a.mp4")})
     assert code(response) == (400, "wrong_field") and "video was sent" in json.loads(response.data)["detail"]
 
 
-def test_a_film_that_is_cut_off_is_read_in_part(send):
+def test_truncated_video_is_analyzed_in_part(send):
     data = clips.clip(clips.steady(30), "matroska")
     with send(data[: len(data) * 2 // 3]) as response:
         *rows, last = lines(response)
@@ -165,7 +165,7 @@ def test_a_film_that_is_cut_off_is_read_in_part(send):
         assert response.status_code == 200 and response.headers["X-Partial"] == "cut_off"
 
 
-def test_the_annotated_film(app, send, clip, tmp_path, monkeypatch):
+def test_annotated_video(app, send, clip, tmp_path, monkeypatch):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     with send(clip, "?annotated=mp4&fps=1") as response:
         assert response.status_code == 200 and response.mimetype == "video/mp4"
@@ -177,7 +177,7 @@ def test_the_annotated_film(app, send, clip, tmp_path, monkeypatch):
     assert nothing_is_held(app)
 
 
-def test_a_client_that_goes_away(app, client, clip):
+def test_client_disconnects(app, client, clip):
     response = client.post("/api/v1/video", data=clip, content_type="video/mp4", buffered=False)
     pieces = response.iter_encoded()
     assert json.loads(next(pieces))["time"] == 0
@@ -186,7 +186,7 @@ def test_a_client_that_goes_away(app, client, clip):
     assert nothing_is_held(app)
 
 
-def test_a_failure_in_the_middle_is_told_in_the_summary(app, send, clip, monkeypatch, capsys):
+def test_failure_in_the_middle_is_reported_in_the_summary(app, send, clip, monkeypatch, capsys):
     analyze, calls = app.extensions["analyzer"].analyze, []
 
     def failing(*arguments, **options):
@@ -205,7 +205,7 @@ def test_a_failure_in_the_middle_is_told_in_the_summary(app, send, clip, monkeyp
     assert failed["request_id"] == response.headers["X-Request-Id"] and nothing_is_held(app)
 
 
-def test_only_so_many_at_once(app, client, clip, photo):
+def test_concurrent_videos_are_limited(app, client, clip, photo):
     waiting = [
         client.post("/api/v1/video", data=clip, content_type="video/mp4", buffered=False) for _ in range(module.MAX_CONCURRENT)
     ]
@@ -258,7 +258,7 @@ def processor_ticks(pid: int) -> int:
 
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="reads /proc")
-def test_lines_come_as_they_are_ready_and_stop_when_nobody_reads(server):
+def test_lines_are_streamed_and_stop_on_disconnect(server):
     port, scratch, worker = server
     film = clips.clip(clips.steady(3000, 30), codec_options={"preset": "ultrafast"})  # seconds of work at 30 pictures a second
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)

@@ -19,7 +19,7 @@ def test_a_named_origin_may_read_the_api(client):
 
 
 @pytest.mark.parametrize("origin", ["https://b.example", "https://a.example.evil.example", "null", "http://a.example", None])
-def test_no_other_may(client, origin):
+def test_other_origins_may_not(client, origin):
     headers = client.get("/api/v1/style", headers={"Origin": origin} if origin else {}).headers
     assert "Access-Control-Allow-Origin" not in headers and "Origin" in headers["Vary"]
 

@@ -42,7 +42,7 @@ def gives_a_picture(page: Page, kind: str, target: str) -> None:
     )
 
 
-def test_a_sample_is_read_in_place_and_announced(visit):
+def test_sample_is_analyzed_in_place_and_announced(visit):
     page = visit()
     page.evaluate("window.sameDocument = true")
     page.get_by_role("button", name="Eileen Collins").click()
@@ -56,7 +56,7 @@ def test_a_sample_is_read_in_place_and_announced(visit):
     expect(page.locator("#main")).to_have_attribute("aria-busy", "false")
 
 
-def test_an_upload_is_previewed_then_read_then_another(visit, portrait):
+def test_two_uploads_with_preview(visit, portrait):
     page = visit()
     expect(page.locator("#preview")).to_be_hidden()
     page.get_by_label("Choose a photo").set_input_files(portrait)
@@ -72,7 +72,7 @@ def test_an_upload_is_previewed_then_read_then_another(visit, portrait):
 
 
 @pytest.mark.parametrize(("kind", "target"), [("drop", "#drop"), ("drop", "footer"), ("paste", "body")])
-def test_a_picture_can_be_dropped_or_pasted(visit, kind, target):
+def test_photo_can_be_dropped_or_pasted(visit, kind, target):
     page = visit()
     gives_a_picture(page, kind, target)
     expect(page.locator("#preview")).to_be_visible()
@@ -81,7 +81,7 @@ def test_a_picture_can_be_dropped_or_pasted(visit, kind, target):
     shows_a_result(page)
 
 
-def test_dragging_over_the_page_marks_the_place(visit):
+def test_dragging_highlights_the_drop_area(visit):
     page = visit()
     gives_a_picture(page, "dragover", "#drop")
     expect(page.locator("#drop")).to_have_class(re.compile(r"\bover\b"))
@@ -94,7 +94,7 @@ def shows_the_camera(dialog):
     )
 
 
-def test_a_snapshot_from_the_camera_becomes_the_chosen_photo(visit):
+def test_camera_photo_becomes_the_chosen_file(visit):
     page = visit()
     page.get_by_role("button", name="Take a photo").click()
     dialog = page.get_by_role("dialog")
@@ -109,7 +109,7 @@ def test_a_snapshot_from_the_camera_becomes_the_chosen_photo(visit):
     ]
 
 
-def test_the_camera_is_given_back_when_the_dialog_is_left(visit):
+def test_closing_the_dialog_releases_the_camera(visit):
     page = visit()
     page.get_by_role("button", name="Take a photo").click()
     shows_the_camera(page.get_by_role("dialog"))
@@ -125,7 +125,7 @@ def test_the_camera_is_given_back_when_the_dialog_is_left(visit):
     assert stream.evaluate(states) == ["ended"]  # a dialog's close event comes a moment after it is hidden
 
 
-def test_several_faces_fold_and_each_has_its_table(visit):
+def test_several_faces_are_collapsible(visit):
     page = visit()
     page.get_by_role("button", name="Four drawn faces").click()
     expect(page.locator("#headline")).to_have_text(re.compile(r"\d faces"))
@@ -135,7 +135,7 @@ def test_several_faces_fold_and_each_has_its_table(visit):
     expect(page.locator("table.bars").first).to_be_hidden()
 
 
-def test_no_face_leads_to_the_whole_picture(visit):
+def test_no_face_leads_to_the_whole_image(visit):
     page = visit()
     png = page.evaluate(
         """async () => {
@@ -163,7 +163,7 @@ def test_json_is_downloaded(visit, tmp_path):
     assert len(answer["faces"][0]["probabilities"]) == SEVEN
 
 
-def test_why_is_asked_with_the_photo_that_the_page_still_has(visit, portrait):
+def test_explanation_uses_the_photo_of_the_page(visit, portrait):
     page = visit()
     page.get_by_label("Choose a photo").set_input_files(portrait)
     page.get_by_role("button", name="Analyze photo").click()
@@ -177,7 +177,7 @@ def test_why_is_asked_with_the_photo_that_the_page_still_has(visit, portrait):
     expect(page.get_by_role("button", name="Explain this prediction")).to_have_count(0)
 
 
-def test_why_that_cannot_be_answered_is_said_and_can_be_asked_again(visit):
+def test_failed_explanation_can_be_retried(visit):
     page = visit()
     page.get_by_role("button", name="Eileen Collins").click()
     shows_a_result(page)
@@ -189,7 +189,7 @@ def test_why_that_cannot_be_answered_is_said_and_can_be_asked_again(visit):
     expect(page.locator(".explanation figure")).to_be_visible()
 
 
-def test_feedback_is_sent_and_thanked_for_in_place(visit):
+def test_feedback_in_place(visit):
     page = visit()
     page.get_by_role("button", name="Eileen Collins").click()
     with page.expect_request("**/api/v1/feedback") as sent:
@@ -228,7 +228,7 @@ def test_a_file_over_the_limit_is_not_sent(visit, portrait):
     assert sent == []
 
 
-def test_an_answer_that_is_no_page_is_said_and_can_be_tried_again(visit):
+def test_failed_request_can_be_retried(visit):
     page = visit()
     page.route("**/", lambda route: route.fulfill(status=429, body="Slow down", content_type="text/plain"))
     page.get_by_role("button", name="Eileen Collins").click()

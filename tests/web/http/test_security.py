@@ -20,7 +20,7 @@ PATHS = [
 
 
 @pytest.mark.parametrize("path", PATHS)
-def test_every_answer_has_the_headers(client, path):
+def test_security_headers(client, path):
     headers = client.get(path, buffered=True).headers
     policy = dict(part.split(" ", 1) for part in headers["Content-Security-Policy"].split("; "))
     assert policy["default-src"] == "'self'" and policy["img-src"] == "'self' data: blob:"
@@ -40,13 +40,13 @@ def test_hsts_behind_tls_only(client):
 
 
 @pytest.mark.parametrize("path", ["/", "/about", "/live", "/video", "/docs"])
-def test_pages_keep_to_their_own_policy(client, path):
+def test_pages_comply_with_the_policy(client, path):
     page = client.get(path).text
     assert not re.search(r"<style|\sstyle=|\son[a-z]+=|<script(?![^>]*\ssrc=)", page)
     assert not re.search(r"""(src|href)=["'](https?:)?//[^"']*\.(js|css)""", page)
 
 
-def test_answers_are_not_kept_and_static_files_are(client):
+def test_cache_control(client):
     assert client.get("/health").headers["Cache-Control"] == "no-store"
     assert client.get("/static/nothing").headers["Cache-Control"] == "no-store"
     plain = client.get("/static/js/docs.js", buffered=True)

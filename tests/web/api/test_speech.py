@@ -25,7 +25,7 @@ def voice() -> bytes:
     return encoded(voice_like(6.0))
 
 
-def test_an_answer(ask, voice):
+def test_response(ask, voice):
     response = ask(voice)
     body = response.get_json()
     assert response.status_code == 200
@@ -37,12 +37,12 @@ def test_an_answer(ask, voice):
     assert "Server-Timing" in response.headers
 
 
-def test_raw_bytes_do_as_well(client, ask, voice):
+def test_raw_body(client, ask, voice):
     raw = client.post("/api/v1/speech", data=voice, content_type="audio/wav").get_json()
     assert raw["probabilities"] == ask(voice).get_json()["probabilities"]
 
 
-def test_silence_is_an_answer(ask):
+def test_silence_is_no_error(ask):
     body = ask(encoded(np.zeros(48_000, np.float32))).get_json()
     assert (body["emotion"], body["confidence"], body["reason"]) == (None, None, "silence")
 
@@ -74,12 +74,12 @@ def test_page_without_javascript(client, voice):
     assert not re.search(r"\sstyle=|<style|<script(?![^>]*src)", page)
 
 
-def test_page_says_what_is_wrong(client):
+def test_page_shows_the_problem(client):
     response = client.post("/speech", data={"file": (BytesIO(b"nonsense" * 99), "v.wav")}, headers={"Accept": "text/html"})
     assert response.status_code == 422 and "Not a recording" in response.get_data(as_text=True)
 
 
-def test_models_say_that_the_data_is_not_commercial(client):
+def test_licence_is_non_commercial(client):
     entry = next(one for one in client.get("/api/v1/models").get_json()["models"] if one["role"] == "speech")
     assert "non-commercial" in entry["licence"]
     assert "non-commercial" in client.get("/about").get_data(as_text=True)

@@ -62,27 +62,27 @@ def test_every_status(failing, status):
     assert page.status_code == status and page.mimetype == "text/html"
 
 
-def test_people_get_a_page_with_the_words(failing):
+def test_browsers_get_a_page(failing):
     page = failing.get("/nowhere", headers=HTML)
     assert page.status_code == 404 and page.mimetype == "text/html"
     assert "not_found" in page.text and CATALOGUE["not_found"][2] in page.text
     assert "Accept" in page.headers["Vary"]
 
 
-def test_programs_get_json_under_api_whatever_they_like(failing):
+def test_json_under_api_for_any_accept_header(failing):
     check(failing.get("/api/v1/nowhere", headers=HTML), 404, "not_found")
     check(failing.get("/nowhere", headers={"Accept": "*/*"}), 404, "not_found")
     check(failing.get("/nowhere", headers={"Accept": "application/json, text/html;q=0.5"}), 404)
 
 
-def test_405_says_what_is_allowed(failing):
+def test_405_lists_the_allowed_methods(failing):
     response = failing.get("/api/v1/image")
     body = check(response, 405, "method_not_allowed")
     assert "POST" in response.headers["Allow"] and "POST" in body["detail"]
 
 
 @pytest.mark.parametrize("headers", [{}, HTML])
-def test_a_failure_tells_nothing_of_the_inside(failing, headers, capsys):
+def test_failures_reveal_no_internals(failing, headers, capsys):
     response = failing.get("/break", headers=headers)
     assert response.status_code == 500
     for secret in ("secret", "RuntimeError", "Traceback", __file__, ".py"):

@@ -52,7 +52,7 @@ def tracks(post, photo) -> str:
     return without_times(post(photo, tracks=""))["tracks"]
 
 
-def test_fields_are_only_added(post, photo):
+def test_tracking_only_adds_fields(post, photo):
     plain = without_times(post(photo))
     response = post(photo, tracks="")
     followed = without_times(response)
@@ -62,11 +62,11 @@ def test_fields_are_only_added(post, photo):
     assert "follow;dur=" in response.headers["Server-Timing"] and json.loads(response.data)["timing_ms"]["follow"] > 0
 
 
-def test_time_alone_changes_nothing(post, photo):
+def test_time_without_tracks_has_no_effect(post, photo):
     assert without_times(post(photo, time="12.5")) == without_times(post(photo))
 
 
-def test_ids_stay_when_the_larger_face_becomes_the_smaller(post, photo, obama):
+def test_ids_persist_when_the_order_of_sizes_changes(post, photo, obama):
     """Faces come largest first, so that without following their ids change places."""
     with Image.open(BytesIO(photo)) as image:
         stream = BytesIO()
@@ -82,7 +82,7 @@ def test_ids_stay_when_the_larger_face_becomes_the_smaller(post, photo, obama):
     assert places(first) == places(second) == {0: "right", 1: "left"}
 
 
-def test_probabilities_are_smoothed_and_the_raw_ones_stay(post, photo, obama):
+def test_probabilities_are_smoothed_and_raw_ones_kept(post, photo, obama):
     with Image.open(BytesIO(obama)) as image:  # its lower half covered: another expression of the same person
         array = np.asarray(image.convert("RGB")).copy()
     array[150:230, 140:260] = array[100, 200]
@@ -98,18 +98,18 @@ def test_probabilities_are_smoothed_and_the_raw_ones_stay(post, photo, obama):
     assert after["confidence"] == max(after["probabilities"].values()) == after["probabilities"][after["emotion"]]
 
 
-def test_the_annotated_picture_tells_the_smoothed_answer(post, photo, tracks):
+def test_annotated_image_shows_smoothed_predictions(post, photo, tracks):
     plain, followed = (without_times(post(photo, annotate="1", **fields))["image"] for fields in ({}, {"tracks": tracks}))
     assert plain == followed, "the same picture twice smooths to itself"
 
 
-def test_in_the_query_and_as_a_form_field_alike(client, post, photo, tracks):
+def test_tracks_in_query_and_form_are_equivalent(client, post, photo, tracks):
     query = {"tracks": tracks, "time": "0.2"}
     raw = client.post("/api/v1/image", query_string=query, data=photo, content_type="image/jpeg")
     assert without_times(raw) == without_times(post(photo, **query))
 
 
-def test_pose_of_a_turned_upload(post, photo):
+def test_pose_of_a_rotated_image(post, photo):
     upright = without_times(post(photo, landmarks="1"))["faces"][0]["pose"]
     for degrees in (-30, 20):
         stream = BytesIO()
@@ -122,13 +122,13 @@ def test_pose_of_a_turned_upload(post, photo):
 
 
 @pytest.mark.parametrize("time", ["", "now", "nan", "inf", "-1", "1e10", "1e999", "1_0", " 1", "0x1", "١", "null", "true"])
-def test_times_that_are_none(post, photo, time):
+def test_invalid_times(post, photo, time):
     response = post(photo, tracks="", time=time)
     assert code(response) == (400, "invalid_option") and "seconds" in json.loads(response.data)["errors"]["time"]
 
 
 @pytest.mark.parametrize("time", ["0", "-0.0", "1e9", "1E-300", "999999999.9999", "3"])
-def test_every_time_that_is_one(post, photo, tracks, time):
+def test_valid_times(post, photo, tracks, time):
     assert len(without_times(post(photo, tracks=tracks, time=time))["faces"]) == 1
 
 
@@ -201,30 +201,30 @@ POISON = {
 
 
 @pytest.mark.parametrize("name", POISON)
-def test_poisoned_tracks(post, photo, tracks, name):
+def test_malformed_tracks(post, photo, tracks, name):
     response = post(photo, tracks=POISON[name](tracks))
     assert code(response) == (400, "invalid_tracks")
     assert len(response.data) < 1000, "what was sent is not sent back"
 
 
 @pytest.mark.parametrize("spelling", ["%ff%fe", "%00", "%ed%a0%80", "%c3%28"])
-def test_tracks_that_are_no_text(client, photo, spelling):
+def test_tracks_of_invalid_encoding_in_query(client, photo, spelling):
     response = client.post("/api/v1/image?tracks=" + spelling, data=photo, content_type="image/jpeg")
     assert code(response) == (400, "invalid_tracks")
 
 
-def test_bytes_that_are_no_text_in_a_form(client, photo):
+def test_tracks_of_invalid_encoding_in_form(client, photo):
     body = b'--x\r\nContent-Disposition: form-data; name="tracks"\r\n\r\n\xff\xfe\x00\x80\r\n--x\r\n'
     body += b'Content-Disposition: form-data; name="file"; filename="a.jpg"\r\n\r\n' + photo + b"\r\n--x--\r\n"
     response = client.post("/api/v1/image", data=body, content_type="multipart/form-data; boundary=x")
     assert code(response) == (400, "invalid_tracks")
 
 
-def test_tracks_given_twice(post, photo, tracks):
+def test_duplicate_tracks(post, photo, tracks):
     assert code(post(photo, "?tracks=&tracks=")) == (400, "invalid_option")
 
 
-def test_long_tracks_are_refused_before_the_picture_is_opened(post):
+def test_oversized_tracks_are_rejected_before_decoding(post):
     assert code(post(b"no picture", tracks="x" * 100_000)) == (400, "invalid_tracks")
 
 
@@ -239,7 +239,7 @@ JSON = strategies.recursive(
 @hypothesis.given(
     value=JSON, place=strategies.integers(0, 16), member=strategies.sampled_from(["clock", "next", "tracks", "row"])
 )
-def test_whatever_stands_in_tracks_the_answer_is_given_or_refused(app, value, place, member):
+def test_arbitrary_tracks_are_accepted_or_rejected(app, value, place, member):
     """Never a failure of the server; and what was taken once leads to tracks that are taken again."""
     stream = BytesIO()
     Image.new("RGB", (64, 64), "teal").save(stream, "PNG")

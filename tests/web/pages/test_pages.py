@@ -84,7 +84,7 @@ def test_every_sample_has_faces(read, sample):
     assert page.by_id("headline").text != "No face found"
 
 
-def test_samples_are_as_large_as_stated_and_their_origin_is_told():
+def test_samples_have_the_stated_size_and_a_listed_origin():
     told = (ROOT / "static/samples/README.md").read_text()
     for sample in SAMPLES:
         path = ROOT / "static" / sample.file
@@ -92,7 +92,7 @@ def test_samples_are_as_large_as_stated_and_their_origin_is_told():
         assert f"`{path.name}`" in told
 
 
-def test_result_shows_what_the_api_answers(read, client, photo):
+def test_result_is_that_of_the_api(read, client, photo):
     page = read(photo)
     answer = client.post("/api/v1/image", data={"file": (BytesIO(photo), "photo.jpg")}).get_json()
     shown = downloaded(page)
@@ -102,7 +102,7 @@ def test_result_shows_what_the_api_answers(read, client, photo):
     assert page.by_id("headline").text == f"{TITLES[face['emotion']]}, {100 * face['confidence']:.0f} %"
 
 
-def test_result_has_the_annotated_picture_with_a_description(read, photo):
+def test_annotated_image_has_a_text_alternative(read, photo):
     [figure] = [image for image in read(photo).find("img") if image.inside("figure")]
     annotated = picture(figure.attrs["src"])
     assert annotated.size == Image.open(BytesIO(photo)).size
@@ -116,7 +116,7 @@ def test_bars_are_the_seven_probabilities_most_likely_first(read, photo):
     assert abs(sum(shares.values()) - 100) <= 3  # each is rounded
 
 
-def test_bars_are_as_long_as_the_numbers_say(read, photo):
+def test_lengths_of_the_bars(read, photo):
     page = read(photo)
     lengths = [
         float(rect.attrs["width"].rstrip("%")) for rect in page.find("rect") if rect.attrs.get("fill") and rect.inside("table")
@@ -135,7 +135,7 @@ def test_reliability_sentence_comes_from_the_manifest(read, app, photo):
         assert f"were correct for {100 * entry['accuracy']:.0f} % of {entry['count']:,} photographed faces" in sentences[0]
 
 
-def test_of_a_drawn_face_the_page_says_so_instead(read, app):
+def test_drawn_face_has_its_own_accuracy(read, app):
     page = read((ROOT / "static/samples/angry.png").read_bytes())
     [face] = downloaded(page)["faces"]
     [told] = [note.text for note in page.find("p", "note") if note.text.startswith("This face looks drawn")]
@@ -168,7 +168,7 @@ def limits(app):
         ({"low_confidence": 1.1}, "no emotion has a high probability"),
     ],
 )
-def test_doubt_is_told_in_words(read, limits, photo, thresholds, words):
+def test_unsure_reason_is_shown(read, limits, photo, thresholds, words):
     limits(thresholds)
     page = read(photo)
     [doubt] = page.find("p", "warning")
@@ -177,13 +177,13 @@ def test_doubt_is_told_in_words(read, limits, photo, thresholds, words):
     assert page.by_id("headline").text.startswith("Happy"), "the answer stays given"
 
 
-def test_without_doubt_nothing_is_told(read, limits, photo):
+def test_no_warning_without_unsure_reason(read, limits, photo):
     limits({})
     page = read(photo)
     assert not page.find("p", "warning") and downloaded(page)["faces"][0]["unsure"] is None
 
 
-def test_what_the_answer_rests_on_is_shown_to_who_asks_beforehand(read, photo):
+def test_explanation_with_the_form_option(read, photo):
     page = read(photo, explain="1")
     [figure] = [image for image in page.find("img") if image.inside("figcaption") is False and image.attrs.get("width") == "240"]
     assert picture(figure.attrs["src"]).size == (240, 240)
@@ -193,7 +193,7 @@ def test_what_the_answer_rests_on_is_shown_to_who_asks_beforehand(read, photo):
     assert downloaded(page)["faces"][0]["explanation"] == figure.attrs["src"]
 
 
-def test_nobody_is_explained_unasked_and_a_photo_cannot_be_asked_about_without_a_script(read, photo):
+def test_explanation_button_of_a_photo_needs_a_script(read, photo):
     page = read(photo)
     assert not [image for image in page.find("img") if image.attrs.get("width") == "240"]
     [form] = page.find("form", "explain-form")
@@ -201,7 +201,7 @@ def test_nobody_is_explained_unasked_and_a_photo_cannot_be_asked_about_without_a
     assert "explanation" not in downloaded(page)["faces"][0]
 
 
-def test_a_sample_can_be_asked_about_without_a_script(read):
+def test_explanation_button_of_a_sample_needs_no_script(read):
     page = read(sample="collins")
     [form] = page.find("form", "explain-form")
     inside = [element for element in page.elements if form in element.parents]
@@ -210,7 +210,7 @@ def test_a_sample_can_be_asked_about_without_a_script(read):
     assert [image for image in read(path=form.attrs["action"], **fields).find("img") if image.attrs.get("width") == "240"]
 
 
-def test_the_whole_picture_is_explained_where_no_face_was_found(read, faceless):
+def test_explanation_of_the_whole_image(read, faceless):
     page = read(faceless, explain="1")
     [offer] = page.find("details", "whole-image")
     assert [image for image in page.find("img") if image.attrs.get("width") == "240" and offer in image.parents]
@@ -220,7 +220,7 @@ def heads(page: Page) -> list[str]:
     return [head.text for head in page.find("p", "head-pose")]
 
 
-def test_points_and_pose_are_shown_to_who_asks(read, photo):
+def test_landmarks_and_pose_on_request(read, photo):
     plain, page = read(photo), read(photo, landmarks="1")
     [face] = downloaded(page)["faces"]
     assert np.shape(face["landmarks"]) == (468, 2) and set(face["pose"]) == {"yaw", "pitch", "roll"}
@@ -236,7 +236,7 @@ def test_points_and_pose_are_shown_to_who_asks(read, photo):
 
 
 @pytest.mark.parametrize(("degrees", "words"), [(-25, "clockwise"), (25, "counter-clockwise")])
-def test_how_the_head_is_turned_in_words(read, photo, degrees, words):
+def test_head_pose_in_words(read, photo, degrees, words):
     stream = BytesIO()
     Image.open(BytesIO(photo)).rotate(degrees, Image.Resampling.BICUBIC, fillcolor="white").save(stream, "JPEG")
     page = read(stream.getvalue(), landmarks="1")
@@ -245,17 +245,17 @@ def test_how_the_head_is_turned_in_words(read, photo, degrees, words):
     assert f"leaning {abs(pose['roll']):.0f}° {words}." in heads(page)[0]
 
 
-def test_a_head_of_which_no_points_were_found(read, faceless):
+def test_head_pose_without_landmarks(read, faceless):
     [words] = heads(read(faceless, detector="none", landmarks="1"))
     assert words == "Head: the landmarks of this face were not found."
 
 
-def test_result_tells_the_time_and_that_nothing_was_stored(read, photo):
+def test_result_shows_the_processing_time(read, photo):
     facts = [fact.text for fact in read(photo).find("p", "facts")]
     assert any(fact.startswith("Analyzed in ") and fact.endswith(" ms; nothing was stored.") for fact in facts)
 
 
-def test_several_faces_come_largest_first_each_with_its_picture(read):
+def test_several_faces_are_sorted_by_size_and_have_thumbnails(read):
     page = read(sample="friends")
     boxes = [face["box"] for face in downloaded(page)["faces"]]
     areas = [box["width"] * box["height"] for box in boxes]
@@ -265,7 +265,7 @@ def test_several_faces_come_largest_first_each_with_its_picture(read):
     assert {picture(image.attrs["src"]).size for image in thumbnails} == {(96, 96)}
 
 
-def test_no_face_is_said_and_the_whole_picture_offered(read, faceless):
+def test_without_a_face_the_whole_image_is_offered(read, faceless):
     page = read(faceless)
     assert page.by_id("headline").text == "No face found"
     [summary] = [summary for summary in page.find("summary") if "whole photo as one face" in summary.text]
@@ -275,7 +275,7 @@ def test_no_face_is_said_and_the_whole_picture_offered(read, faceless):
     assert offer in summary.parents
 
 
-def test_whole_picture_on_request(read, faceless):
+def test_whole_image_on_request(read, faceless):
     page = read(faceless, detector="none")
     assert downloaded(page)["detector"] == "none"
     assert downloaded(page)["faces"][0]["box"] == {"left": 0, "top": 0, "width": 320, "height": 240}
@@ -302,7 +302,7 @@ def test_problems_are_pages_that_keep_the_form(read, fields, status, code):
     assert page.by_id("photo-form").attrs["action"] == "/"
 
 
-def test_a_phone_shares_a_photo_straight_to_the_result(read, client, photo):
+def test_share_target_leads_to_the_result(read, client, photo):
     manifest = json.loads((ROOT / "static/app.webmanifest").read_text())
     target = manifest["share_target"]
     [field] = target["params"]["files"]
@@ -312,7 +312,7 @@ def test_a_phone_shares_a_photo_straight_to_the_result(read, client, photo):
     assert (again.status_code, again.location) == (302, "/")
 
 
-def test_web_app_manifest_is_linked_and_its_icons_are_as_it_says(client):
+def test_web_app_manifest_and_its_icons(client):
     page = Page(client.get("/").text)
     [link] = [link for link in page.find("link") if link.attrs["rel"] == "manifest"]
     with client.get(link.attrs["href"]) as response:
@@ -343,14 +343,14 @@ def test_feedback_without_javascript_becomes_a_log_line(read, client, photo, cap
 @pytest.mark.parametrize(
     "change", [{"said": "bored"}, {"confidence": "much"}, {"confidence": "nan"}, {"extra": "1"}, {"model": ""}]
 )
-def test_feedback_that_makes_no_sense_is_refused(client, change):
+def test_invalid_feedback_is_rejected(client, change):
     fields = {"shown": "happy", "said": "sad", "confidence": "0.5", "model": "vgg16/mixed 1"} | change
     response = client.post("/feedback", data=fields, headers=HTML)
     assert response.status_code == 400
     assert "invalid_body" in Page(response.text).by_id("problem").text
 
 
-def test_feedback_can_be_turned_off(photo):
+def test_feedback_can_be_disabled(photo):
     client = create_app({"FEEDBACK": False}).test_client()
     page = Page(client.post("/", data={"file": (BytesIO(photo), "photo.jpg")}).text)
     assert page.find("table", "bars")
@@ -374,7 +374,7 @@ USES = (
 )
 
 
-def test_about_judges_every_use_that_people_name(client):
+def test_about_assesses_every_use(client):
     page = Page(client.get("/about").text)
     [table] = page.find("table", "uses")
     for use in USES:
@@ -411,7 +411,7 @@ def pages(client, faceless: bytes) -> dict[str, Page]:
     }
 
 
-def test_every_page_is_sound(client, faceless):
+def test_markup_of_every_page(client, faceless):
     for name, page in pages(client, faceless).items():
         ids = [element.attrs["id"] for element in page.elements if "id" in element.attrs]
         assert len(ids) == len(set(ids)), name
@@ -434,7 +434,7 @@ def test_every_page_is_sound(client, faceless):
         assert not page.find("style"), name
 
 
-def test_links_within_the_site_lead_somewhere(client, faceless):
+def test_internal_links_resolve(client, faceless):
     found = pages(client, faceless)
     targets = {element.attrs.get("id") for element in found["about"].elements}
     for name, page in found.items():
@@ -446,7 +446,7 @@ def test_links_within_the_site_lead_somewhere(client, faceless):
                 assert fragment in targets, (name, fragment)
 
 
-def test_the_tree_of_pages_holds_no_address_of_another_host():
+def test_no_urls_of_other_hosts():
     for path in [
         *Path(ROOT / "templates").glob("*.html"),
         *Path(ROOT / "static/js").glob("*.js"),

@@ -104,7 +104,7 @@ def model() -> dict[str, str]:
 
 
 @pytest.mark.parametrize("scene", SCENES)
-def test_photo_and_canvas_look_alike(visit, model, scene):
+def test_server_and_canvas_draw_alike(visit, model, scene):
     faces, scale = SCENES[scene]
     pixels = photo(scale)
     height, width = pixels.shape[:2]
@@ -132,7 +132,7 @@ def test_photo_and_canvas_look_alike(visit, model, scene):
         )
 
 
-def test_mirrored_frames_and_points_lie_on_the_other_side_and_texts_stay_readable(visit):
+def test_mirrored_canvas_keeps_texts_readable(visit):
     pixels = photo(1.0)
     one = face(0, "happy", (60, 200, 140, 170), landmarks=((70.0, 300.0),))
     page = visit("/live")

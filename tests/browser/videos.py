@@ -12,7 +12,7 @@ from PIL import Image
 from scripts.deploy.traffic import SIZE
 
 
-def write_film(path: Path, frames: Iterable[Image.Image], codec: str, rate: int = 15) -> Path:
+def write_video(path: Path, frames: Iterable[Image.Image], codec: str, rate: int = 15) -> Path:
     """A film of `frames` at `rate` a second, by PyAV; the container follows from the name."""
     with av.open(str(path), "w") as film:
         stream = film.add_stream(codec, rate=rate)

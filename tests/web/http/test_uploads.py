@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 COMMAND = [sys.executable, "-m", "gunicorn", "--no-control-socket", "--workers", "1", "--threads", "4", "main:app"]
 
 
@@ -50,7 +50,7 @@ def connection(port) -> Iterator[http.client.HTTPConnection]:
 
 
 @pytest.mark.parametrize("keep", ["keep-alive", "close"])
-def test_too_long_a_body_gets_its_answer(connection, keep):
+def test_oversized_body_gets_a_response(connection, keep):
     """An answer sent before the body is read must reach the client all the same."""
     connection.request("POST", "/api/v1/image", bytes(33 * 2**20), {"Content-Type": "image/jpeg", "Connection": keep})
     response = connection.getresponse()
@@ -58,20 +58,20 @@ def test_too_long_a_body_gets_its_answer(connection, keep):
     assert response.status == 413 and body["code"] == "file_too_large" and "33 MB" in body["detail"]
 
 
-def test_too_long_a_body_of_unknown_length(connection):
+def test_oversized_chunked_body(connection):
     chunks = (bytes(2**20) for _ in range(33))
     connection.request("POST", "/api/v1/image", chunks, {"Content-Type": "image/jpeg"}, encode_chunked=True)
     response = connection.getresponse()
     assert response.status == 413 and json.loads(response.read())["code"] == "file_too_large"
 
 
-def test_a_photo_in_chunks(connection, photo):
+def test_chunked_photo(connection, photo):
     connection.request("POST", "/api/v1/image", iter([photo[:1000], photo[1000:]]), {"Content-Type": "image/jpeg"})
     response = connection.getresponse()
     assert response.status == 200 and len(json.loads(response.read())["faces"]) == 1
 
 
-def test_a_large_file_in_a_form_touches_no_disk(app, monkeypatch):
+def test_large_upload_is_not_written_to_disk(app, monkeypatch):
     def refuse(*_, **__):
         raise AssertionError("a temporary file")
 

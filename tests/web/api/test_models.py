@@ -11,10 +11,10 @@ from emotions import EMOTIONS, ModelFileError, ModelRegistry
 from emotions.face.annotate import STYLE
 from web import create_app
 
-MODELS = Path(__file__).resolve().parents[2] / "models"
+MODELS = Path(__file__).resolve().parents[3] / "models"
 
 
-def test_models_are_the_manifest_with_licences(client):
+def test_models_are_the_manifest_entries(client):
     response = client.get("/api/v1/models")
     entries = response.json["models"]
     manifest, evaluation = (
@@ -27,7 +27,7 @@ def test_models_are_the_manifest_with_licences(client):
     assert [entry["name"] for entry in entries if entry["role"] == "expression-head" and entry["served"]] == ["mixed"]
 
 
-def test_style_is_the_one_table(client):
+def test_style_is_that_of_annotate(client):
     assert client.get("/api/v1/style").json == json.loads(json.dumps(STYLE))
     assert list(STYLE["colours"]) == list(EMOTIONS)
 
@@ -36,7 +36,7 @@ def test_health(client):
     assert client.get("/health").json == {"status": "ok"}
 
 
-def test_warm_up_reads_a_face():
+def test_warm_up_loads_the_face_models():
     app = create_app()
     assert app.test_client().get("/_ah/warmup").json == {"status": "ready"}
     registry = app.extensions["analyzer"].registry
@@ -51,7 +51,7 @@ def copy_of_models(folder: Path) -> Path:
 
 
 @pytest.mark.parametrize("name", ["manifest.json", *(path.name for path in MODELS.glob("*.tflite"))])
-def test_a_missing_or_damaged_file_stops_the_start(tmp_path, name):
+def test_missing_or_damaged_file_prevents_the_start(tmp_path, name):
     file = copy_of_models(tmp_path) / name
     if f'"{name}"' not in (MODELS / "manifest.json").read_text() and name != "manifest.json":
         pytest.skip("a file that the manifest does not list")
@@ -64,6 +64,6 @@ def test_a_missing_or_damaged_file_stops_the_start(tmp_path, name):
         create_app(registry=ModelRegistry(tmp_path))
 
 
-def test_an_unknown_head_stops_the_start():
+def test_unknown_head_prevents_the_start():
     with pytest.raises(ModelFileError, match="no expression-head called 'vgg99' in the manifest; there is: .*mixed"):
         create_app({"EXPRESSION_HEAD": "vgg99"})

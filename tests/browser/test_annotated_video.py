@@ -22,7 +22,7 @@ PLAY = """async (film) => {
 }"""
 
 
-def test_it_plays_to_its_end_and_upright(visit):
+def test_plays_to_its_end_and_upright(visit):
     on_its_side = clips.clip(
         [(time, picture[:, ::-1].swapaxes(0, 1)[:, ::-1]) for time, picture in clips.steady(10)], rotation=90
     )

@@ -17,7 +17,7 @@ def lines(capsys):
     return lambda: [json.loads(line) for line in capsys.readouterr().out.splitlines()]
 
 
-def test_one_line_a_request(client, lines):
+def test_one_line_per_request(client, lines):
     client.get("/health?secret=1", headers={"User-Agent": "someone in particular"})
     (line,) = lines()
     assert line["severity"] == "INFO" and line["message"] == "GET /health 200"
@@ -27,7 +27,7 @@ def test_one_line_a_request(client, lines):
     assert "secret" not in json.dumps(line) and "particular" not in json.dumps(line) and "127.0.0.1" not in json.dumps(line)
 
 
-def test_a_photo_is_logged_by_its_numbers_alone(client, photo, lines):
+def test_log_line_of_a_photo_has_only_numbers(client, photo, lines):
     response = client.post("/api/v1/image?annotate=true", data={"file": (BytesIO(photo), "my-holiday.jpg")})
     (line,) = lines()
     assert line["faces"] == 1 and line["detector"] == "blazeface"
@@ -38,25 +38,25 @@ def test_a_photo_is_logged_by_its_numbers_alone(client, photo, lines):
     assert set(stages) == set(line["timing_ms"]) and all(float(value) >= 0 for value in stages.values())
 
 
-def test_refused_and_failed_requests_stand_out(client, lines):
+def test_rejected_requests_are_warnings(client, lines):
     client.get("/nowhere")
     (line,) = lines()
     assert line["severity"] == "WARNING" and line["problem"] == "not_found"
 
 
 @pytest.mark.parametrize("given", ["0123456789abcdef", "order-66:first.try_1"])
-def test_a_sane_request_id_comes_back(client, given, lines):
+def test_valid_request_id_is_returned(client, given, lines):
     assert client.get("/health", headers={"X-Request-Id": given}).headers["X-Request-Id"] == given
     assert lines()[0]["request_id"] == given
 
 
 @pytest.mark.parametrize("given", ["", "short", "x" * 129, "two words here", "<script>alert(1)", "naïve-naïve"])
-def test_any_other_is_replaced(client, given):
+def test_invalid_request_id_is_replaced(client, given):
     fresh = client.get("/health", headers={"X-Request-Id": given.encode().decode("latin-1")}).headers["X-Request-Id"]
     assert fresh != given and len(fresh) == 32
 
 
-def test_ids_differ(client):
+def test_request_ids_are_unique(client):
     assert len({client.get("/health").headers["X-Request-Id"] for _ in range(8)}) == 8
 
 

@@ -67,7 +67,7 @@ def downloaded(page: Page, button: str) -> str:
     return download.value.path().read_text()
 
 
-def test_the_overlay_lies_on_the_frame_it_was_read_in(visit):
+def test_overlay_matches_the_analyzed_frame(visit):
     page = visit("/live")
     start(page)
     colours = page.evaluate("fetch('/api/v1/style').then((answer) => answer.json())")["colours"]
@@ -82,7 +82,7 @@ def test_the_overlay_lies_on_the_frame_it_was_read_in(visit):
     assert {one["face"]["id"] for one in shown} == {0}, "one person, one id"
 
 
-def test_numbers_and_chart_are_shown(visit):
+def test_metrics_and_chart(visit):
     page = visit("/live")
     start(page)
     readings(page, 12)
@@ -107,7 +107,7 @@ def test_numbers_and_chart_are_shown(visit):
     assert chart.evaluate(yellow) > first, "it grows"
 
 
-def test_it_is_told_to_who_cannot_see_it(visit):
+def test_screen_reader_announcements(visit):
     page = visit("/live")
     start(page)
     expect(page.get_by_role("status")).to_contain_text("Person 1: Happy")
@@ -128,7 +128,7 @@ def in_quiet(page: Page, sent: list) -> int:
     return len(sent) - before
 
 
-def test_one_frame_is_on_its_way_at_a_time(visit):
+def test_one_request_at_a_time(visit):
     page = visit("/live")
     on_the_way, most = set(), [0]
 
@@ -144,7 +144,7 @@ def test_one_frame_is_on_its_way_at_a_time(visit):
     assert most[0] == 1
 
 
-def test_a_paused_page_sends_nothing_and_goes_on(visit):
+def test_pause_and_resume(visit):
     page = visit("/live")
     sent = requests_of(page)
     start(page)
@@ -157,7 +157,7 @@ def test_a_paused_page_sends_nothing_and_goes_on(visit):
     assert again[-1]["faces"][0]["id"] == 0, "the pause was shorter than the tracker's memory"
 
 
-def test_a_hidden_tab_sends_nothing_and_goes_on(visit):
+def test_hidden_tab_sends_nothing(visit):
     page = visit("/live")
     sent = requests_of(page)
     start(page)
@@ -173,7 +173,7 @@ def test_a_hidden_tab_sends_nothing_and_goes_on(visit):
     readings(page, 3)
 
 
-def test_stop_and_leaving_give_the_camera_back(visit):
+def test_stop_and_leaving_release_the_camera(visit):
     page = visit("/live")
     for leave in ("button", "page"):
         start(page)
@@ -186,7 +186,7 @@ def test_stop_and_leaving_give_the_camera_back(visit):
         assert stream.evaluate("stream => stream.getTracks().map((track) => track.readyState)") == ["ended"]
 
 
-def test_the_record_is_kept_as_csv_and_json(visit):
+def test_downloads_as_csv_and_json(visit):
     page = visit("/live")
     start(page)
     readings(page, 8)
@@ -216,7 +216,7 @@ def test_the_record_is_kept_as_csv_and_json(visit):
     expect(page.locator(".track-panel")).to_have_count(0)
 
 
-def test_a_snapshot_is_the_picture_with_its_overlay(visit):
+def test_snapshot(visit):
     page = visit("/live")
     start(page)
     with page.expect_download() as download:
@@ -224,7 +224,7 @@ def test_a_snapshot_is_the_picture_with_its_overlay(visit):
     assert download.value.path().read_bytes().startswith(b"\xff\xd8")
 
 
-def test_points_are_asked_for_and_drawn_on_demand(visit):
+def test_landmarks_on_request(visit):
     page = visit("/live")
     start(page)
     assert "landmarks" not in readings(page, 1)[0]["faces"][0]
@@ -235,7 +235,7 @@ def test_points_are_asked_for_and_drawn_on_demand(visit):
 @pytest.mark.parametrize(
     "trouble", [{"status": 503, "headers": {"Retry-After": "1"}}, {"status": 429}, {"status": 413}, {"abort": True}]
 )
-def test_trouble_is_told_and_passes(visit, trouble):
+def test_request_errors_are_shown_and_retried(visit, trouble):
     page = visit("/live", expected="Failed to load resource")
     start(page)
     handler = (lambda route: route.abort()) if "abort" in trouble else (lambda route: route.fulfill(**trouble, body="no JSON"))
@@ -245,7 +245,7 @@ def test_trouble_is_told_and_passes(visit, trouble):
     expect(page.locator("#note")).to_be_hidden()
 
 
-def test_tracks_that_the_server_refuses_are_begun_anew(visit):
+def test_rejected_tracks_are_discarded(visit):
     page = visit("/live")
     bodies = []
 
@@ -261,7 +261,7 @@ def test_tracks_that_the_server_refuses_are_begun_anew(visit):
     assert readings(page, 5)[-1]["faces"][0]["id"] == 0 and bodies
 
 
-def test_a_refused_camera_is_explained(visit, launch):
+def test_denied_camera(visit, launch):
     page = visit("/live", by=launch("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream=deny"))
     page.get_by_role("button", name="Start the camera").click()
     heading = page.get_by_role("heading", name="The camera was not allowed")
@@ -272,13 +272,13 @@ def test_a_refused_camera_is_explained(visit, launch):
     expect(heading).to_be_focused()
 
 
-def test_no_camera_is_explained(visit, launch):
+def test_no_camera(visit, launch):
     page = visit("/live", by=launch("--use-fake-device-for-media-stream=device-count=0", "--use-fake-ui-for-media-stream"))
     page.get_by_role("button", name="Start the camera").click()
     expect(page.get_by_role("heading", name="No camera was found")).to_be_focused()
 
 
-def test_an_unsafe_address_is_explained(launch, site):
+def test_insecure_context(launch, site):
     chromium = launch(*CAMERA, "--host-resolver-rules=MAP unsafe.test 127.0.0.1")
     page = chromium.new_page()
     page.goto(site.replace("127.0.0.1", "unsafe.test") + "/live")
@@ -287,13 +287,13 @@ def test_an_unsafe_address_is_explained(launch, site):
     page.close()
 
 
-def test_without_javascript_it_says_so(visit):
+def test_without_javascript(visit):
     page = visit("/live", java_script_enabled=False)
     expect(page.get_by_text("This page needs JavaScript")).to_be_visible()
     expect(page.get_by_role("button", name="Start the camera")).to_be_hidden()
 
 
-def test_a_phone_has_room_for_it(visit):
+def test_layout_on_a_phone(visit):
     page = visit("/live", viewport=PHONE)
     start(page)
     readings(page, 3)
@@ -301,7 +301,7 @@ def test_a_phone_has_room_for_it(visit):
     assert page.locator("#frame").evaluate("canvas => canvas.clientWidth") > 300
 
 
-def test_a_sleeping_server_is_said_to_wake(visit):
+def test_slow_start_of_the_server(visit):
     page = visit("/live")
     held = []
     page.route("**/api/v1/image", lambda route: held.append(route), times=1)
@@ -313,7 +313,7 @@ def test_a_sleeping_server_is_said_to_wake(visit):
     expect(page.locator("#note")).to_be_hidden()
 
 
-def test_another_camera_can_be_chosen(visit, launch):
+def test_camera_selection(visit, launch):
     page = visit("/live", by=launch("--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream=device-count=2"))
     start(page)
     choice = page.locator("#device")
@@ -329,7 +329,7 @@ def test_another_camera_can_be_chosen(visit, launch):
     expect(choice).to_have_value(other)
 
 
-def test_a_long_record_is_thinned_and_its_summary_counts_everything(visit):
+def test_long_log_is_thinned_but_the_summary_is_complete(visit):
     page = visit("/live")
     kept = page.evaluate(
         """async () => {

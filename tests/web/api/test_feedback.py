@@ -38,7 +38,7 @@ def test_feedback_is_one_log_line(client, capsys):
         ("picture", "data:image/png;base64,AAAA"),
     ],
 )
-def test_anything_odd_is_refused_by_name(client, field, value, capsys):
+def test_invalid_fields_are_named(client, field, value, capsys):
     response = client.post("/api/v1/feedback", json=GOOD | {field: value})
     assert response.status_code == 400
     body = json.loads(response.data)
@@ -47,7 +47,7 @@ def test_anything_odd_is_refused_by_name(client, field, value, capsys):
 
 
 @pytest.mark.parametrize("field", GOOD)
-def test_every_field_is_needed(client, field):
+def test_every_field_is_required(client, field):
     body = json.loads(client.post("/api/v1/feedback", json={name: GOOD[name] for name in GOOD if name != field}).data)
     assert body["code"] == "invalid_body" and list(body["errors"]) == [field]
 
@@ -67,12 +67,12 @@ def test_every_field_is_needed(client, field):
         (b'{"model": "' + b"a" * 5000 + b'"}', "application/json", 413, "body_too_large"),
     ],
 )
-def test_odd_bodies(client, data, kind, status, code):
+def test_invalid_bodies(client, data, kind, status, code):
     response = client.post("/api/v1/feedback", data=data, content_type=kind)
     assert (response.status_code, json.loads(response.data)["code"]) == (status, code)
 
 
-def test_feedback_can_be_off(capsys):
+def test_feedback_can_be_disabled(capsys):
     client = create_app({"FEEDBACK": False}).test_client()
     response = client.post("/api/v1/feedback", json=GOOD)
     assert response.status_code == 403 and json.loads(response.data)["code"] == "feedback_off"

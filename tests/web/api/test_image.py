@@ -38,7 +38,7 @@ def picture(width: int = 64, height: int = 64, kind: str = "PNG") -> bytes:
     return buffer.getvalue()
 
 
-def test_a_face_is_found_and_read(post, photo):
+def test_face_is_detected_and_classified(post, photo):
     body = answer(post(photo))
     assert list(body) == ["width", "height", "faces", "detector", "model", "timing_ms"]
     (face,) = body["faces"]
@@ -48,7 +48,7 @@ def test_a_face_is_found_and_read(post, photo):
     assert face["emotion"] == "happy", "the portrait smiles"
 
 
-def test_no_face_is_an_answer(post):
+def test_no_face_is_no_error(post):
     assert answer(post(picture()))["faces"] == []
 
 
@@ -64,12 +64,12 @@ def test_every_detector(post, photo, detector):
     assert body["detector"] == ("blazeface" if detector == "auto" else detector)
 
 
-def test_raw_bytes_give_the_same(client, post, photo):
+def test_raw_body_and_form_are_equivalent(client, post, photo):
     raw = client.post("/api/v1/image?landmarks=1", data=photo, content_type="image/jpeg")
     assert without_times(raw) == without_times(post(photo, landmarks="1"))
 
 
-def test_options_count_in_query_and_form_alike(post, photo):
+def test_options_in_query_and_form_are_equivalent(post, photo):
     asked = without_times(post(photo, "?landmarks=true&detector=haar"))
     assert asked == without_times(post(photo, landmarks="true", detector="haar"))
 
@@ -91,7 +91,7 @@ def test_explanation(post, photo, value):
 
 
 @pytest.mark.parametrize("fields", [{}, {"explain": "false"}, {"explain": "0"}])
-def test_not_explained(post, photo, fields):
+def test_no_explanation_by_default(post, photo, fields):
     response = post(photo, **fields)
     body = answer(response)
     assert "explanation" not in body["faces"][0] and "explain" not in body["timing_ms"]
@@ -99,7 +99,7 @@ def test_not_explained(post, photo, fields):
 
 
 @pytest.mark.parametrize("value", ["true", "1"])
-def test_annotated_picture(post, photo, value):
+def test_annotated_image(post, photo, value):
     head, _, data = answer(post(photo, annotate=value))["image"].partition(",")
     assert head == "data:image/jpeg;base64"
     with Image.open(BytesIO(base64.b64decode(data, validate=True))) as image:
@@ -107,7 +107,7 @@ def test_annotated_picture(post, photo, value):
 
 
 @pytest.mark.parametrize("value", ["false", "0"])
-def test_not_annotated(post, photo, value):
+def test_no_annotated_image_by_default(post, photo, value):
     assert "image" not in answer(post(photo, annotate=value))
 
 
@@ -120,11 +120,11 @@ def test_booleans_are_strict(post, photo, option, value):
 
 
 @pytest.mark.parametrize("query", ["detector=dlib", "detector=", "detector=AUTO", "annotate=1&annotate=1", "annotate=maybe"])
-def test_bad_options(post, photo, query):
+def test_invalid_options(post, photo, query):
     assert code(post(photo, "?" + query)) == (400, "invalid_option")
 
 
-def test_the_form_wins_over_the_query(post, photo):
+def test_form_overrides_query(post, photo):
     assert "image" in answer(post(photo, "?annotate=false", annotate="true"))
     assert code(post(photo, "?annotate=maybe", annotate="true")) == (400, "invalid_option"), "but what is wrong is wrong"
 
@@ -154,7 +154,7 @@ def test_unknown_options(post, photo, query, fields):
         ({f"field{number}": "x" for number in range(30)}, (413, "body_too_large")),
     ],
 )
-def test_unusable_forms(client, form, expected):
+def test_invalid_forms(client, form, expected):
     response = client.post("/api/v1/image", data=form, content_type="multipart/form-data")
     assert code(response) == expected
 
@@ -173,7 +173,7 @@ def test_unusable_forms(client, form, expected):
         (LONG_TEXT, "multipart/form-data; boundary=x", (413, "body_too_large")),
     ],
 )
-def test_unusable_bodies(client, data, kind, expected):
+def test_invalid_bodies(client, data, kind, expected):
     assert code(client.post("/api/v1/image", data=data, content_type=kind)) == expected
 
 
@@ -183,7 +183,7 @@ def test_over_32_mb(client):
     assert "32 MB" in json.loads(response.data)["detail"]
 
 
-def test_threads_give_what_one_gives(app, photo):
+def test_concurrent_requests_give_the_same_results(app, photo):
     with Image.open(BytesIO(photo)) as image:
         turned = [image.rotate(angle, fillcolor="white") for angle in (0, 8, -8, 15)]
     photos = []
@@ -202,7 +202,7 @@ def test_threads_give_what_one_gives(app, photo):
     assert together == alone * 10
 
 
-def test_uploads_wait_for_memory_and_give_it_back(app, client, post, photo):
+def test_uploads_reserve_and_release_memory(app, client, post, photo):
     budget = app.extensions["uploads"]
     for response in (post(photo), post(b"no picture"), client.get("/health"), client.get("/nowhere")):
         assert response.status_code < 500 and budget.used == 0

@@ -10,7 +10,7 @@ from playwright.sync_api import Page, expect
 
 from scripts.deploy.traffic import moving_face
 from tests.browser.conftest import DESK, PHONE
-from tests.browser.films import write_film
+from tests.browser.videos import write_video
 
 # Every visible text against what lies behind it (WCAG 2.2, 1.4.3): the colours of all ancestors, blended.
 FAINT_TEXTS = """() => {
@@ -40,7 +40,7 @@ FAINT_TEXTS = """() => {
 
 @pytest.fixture(scope="module")
 def film(tmp_path_factory):
-    return write_film(tmp_path_factory.mktemp("films") / "face.mp4", moving_face(15), "h264")
+    return write_video(tmp_path_factory.mktemp("films") / "face.mp4", moving_face(15), "h264")
 
 
 def to(page: Page, name: str, film=None) -> None:
@@ -99,7 +99,7 @@ PATHS = {"about": "/about", "missing": "/nothing-here", "live": "/live", "camera
 
 
 @pytest.mark.parametrize("state", STATES)
-def test_texts_stand_out_and_nothing_is_too_wide(visit, film, state):
+def test_contrast_and_page_width(visit, film, state):
     page = visit(PATHS.get(state, "/"))
     to(page, state, film)
     for viewport in (DESK, PHONE):
@@ -110,7 +110,7 @@ def test_texts_stand_out_and_nothing_is_too_wide(visit, film, state):
             assert page.evaluate(FAINT_TEXTS) == [], (scheme, viewport)
 
 
-def test_dark_is_dark_without_javascript(visit):
+def test_dark_scheme_without_javascript(visit):
     page = visit(color_scheme="dark", java_script_enabled=False)
     red, green, blue = page.locator("body").evaluate("body => getComputedStyle(body).backgroundColor.match(/\\d+/g).map(Number)")
     assert max(red, green, blue) < 64
@@ -154,7 +154,7 @@ def press_until(page: Page, test: str, key: str = "Tab", most: int = 60) -> None
     pytest.fail(f"never reached: {test}")
 
 
-def test_a_keyboard_is_enough(visit):
+def test_keyboard_only(visit):
     page = visit()
     page.keyboard.press("Tab")
     expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
@@ -170,7 +170,7 @@ def test_a_keyboard_is_enough(visit):
     expect(page.locator(".feedback .note")).to_be_focused()
 
 
-def test_a_screen_reader_hears_what_the_page_shows(visit):
+def test_accessibility_tree_of_a_result(visit):
     page = visit()
     to(page, "result")
     answer = page.locator("#headline").inner_text()
@@ -185,7 +185,7 @@ def test_a_screen_reader_hears_what_the_page_shows(visit):
         assert label.strip()
 
 
-def test_a_keyboard_is_enough_for_the_camera_and_for_films(visit, film):
+def test_keyboard_only_on_live_and_video_page(visit, film):
     page = visit("/live")
     press_until(page, "focused.id === 'start'")
     page.keyboard.press("Enter")

@@ -10,13 +10,13 @@ import pytest
 
 from web.http.problems import CATALOGUE
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 PHOTOS = ROOT.parent / "shared" / "data" / "photos"
 INSIDE = re.compile(r"Traceback|\.py\b|site-packages|0x[0-9a-f]{6}|<[A-Za-z_.]+ object|" + re.escape(str(ROOT)))
 
 
 @pytest.mark.skipif(not PHOTOS.is_dir(), reason="../shared/data/photos is not here")
-def test_every_awkward_file(client):
+def test_damaged_and_unusual_files(client):
     files = sorted(file for folder in ("formats", "derived") for file in (PHOTOS / folder).iterdir())
     assert len(files) > 90
     for file in files:

@@ -18,7 +18,7 @@ from web import create_app
 from web.http.problems import CATALOGUE
 
 SLOW = [hypothesis.HealthCheck.too_slow, hypothesis.HealthCheck.filter_too_much]
-DATA = Path(__file__).resolve().parents[1] / "data"
+DATA = Path(__file__).resolve().parents[2] / "data"
 
 
 @pytest.fixture(scope="module")
@@ -26,12 +26,12 @@ def document() -> dict:
     return create_app().test_client().get("/openapi.json").json
 
 
-def test_the_document_is_valid(document):
+def test_document_is_valid(document):
     assert document["openapi"].startswith("3.1")
     OpenAPIV31SpecValidator(document).validate()
 
 
-def test_every_route_of_the_api_is_in_it(app, document):
+def test_document_has_every_route(app, document):
     routes = {
         (rule.rule, method.lower())
         for rule in app.url_map.iter_rules()
@@ -54,7 +54,7 @@ def test_errors_are_problems_and_bodies_are_required(document):
                     assert list(response["content"]) == ["application/problem+json"] and response["description"]
 
 
-def test_doubts_and_explanations_are_described(document):
+def test_unsure_reasons_and_explanations_are_described(document):
     face = document["components"]["schemas"]["Face"]["properties"]
     unsure = face["unsure"]
     assert {name for name in unsure["enum"] if name} == set(UNSURE_REASONS) and all(
@@ -65,7 +65,7 @@ def test_doubts_and_explanations_are_described(document):
     assert body["explain"]["enum"] == ["true", "1", "false", "0"]
 
 
-def test_it_does_not_depend_on_who_asks(client):
+def test_document_does_not_depend_on_the_host(client):
     answers = {client.get("/openapi.json", base_url=url).data for url in ("http://localhost", "https://photos.example")}
     assert len(answers) == 1 and b"localhost" not in answers.pop()
 
@@ -110,7 +110,7 @@ def described(app):
         ("GET", "/health", GenerationMode.POSITIVE),
     ],
 )
-def test_the_document_is_true(described, method, path, mode):
+def test_responses_match_the_document(described, method, path, mode):
     """Status, media type, headers and body of every answer are described; valid requests pass and invalid ones do not."""
     operation = described[path][method]
 
