@@ -101,7 +101,9 @@ def read_split(
 
 
 def right_answers(probabilities: np.ndarray, faces: Faces, label_sets: Sequence[str]) -> dict[str, np.ndarray]:
-    """(N,) 1 right, 0 wrong, NaN where a face has no such truth, for each of `label_sets`: labels, or raters' clear majorities."""
+    """(N,) 1 right, 0 wrong, NaN where a face has no such truth, for each of `label_sets`: labels, or raters' clear
+    majorities.
+    """
     answers, right = probabilities.argmax(axis=1), {}
     for name in label_sets:
         truth, counts = targets_and_mask(name, faces)
@@ -182,7 +184,7 @@ def figures(reads: Reads, probabilities: np.ndarray, marked: np.ndarray, label_s
 def measure(folder: Path, faces: Faces, degraded: int, seed: int) -> dict[str, dict[str, Any]]:
     """Of every expression head: `thresholds`, and the figures {split: {kind of pictures: {truth: figures}}}."""
     registry, cache, report = ModelRegistry(folder), {}, {}
-    face_detector, label_sets = FaceAnalyzer(registry).face_detector, available_label_sets(faces, ("validation", "test"))
+    face_detector, label_sets = FaceAnalyzer(registry, head=None).face_detector, available_label_sets(faces, ("validation", "test"))
     for entry in (head.metadata for head in registry.entries("expression-head")):
         model = ExpressionClassifier(registry, entry["name"])
         if entry["base"] not in cache:

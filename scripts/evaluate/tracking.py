@@ -131,7 +131,7 @@ def main() -> None:
     parser.add_argument("--choosing", action="store_true", help="with the people for choosing, not those for reporting")
     parser.add_argument("--write", action="store_true", help=f"write {REPORT.relative_to(ROOT)}")
     options = parser.parse_args()
-    analyzer = FaceAnalyzer()
+    analyzer = FaceAnalyzer(head="fer2013")  # the head of the published figures
     cast = cast_of(analyzer, options.photos, options.choosing)
     lines = [
         "# How well faces are followed",
@@ -139,7 +139,8 @@ def main() -> None:
         f"    python -m scripts.evaluate.tracking --photos FOLDER --films {options.films} --seed {options.seed} --write",
         "",
         f"Films of 640 x 480 pixels at 5, 10 or 15 frames a second, made of {len(cast)} people cut out of photos, every",
-        "other time of people of one photo, who dress alike. The camera shakes by 2 pixels and adds noise of 4 grey levels, its light wanders by",
+        "other time of people of one photo, who dress alike. The camera shakes by 2 pixels and adds noise of 4 grey levels, its "
+        "light wanders by",
         "8 %, its JPEGs have quality 80. The figures of emotions/video/association.py were chosen on films of other people.",
         "",
         *following(analyzer, cast, options.films, options.seed),
