@@ -1,4 +1,4 @@
-"""`python -m emotions`: see cli/."""
+"""Entry point of `python -m emotions`, see cli/."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Read the faces of pictures: a JSON line a file, a CSV or table row a face (a picture without faces is a row too)."""
+"""Detect the faces of images and classify their expressions.
+
+One JSON line for each file; in CSV and table one row for each face (one also for an image without faces).
+"""
 
 from __future__ import annotations
 
@@ -14,12 +17,12 @@ from ..face.annotate import annotated_jpeg
 from ..image.loading import MAX_FILE, open_image
 from ..labels import EMOTIONS
 from ..runtime.memory import set_decode_budget
-from .files import Folder, Input, expand, whole
+from .files import Input, OutputFolder, atomic_write, expand
 from .output import Output, Progress, Row, error_record, error_row
-from .workers import ProcessDied, in_order
+from .workers import ProcessDied, map_in_order
 
-NAME, HELP = "photo", "read the faces of pictures"
-ENDINGS = frozenset((
+NAME, HELP = "photo", "analyze the faces of images"
+SUFFIXES = frozenset((
     ".jpg", ".jpeg", ".jpe", ".mpo", ".png", ".webp", ".gif", ".bmp", ".dib", ".tif", ".tiff", ".heic", ".heif", ".avif",
 ))  # fmt: skip
 COLUMNS = (
@@ -28,14 +31,23 @@ COLUMNS = (
 TABLE = {"file": 36, "id": 3, "emotion": 9, "confidence": 10, "unsure": 14}
 
 
-def describe(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--annotate", type=Path, metavar="DIR", help="write annotated pictures into this folder")
-    parser.add_argument("--processes", type=int, default=1, metavar="N", help="read with so many processes (default 1)")
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of this command."""
+    parser.add_argument("--annotate", type=Path, metavar="DIR", help="write annotated images into this folder")
+    parser.add_argument("--processes", type=int, default=1, metavar="N", help="number of worker processes (default 1)")
 
 
 @dataclass(frozen=True)
 class Job:
-    """A picture to read, its options, and where the annotated one goes."""
+    """An image to analyze in a worker process.
+
+    Attributes:
+        source: The file.
+        data: Its bytes where it is standard input.
+        detector: As for `FaceAnalyzer.analyze`.
+        landmarks: As for `FaceAnalyzer.analyze`.
+        annotated: Path of the annotated image to write, None for none.
+    """
 
     source: Input
     data: bytes | None
@@ -45,15 +57,15 @@ class Job:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Read all pictures; gives the exit code."""
+    """Analyze all images and return the exit code."""
     if options.processes < 1:
         print("emotions photo: --processes must be at least 1", file=sys.stderr)
         return 2
-    inputs = expand(options.files, ENDINGS)
+    inputs = expand(options.files, SUFFIXES)
     output, failed = Output(options.format, COLUMNS, TABLE), 0
-    start = (options.head, options.decode_mb)
+    arguments = (options.head, options.decode_mb)
     with Progress(len(inputs), "files") as progress:
-        results = in_order(read, _jobs(inputs, options), options.processes, begin, start)
+        results = map_in_order(analyze, _jobs(inputs, options), options.processes, init_worker, arguments)
         for done, (job, result) in enumerate(results):
             progress.clear()
             record = error_record(job.source.name, result) if isinstance(result, ProcessDied) else result
@@ -64,50 +76,50 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _jobs(inputs: list[Input], options: argparse.Namespace) -> Iterator[Job]:
-    folder = Folder(options.annotate) if options.annotate else None
+    folder = OutputFolder(options.annotate) if options.annotate else None
     for source in inputs:
         data = sys.stdin.buffer.read(MAX_FILE + 1) if source.path is None and source.error is None else None
-        annotated = folder.free(source.stem, ".jpg") if folder and source.error is None else None
+        annotated = folder.unused_path(source.stem, ".jpg") if folder and source.error is None else None
         yield Job(source, data, options.detector, options.landmarks, annotated)
 
 
 _analyzer: FaceAnalyzer
 
 
-def begin(head: str, decode_mb: int) -> None:
-    """Make this process ready to read."""
+def init_worker(head: str, decode_mb: int) -> None:
+    """Prepare this process for `analyze`. Raises ModelFileError for an unknown head."""
     global _analyzer
     set_decode_budget(decode_mb)
     _analyzer = FaceAnalyzer(head=head)
     _analyzer.check_head()
 
 
-def read(job: Job) -> Row:
-    """The JSON line of a picture."""
+def analyze(job: Job) -> Row:
+    """Analyze an image and return its JSON line."""
     try:
         if job.source.error:
             return error_record(job.source.name, job.source.error)
         file = job.source.path if job.data is None else job.data
-        assert file is not None  # an input without a path is read from standard input
-        picture = open_image(file)
-        result = _analyzer.analyze(picture, job.detector, job.landmarks)
+        assert file is not None  # the data of standard input, which has no path, is in the job
+        image = open_image(file)
+        result = _analyzer.analyze(image, job.detector, job.landmarks)
         record = {"file": job.source.name, **result.to_json()}
         if job.annotated:
-            with whole(job.annotated) as temporary:
-                temporary.write_bytes(annotated_jpeg(picture, result))
+            with atomic_write(job.annotated) as temporary:
+                temporary.write_bytes(annotated_jpeg(image, result))
             record["annotated"] = str(job.annotated)
         return record
-    except Exception as error:  # a bad file is a row, never the end of the run
+    except Exception as error:  # one bad file is a row and does not end the run
         return error_record(job.source.name, error)
 
 
 def rows(record: Row) -> list[Row]:
-    """A row of COLUMNS for each face of a JSON line; one where there is none, with the error if there is one."""
+    """Return a row of COLUMNS for each face of a JSON line, or a single one if there is no face or an error."""
     if "error" in record:
         return [error_row(record)]
-    return [{"file": record["file"]} | flat(face) for face in record["faces"]] or [{"file": record["file"]}]
+    return [{"file": record["file"]} | flatten_face(face) for face in record["faces"]] or [{"file": record["file"]}]
 
 
-def flat(face: Row) -> dict[str, Any]:
-    """A face's JSON with box and probabilities as columns of their own."""
+def flatten_face(face: Row) -> dict[str, Any]:
+    """Return the JSON object of a face with its box and probabilities as separate columns."""
     return {**face, **face["box"], **face["probabilities"]}

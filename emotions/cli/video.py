@@ -1,6 +1,9 @@
-"""Detect, track and classify the faces of videos: one row for each sampled frame (JSON) or for each face in it (CSV, table), as
-soon as it is analyzed, and a summary for each person at the end. Sound is not used. Annotated videos have the source's frames, at
-most 30 a second and at most 1,024 pixels large, and no sound."""
+"""Detect, track and classify the faces of videos.
+
+One row for each sampled frame (JSON) or for each face in it (CSV, table), as soon as it is analyzed, and at the end a summary for
+each person. Sound is not used. Annotated videos have the source's frames, at most 30 a second and at most 1,024 pixels large, and
+no sound.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Jobs to several processes and their results back in the order of the jobs; a process that dies costs one job."""
+"""Worker processes: results in the order of the jobs; a process that dies costs one job."""
 
 from __future__ import annotations
 
@@ -10,38 +10,48 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any
 
-AHEAD = 4
-"""Jobs a process that are handed out before the first result is waited for."""
+from ..errors import CodedError
+
+JOBS_PER_PROCESS = 4
+"""Jobs for each process that are submitted before the first result is awaited."""
 
 
-class ProcessDied(Exception):
-    """What a job gives whose process was ended, for memory perhaps."""
-
-    code = "process_died"
-
-    def __init__(self) -> None:
-        super().__init__("The process that read this file died; it may have needed more memory than there is.")
+class ProcessDied(CodedError):
+    """A job whose process was killed, possibly for its memory. Code: `process_died`."""
 
 
-def in_order(
-    work: Callable[[Any], Any], jobs: Iterable[Any], processes: int, start: Callable[..., None], arguments: tuple[Any, ...]
+def map_in_order(
+    work: Callable[[Any], Any],
+    jobs: Iterable[Any],
+    processes: int,
+    initializer: Callable[..., None],
+    arguments: tuple[Any, ...],
 ) -> Iterator[tuple[Any, Any]]:
-    """(job, result of `work(job)`) pairs; a result is ProcessDied where there is none. `start(*arguments)` runs once a process.
+    """Run jobs in worker processes.
 
-    One process is this one. Functions and jobs must be picklable: processes begin anew, as a copy of this one might hold
-    locks of its models in mid-use.
+    Functions, jobs and results must be picklable: processes are spawned, because a forked copy might hold locks of its models.
+
+    Args:
+        work: Function of a job.
+        jobs: Jobs; only JOBS_PER_PROCESS for each process are taken ahead.
+        processes: Number of processes; 1 runs the jobs in this process.
+        initializer: Function that runs once in each process.
+        arguments: Arguments of `initializer`.
+
+    Yields:
+        (job, result) in the order of the jobs; the result is a ProcessDied where the process died.
     """
     if processes == 1:
-        start(*arguments)
+        initializer(*arguments)
         for job in jobs:
             yield job, work(job)
         return
-    pool = _pool(processes, start, arguments)
+    pool = _make_pool(processes, initializer, arguments)
     waiting: deque[tuple[Any, Future[Any]]] = deque()
     jobs = iter(jobs)
     try:
         while True:
-            while len(waiting) < processes * AHEAD and (job := next(jobs, waiting)) is not waiting:
+            while len(waiting) < processes * JOBS_PER_PROCESS and (job := next(jobs, waiting)) is not waiting:
                 waiting.append((job, pool.submit(work, job)))
             if not waiting:
                 return
@@ -49,40 +59,41 @@ def in_order(
             try:
                 result = future.result()
             except BrokenProcessPool:
-                # Which job it was is not told: those handed out are done again, one at a time.
+                # The pool does not say which job it was: the submitted ones are run again, one at a time.
                 pool.shutdown()
                 again = [job, *(job for job, _ in waiting)]
                 waiting.clear()
-                yield from _one_by_one(work, again, start, arguments)
-                pool = _pool(processes, start, arguments)
+                yield from _map_one_by_one(work, again, initializer, arguments)
+                pool = _make_pool(processes, initializer, arguments)
             else:
                 yield job, result
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _one_by_one(
-    work: Callable[[Any], Any], jobs: list[Any], start: Callable[..., None], arguments: tuple[Any, ...]
+def _map_one_by_one(
+    work: Callable[[Any], Any], jobs: list[Any], initializer: Callable[..., None], arguments: tuple[Any, ...]
 ) -> Iterator[tuple[Any, Any]]:
-    pool = _pool(1, start, arguments)
+    pool = _make_pool(1, initializer, arguments)
     try:
         for job in jobs:
             try:
                 result = pool.submit(work, job).result()
             except BrokenProcessPool:
-                result = ProcessDied()
+                message = "The process that read this file died; it may have needed more memory than there is."
+                result = ProcessDied("process_died", message)
                 pool.shutdown()
-                pool = _pool(1, start, arguments)
+                pool = _make_pool(1, initializer, arguments)
             yield job, result
     finally:
         pool.shutdown(cancel_futures=True)
 
 
-def _pool(processes: int, start: Callable[..., None], arguments: tuple[Any, ...]) -> ProcessPoolExecutor:
+def _make_pool(processes: int, initializer: Callable[..., None], arguments: tuple[Any, ...]) -> ProcessPoolExecutor:
     context = multiprocessing.get_context("spawn")
-    return ProcessPoolExecutor(processes, mp_context=context, initializer=_begin, initargs=(start, arguments))
+    return ProcessPoolExecutor(processes, mp_context=context, initializer=_init_process, initargs=(initializer, arguments))
 
 
-def _begin(start: Callable[..., None], arguments: tuple[Any, ...]) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to all: the first process stops the others in good order
-    start(*arguments)
+def _init_process(initializer: Callable[..., None], arguments: tuple[Any, ...]) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all processes: the parent stops its workers in order
+    initializer(*arguments)

@@ -1,4 +1,4 @@
-"""`python -m emotions`, as a user runs it: rows, errors as rows, exit codes, files that are whole."""
+"""`python -m emotions`, as a user runs it: rows, errors as rows, exit codes, complete files."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ PHOTO = [sys.executable, "-m", "emotions", "photo"]
 
 @pytest.fixture
 def run(capsys, monkeypatch, tmp_path):
-    """Run a command in this process, in an empty folder; gives exit code and standard output."""
+    """Run a command in this process, in an empty folder; returns exit code and standard output."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(budget, "limit", budget.limit)  # a command sets its own
 
@@ -41,7 +41,7 @@ def run(capsys, monkeypatch, tmp_path):
 
 @pytest.fixture
 def pictures(tmp_path) -> Path:
-    """A folder: two photos, one of them in a folder below, a file that is no photo, and a damaged one."""
+    """A folder with two photos, one of them in a subfolder, a text file, and a damaged photo."""
     folder = tmp_path / "pictures"
     (folder / "below").mkdir(parents=True)
     (folder / "a.jpg").write_bytes((SAMPLES / "obama.jpg").read_bytes())
@@ -52,8 +52,8 @@ def pictures(tmp_path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def film(tmp_path_factory) -> Path:
-    path = tmp_path_factory.mktemp("films") / "clip.mp4"
+def video_file(tmp_path_factory) -> Path:
+    path = tmp_path_factory.mktemp("videos") / "clip.mp4"
     path.write_bytes(clips.clip(clips.steady(20)))
     return path
 
@@ -66,7 +66,7 @@ def table(text: str) -> list[dict]:
     return list(csv.DictReader(StringIO(text)))
 
 
-def test_a_json_line_a_file_and_errors_are_lines(run, pictures):
+def test_each_file_is_a_json_line_and_so_is_each_error(run, pictures):
     code, out = run("photo", pictures, pictures / "gone.jpg", SAMPLES / "friends.png")
     first, second, third, gone, group = lines(out)
     assert code == 1
@@ -76,13 +76,13 @@ def test_a_json_line_a_file_and_errors_are_lines(run, pictures):
     assert first["faces"][0]["emotion"] == "happy" and first["width"] == 512 and first["model"]["name"].endswith("/mixed")
 
 
-def test_everything_read_is_0(run):
+def test_exit_code_0_if_every_file_was_analyzed(run):
     code, out = run("photo", SAMPLES / "obama.jpg", "--detector", "none", "--landmarks")
     (line,) = lines(out)
     assert code == 0 and line["faces"][0]["box"]["width"] == 512 and len(line["faces"][0]["landmarks"]) == 468
 
 
-def test_csv_has_a_row_a_face_and_one_for_none(run, tmp_path):
+def test_csv_has_a_row_for_each_face_or_one_without_faces(run, tmp_path):
     Image.new("RGB", (80, 80), "teal").save(tmp_path / "plain.png")
     (tmp_path / "bad, name.jpg").write_bytes(b"x")
     code, out = run("photo", "--format", "csv", SAMPLES / "friends.png", "plain.png", "bad, name.jpg")
@@ -93,7 +93,7 @@ def test_csv_has_a_row_a_face_and_one_for_none(run, tmp_path):
     assert (bad["file"], bad["error"]) == ("bad, name.jpg", "not_an_image") and bad["message"]
 
 
-def test_the_table_is_for_reading(run, pictures):
+def test_table(run, pictures):
     _, out = run("photo", "--format", "table", pictures)
     head, first, bad, _ = out.splitlines()
     assert head.split() == ["file", "id", "emotion", "confidence", "unsure"]
@@ -104,7 +104,7 @@ def test_patterns_and_folders(run, pictures):
     code, out = run("photo", pictures / "**" / "a.*", pictures / "*.png", pictures / "below" / "none")
     assert [line.get("error", {}).get("code") for line in lines(out)] == [None, None, "file_not_found", "file_not_found"]
     (pictures / "empty").mkdir()
-    assert files.expand([str(pictures / "empty")], photo.ENDINGS)[0].error.code == "no_files"
+    assert files.expand([str(pictures / "empty")], photo.SUFFIXES)[0].error.code == "no_files"
 
 
 def test_standard_input():
@@ -114,16 +114,16 @@ def test_standard_input():
     assert line["file"] == "-" and line["faces"][0]["emotion"] == "happy"
 
 
-def test_processes_give_the_same_in_the_same_order(run, pictures):
-    def answers(*options: str) -> list[dict]:
+def test_worker_processes_return_the_same_rows_in_the_same_order(run, pictures):
+    def results(*options: str) -> list[dict]:
         _, out = run("photo", pictures, SAMPLES / "friends.png", *options)
         return [{name: value for name, value in line.items() if name != "timing_ms"} for line in lines(out)]
 
-    assert answers("--processes", "2") == answers()
+    assert results("--processes", "2") == results()
 
 
-def start_nothing() -> None:
-    """What a worker of the test below begins with."""
+def initialize_nothing() -> None:
+    """Initializer of the workers below."""
 
 
 def double_or_die(number: int) -> int:
@@ -132,14 +132,14 @@ def double_or_die(number: int) -> int:
     return 2 * number
 
 
-def test_a_process_that_dies_costs_one_job():
-    pairs = list(workers.in_order(double_or_die, range(6), 2, start_nothing, ()))
+def test_a_dead_process_costs_one_job():
+    pairs = list(workers.map_in_order(double_or_die, range(6), 2, initialize_nothing, ()))
     assert [job for job, _ in pairs] == list(range(6))
     assert [result for job, result in pairs if job != 3] == [2 * job for job in range(6) if job != 3]
     assert isinstance(pairs[3][1], workers.ProcessDied)
 
 
-def test_annotated_pictures_never_replace_a_file(run, pictures):
+def test_annotated_images_never_overwrite_a_file(run, pictures):
     before = {path: path.read_bytes() for path in pictures.rglob("*.*")}
     code, out = run("photo", pictures, "--annotate", pictures)
     written = [Path(line["annotated"]) for line in lines(out) if "annotated" in line]
@@ -147,11 +147,11 @@ def test_annotated_pictures_never_replace_a_file(run, pictures):
         path.read_bytes()[:3] == b"\xff\xd8\xff" for path in written
     )
     assert {path: path.read_bytes() for path in before} == before
-    assert len(list(pictures.rglob("*.*"))) == len(before) + 2, "nothing half-written stays"
+    assert len(list(pictures.rglob("*.*"))) == len(before) + 2, "no partial file is left"
 
 
-def test_what_is_written_is_whole_or_not_there(tmp_path):
-    with pytest.raises(KeyboardInterrupt), files.whole(tmp_path / "out.bin") as path:
+def test_atomic_write_leaves_no_partial_file(tmp_path):
+    with pytest.raises(KeyboardInterrupt), files.atomic_write(tmp_path / "out.bin") as path:
         path.write_bytes(b"half")
         raise KeyboardInterrupt
     assert list(tmp_path.iterdir()) == []
@@ -162,7 +162,7 @@ def test_what_is_written_is_whole_or_not_there(tmp_path):
     [[], ["paint"], ["photo"], ["photo", "x", "--format", "xml"], ["photo", "x", "--detector", "dlib"],
      ["video", "x", "--fps", "31"], ["video", "x", "--fps", "nan"]],
 )  # fmt: skip
-def test_bad_usage_is_2(words, capsys):
+def test_exit_code_2_for_a_wrong_command_line(words, capsys):
     with pytest.raises(SystemExit) as stopped:
         main(words)
     assert stopped.value.code == 2 and "usage:" in capsys.readouterr().err
@@ -171,47 +171,47 @@ def test_bad_usage_is_2(words, capsys):
 @pytest.mark.parametrize(
     "words", [["photo", "x.jpg", "--head", "vgg99"], ["photo", "x.jpg", "--processes", "0"], ["video", "x", "--head", "vgg99"]]
 )
-def test_what_cannot_work_for_any_file_is_2(run, words):
+def test_exit_code_2_if_no_file_can_be_analyzed(run, words):
     assert run(*words)[0] == 2
 
 
-def test_help_tells_the_exit_codes(capsys):
+def test_help_lists_the_exit_codes(capsys):
     with pytest.raises(SystemExit) as stopped:
         main(["--help"])
     told = capsys.readouterr().out
     assert stopped.value.code == 0 and all(f"\n  {code} " in told for code in (0, 1, 2, 130))
 
 
-def test_a_reader_that_goes_away_is_no_traceback():
+def test_a_closed_pipe_prints_no_traceback():
     command = f"{sys.executable} -m emotions photo {SAMPLES} {SAMPLES} | head -n 1"
     done = subprocess.run(["bash", "-c", command], cwd=ROOT, capture_output=True, text=True)
     assert len(done.stdout.splitlines()) == 1 and "Traceback" not in done.stderr
 
 
-def test_rows_of_a_film(run, film):
-    code, out = run("video", film, "--fps", "2")
+def test_rows_of_a_video(run, video_file):
+    code, out = run("video", video_file, "--fps", "2")
     *rows, last = lines(out)
     assert code == 0 and [row["time"] for row in rows] == [0.0, 0.5, 1.0, 1.5] and set(last) == {"file", "summary"}
     assert all(row["faces"][0]["id"] == 0 for row in rows)
     assert last["summary"]["people"][0]["shares"]["happy"] == 1 and last["summary"]["partial"] is False
 
 
-def test_a_film_as_csv_and_as_table(run, film):
-    rows = table(run("video", film, "--fps", "2", "--format", "csv")[1])
+def test_a_video_as_csv_and_as_table(run, video_file):
+    rows = table(run("video", video_file, "--fps", "2", "--format", "csv")[1])
     assert len(rows) == 4 and rows[1]["time"] == "0.5" and rows[1]["id"] == "0" and float(rows[1]["happy"]) > 0.5
-    out = run("video", film, "--fps", "2", "--format", "table")[1]
-    assert "person 0: 0 s to 1.5 s, 4 pictures: happy in 100%" in out
+    out = run("video", video_file, "--fps", "2", "--format", "table")[1]
+    assert "person 0: 0 s to 1.5 s, 4 frames: happy in 100%" in out
 
 
-def test_the_summary_alone(run, film):
-    (line,) = lines(run("video", film, "--summary")[1])
+def test_summary_only(run, video_file):
+    (line,) = lines(run("video", video_file, "--summary")[1])
     assert line["summary"]["frames"] == 10
-    (row,) = table(run("video", film, "--summary", "--format", "csv")[1])
+    (row,) = table(run("video", video_file, "--summary", "--format", "csv")[1])
     assert row["emotion"] == "happy" and row["share_happy"] == "1.0" and row["frames"] == "10" and row["partial"] == ""
 
 
-def test_annotated_films_and_charts(run, film, tmp_path):
-    _, out = run("video", film, film, "--fps", "1", "--annotate", tmp_path / "out", "--chart", tmp_path / "out")
+def test_annotated_videos_and_charts(run, video_file, tmp_path):
+    _, out = run("video", video_file, video_file, "--fps", "1", "--annotate", tmp_path / "out", "--chart", tmp_path / "out")
     summaries = [line["summary"] for line in lines(out) if "summary" in line]
     assert [Path(one["annotated"]).name for one in summaries] == ["clip.mp4", "clip-2.mp4"]
     with av.open(summaries[1]["annotated"]) as container:
@@ -220,11 +220,11 @@ def test_annotated_films_and_charts(run, film, tmp_path):
     assert len(list((tmp_path / "out").iterdir())) == 4
 
 
-def test_films_that_are_none_and_films_in_part(run, film, tmp_path):
+def test_damaged_and_truncated_videos(run, video_file, tmp_path):
     data = clips.clip(clips.steady(30), "matroska")
     (tmp_path / "cut.mkv").write_bytes(data[: len(data) * 2 // 3])
-    (tmp_path / "words.mp4").write_text("words, not a film")
-    code, out = run("video", "words.mp4", "cut.mkv", film, "--summary", "--annotate", "out")
+    (tmp_path / "words.mp4").write_text("words, not a video")
+    code, out = run("video", "words.mp4", "cut.mkv", video_file, "--summary", "--annotate", "out")
     bad, cut, whole = lines(out)
     assert code == 1 and bad["error"]["code"] == "not_a_video"
     assert cut["summary"]["reason"] == "cut_off" and cut["summary"]["frames"] > 0 and whole["summary"]["partial"] is False
@@ -232,15 +232,15 @@ def test_films_that_are_none_and_films_in_part(run, film, tmp_path):
     assert run("video", "cut.mkv", "--summary")[0] == 1, "a part is not all"
 
 
-def test_a_film_by_standard_input(film):
-    with film.open("rb") as file:
+def test_a_video_from_standard_input(video_file):
+    with video_file.open("rb") as file:
         command = [sys.executable, "-m", "emotions", "video", "-", "--fps", "1"]
         done = subprocess.run(command, cwd=ROOT, stdin=file, capture_output=True, text=True, check=True)
     assert len(lines(done.stdout)) == 3
 
 
-def test_ctrl_c_leaves_no_half_film(tmp_path):
-    """Stopped in the middle of a film of two minutes: 130, its rows so far, nothing in the folder."""
+def test_ctrl_c_leaves_no_partial_video(tmp_path):
+    """Stopped within a video of two minutes: exit code 130, the rows so far, no file."""
     path = tmp_path / "long.mp4"
     path.write_bytes(clips.clip(clips.steady(1200), codec_options={"preset": "ultrafast"}))
     command = [sys.executable, "-m", "emotions", "video", str(path), "--annotate", str(tmp_path / "out")]
@@ -253,8 +253,8 @@ def test_ctrl_c_leaves_no_half_film(tmp_path):
     assert list((tmp_path / "out").iterdir()) == []
 
 
-def test_progress_is_shown_on_a_terminal_alone(film):
-    command = [sys.executable, "-m", "emotions", "video", str(film), "--summary"]
+def test_progress_is_only_shown_on_a_terminal(video_file):
+    command = [sys.executable, "-m", "emotions", "video", str(video_file), "--summary"]
     leader, follower = pty.openpty()
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=follower, text=True)
     os.close(follower)
@@ -271,3 +271,21 @@ def test_progress_is_shown_on_a_terminal_alone(film):
     assert b" of 2 s" in told and told.endswith(b"\x1b[K")
     plain = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert "\r" not in plain.stderr and "\x1b" not in plain.stderr
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "ascii", "utf-8:strict", "utf-8"])
+@pytest.mark.parametrize("format_name", ["jsonl", "csv", "table"])
+def test_names_that_the_output_encoding_lacks(tmp_path, encoding, format_name):
+    """Redirected output on Windows has a code page; a file name may also be no valid Unicode."""
+    names = ["笑顔.jpg", os.fsdecode(b"caf\xe9.jpg"), "b.jpg"]
+    for name in names:
+        (tmp_path / name).write_bytes(b"x")
+    command = [sys.executable, "-m", "emotions", "photo", str(tmp_path), "--format", format_name]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, env=os.environ | {"PYTHONIOENCODING": encoding})
+    text = done.stdout.decode(encoding.partition(":")[0])
+    assert done.returncode == 1 and b"Traceback" not in done.stderr
+    if format_name == "jsonl":
+        assert {Path(line["file"]).name for line in lines(text)} == set(names)
+    else:
+        assert text.count("not_an_image") == 3
+    assert ("笑顔" in text) == encoding.startswith("utf-8")

@@ -24,7 +24,7 @@ def test_lines(tmp_path, capsys):
     assert [(row["line"], row["emotion"]) for row in rows] == [(1, "happy"), (3, "sad")] and rows[0]["words"]
 
 
-def test_files_as_rows_and_a_bad_one_among_them(tmp_path, capsys):
+def test_files_are_rows_and_so_are_errors(tmp_path, capsys):
     (tmp_path / "a.txt").write_text("I hate you!\nReally.", encoding="utf-8")
     (tmp_path / "b.txt").write_bytes(b"\xff\xfe\x00a")
     (tmp_path / "c.txt").write_text("a" * 100_001)
@@ -34,7 +34,7 @@ def test_files_as_rows_and_a_bad_one_among_them(tmp_path, capsys):
     assert "anger" in rows[0]["emotions"].split() and all(0 <= float(rows[0][name]) <= 1 for name in EMOTIONS)
 
 
-def test_a_table_and_refusals(tmp_path, capsys):
+def test_table_with_a_reason(tmp_path, capsys):
     (tmp_path / "a.txt").write_text("Ich bin sehr traurig und allein.", encoding="utf-8")
     assert main(["text", "--format", "table", str(tmp_path / "a.txt")]) == 0
     assert "other_language" in capsys.readouterr().out
@@ -51,7 +51,7 @@ def test_standard_input():
     assert json.loads(done.stdout)["emotion"] == "happy"
 
 
-def test_options_of_faces_are_not_its(capsys):
+def test_options_of_face_analysis_are_rejected(capsys):
     with pytest.raises(SystemExit):
         main(["text", "--detector", "haar", "x"])
     assert "--detector" in capsys.readouterr().err
