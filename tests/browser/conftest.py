@@ -1,4 +1,4 @@
-"""A real server and a real browser: Debian's Chromium, driven by playwright, with a film of a face for a camera."""
+"""A real server and Chromium, driven by Playwright, with a video of a face as camera."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 class Quiet(WSGIRequestHandler):
     def log(self, *_: object) -> None:
-        """The app writes its own line for each request."""
+        """Log nothing: the app logs each request."""
 
 
 @pytest.fixture(scope="session")
 def site() -> Iterator[str]:
-    """The address of the app, served on a free port of this machine."""
+    """URL of the app, served on a free port."""
     server = make_server("127.0.0.1", 0, create_app(), threaded=True, request_handler=Quiet)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
@@ -46,7 +46,7 @@ def site() -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def launch() -> Iterator[Callable[..., Browser]]:
-    """Start a Chromium with further switches; all are closed at the end."""
+    """Start Chromium with these switches; all are closed at the end."""
     if CHROMIUM is None:
         pytest.skip("no Chromium on this machine")
     with sync_playwright() as playwright:
@@ -63,37 +63,37 @@ def launch() -> Iterator[Callable[..., Browser]]:
 
 @pytest.fixture(scope="session")
 def browser(launch, tmp_path_factory) -> Browser:
-    film = camera_film(tmp_path_factory.mktemp("camera") / "face.mjpeg")
-    return launch(*CAMERA, f"--use-file-for-fake-video-capture={film}")
+    video = camera_film(tmp_path_factory.mktemp("camera") / "face.mjpeg")
+    return launch(*CAMERA, f"--use-file-for-fake-video-capture={video}")
 
 
 @pytest.fixture
 def visit(browser, site) -> Iterator[Callable[..., Page]]:
-    """Open a path in a browser of its own: `visit("/", viewport=PHONE, java_script_enabled=False)`.
+    """Open a path in a new browser context: `visit("/", viewport=PHONE, java_script_enabled=False)`.
 
-    `by`: another browser than the usual one; `expected`: what the browser may complain of, since the test brings it about.
-    Afterwards no page may have logged an error (a refused policy is one), thrown one, or asked another host for anything.
-    Answers of 4xx that a test brings about itself are no error of the page.
+    `by`: another browser than the default; `expected`: text of console messages that the test provokes. At the end no page may
+    have logged an error (such as a violated policy), thrown an exception, or sent a request to another host. Responses with a
+    status of 4xx are no errors of the page.
     """
-    contexts, complaints = [], []
+    contexts, errors = [], []
 
     def on_request(request) -> None:
         if not request.url.startswith((site, "data:", "blob:")):
-            complaints.append(f"asked {request.url}")
+            errors.append(f"request to {request.url}")
 
     def open_page(path: str = "/", by: Browser | None = None, expected: str = "", **options) -> Page:
-        brought_about = ["the server responded with a status of 4", *filter(None, [expected])]
+        allowed = ["the server responded with a status of 4", *filter(None, [expected])]
 
         def on_console(message) -> None:
-            if message.type in ("error", "warning") and not any(text in message.text for text in brought_about):
-                complaints.append(message.text)
+            if message.type in ("error", "warning") and not any(text in message.text for text in allowed):
+                errors.append(message.text)
 
         context = (by or browser).new_context(**{"viewport": DESK} | options)
         contexts.append(context)
         page = context.new_page()
         page.set_default_timeout(15_000)
         page.on("console", on_console)
-        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("pageerror", lambda error: errors.append(str(error)))
         page.on("request", on_request)
         page.goto(site + path)
         return page
@@ -101,4 +101,4 @@ def visit(browser, site) -> Iterator[Callable[..., Page]]:
     yield open_page
     for context in contexts:
         context.close()
-    assert complaints == []
+    assert errors == []

@@ -1,4 +1,4 @@
-"""Without JavaScript, with a keyboard alone, on a phone, light and dark: everybody gets the same."""
+"""Accessibility: no JavaScript, keyboard only, phones, light and dark scheme, contrast."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from scripts.deploy.traffic import moving_face
 from tests.browser.conftest import DESK, PHONE
 from tests.browser.videos import write_video
 
-# Every visible text against what lies behind it (WCAG 2.2, 1.4.3): the colours of all ancestors, blended.
-FAINT_TEXTS = """() => {
+# Contrast of every visible text against its background (WCAG 2.2, 1.4.3), blended over all ancestors.
+LOW_CONTRAST_TEXTS = """() => {
     const parse = (text) => { const [r, g, b, a = 1] = text.match(/[\\d.]+/g).map(Number); return {rgb: [r, g, b], a}; };
     const light = (rgb) => rgb.map((c) => c / 255).map((c) => c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4)
         .reduce((sum, c, i) => sum + c * [0.2126, 0.7152, 0.0722][i], 0);
@@ -22,7 +22,7 @@ FAINT_TEXTS = """() => {
         if (!element) return [255, 255, 255];
         return over(parse(getComputedStyle(element).backgroundColor), behind(element.parentElement));
     };
-    const faint = [];
+    const low = [];
     const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
     while (walker.nextNode()) {
         const element = walker.currentNode.parentElement;
@@ -32,28 +32,28 @@ FAINT_TEXTS = """() => {
         const [a, b] = [light(over(parse(style.color), ground)), light(ground)].sort((x, y) => y - x);
         const size = parseFloat(style.fontSize), large = size >= 24 || (size >= 18.66 && style.fontWeight >= 700);
         const ratio = (a + 0.05) / (b + 0.05);
-        if (ratio < (large ? 3 : 4.5)) faint.push(`${walker.currentNode.data.trim()}: ${ratio.toFixed(2)}`);
+        if (ratio < (large ? 3 : 4.5)) low.push(`${walker.currentNode.data.trim()}: ${ratio.toFixed(2)}`);
     }
-    return faint;
+    return low;
 }"""
 
 
 @pytest.fixture(scope="module")
-def film(tmp_path_factory):
-    return write_video(tmp_path_factory.mktemp("films") / "face.mp4", moving_face(15), "h264")
+def video(tmp_path_factory):
+    return write_video(tmp_path_factory.mktemp("videos") / "face.mp4", moving_face(15), "h264")
 
 
-def to(page: Page, name: str, film=None) -> None:
-    """Bring the page to one of its states."""
+def set_state(page: Page, name: str, video=None) -> None:
+    """Bring the page into the state `name`."""
     if name == "camera":
         page.get_by_role("button", name="Start the camera").click()
         expect(page.locator(".track-panel")).to_be_visible()
         page.get_by_role("button", name="Pause").click()
-    if name == "refused":
+    if name == "unplayable":
         page.locator("#video-file").set_input_files({"name": "a.mp4", "mimeType": "video/mp4", "buffer": b"words"})
         expect(page.locator("#error-panel")).to_be_visible()
-    if name in ("film", "timeline"):
-        page.locator("#video-file").set_input_files(film)
+    if name in ("ready", "timeline"):
+        page.locator("#video-file").set_input_files(video)
         expect(page.locator("#ready")).to_be_visible()
     if name == "timeline":
         page.locator("#analyze").click()
@@ -89,25 +89,25 @@ STATES = (
     "live",
     "camera",
     "video",
-    "refused",
-    "film",
+    "unplayable",
+    "ready",
     "timeline",
 )
 PATHS = {"about": "/about", "missing": "/nothing-here", "live": "/live", "camera": "/live"} | dict.fromkeys(
-    ("video", "refused", "film", "timeline"), "/video"
+    ("video", "unplayable", "ready", "timeline"), "/video"
 )
 
 
 @pytest.mark.parametrize("state", STATES)
-def test_contrast_and_page_width(visit, film, state):
+def test_contrast_and_page_width(visit, video, state):
     page = visit(PATHS.get(state, "/"))
-    to(page, state, film)
+    set_state(page, state, video)
     for viewport in (DESK, PHONE):
         page.set_viewport_size(viewport)
         assert page.evaluate("document.documentElement.scrollWidth") <= viewport["width"]
         for scheme in ("light", "dark"):
-            page.emulate_media(color_scheme=scheme, reduced_motion="reduce")  # no transition may be caught half-way
-            assert page.evaluate(FAINT_TEXTS) == [], (scheme, viewport)
+            page.emulate_media(color_scheme=scheme, reduced_motion="reduce")  # no transitions during the measurement
+            assert page.evaluate(LOW_CONTRAST_TEXTS) == [], (scheme, viewport)
 
 
 def test_dark_scheme_without_javascript(visit):
@@ -128,22 +128,22 @@ def test_everything_works_without_javascript(visit, portrait, viewport):
     page.get_by_role("button", name="No, it is Fear").click()
     expect(page.get_by_role("heading", name="Thank you")).to_be_visible()
     page.get_by_role("link", name="Analyze another photo").click()
-    to(page, "faceless")
+    set_state(page, "faceless")
     expect(page.locator("#headline")).to_have_text("No face found")
     expect(page.locator("table.bars")).to_be_visible()
 
 
 def test_a_problem_without_javascript_keeps_the_form(visit):
     page = visit(java_script_enabled=False)
-    to(page, "problem")
+    set_state(page, "problem")
     expect(page.get_by_role("heading", name="Not a picture")).to_be_visible()
     page.locator("button[value=collins]").click()
     expect(page.locator("table.bars")).to_be_visible()
 
 
-def press_until(page: Page, test: str, key: str = "Tab", most: int = 60) -> None:
-    """Press `key` until the focused element passes `test`, looking at the focus ring on the way."""
-    for _ in range(most):
+def press_until(page: Page, test: str, key: str = "Tab", max_presses: int = 60) -> None:
+    """Press `key` until the focused element passes `test`, and check the focus ring of all elements on the way."""
+    for _ in range(max_presses):
         page.keyboard.press(key)
         if page.evaluate(f"(() => {{ const focused = document.activeElement; return {test}; }})()"):
             return
@@ -151,7 +151,7 @@ def press_until(page: Page, test: str, key: str = "Tab", most: int = 60) -> None
             "document.activeElement === document.body || parseFloat(getComputedStyle(document.activeElement).outlineWidth) >= 2"
         )
         assert ring, page.evaluate("document.activeElement.outerHTML")
-    pytest.fail(f"never reached: {test}")
+    pytest.fail(f"not reached: {test}")
 
 
 def test_keyboard_only(visit):
@@ -172,7 +172,7 @@ def test_keyboard_only(visit):
 
 def test_accessibility_tree_of_a_result(visit):
     page = visit()
-    to(page, "result")
+    set_state(page, "result")
     answer = page.locator("#headline").inner_text()
     tree = page.locator("#result").aria_snapshot()
     assert f'heading "{answer.replace(chr(0xA0), " ")}" [level=1]' in tree.replace("\xa0", " ")
@@ -185,17 +185,17 @@ def test_accessibility_tree_of_a_result(visit):
         assert label.strip()
 
 
-def test_keyboard_only_on_live_and_video_page(visit, film):
+def test_keyboard_only_on_live_and_video_page(visit, video):
     page = visit("/live")
     press_until(page, "focused.id === 'start'")
     page.keyboard.press("Enter")
     expect(page.locator(".track-panel")).to_be_visible()
-    for wanted in ("pause", "snapshot", "stop", "bars", "points", "csv", "json", "forget"):
+    for wanted in ("pause", "snapshot", "stop", "bars", "landmarks", "csv", "json", "reset"):
         press_until(page, f"focused.id === '{wanted}'")
     page.keyboard.press("Enter")
     page = visit("/video")
     press_until(page, "focused.id === 'video-file'")
-    to(page, "film", film)
+    set_state(page, "ready", video)
     expect(page.locator("#analyze")).to_be_focused()
     page.keyboard.press("Enter")
     expect(page.locator("#timeline-title")).to_be_focused()

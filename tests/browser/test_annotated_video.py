@@ -1,4 +1,4 @@
-"""The annotated film plays in a browser, from the answer of the real server."""
+"""The annotated video of the real server plays in a browser."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import base64
 
 from tests import clips
 
-PLAY = """async (film) => {
+PLAY = """async (video64) => {
     const answer = await fetch('/api/v1/video?annotated=mp4&fps=2', {method: 'POST', headers: {'Content-Type': 'video/mp4'},
-        body: Uint8Array.from(atob(film), letter => letter.charCodeAt(0))});
+        body: Uint8Array.from(atob(video64), letter => letter.charCodeAt(0))});
     const video = document.createElement('video');
     video.muted = true;
     video.src = URL.createObjectURL(await answer.blob());

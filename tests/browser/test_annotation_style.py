@@ -1,4 +1,4 @@
-"""One look: what emotions/face/annotate.py draws on a photo and overlay.js on a canvas, pixel by pixel."""
+"""Annotated images: emotions/face/annotate.py on the server and overlay.js in the browser draw the same pixels."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from emotions.labels import COLOURS, EMOTIONS
 from scripts.deploy.traffic import PHOTO
 
 MEAN_DIFFERENCE = 0.1
-"""Of 255, over all pixels away from the texts, whose fonts differ: edges are smooth on a canvas and not in Pillow."""
+"""Of 255, over all pixels outside the texts, whose fonts differ; a canvas antialiases edges, Pillow does not."""
 MEAN_ON_LINES = 4
-"""The same over the pixels alone that the server drew on."""
+"""The same over the pixels that the server drew."""
 
 DRAW = """async ({source, faces, mirrored}) => {
     const {drawFaces} = await import("/static/js/overlay.js");
@@ -86,7 +86,7 @@ def clamped(longer: int, rule: dict) -> int:
 
 
 def plate_of(box: Box, width: int, height: int) -> tuple[int, int, int, float]:
-    """Left, top and bottom of a label's plate by the table's words, and its padding; its width depends on the font."""
+    """Return left, top and bottom of a label by STYLE, and its padding; the width depends on the font."""
     line, size = clamped(max(width, height), STYLE["line"]), clamped(max(width, height), STYLE["label"])
     padding = size * STYLE["label"]["padding"]
     high, gap = size + 2 * padding, line + STYLE["label"]["gap"]

@@ -1,4 +1,4 @@
-"""Swagger UI renders under the strict policy: `visit` fails on any refused style, script or foreign request."""
+"""Swagger UI under the content security policy; `visit` fails on blocked styles and scripts and on requests to other hosts."""
 
 from __future__ import annotations
 

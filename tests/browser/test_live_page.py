@@ -1,4 +1,4 @@
-"""/live with a film of a moving face for a camera: what is read there is seen, drawn, charted and kept."""
+"""Page /live with a video of a moving face as camera: overlay, charts, downloads and errors."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from playwright.sync_api import Page, expect
 from emotions import EMOTIONS
 from tests.browser.conftest import CAMERA, PHONE
 
-READINGS = """([root, count]) => new Promise((done) => {
+RESULTS = """([root, count]) => new Promise((done) => {
     const found = [];
     root.addEventListener("result", function listen({detail}) {
         found.push(detail);
@@ -23,7 +23,7 @@ READINGS = """([root, count]) => new Promise((done) => {
         done(found);
     });
 })"""
-"""The next readings, as the page announces them to whoever listens."""
+"""Return the details of the next `result` events."""
 
 SHOWN = """([root, canvas, count]) => new Promise((done) => {
     const found = [];
@@ -48,7 +48,7 @@ SHOWN = """([root, canvas, count]) => new Promise((done) => {
         done(found);
     });
 })"""
-"""At each of the next readings: the face, where its frame and the mark glued to it lie on the canvas, and the frame's colour."""
+"""For each of the next results: the face, positions of its frame and of the mark in the video, and colour of the frame."""
 
 
 def start(page: Page) -> None:
@@ -57,8 +57,8 @@ def start(page: Page) -> None:
     expect(page.locator("#frame")).to_be_visible()
 
 
-def readings(page: Page, count: int) -> list[dict]:
-    return page.locator("#live").evaluate_handle("root => root").evaluate(f"root => ({READINGS})([root, {count}])")
+def results(page: Page, count: int) -> list[dict]:
+    return page.locator("#live").evaluate_handle("root => root").evaluate(f"root => ({RESULTS})([root, {count}])")
 
 
 def downloaded(page: Page, button: str) -> str:
@@ -75,17 +75,17 @@ def test_overlay_matches_the_analyzed_frame(visit):
     places = [one["middle"] for one in shown]
     assert max(places) - min(places) > 60, "the face moved"
     distances = [one["middle"] - one["mark"] for one in shown]
-    assert statistics.pstdev(distances) < 6, "and the frame around it moved along in the very same picture"
+    assert statistics.pstdev(distances) < 6, "the frame is that of the image shown"
     for one in shown:
         wanted = bytes.fromhex(colours[one["face"]["emotion"]][1:])
         assert max(abs(a - b) for a, b in zip(wanted, one["edge"], strict=True)) < 30
-    assert {one["face"]["id"] for one in shown} == {0}, "one person, one id"
+    assert {one["face"]["id"] for one in shown} == {0}, "the id persists"
 
 
 def test_metrics_and_chart(visit):
     page = visit("/live")
     start(page)
-    readings(page, 12)
+    results(page, 12)
     expect(page.locator("#frame-rate")).not_to_have_text("–")
     assert float(page.locator("#frame-rate").inner_text()) > 0 and float(page.locator("#latency").inner_text()) > 0
     expect(page.get_by_role("heading", name="Person 1")).to_be_visible()
@@ -102,9 +102,9 @@ def test_metrics_and_chart(visit):
     }"""
     first = chart.evaluate(yellow)
     assert first > 0
-    readings(page, 12)
-    page.wait_for_timeout(300)  # charts are drawn at a pace of their own
-    assert chart.evaluate(yellow) > first, "it grows"
+    results(page, 12)
+    page.wait_for_timeout(300)  # charts are updated at their own interval
+    assert chart.evaluate(yellow) > first, "the chart grows"
 
 
 def test_screen_reader_announcements(visit):
@@ -120,8 +120,8 @@ def requests_of(page: Page) -> list:
     return sent
 
 
-def in_quiet(page: Page, sent: list) -> int:
-    """How many requests go out in a while, beginning after those on the way were answered."""
+def requests_while_idle(page: Page, sent: list) -> int:
+    """Count the requests in an interval, after pending ones were answered."""
     page.wait_for_timeout(700)
     before = len(sent)
     page.wait_for_timeout(700)
@@ -130,47 +130,47 @@ def in_quiet(page: Page, sent: list) -> int:
 
 def test_one_request_at_a_time(visit):
     page = visit("/live")
-    on_the_way, most = set(), [0]
+    pending, maximum = set(), [0]
 
-    def begun(request):
+    def on_request(request):
         if "/api/v1/image" in request.url:
-            on_the_way.add(request)
-            most[0] = max(most[0], len(on_the_way))
+            pending.add(request)
+            maximum[0] = max(maximum[0], len(pending))
 
-    page.on("request", begun)
-    page.on("requestfinished", lambda request: on_the_way.discard(request))
+    page.on("request", on_request)
+    page.on("requestfinished", lambda request: pending.discard(request))
     start(page)
-    readings(page, 15)
-    assert most[0] == 1
+    results(page, 15)
+    assert maximum[0] == 1
 
 
 def test_pause_and_resume(visit):
     page = visit("/live")
     sent = requests_of(page)
     start(page)
-    readings(page, 3)
+    results(page, 3)
     page.get_by_role("button", name="Pause").click()
     expect(page.locator("#note")).to_have_text("Paused: nothing is sent.")
-    assert in_quiet(page, sent) == 0
+    assert requests_while_idle(page, sent) == 0
     page.get_by_role("button", name="Resume").click()
-    again = readings(page, 3)
-    assert again[-1]["faces"][0]["id"] == 0, "the pause was shorter than the tracker's memory"
+    again = results(page, 3)
+    assert again[-1]["faces"][0]["id"] == 0, "the pause was shorter than the memory of the tracker"
 
 
 def test_hidden_tab_sends_nothing(visit):
     page = visit("/live")
     sent = requests_of(page)
     start(page)
-    readings(page, 3)
-    # No headless browser hides its tabs, so the page is told what a browser would tell it.
-    turn = """hidden => {
+    results(page, 3)
+    # Headless browsers do not hide tabs, so the event is simulated.
+    set_hidden = """hidden => {
         Object.defineProperty(document, "hidden", {value: hidden, configurable: true});
         document.dispatchEvent(new Event("visibilitychange"));
     }"""
-    page.evaluate(turn, True)
-    assert in_quiet(page, sent) == 0
-    page.evaluate(turn, False)
-    readings(page, 3)
+    page.evaluate(set_hidden, True)
+    assert requests_while_idle(page, sent) == 0
+    page.evaluate(set_hidden, False)
+    results(page, 3)
 
 
 def test_stop_and_leaving_release_the_camera(visit):
@@ -189,9 +189,9 @@ def test_stop_and_leaving_release_the_camera(visit):
 def test_downloads_as_csv_and_json(visit):
     page = visit("/live")
     start(page)
-    readings(page, 8)
+    results(page, 8)
     page.get_by_role("button", name="Pause").click()
-    page.wait_for_timeout(700)  # the frame on its way
+    page.wait_for_timeout(700)  # until the pending frame is answered
     rows = list(csv.DictReader(io.StringIO(downloaded(page, "CSV"))))
     record = json.loads(downloaded(page, "JSON"))
     columns = ["time", "id", "left", "top", "width", "height", "emotion", "confidence", *EMOTIONS, "unsure"]
@@ -227,9 +227,9 @@ def test_snapshot(visit):
 def test_landmarks_on_request(visit):
     page = visit("/live")
     start(page)
-    assert "landmarks" not in readings(page, 1)[0]["faces"][0]
+    assert "landmarks" not in results(page, 1)[0]["faces"][0]
     page.get_by_label("Landmarks").check()
-    assert len(readings(page, 3)[-1]["faces"][0]["landmarks"]) == 468
+    assert len(results(page, 3)[-1]["faces"][0]["landmarks"]) == 468
 
 
 @pytest.mark.parametrize(
@@ -241,7 +241,7 @@ def test_request_errors_are_shown_and_retried(visit, trouble):
     handler = (lambda route: route.abort()) if "abort" in trouble else (lambda route: route.fulfill(**trouble, body="no JSON"))
     page.route("**/api/v1/image", handler, times=1)
     expect(page.locator("#note")).to_contain_text("Trying again in")
-    readings(page, 3)
+    results(page, 3)
     expect(page.locator("#note")).to_be_hidden()
 
 
@@ -258,7 +258,7 @@ def test_rejected_tracks_are_discarded(visit):
 
     page.route("**/api/v1/image", spoil)
     start(page)
-    assert readings(page, 5)[-1]["faces"][0]["id"] == 0 and bodies
+    assert results(page, 5)[-1]["faces"][0]["id"] == 0 and bodies
 
 
 def test_denied_camera(visit, launch):
@@ -296,7 +296,7 @@ def test_without_javascript(visit):
 def test_layout_on_a_phone(visit):
     page = visit("/live", viewport=PHONE)
     start(page)
-    readings(page, 3)
+    results(page, 3)
     assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
     assert page.locator("#frame").evaluate("canvas => canvas.clientWidth") > 300
 
@@ -307,7 +307,7 @@ def test_slow_start_of_the_server(visit):
     page.route("**/api/v1/image", lambda route: held.append(route), times=1)
     page.get_by_role("button", name="Start the camera").click()
     expect(page.locator("#note")).to_have_text("Starting the server …")
-    expect(page.locator("#source")).to_be_visible()  # the camera is seen meanwhile
+    expect(page.locator("#source")).to_be_visible()  # the camera is visible meanwhile
     held[0].continue_()
     expect(page.locator("#frame")).to_be_visible()
     expect(page.locator("#note")).to_be_hidden()

@@ -1,4 +1,4 @@
-"""The photo page, as its visitors use it."""
+"""Photo page with JavaScript."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ def broken(tmp_path) -> Path:
     return path
 
 
-def shows_a_result(page: Page, faces: int = 1) -> None:
+def expect_result(page: Page, faces: int = 1) -> None:
     expect(page.locator("#headline")).to_be_visible()
     expect(page.locator("table.bars")).to_have_count(faces)
     expect(page.locator("table.bars").first.locator("tbody tr")).to_have_count(SEVEN)
     assert page.locator(".photo img").evaluate("image => image.complete && image.naturalWidth > 0")
 
 
-def gives_a_picture(page: Page, kind: str, target: str) -> None:
-    """Let the browser believe that a picture was dropped or pasted."""
+def give_photo(page: Page, kind: str, target: str) -> None:
+    """Dispatch the event of a dropped or pasted photo."""
     page.evaluate(
         """async ([kind, target]) => {
             const blob = await (await fetch(document.querySelector(".sample img").src)).blob();
@@ -46,7 +46,7 @@ def test_sample_is_analyzed_in_place_and_announced(visit):
     page = visit()
     page.evaluate("window.sameDocument = true")
     page.get_by_role("button", name="Eileen Collins").click()
-    shows_a_result(page)
+    expect_result(page)
     assert page.evaluate("window.sameDocument")
     assert page.evaluate("document.activeElement.id") == "headline"
     headline = page.locator("#headline").inner_text()
@@ -63,32 +63,32 @@ def test_two_uploads_with_preview(visit, portrait):
     expect(page.locator("#preview")).to_be_visible()
     assert page.locator("#headline").count() == 0  # nothing is sent before the button is pressed
     page.get_by_role("button", name="Analyze photo").click()
-    shows_a_result(page)
+    expect_result(page)
     page.get_by_label("Choose a photo").set_input_files(portrait)
     page.get_by_role("checkbox", name="single face").check()
     page.get_by_role("button", name="Analyze photo").click()
     expect(page.get_by_text("The whole photo was analyzed as a single face.")).to_be_visible()
-    shows_a_result(page)
+    expect_result(page)
 
 
 @pytest.mark.parametrize(("kind", "target"), [("drop", "#drop"), ("drop", "footer"), ("paste", "body")])
 def test_photo_can_be_dropped_or_pasted(visit, kind, target):
     page = visit()
-    gives_a_picture(page, kind, target)
+    give_photo(page, kind, target)
     expect(page.locator("#preview")).to_be_visible()
     assert page.locator("#file").evaluate("input => input.files[0].name") == "given.jpg"
-    page.keyboard.press("Enter")  # the button has the focus
-    shows_a_result(page)
+    page.keyboard.press("Enter")  # the submit button has the focus
+    expect_result(page)
 
 
 def test_dragging_highlights_the_drop_area(visit):
     page = visit()
-    gives_a_picture(page, "dragover", "#drop")
+    give_photo(page, "dragover", "#drop")
     expect(page.locator("#drop")).to_have_class(re.compile(r"\bover\b"))
 
 
-def shows_the_camera(dialog):
-    """Wait for the first frame. Playwright's wait_for_function polls with eval(), which the policy rightly refuses."""
+def wait_for_camera(dialog):
+    """Wait for the first frame. Playwright's wait_for_function polls with eval(), which the content security policy forbids."""
     dialog.locator("video").evaluate(
         "video => video.videoWidth > 0 || new Promise((done) => video.addEventListener('loadedmetadata', done, {once: true}))"
     )
@@ -99,7 +99,7 @@ def test_camera_photo_becomes_the_chosen_file(visit):
     page.get_by_role("button", name="Take a photo").click()
     dialog = page.get_by_role("dialog")
     expect(dialog.locator("video")).to_be_visible()
-    shows_the_camera(dialog)
+    wait_for_camera(dialog)
     dialog.get_by_role("button", name="Take the photo").click()
     expect(dialog).to_have_count(0)
     expect(page.locator("#preview")).to_be_visible()
@@ -112,7 +112,7 @@ def test_camera_photo_becomes_the_chosen_file(visit):
 def test_closing_the_dialog_releases_the_camera(visit):
     page = visit()
     page.get_by_role("button", name="Take a photo").click()
-    shows_the_camera(page.get_by_role("dialog"))
+    wait_for_camera(page.get_by_role("dialog"))
     video = page.wait_for_selector("dialog video")
     stream = video.evaluate_handle("video => video.srcObject")
     page.keyboard.press("Escape")
@@ -130,7 +130,7 @@ def test_several_faces_are_collapsible(visit):
     page.get_by_role("button", name="Four drawn faces").click()
     expect(page.locator("#headline")).to_have_text(re.compile(r"\d faces"))
     count = page.locator("details.face").count()
-    shows_a_result(page, count)
+    expect_result(page, count)
     page.locator("details.face summary").first.click()
     expect(page.locator("table.bars").first).to_be_hidden()
 
@@ -167,20 +167,20 @@ def test_explanation_uses_the_photo_of_the_page(visit, portrait):
     page = visit()
     page.get_by_label("Choose a photo").set_input_files(portrait)
     page.get_by_role("button", name="Analyze photo").click()
-    shows_a_result(page)
+    expect_result(page)
     page.evaluate("document.getElementById('headline').dataset.kept = 'yes'")
     page.get_by_role("button", name="Explain this prediction").click()
     expect(page.locator(".explanation-title")).to_be_focused()
     expect(page.get_by_role("status")).to_contain_text("Image regions behind “Happy”: A grey square")
     assert page.locator(".explanation img").evaluate("image => image.complete && image.naturalWidth") == 240
-    assert page.locator("#headline").get_attribute("data-kept") == "yes", "the rest of the page stays"
+    assert page.locator("#headline").get_attribute("data-kept") == "yes", "the rest of the page is unchanged"
     expect(page.get_by_role("button", name="Explain this prediction")).to_have_count(0)
 
 
 def test_failed_explanation_can_be_retried(visit):
     page = visit()
     page.get_by_role("button", name="Eileen Collins").click()
-    shows_a_result(page)
+    expect_result(page)
     page.route("**/", lambda route: route.fulfill(status=429, body="Slow down", content_type="text/plain"))
     page.get_by_role("button", name="Explain this prediction").click()
     expect(page.locator(".explain-form .note")).to_contain_text("try again")
@@ -214,7 +214,7 @@ def test_a_problem_appears_in_the_form_which_keeps_its_file(visit, broken, portr
     page.get_by_label("Choose a photo").set_input_files(portrait)
     expect(problem).to_have_count(0)
     page.get_by_role("button", name="Analyze photo").click()
-    shows_a_result(page)
+    expect_result(page)
 
 
 def test_a_file_over_the_limit_is_not_sent(visit, portrait):
@@ -235,4 +235,4 @@ def test_failed_request_can_be_retried(visit):
     expect(page.locator(".samples .problem")).to_contain_text("status 429")
     page.unroute("**/")
     page.get_by_role("button", name="Eileen Collins").click()
-    shows_a_result(page)
+    expect_result(page)

@@ -1,4 +1,4 @@
-"""/speech in a real browser: a recording from a fake microphone, an upload, and no microphone at all."""
+"""Page /speech: a recording from a fake microphone, an upload, and no microphone."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_an_upload(recordings, visit, java_script):
     page.set_input_files("#sound", recordings / "voice.wav")
     page.get_by_role("button", name="Analyze recording").click()
     expect(page.locator("#headline")).to_be_visible()
-    assert page.locator(".pieces tbody tr").count() > 1
+    assert page.locator(".segments tbody tr").count() > 1
 
 
 def test_silence(recordings, visit):

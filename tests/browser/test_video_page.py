@@ -1,4 +1,4 @@
-"""/video: films opened in the browser, with an eye on the network: frames go up, the file does not."""
+"""Page /video: frames are sent to the server, the file is not."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from tests.browser.conftest import PHONE
 from tests.browser.videos import write_video
 
 RATE = 15
-FRAMES = 60  # four seconds, in which the face swings to both sides
+FRAMES = 60  # four seconds, in which the face moves to both sides
 FRAME_BYTES = 60_000
 
 
 @pytest.fixture(scope="module")
-def film(tmp_path_factory) -> Callable[[str, str], Path]:
-    """The film of a moving face in a codec, made once each."""
-    folder = tmp_path_factory.mktemp("films")
+def video(tmp_path_factory) -> Callable[[str, str], Path]:
+    """Return a video of a moving face in a codec; each is made once."""
+    folder = tmp_path_factory.mktemp("videos")
 
     def make(name: str, codec: str) -> Path:
         path = folder / name
@@ -33,12 +33,12 @@ def film(tmp_path_factory) -> Callable[[str, str], Path]:
     return make
 
 
-def open_film(page: Page, path: Path) -> None:
+def open_video(page: Page, path: Path) -> None:
     page.get_by_label("Choose a video").set_input_files(path)
     expect(page.get_by_role("button", name="Analyze video")).to_be_visible()
 
 
-def read(page: Page, fps: int = 2) -> None:
+def analyze(page: Page, fps: int = 2) -> None:
     page.get_by_label("Analyze", exact=True).select_option(str(fps))
     page.get_by_role("button", name="Analyze video").click()
 
@@ -50,19 +50,19 @@ def downloaded(page: Page, button: str) -> str:
 
 
 def middle_at(time: float) -> float:
-    """Where the mark under the face is at `time` seconds of the film, in pixels from the left."""
+    """Position of the mark under the face at `time` seconds, in pixels from the left."""
     return SIZE[0] / 2 - 4 + 130 * math.sin(2 * math.pi * (math.floor(time * RATE + 0.001) % FRAMES) / FRAMES)
 
 
 @pytest.mark.parametrize(("name", "codec"), [("face.mp4", "h264"), ("face.webm", "libvpx")])
-def test_timeline_of_a_video_that_stays_on_the_device(visit, film, name, codec):
-    path = film(name, codec)
+def test_timeline_of_a_video_that_stays_on_the_device(visit, video, name, codec):
+    path = video(name, codec)
     page = visit("/video")
     sent = []
     page.on("request", lambda request: sent.append(request))
-    open_film(page, path)
-    assert [request.url for request in sent if request.method == "POST"] == [], "nothing goes up before the button"
-    read(page)
+    open_video(page, path)
+    assert [request.url for request in sent if request.method == "POST"] == [], "nothing is sent before the button is pressed"
+    analyze(page)
     expect(page.get_by_role("heading", name="Share of each emotion")).to_be_visible(timeout=30_000)
     posts = [request for request in sent if request.method == "POST"]
     assert len(posts) == 8 and all(request.url.endswith("/api/v1/image") for request in posts)
@@ -73,7 +73,7 @@ def test_timeline_of_a_video_that_stays_on_the_device(visit, film, name, codec):
     for frame in record["frames"]:
         [face] = frame["faces"]
         middles.append(face["box"]["left"] + face["box"]["width"] / 2 - middle_at(frame["time"]))
-    assert max(middles) - min(middles) < 6, "each frame is the one of its time"
+    assert max(middles) - min(middles) < 6, "each frame is that of its time"
     assert record["summary"]["partial"] is False and record["summary"]["frames"] == 8
     assert abs(record["summary"]["duration"] - FRAMES / RATE) < 0.2
     [person] = record["summary"]["people"]
@@ -85,18 +85,18 @@ def test_timeline_of_a_video_that_stays_on_the_device(visit, film, name, codec):
     expect(page.get_by_role("status")).to_contain_text("Person 1: Happy in 100 % of 8 frames")
 
 
-def test_click_on_the_timeline_seeks(visit, film):
+def test_click_on_the_timeline_seeks(visit, video):
     page = visit("/video")
-    open_film(page, film("face.mp4", "h264"))
-    read(page)
+    open_video(page, video("face.mp4", "h264"))
+    analyze(page)
     chart = page.get_by_role("img", name="Person 1: chart of the seven probabilities over time")
     expect(page.locator("#overlay")).to_be_visible(timeout=30_000)
-    width = chart.evaluate("canvas => canvas.clientWidth") - 78  # the names have the rest
+    width = chart.evaluate("canvas => canvas.clientWidth") - 78  # the rest is for the labels
     chart.click(position={"x": width / 4, "y": 20})
-    video = page.locator("#source")
-    expect(video).to_have_js_property("seeking", False)
-    assert abs(video.evaluate("video => video.currentTime") - 1) < 0.1
-    page.wait_for_timeout(300)  # `seeked` comes, and the overlay with it
+    player = page.locator("#source")
+    expect(player).to_have_js_property("seeking", False)
+    assert abs(player.evaluate("video => video.currentTime") - 1) < 0.1
+    page.wait_for_timeout(300)  # the overlay is drawn after `seeked`
     drawn = """canvas => {
         const copy = new OffscreenCanvas(canvas.width, canvas.height).getContext("2d", {willReadFrequently: true});
         copy.drawImage(canvas, 0, 0);
@@ -111,13 +111,13 @@ def test_click_on_the_timeline_seeks(visit, film):
     assert left * SIZE[0] < middle_at(1) < right * SIZE[0]
 
 
-def test_cancel_keeps_the_results_so_far(visit, film):
+def test_cancel_keeps_the_results_so_far(visit, video):
     page = visit("/video")
-    open_film(page, film("face.mp4", "h264"))
+    open_video(page, video("face.mp4", "h264"))
     answered = []
     page.on("response", lambda response: answered.append(response.url) if response.url.endswith("/image") else None)
     with page.expect_response("**/api/v1/image"):
-        read(page, 10)
+        analyze(page, 10)
     expect(page.get_by_role("progressbar")).to_be_visible()
     expect(page.locator("#time-left")).to_contain_text("left")
     page.get_by_role("button", name="Cancel").click()
@@ -126,7 +126,7 @@ def test_cancel_keeps_the_results_so_far(visit, film):
     assert 1 <= len(record["frames"]) < 40 and record["summary"]["partial"] is True
     count = len(answered)
     page.wait_for_timeout(500)
-    assert len(answered) == count, "nothing is sent any more"
+    assert len(answered) == count, "nothing is sent after cancelling"
     page.get_by_role("button", name="Choose another").locator("visible=true").click()
     expect(page.get_by_label("Choose a video")).to_be_focused()
 
@@ -152,17 +152,17 @@ def test_video_without_stated_duration(visit):
     page.get_by_label("Choose a video").set_input_files(
         {"name": "recorded.webm", "mimeType": "video/webm", "buffer": bytes(recorded)}
     )
-    read(page)
+    analyze(page)
     expect(page.locator("#summary-text")).to_contain_text("No face was detected.")
     summary = json.loads(downloaded(page, "JSON"))["summary"]
     assert 0.5 < summary["duration"] < 30 and summary["frames"] == math.ceil(summary["duration"] * 2) and summary["people"] == []
 
 
-def test_unplayable_video_is_uploaded_on_request_only(visit, film):
+def test_unplayable_video_is_uploaded_on_request_only(visit, video):
     page = visit("/video", expected="Failed to load resource")
     posts = []
     page.on("request", lambda request: posts.append(request.url) if request.method == "POST" else None)
-    page.get_by_label("Choose a video").set_input_files(film("face.avi", "mpeg4"))
+    page.get_by_label("Choose a video").set_input_files(video("face.avi", "mpeg4"))
     expect(page.get_by_role("heading", name="This browser cannot play the file")).to_be_focused()
     expect(page.locator("#error-panel p")).to_contain_text("would be uploaded, processed in memory and not stored")
     assert posts == []
@@ -174,20 +174,20 @@ def test_unplayable_video_is_uploaded_on_request_only(visit, film):
     expect(page.get_by_role("row", name="Person 1")).to_contain_text("20")
     page.get_by_role("button", name="Analyze again").click()
     expect(page.get_by_role("heading", name="This browser cannot play the file")).to_be_focused()
-    assert len(posts) == 1, "asked again before it is sent again"
+    assert len(posts) == 1, "uploaded again on request only"
 
 
-def test_too_large_video_is_not_uploaded(visit, film):
+def test_too_large_video_is_not_uploaded(visit, video):
     page = visit("/video")
     page.locator("#video").evaluate("element => { element.dataset.maxBytes = 1000; }")
-    page.get_by_label("Choose a video").set_input_files(film("face.avi", "mpeg4"))
+    page.get_by_label("Choose a video").set_input_files(video("face.avi", "mpeg4"))
     expect(page.locator("#error-panel p")).to_contain_text("Save it as MP4 (H.264) or WebM")
     expect(page.get_by_role("button", name="Send it to the server")).to_be_hidden()
     page.get_by_role("button", name="Choose another video").click()
     expect(page.get_by_label("Choose a video")).to_be_focused()
 
 
-def test_dropped_video_is_opened(visit, film):
+def test_dropped_video_is_opened(visit, video):
     page = visit("/video")
     page.evaluate(
         """bytes => {
@@ -196,7 +196,7 @@ def test_dropped_video_is_opened(visit, film):
             const drop = new DragEvent("drop", {bubbles: true, cancelable: true, dataTransfer: data});
             document.querySelector("#viewer").dispatchEvent(drop);
         }""",
-        list(film("face.webm", "libvpx").read_bytes()),
+        list(video("face.webm", "libvpx").read_bytes()),
     )
     expect(page.get_by_role("button", name="Analyze video")).to_be_focused()
 
@@ -207,10 +207,10 @@ def test_without_javascript(visit):
     expect(page.get_by_label("Choose a video")).to_be_hidden()
 
 
-def test_layout_on_a_phone(visit, film):
+def test_layout_on_a_phone(visit, video):
     page = visit("/video", viewport=PHONE)
-    open_film(page, film("face.mp4", "h264"))
+    open_video(page, video("face.mp4", "h264"))
     assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
-    read(page, 1)
+    analyze(page, 1)
     expect(page.get_by_role("heading", name="Share of each emotion")).to_be_visible(timeout=30_000)
     assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]

@@ -1,4 +1,4 @@
-"""Films of a moving face, as files."""
+"""Video files of a moving face."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from scripts.deploy.traffic import SIZE
 
 
 def write_video(path: Path, frames: Iterable[Image.Image], codec: str, rate: int = 15) -> Path:
-    """A film of `frames` at `rate` a second, by PyAV; the container follows from the name."""
-    with av.open(str(path), "w") as film:
-        stream = film.add_stream(codec, rate=rate)
+    """Encode `frames` at `rate` frames per second with PyAV; the container follows from the name."""
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream(codec, rate=rate)
         stream.width, stream.height, stream.pix_fmt = *SIZE, "yuv420p"
-        stream.bit_rate = 4_000_000  # a file that is much larger than one frame of it
+        stream.bit_rate = 4_000_000  # a file much larger than a single frame
         for index, image in enumerate(frames):
             frame = av.VideoFrame.from_image(image)
             frame.pts, frame.time_base = index, Fraction(1, rate)
-            film.mux(stream.encode(frame))
-        film.mux(stream.encode())
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
     return path

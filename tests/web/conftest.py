@@ -1,4 +1,4 @@
-"""The app with the real models, once for all tests of the web."""
+"""App with the real models, shared by the tests of web/."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def photo(portrait) -> bytes:
 
 @pytest.fixture
 def post(client) -> Callable[..., TestResponse]:
-    """Post a file (bytes) as a form with the fields given; `query` goes into the address."""
+    """Post a file (bytes) as a form with these fields; `query` is appended to the path."""
 
     def send(file: bytes, query: str = "", **fields: str) -> TestResponse:
         return client.post("/api/v1/image" + query, data={"file": (BytesIO(file), "photo.jpg"), **fields})

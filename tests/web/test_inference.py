@@ -1,4 +1,4 @@
-"""A server whose models lie in a bucket: what it starts with, what it says, and what it does when they cannot be had."""
+"""Loading the models from a folder or a bucket, with logs, errors and the fallback."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ COMMAND = [sys.executable, "-m", "gunicorn", "--no-control-socket", "--workers",
 
 @pytest.fixture
 def storage(monkeypatch, tmp_path) -> Iterator[Storage]:
-    """The shipped models in a bucket, and an empty folder for temporary files."""
+    """Storage with the shipped models in a bucket; temporary files go to an empty folder."""
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     monkeypatch.setattr("emotions.runtime.gcs.RETRY_DELAY", 0.01)
     with Storage() as server:
@@ -46,12 +46,12 @@ def test_models_from_the_bucket(storage, photo, capsys):
     client = create_app({"MODELS": ADDRESS}).test_client()
     answer = client.post("/api/v1/image", data={"file": (BytesIO(photo), "photo.jpg")}).json
     assert [face["emotion"] for face in answer["faces"]] == ["happy"]
-    told = client.get("/api/v1/models").json
-    assert told["source"] == "bucket" and told["set"] == ModelRegistry().fingerprint
+    models = client.get("/api/v1/models").json
+    assert models["source"] == "bucket" and models["set"] == ModelRegistry().fingerprint
     assert client.get("/about").status_code == 200
     line = json.loads(capsys.readouterr().out.splitlines()[0])
     assert line["severity"] == "INFO" and line["message"] == "models loaded from the bucket"
-    assert line["models"]["address"] == ADDRESS and line["models"]["set"] == told["set"]
+    assert line["models"]["address"] == ADDRESS and line["models"]["set"] == models["set"]
     asked = len(storage.asked)
     create_app({"MODELS": ADDRESS})
     assert len(storage.asked) == asked == len({entry.file for entry in ModelRegistry().entries()}) + 1
@@ -98,9 +98,40 @@ def test_models_from_a_folder(tmp_path):
         create_app(settings)
 
 
+def link_models(folder: Path) -> Path:
+    for file in BUNDLED.iterdir():
+        (folder / file.name).symlink_to(file)
+    return folder
+
+
+@pytest.mark.parametrize("name", ["manifest.json", *(path.name for path in BUNDLED.glob("*.tflite"))])
+def test_missing_or_damaged_file_prevents_the_start(tmp_path, name):
+    file = link_models(tmp_path) / name
+    if f'"{name}"' not in (BUNDLED / "manifest.json").read_text(encoding="utf-8") and name != "manifest.json":
+        pytest.skip("a file that the manifest does not list")
+    data = file.read_bytes()
+    file.unlink()
+    with pytest.raises(ModelFileError, match=f"{name}.*restore it from the repository"):
+        create_app(registry=ModelRegistry(tmp_path))
+    file.write_bytes(data[:-9])
+    with pytest.raises(ModelFileError, match=f"{name}.*restore it from the repository"):
+        create_app(registry=ModelRegistry(tmp_path))
+
+
+def test_unknown_head_prevents_the_start():
+    with pytest.raises(ModelFileError, match="no expression-head called 'vgg99' in the manifest; there is: .*mixed"):
+        create_app({"EXPRESSION_HEAD": "vgg99"})
+
+
+def test_apps_share_no_state():
+    first, second = create_app(), create_app()
+    for name in ("analyzer", "text", "speech", "video_slots", "uploads"):
+        assert first.extensions[name] is not second.extensions[name], name
+
+
 @contextmanager
 def server(folder: Path, **variables: str) -> Iterator[tuple[subprocess.Popen, int, Path]]:
-    """gunicorn as it is started, with `folder` for temporary files; gives its process, its port and its log."""
+    """Run gunicorn with `folder` for temporary files; yields its process, port and log file."""
     port, log = free_port(), folder.parent / "log"
     with log.open("wb") as output:
         process = subprocess.Popen(
@@ -133,7 +164,7 @@ def ask(port: int, path: str, body: bytes | None = None) -> tuple[int, dict]:
 
 
 def middle_of(file: str) -> int:
-    """Bytes that a fetch has taken when it is in the middle of the file."""
+    """Number of bytes downloaded in the middle of the file."""
     entries = ModelRegistry().entries()
     place = [entry.file for entry in entries].index(file)
     return sum(entry.bytes for entry in entries[:place]) + entries[place].bytes // 2
@@ -141,7 +172,7 @@ def middle_of(file: str) -> int:
 
 @pytest.mark.parametrize("fallback", ["1", "0"])
 def test_storage_dies_while_the_server_starts(tmp_path, monkeypatch, photo, fallback):
-    """A real server starts from a real storage server, which dies in the middle of the largest file."""
+    """The storage server dies in the middle of the largest file."""
     (scratch := tmp_path / "tmp").mkdir()
     with storage_server() as (address, process):
         monkeypatch.setenv("STORAGE_EMULATOR_HOST", address)
@@ -154,9 +185,9 @@ def test_storage_dies_while_the_server_starts(tmp_path, monkeypatch, photo, fall
                 assert status == 200 and [face["emotion"] for face in answer["faces"]] == ["happy"]
                 assert ask(port, "/api/v1/models")[1]["source"] == "fallback"
             else:
-                assert started.wait(30) == 3, "what gunicorn ends with where the app does not load"
+                assert started.wait(30) == 3, "exit status of gunicorn where the app does not load"
         relay.close()
         assert process.wait(10) == -9
     lines = [json.loads(line) for line in log.read_text().splitlines() if line.startswith("{")]
     assert f"{ADDRESS}/{BASE}: the connection failed or broke off" in lines[0]["models"]["error"]
-    assert [path for path in scratch.rglob("*") if path.is_file() or path.suffix == ".part"] == [], "nothing half fetched stays"
+    assert [path for path in scratch.rglob("*") if path.is_file() or path.suffix == ".part"] == [], "no partial files remain"

@@ -1,4 +1,4 @@
-"""Every awkward file through the API: an answer or a problem, never a failure, never a word of the inside."""
+"""Damaged and unusual image files: a result or a problem, never a server error or internal details."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from web.http.problems import CATALOGUE
 
 ROOT = Path(__file__).resolve().parents[3]
 PHOTOS = ROOT.parent / "shared" / "data" / "photos"
-INSIDE = re.compile(r"Traceback|\.py\b|site-packages|0x[0-9a-f]{6}|<[A-Za-z_.]+ object|" + re.escape(str(ROOT)))
+INTERNALS = re.compile(r"Traceback|\.py\b|site-packages|0x[0-9a-f]{6}|<[A-Za-z_.]+ object|" + re.escape(str(ROOT)))
 
 
 @pytest.mark.skipif(not PHOTOS.is_dir(), reason="../shared/data/photos is not here")
@@ -22,7 +22,7 @@ def test_damaged_and_unusual_files(client):
     for file in files:
         response = client.post("/api/v1/image", data=file.read_bytes(), content_type="image/jpeg")
         body = json.loads(response.data)
-        assert not INSIDE.search(response.text), f"{file.name}: {response.text[:300]}"
+        assert not INTERNALS.search(response.text), f"{file.name}: {response.text[:300]}"
         if response.status_code == 200:
             assert body["width"] > 0 and body["height"] > 0, file.name
         else:

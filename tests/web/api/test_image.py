@@ -126,7 +126,9 @@ def test_invalid_options(post, photo, query):
 
 def test_form_overrides_query(post, photo):
     assert "image" in answer(post(photo, "?annotate=false", annotate="true"))
-    assert code(post(photo, "?annotate=maybe", annotate="true")) == (400, "invalid_option"), "but what is wrong is wrong"
+    assert code(post(photo, "?annotate=maybe", annotate="true")) == (400, "invalid_option"), (
+        "an invalid option in the query is still an error"
+    )
 
 
 @pytest.mark.parametrize(
@@ -148,7 +150,7 @@ def test_unknown_options(post, photo, query, fields):
         ({"file": [(BytesIO(b"x"), "a.jpg"), (BytesIO(b"y"), "b.jpg")]}, (400, "too_many_files")),
         ({"file": (BytesIO(b"x"), "a.jpg"), "second": (BytesIO(b"y"), "b.jpg")}, (400, "too_many_files")),
         ({"file": (BytesIO(), "a.jpg")}, (422, "empty_file")),
-        ({"file": (BytesIO(b"words, not a picture"), "a.jpg")}, (422, "not_an_image")),
+        ({"file": (BytesIO(b"text, not an image"), "a.jpg")}, (422, "not_an_image")),
         ({"file": (BytesIO(picture(kind="JPEG")[:-200]), "a.jpg")}, (422, "truncated_image")),
         ({"file": (BytesIO(picture(kind="PPM")), "a.jpg")}, (415, "unsupported_image")),
         ({f"field{number}": "x" for number in range(30)}, (413, "body_too_large")),

@@ -1,4 +1,4 @@
-"""The document is valid, complete, and true: generated requests get what it says."""
+"""OpenAPI document: valid, complete, and matched by the responses to generated requests."""
 
 from __future__ import annotations
 
@@ -75,17 +75,17 @@ ONE = TrackerState(
 )
 
 
-def pictures() -> list[bytes]:
+def images() -> list[bytes]:
     return [path.read_bytes() for path in DATA.glob("*.jpg")]
 
 
-def films() -> list[bytes]:
+def videos() -> list[bytes]:
     return [clips.clip(clips.steady(2)), clips.clip(clips.steady(3), "webm", "libvpx")]
 
 
-schemathesis.openapi.media_type("video/*", strategies.sampled_from(films()))
-schemathesis.openapi.media_type("image/*", strategies.sampled_from(pictures()))
-schemathesis.openapi.format("binary", strategies.sampled_from(pictures()))
+schemathesis.openapi.media_type("video/*", strategies.sampled_from(videos()))
+schemathesis.openapi.media_type("image/*", strategies.sampled_from(images()))
+schemathesis.openapi.format("binary", strategies.sampled_from(images()))
 schemathesis.openapi.format("emotion-tracks", strategies.sampled_from(["", TrackerState(5, 1).dumps(), ONE.dumps()]))
 
 
@@ -105,25 +105,25 @@ def described(app):
         ("POST", "/api/v1/feedback", GenerationMode.NEGATIVE),
         ("POST", "/api/v1/text", GenerationMode.POSITIVE),
         ("POST", "/api/v1/text", GenerationMode.NEGATIVE),
-        ("GET", "/api/v1/models", GenerationMode.POSITIVE),  # these take nothing that could be wrong
+        ("GET", "/api/v1/models", GenerationMode.POSITIVE),  # these take no input that could be invalid
         ("GET", "/api/v1/style", GenerationMode.POSITIVE),
         ("GET", "/health", GenerationMode.POSITIVE),
     ],
 )
 def test_responses_match_the_document(described, method, path, mode):
-    """Status, media type, headers and body of every answer are described; valid requests pass and invalid ones do not."""
+    """Responses have a described status, media type, headers and body; valid requests succeed, invalid ones fail."""
     operation = described[path][method]
 
     @hypothesis.settings(max_examples=40, deadline=None, derandomize=True, database=None, suppress_health_check=SLOW)
     @hypothesis.given(operation.as_strategy(generation_mode=mode))
     def check(case):
-        hypothesis.assume(mode is GenerationMode.POSITIVE or not hides_a_list(case))
+        hypothesis.assume(mode is GenerationMode.POSITIVE or not has_short_list(case))
         case.call_and_validate()
 
     check()
 
 
-def hides_a_list(case: schemathesis.Case) -> bool:
-    """Whether a form has a list of one value or none: sent, it is the value itself or nothing, so it may be valid."""
+def has_short_list(case: schemathesis.Case) -> bool:
+    """Return True for a form with a list of at most one value: encoded, it is that value or nothing, and may be valid."""
     values = case.body.values() if case.media_type == "multipart/form-data" and isinstance(case.body, dict) else ()
     return any(isinstance(value, list) and len(value) < 2 for value in values)

@@ -1,4 +1,4 @@
-"""Faces followed through requests: `tracks` goes out with one answer and comes in with the next frame."""
+"""Face tracking through requests: `tracks` of a response is sent with the next frame."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ def code(response) -> tuple[int, str]:
     return response.status_code, json.loads(response.data)["code"]
 
 
-def beside(*photos: tuple[bytes, float]) -> bytes:
-    """One frame of several square photos side by side, each with the size that it is shown at."""
+def side_by_side(*photos: tuple[bytes, float]) -> bytes:
+    """Make a frame of square photos side by side, each scaled by its factor."""
     scene = Image.new("RGB", (400 * len(photos), 400), "gray")
     for number, (photo, size) in enumerate(photos):
         image = Image.open(BytesIO(photo)).convert("RGB").resize((round(400 * size), round(400 * size)))
@@ -48,7 +48,7 @@ def obama() -> bytes:
 
 @pytest.fixture
 def tracks(post, photo) -> str:
-    """Those of one face."""
+    """Tracker state of one face."""
     return without_times(post(photo, tracks=""))["tracks"]
 
 
@@ -57,7 +57,7 @@ def test_tracking_only_adds_fields(post, photo):
     response = post(photo, tracks="")
     followed = without_times(response)
     [face] = followed["faces"]
-    assert face.pop("raw") == face["probabilities"], "the first frame has nothing to be smoothed with"
+    assert face.pop("raw") == face["probabilities"], "no smoothing in the first frame"
     assert len(followed.pop("tracks")) <= MAX_BYTES and followed == plain
     assert "follow;dur=" in response.headers["Server-Timing"] and json.loads(response.data)["timing_ms"]["follow"] > 0
 
@@ -67,13 +67,13 @@ def test_time_without_tracks_has_no_effect(post, photo):
 
 
 def test_ids_persist_when_the_order_of_sizes_changes(post, photo, obama):
-    """Faces come largest first, so that without following their ids change places."""
+    """Faces are sorted by size, so that without tracking their ids would swap."""
     with Image.open(BytesIO(photo)) as image:
         stream = BytesIO()
         image.convert("RGB").crop((90, 0, 310, 220)).save(stream, "JPEG")
     face = stream.getvalue()
-    first = without_times(post(beside((face, 0.8), (obama, 1.0)), tracks="", time="1"))
-    second = without_times(post(beside((face, 1.0), (obama, 0.8)), tracks=first["tracks"], time="1.3"))
+    first = without_times(post(side_by_side((face, 0.8), (obama, 1.0)), tracks="", time="1"))
+    second = without_times(post(side_by_side((face, 1.0), (obama, 0.8)), tracks=first["tracks"], time="1.3"))
 
     def places(body: dict) -> dict[int, str]:
         return {face["id"]: "left" if face["box"]["left"] < 400 else "right" for face in body["faces"]}
@@ -83,7 +83,7 @@ def test_ids_persist_when_the_order_of_sizes_changes(post, photo, obama):
 
 
 def test_probabilities_are_smoothed_and_raw_ones_kept(post, photo, obama):
-    with Image.open(BytesIO(obama)) as image:  # its lower half covered: another expression of the same person
+    with Image.open(BytesIO(obama)) as image:  # the lower half is covered to change the prediction
         array = np.asarray(image.convert("RGB")).copy()
     array[150:230, 140:260] = array[100, 200]
     stream = BytesIO()
@@ -100,7 +100,7 @@ def test_probabilities_are_smoothed_and_raw_ones_kept(post, photo, obama):
 
 def test_annotated_image_shows_smoothed_predictions(post, photo, tracks):
     plain, followed = (without_times(post(photo, annotate="1", **fields))["image"] for fields in ({}, {"tracks": tracks}))
-    assert plain == followed, "the same picture twice smooths to itself"
+    assert plain == followed, "the same image twice gives the same probabilities"
 
 
 def test_tracks_in_query_and_form_are_equivalent(client, post, photo, tracks):
@@ -132,7 +132,7 @@ def test_valid_times(post, photo, tracks, time):
     assert len(without_times(post(photo, tracks=tracks, time=time))["faces"]) == 1
 
 
-ROW = 8  # of a row: id, box (4), velocity (2), age, then probabilities and appearance
+PROBABILITIES = 8  # index of the probabilities, after id, box (4), velocity (2) and age; the appearance follows
 
 
 def changed(text: str, **members: object) -> str:
@@ -145,7 +145,7 @@ def with_row(tracks: str, place: int, value: object) -> str:
     return json.dumps(body)
 
 
-POISON = {
+MALFORMED = {
     "no JSON": lambda tracks: tracks[:-1],
     "a bare word": lambda _: "tracks",
     "a space": lambda _: " ",
@@ -164,7 +164,7 @@ POISON = {
     "member too many": lambda tracks: changed(tracks, more=1),
     "member missing": lambda tracks: tracks.replace('"next":1,', ""),
     "clock missing": lambda tracks: changed(tracks, clock=None),
-    "clock in tomorrow": lambda tracks: changed(tracks, clock=10**13),
+    "clock out of range": lambda tracks: changed(tracks, clock=10**13),
     "clock NaN": lambda tracks: changed(tracks, clock=float("nan")),
     "next huge": lambda tracks: changed(tracks, next=2**63),
     "next many digits": lambda tracks: tracks.replace('"next":1', '"next":' + "9" * 5000),
@@ -178,19 +178,19 @@ POISON = {
     "id not given yet": lambda tracks: with_row(tracks, 0, 1),
     "id negative": lambda tracks: with_row(tracks, 0, -1),
     "id 2^63": lambda tracks: changed(with_row(tracks, 0, 2**63), next=2**63 + 1),
-    "place NaN": lambda tracks: with_row(tracks, 1, float("nan")),
-    "place infinite": lambda tracks: with_row(tracks, 2, float("inf")),
-    "place fraction": lambda tracks: with_row(tracks, 1, 0.5),
-    "place far": lambda tracks: with_row(tracks, 1, 10**7),
+    "position NaN": lambda tracks: with_row(tracks, 1, float("nan")),
+    "position infinite": lambda tracks: with_row(tracks, 2, float("inf")),
+    "position fraction": lambda tracks: with_row(tracks, 1, 0.5),
+    "position out of range": lambda tracks: with_row(tracks, 1, 10**7),
     "width 0": lambda tracks: with_row(tracks, 3, 0),
     "height negative": lambda tracks: with_row(tracks, 4, -5),
-    "velocity of light": lambda tracks: with_row(tracks, 5, 299_792_458),
+    "velocity out of range": lambda tracks: with_row(tracks, 5, 299_792_458),
     "velocity true": lambda tracks: with_row(tracks, 6, True),
     "age negative": lambda tracks: with_row(tracks, 7, -1),
-    "age of stones": lambda tracks: with_row(tracks, 7, 10**9),
-    "probability over 1": lambda tracks: with_row(tracks, ROW, 10**5 + 1),
-    "probability null": lambda tracks: with_row(tracks, ROW, None),
-    "sum not 1": lambda tracks: with_row(tracks, ROW, 50_000),
+    "age out of range": lambda tracks: with_row(tracks, 7, 10**9),
+    "probability over 1": lambda tracks: with_row(tracks, PROBABILITIES, 10**5 + 1),
+    "probability null": lambda tracks: with_row(tracks, PROBABILITIES, None),
+    "sum not 1": lambda tracks: with_row(tracks, PROBABILITIES, 50_000),
     "appearance a number": lambda tracks: with_row(tracks, -1, 5),
     "appearance short": lambda tracks: with_row(tracks, -1, "AAAA"),
     "appearance long": lambda tracks: with_row(tracks, -1, "A" * 4 * DESCRIPTOR_BYTES),
@@ -200,11 +200,11 @@ POISON = {
 }
 
 
-@pytest.mark.parametrize("name", POISON)
+@pytest.mark.parametrize("name", MALFORMED)
 def test_malformed_tracks(post, photo, tracks, name):
-    response = post(photo, tracks=POISON[name](tracks))
+    response = post(photo, tracks=MALFORMED[name](tracks))
     assert code(response) == (400, "invalid_tracks")
-    assert len(response.data) < 1000, "what was sent is not sent back"
+    assert len(response.data) < 1000, "the input is not echoed"
 
 
 @pytest.mark.parametrize("spelling", ["%ff%fe", "%00", "%ed%a0%80", "%c3%28"])
@@ -240,7 +240,7 @@ JSON = strategies.recursive(
     value=JSON, place=strategies.integers(0, 16), member=strategies.sampled_from(["clock", "next", "tracks", "row"])
 )
 def test_arbitrary_tracks_are_accepted_or_rejected(app, value, place, member):
-    """Never a failure of the server; and what was taken once leads to tracks that are taken again."""
+    """There is no server error, and accepted tracks lead to tracks that are accepted again."""
     stream = BytesIO()
     Image.new("RGB", (64, 64), "teal").save(stream, "PNG")
     good = [0, 50_000, 50_000, 9_000, 11_000, 0, 0, 0, 0, 0, 0, 100_000, 0, 0, 0, "A" * 64]

@@ -1,4 +1,4 @@
-"""POST /api/v1/video with the real models: lines as they are ready, films, refusals, and nothing left behind."""
+"""POST /api/v1/video with the real models: streamed lines, annotated videos, errors, and released resources."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def code(response) -> tuple[int, str]:
     return response.status_code, response.json["code"] if response.is_json else json.loads(response.data)["code"]
 
 
-def nothing_is_held(app) -> bool:
+def nothing_is_reserved(app) -> bool:
     return app.extensions["uploads"].used == decoding.used == 0 and app.extensions["video_slots"]._value == module.MAX_CONCURRENT
 
 
@@ -64,7 +64,7 @@ def test_line_per_frame_and_summary(app, send, clip):
     summary = last["summary"]
     assert summary["frames"] == 10 and summary["partial"] is False and summary["reason"] is None
     assert summary["model"]["name"] == "vgg16/mixed" and summary["people"][0]["shares"]["happy"] == 1
-    assert nothing_is_held(app)
+    assert nothing_is_reserved(app)
 
 
 def test_options(client, send, clip):
@@ -109,7 +109,7 @@ def test_unknown_options(send, clip):
     ("make", "expected"),
     [
         (lambda: b"", (422, "empty_file")),
-        (lambda: b"words, not a film", (422, "not_a_video")),
+        (lambda: b"text, not a video", (422, "not_a_video")),
         (lambda: (clips.SAMPLES / "obama.jpg").read_bytes(), (422, "not_a_video")),
         (lambda: b"OggS" + bytes(100), (415, "unsupported_video")),
         (lambda: clips.sound_alone(cover=True), (422, "no_picture_track")),
@@ -123,7 +123,7 @@ def test_unknown_options(send, clip):
 )
 @pytest.mark.parametrize("annotated", ["", "?annotated=mp4"])
 def test_unusable_files_are_problems(app, send, make, expected, annotated):
-    assert code(send(make(), annotated)) == expected and nothing_is_held(app)
+    assert code(send(make(), annotated)) == expected and nothing_is_reserved(app)
 
 
 def test_detail_of_too_long_a_video(send):
@@ -148,7 +148,7 @@ def test_overstated_duration_is_ignored(send):
     ],
 )
 def test_invalid_bodies(app, client, data, kind, expected):
-    assert code(client.post("/api/v1/video", data=data, content_type=kind)) == expected and nothing_is_held(app)
+    assert code(client.post("/api/v1/video", data=data, content_type=kind)) == expected and nothing_is_reserved(app)
 
 
 def test_wrong_field(client, clip):
@@ -169,21 +169,21 @@ def test_annotated_video(app, send, clip, tmp_path, monkeypatch):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     with send(clip, "?annotated=mp4&fps=1") as response:
         assert response.status_code == 200 and response.mimetype == "video/mp4"
-        assert list(tmp_path.iterdir()) == [], "gone before it is sent"
+        assert list(tmp_path.iterdir()) == [], "deleted before it is sent"
         data = response.data
     assert len(data) == response.content_length and "X-Partial" not in response.headers
     with av.open(BytesIO(data)) as container:
         assert container.streams.video[0].frames == 20
-    assert nothing_is_held(app)
+    assert nothing_is_reserved(app)
 
 
 def test_client_disconnects(app, client, clip):
     response = client.post("/api/v1/video", data=clip, content_type="video/mp4", buffered=False)
     pieces = response.iter_encoded()
     assert json.loads(next(pieces))["time"] == 0
-    assert app.extensions["uploads"].used == len(clip) and decoding.used > 0, "held while the answer is sent"
+    assert app.extensions["uploads"].used == len(clip) and decoding.used > 0, "reserved while the response is sent"
     response.close()
-    assert nothing_is_held(app)
+    assert nothing_is_reserved(app)
 
 
 def test_failure_in_the_middle_is_reported_in_the_summary(app, send, clip, monkeypatch, capsys):
@@ -192,7 +192,7 @@ def test_failure_in_the_middle_is_reported_in_the_summary(app, send, clip, monke
     def failing(*arguments, **options):
         calls.append(1)
         if len(calls) == 4:
-            raise RuntimeError("secret of the house")
+            raise RuntimeError("secret message")
         return analyze(*arguments, **options)
 
     monkeypatch.setattr(app.extensions["analyzer"], "analyze", failing)
@@ -201,8 +201,8 @@ def test_failure_in_the_middle_is_reported_in_the_summary(app, send, clip, monke
     assert len(rows) == 3 and last["summary"]["partial"] and last["summary"]["reason"] == "internal_error"
     assert "secret" not in response.text
     records = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    (failed,) = [record for record in records if "secret of the house" in record.get("stack_trace", "")]
-    assert failed["request_id"] == response.headers["X-Request-Id"] and nothing_is_held(app)
+    (failed,) = [record for record in records if "secret message" in record.get("stack_trace", "")]
+    assert failed["request_id"] == response.headers["X-Request-Id"] and nothing_is_reserved(app)
 
 
 def test_concurrent_videos_are_limited(app, client, clip, photo):
@@ -214,12 +214,12 @@ def test_concurrent_videos_are_limited(app, client, clip, photo):
     assert client.post("/api/v1/image", data=photo, content_type="image/jpeg").status_code == 200
     for response in waiting:
         response.close()
-    assert nothing_is_held(app)
+    assert nothing_is_reserved(app)
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
-    """The real server with a temporary folder of its own: (port, folder, process id of its worker)."""
+    """A real server with its own temporary folder: (port, folder, process id of the worker)."""
     with socket.create_server(("127.0.0.1", 0)) as place:
         port = place.getsockname()[1]
     scratch = tmp_path_factory.mktemp("tmp")
@@ -252,7 +252,7 @@ def server(tmp_path_factory):
     process.wait(30)
 
 
-def processor_ticks(pid: int) -> int:
+def cpu_ticks(pid: int) -> int:
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return int(fields[11]) + int(fields[12])
 
@@ -260,19 +260,19 @@ def processor_ticks(pid: int) -> int:
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="reads /proc")
 def test_lines_are_streamed_and_stop_on_disconnect(server):
     port, scratch, worker = server
-    film = clips.clip(clips.steady(3000, 30), codec_options={"preset": "ultrafast"})  # seconds of work at 30 pictures a second
+    data = clips.clip(clips.steady(3000, 30), codec_options={"preset": "ultrafast"})  # seconds of work at 30 frames per second
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
-    connection.request("POST", "/api/v1/video?fps=30&landmarks=1", film, {"Content-Type": "video/mp4"})
+    connection.request("POST", "/api/v1/video?fps=30&landmarks=1", data, {"Content-Type": "video/mp4"})
     response = connection.getresponse()
     assert json.loads(response.readline())["time"] == 0
     assert json.loads(response.readline())["time"] > 0
     response.close()
     connection.close()
-    for _ in range(100):  # the next line that is written finds nobody there
-        before = processor_ticks(worker)
+    for _ in range(100):  # the next line is written to a closed connection
+        before = cpu_ticks(worker)
         time.sleep(0.3)
-        if processor_ticks(worker) - before < 5:
+        if cpu_ticks(worker) - before < 5:
             break
     else:
-        pytest.fail("the server goes on reading a film that nobody wants")
+        pytest.fail("the server did not stop after the disconnect")
     assert list(scratch.iterdir()) == []

@@ -13,7 +13,7 @@ TRACE = "105445aa7843bc8bf206b12000100000"
 
 @pytest.fixture
 def lines(capsys):
-    """The log lines written since the last call."""
+    """Return the log lines since the last call."""
     return lambda: [json.loads(line) for line in capsys.readouterr().out.splitlines()]
 
 
@@ -82,6 +82,6 @@ def test_log_level(lines):
         assert [line["httpRequest"]["status"] for line in lines()] == [404]
         good = {"shown": "happy", "said": "sad", "confidence": 0.5, "model": "vgg16/mixed 1.0.0"}
         client.post("/api/v1/feedback", json=good)
-        assert [line["message"] for line in lines()] == ["feedback"], "what people said is written at any level"
+        assert [line["message"] for line in lines()] == ["feedback"], "feedback is logged at any level"
     finally:
         create_app()

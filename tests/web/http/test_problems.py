@@ -1,4 +1,4 @@
-"""Every error of every route has one shape."""
+"""Error responses have the same form for every route and status."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ HTML = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
 
 @pytest.fixture(scope="module")
 def failing():
-    """The app with routes that go wrong in every way a view can."""
+    """Client of an app with routes that raise exceptions."""
     app = create_app()
 
     @app.get("/break")
     def broken():
-        raise RuntimeError("secret of the house: " + __file__)
+        raise RuntimeError("secret message: " + __file__)
 
     @app.get("/stop/<int:status>")
     def stop(status):
@@ -88,5 +88,5 @@ def test_failures_reveal_no_internals(failing, headers, capsys):
     for secret in ("secret", "RuntimeError", "Traceback", __file__, ".py"):
         assert secret not in response.text
     line = json.loads(capsys.readouterr().out)
-    assert line["severity"] == "ERROR" and "secret of the house" in line["stack_trace"]
+    assert line["severity"] == "ERROR" and "secret message" in line["stack_trace"]
     assert line["request_id"] == response.headers["X-Request-Id"]

@@ -1,4 +1,4 @@
-"""The entrypoint itself: gunicorn with one worker and threads, as App Engine starts it."""
+"""Uploads to the real server: gunicorn with one worker and threads, as on App Engine."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ COMMAND = [sys.executable, "-m", "gunicorn", "--no-control-socket", "--workers",
 
 @pytest.fixture(scope="module")
 def port(tmp_path_factory) -> Iterator[int]:
-    """A running server; its temporary folder must be empty after every test."""
+    """Port of a running server, whose temporary folder must be empty at the end."""
     with socket.create_server(("127.0.0.1", 0)) as place:
         number = place.getsockname()[1]
     scratch = tmp_path_factory.mktemp("tmp")
@@ -51,7 +51,7 @@ def connection(port) -> Iterator[http.client.HTTPConnection]:
 
 @pytest.mark.parametrize("keep", ["keep-alive", "close"])
 def test_oversized_body_gets_a_response(connection, keep):
-    """An answer sent before the body is read must reach the client all the same."""
+    """A response sent before the body is read must reach the client."""
     connection.request("POST", "/api/v1/image", bytes(33 * 2**20), {"Content-Type": "image/jpeg", "Connection": keep})
     response = connection.getresponse()
     body = json.loads(response.read())

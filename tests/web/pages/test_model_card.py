@@ -1,4 +1,4 @@
-"""The model card's arithmetic, and the page made of it."""
+"""Figures of the model card, and their page."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def test_about_lists_the_unsure_limits():
     text = page.by_id("unsure").text
     assert "The face is turned: the head points more than 45 degrees to a side." in text
     assert "Low confidence: the most likely emotion has less than 41%." in text
-    assert "blurred:" not in text, "a doubt without a limit is never raised"
+    assert "blurred:" not in text, "a reason without a limit is not listed"
     assert "By FER2013's labels (3,411 faces), accuracy 61.5 %; 65.7 % on the 87 % of predictions that are not marked." in text
     [table] = [table for table in page.find("table") if "against coverage" in table.text]
     assert [cell.text for cell in page.find("td") if table in cell.parents] == ["61.5 %", "80.0 %", "98.0 %"]

@@ -1,4 +1,4 @@
-"""The pages as a browser without JavaScript gets them."""
+"""Pages without JavaScript."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ HTML = {"Accept": "text/html"}
 
 @pytest.fixture(scope="module")
 def faceless() -> bytes:
-    """A picture with nothing in it but a soft gradient."""
+    """An image of a gradient."""
     ramp = np.linspace(40, 200, 320).astype(np.uint8)
     stream = BytesIO()
     Image.fromarray(np.tile(ramp, (240, 1))).save(stream, "PNG")
@@ -33,7 +33,7 @@ def faceless() -> bytes:
 
 @pytest.fixture
 def read(client):
-    """Post a photo (bytes) or form fields to the page and parse the answer."""
+    """Post a photo (bytes) or form fields to a page and parse the response."""
 
     def post(photo: bytes | None = None, path: str = "/", status: int = 200, **fields: str) -> Page:
         data = fields | ({"file": (BytesIO(photo), "photo.jpg")} if photo is not None else {})
@@ -147,7 +147,7 @@ def test_drawn_face_has_its_own_accuracy(read, app):
 
 @pytest.fixture
 def limits(app):
-    """The served head's thresholds, to be changed for one test."""
+    """Replace the thresholds of the served head for one test."""
     entry = app.extensions["analyzer"].classifier.head_entry
     before = dict(entry.thresholds)
 
@@ -174,7 +174,7 @@ def test_unsure_reason_is_shown(read, limits, photo, thresholds, words):
     [doubt] = page.find("p", "warning")
     assert words in doubt.text
     assert downloaded(page)["faces"][0]["unsure"] == next(iter(thresholds))
-    assert page.by_id("headline").text.startswith("Happy"), "the answer stays given"
+    assert page.by_id("headline").text.startswith("Happy"), "the emotion is still given"
 
 
 def test_no_warning_without_unsure_reason(read, limits, photo):
@@ -197,7 +197,7 @@ def test_explanation_button_of_a_photo_needs_a_script(read, photo):
     page = read(photo)
     assert not [image for image in page.find("img") if image.attrs.get("width") == "240"]
     [form] = page.find("form", "explain-form")
-    assert "hidden" in form.attrs, "the photo is gone: only a script still has it"
+    assert "hidden" in form.attrs, "the server has not kept the photo: only a script can send it again"
     assert "explanation" not in downloaded(page)["faces"][0]
 
 
@@ -231,7 +231,7 @@ def test_landmarks_and_pose_on_request(read, photo):
     left, top, width, height = (face["box"][name] for name in ("left", "top", "width", "height"))
     assert changed[top : top + height, left : left + width].sum() > 400, "468 points of a pixel or more, some side by side"
     changed[top - 12 : top + height + 12, left - 12 : left + width + 12] = False
-    assert not changed.any(), "nothing is drawn beside the face"
+    assert not changed.any(), "nothing is drawn outside the face"
     assert len(heads(page)) == 1 and not heads(plain) and "landmarks" not in downloaded(plain)["faces"][0]
 
 
@@ -391,7 +391,7 @@ def test_about_lists_every_model_with_its_licence(client, app):
 
 
 def pages(client, faceless: bytes) -> dict[str, Page]:
-    """Every kind of page that there is."""
+    """Every kind of page."""
 
     def post(**data) -> str:
         return client.post("/", data=data, headers=HTML).text

@@ -1,0 +1,22 @@
+"""Page /text in a browser."""
+
+from __future__ import annotations
+
+from playwright.sync_api import expect
+
+
+def test_text_is_classified_and_its_words_are_marked(visit):
+    page = visit("/text")
+    page.get_by_label("Your text").fill("Honestly, I love this film!")
+    page.get_by_role("button", name="Analyze text").click()
+    expect(page.locator("#headline")).to_have_text("Happy")
+    expect(page.locator("table.bars tbody tr")).to_have_count(7)
+    expect(page.locator("mark.marked-3")).to_have_text("love")
+    expect(page.locator(".problem")).to_have_count(0)
+    expect(page.get_by_label("Your text")).to_have_value("Honestly, I love this film!")
+
+
+def test_sample_text(visit):
+    page = visit("/text", java_script_enabled=False)
+    page.locator("button[value=thanks]").click()
+    expect(page.locator("#headline")).to_have_text("Happy")
