@@ -91,6 +91,10 @@ def fit_temperature(logits: np.ndarray, y_true: np.ndarray, candidates: np.ndarr
     return float(min(candidates, key=lambda temperature: cross_entropy(softmax(logits, temperature), y_true)))
 
 
+INTERVAL_METHOD = "Wilson score"
+"""Method of `interval`, recorded beside its results; intervals without a method are bootstrap intervals of earlier versions."""
+
+
 def interval(right: np.ndarray) -> tuple[float, float]:
     """95 % Wilson score interval of the mean of (N,) correct (1) and wrong (0) predictions.
 

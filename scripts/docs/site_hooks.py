@@ -1,6 +1,6 @@
 """MkDocs hooks: add reports and model cards to the site, and resolve links that lead out of docs/.
 
-Pages are written for the repository, where `../benchmarks/following.md` is a valid link. On the site, links to pages of
+Pages are written for the repository, where `../benchmarks/tracking.md` is a valid link. On the site, links to pages of
 benchmarks/ and models/ lead to copies of them; other files of the repository are shown as text, unless `repo_url` gives
 them an address.
 """

@@ -1,21 +1,23 @@
-"""The table of designs in README and on `/about`: every exported variant of benchmarks/experiments.json, most accurate first.
+"""Table of architectures in README and on `/about`: exported variants of benchmarks/experiments.json, most accurate first.
 
-`make readme` writes README's part and models/designs.json, which goes up with the application and which `/about` shows.
+`make readme` writes README's part and models/designs.json, which is deployed with the application and shown by `/about`.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
+from ..common.markdown import table
+
 TITLES = {
     "vgg16": "VGG-16", "vgg19": "VGG-19", "fer_cnn": "FER CNN", "vgg16_imagenet": "VGG-16 frozen at ImageNet",
     "residual": "Residual network", "resnet50": "ResNet-50",
 }  # fmt: skip
-"""Design -> its name in the table."""
+"""Architecture -> its title in the table."""
 
 
 def designs(rows: list[dict[str, Any]], served: str) -> list[dict[str, Any]]:
-    """A row for each variant whose exported files were measured on FER2013's test faces; `served` is the one that ships."""
+    """Row of each variant whose exported files were measured on FER2013's test faces; `served` names the shipped variant."""
     by_name = {row["variant"]: row for row in rows}
     found = []
     for row in rows:
@@ -41,7 +43,7 @@ def designs(rows: list[dict[str, Any]], served: str) -> list[dict[str, Any]]:
 
 
 def epochs(variant: str, rows: dict[str, dict[str, Any]]) -> int | None:
-    """How often a variant has seen the training faces, with what it went on from; None where a link was not recorded."""
+    """Total epochs of a variant and of the backbones it was initialised from; None if one of these is not recorded."""
     seen, total = set(), 0
     while variant:
         training = rows.get(variant, {}).get("training")
@@ -55,17 +57,14 @@ def epochs(variant: str, rows: dict[str, dict[str, Any]]) -> int | None:
 
 def markdown(found: list[dict[str, Any]]) -> str:
     """The table for README."""
-    lines = [
-        "| design | epochs | weights | MB | time a face | FER2013 test | macro-F1 | FER+ test, clear majority |",
-        "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
-    ]
+    columns = ("architecture", "epochs", "weights", "MB", "time a face", "FER2013 test", "macro-F1", "FER+ test, clear majority")
+    rows = []
     for row in found:
         low, high = row["interval"]
         name = f"**{row['title']}** (ships)" if row["served"] else row["title"]
         time = f"{row['ms']:.2f} ms ({row['ratio']:.2f}x)" if row["ratio"] else ""
         votes = f"{row['ferplus']['accuracy']:.1%}" if row["ferplus"] else ""
-        lines.append(
-            f"| {name} | {row['epochs'] or ''} | {row['parameters']:,} | {row['bytes'] / 1e6:.1f} | {time} | "
-            f"{row['accuracy']:.1%} ({low:.1%} to {high:.1%}) | {row['macro_f1']:.3f} | {votes} |"
-        )
-    return "\n".join(lines)
+        accuracy = f"{row['accuracy']:.1%} ({low:.1%} to {high:.1%})"
+        size = f"{row['bytes'] / 1e6:.1f}"
+        rows.append((name, row["epochs"] or "", f"{row['parameters']:,}", size, time, accuracy, f"{row['macro_f1']:.3f}", votes))
+    return table(columns, "lr", rows)

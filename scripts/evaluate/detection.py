@@ -104,7 +104,8 @@ def photo_table(face_detector: FaceDetector, scenes: list[Scene], empty: list[Sc
         f"and on {len(parts)} parts of photos without one. Milliseconds: p50 / p95 on one core of the reported photos "
         "fitted into 640x480, and of the photos without faces.",
         "",
-        f"The full-range model's threshold for doubtful faces, which Face Mesh then checks, is {doubtful(face_detector)}; the best on "
+        f"The full-range model's threshold for doubtful faces, which Face Mesh then checks, is {doubtful(face_detector)}; the "
+        f"best on "
         f"the choosing half is {best_doubtful(face_detector, choosing)}.",
         "",
         "| detector | threshold | recall | precision | false alarms: photos | parts | ms with faces | ms without |",

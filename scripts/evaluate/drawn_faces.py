@@ -5,9 +5,12 @@
 
 Every picture goes the service's way: detectors, crop and base are the library's. For each family, heads are trained on the
 drawings of all others (and on human faces); the base, and the shipped head as it is, have seen every family but those that are
-kept out for good (scripts/synthetic/generate.py), so figures of these alone are of drawings that nothing learnt from. `--emoji` is a folder
-of emoji with its labels.csv (file, label, set); none are learnt from. The report's are 28 face emoji, those whose meaning in Unicode points
-to one class, in seven sets: googlefonts/noto-emoji, svgmoji's OpenMoji, Twemoji and Blobmoji, and three of Microsoft's Fluent. Features of both tables are kept beside the drawn one, a
+kept out for good (scripts/synthetic/generate.py), so figures of these alone are of drawings that nothing learnt from. `--emoji`
+is a folder
+of emoji with its labels.csv (file, label, set); none are learnt from. The report's are 28 face emoji, those whose meaning in
+Unicode points
+to one class, in seven sets: googlefonts/noto-emoji, svgmoji's OpenMoji, Twemoji and Blobmoji, and three of Microsoft's Fluent.
+Features of both tables are kept beside the drawn one, a
 file a base.
 """
 

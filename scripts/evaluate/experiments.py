@@ -1,11 +1,11 @@
-"""The table of everything that was tried: a row a variant, collected from runs and exported folders, never typed.
+"""Table of all experiments: one row a variant, collected from runs and exported folders.
 
     python -m scripts.evaluate.experiments                                # runs/*, models/ and build/models
     python -m scripts.evaluate.experiments --models build/models /elsewhere/models
 
-A variant is a run's folder (teachers and students in its folders too) until it is exported, then a version. Rows stay when their
-runs and files are gone: benchmarks/experiments.json keeps them, each part with the date and commit at which it was last found
-otherwise; benchmarks/experiments.md shows them. Test figures are those that scripts.evaluate.accuracy wrote into the manifest. Needs no TensorFlow.
+A variant is a run's folder (teachers and students in subfolders too) until it is exported, then a version. Rows are kept when
+their runs and files are gone: benchmarks/experiments.json stores them, each part with the date and commit at which it last changed;
+benchmarks/experiments.md shows them. Test metrics are those that scripts.evaluate.accuracy wrote. Needs no TensorFlow.
 """
 
 from __future__ import annotations
@@ -29,19 +29,18 @@ from emotions.face.classifier import ExpressionClassifier
 from emotions.runtime.manifest import BUNDLED, ModelRegistry
 
 from ..common.git import commit
+from ..common.markdown import table_rows
 from ..common.run_names import parent_name, parent_title
 from ..report.card import confusion_table
 
-# How long expression models take for a face, on one core, through the library: each beside the shipped one in every round.
-
 ROUNDS = 15
 FACES = 10
-"""Rounds, and faces a model reads in each, one at a time: enough for a steady median, seconds in all."""
+"""Rounds of a speed comparison, and faces that each model classifies in a round, one at a time."""
 
 
 @contextmanager
 def one_core() -> Iterator[None]:
-    """Keep this process to one core, models loaded meanwhile to one thread, where the system can."""
+    """Pin this process to one core, and models loaded in the block to one thread, if the system supports it."""
     if not hasattr(os, "sched_setaffinity"):
         yield
         return
@@ -54,9 +53,17 @@ def one_core() -> Iterator[None]:
 
 
 def compare_speed(models: dict[str, tuple[Path, str]], default: tuple[Path, str]) -> dict[str, dict[str, float]]:
-    """{name: (folder, head)} -> {name: {"ms": median a face, "ratio": median over the rounds of its time to the default's}}."""
+    """Time models on one core, interleaved with the default model.
+
+    Args:
+        models: variant -> (folder, head).
+        default: folder and head of the reference.
+
+    Returns:
+        Variant -> {"ms": median time of a face, "ratio": median over the rounds of its time to the reference's}.
+    """
     with one_core():
-        # Interpreters take their number of threads when they are loaded, so all are loaded here.
+        # The number of threads is set when an interpreter is loaded, so all are loaded here.
         loaded = {name: ExpressionClassifier(ModelRegistry(folder), head) for name, (folder, head) in models.items()}
         reference = ExpressionClassifier(ModelRegistry(default[0]), default[1])
         for model in (reference, *loaded.values()):
@@ -70,49 +77,56 @@ def compare_speed(models: dict[str, tuple[Path, str]], default: tuple[Path, str]
 
 
 def _milliseconds(model: ExpressionClassifier) -> float:
-    """The least time for a face of noise: what other programs took of the core in the meantime is not the model's."""
+    """Minimum time for a face of noise, which excludes the time that other programs took from the core."""
     crop = np.random.default_rng(0).integers(0, 256, (1, model.size, model.size), dtype=np.uint8)
     times = []
     for _ in range(FACES):
-        begun = time.perf_counter()
+        start = time.perf_counter()
         model.probabilities(crop)
-        times.append(time.perf_counter() - begun)
+        times.append(time.perf_counter() - start)
     return min(times) * 1e3
 
 
 ROOT = Path(__file__).resolve().parents[2]
-TRUTH = "fer2013"
-"""The head whose size and time stand in the table: of all three it is the largest, and FER2013 is what others quote."""
+LABEL_SET = "fer2013"
+"""Head whose size and time the table shows: it is the largest of the three, and FER2013 is the usual benchmark."""
 LABEL_SETS = ("fer2013", "ferplus")
-"""Against which validation is measured."""
+"""Label sets of the validation columns."""
 DATA_NOTES = {"drawn": "drawn faces too", "soft": "soft labels too", "held_out_fold": "one fold held out"}
 """Entry of a configuration's data -> note in the recipe."""
 STAMP = ("date", "commit")
+COLUMNS = (
+    "variant", "architecture", "recipe", "weights", "bytes", "ms a face", "FER2013 validation", "FER+ validation", "FER2013 test",
+    "macro-F1", "FER+ test", "date, commit",
+)  # fmt: skip
 Row = dict[str, Any]
 
 
 def read_run(run: Path, variant: str) -> Row | None:
-    """The row of a run's folder: its recipe and validation figures. None for a rehearsal, other label_sets or what is no run."""
+    """Row of a run: its recipe and validation metrics.
+
+    Returns None for dry runs, other label sets, and folders without config.json.
+    """
     if not (run / "config.json").is_file():
         return None
-    config = json.loads((run / "config.json").read_text())
+    config = json.loads((run / "config.json").read_text(encoding="utf-8"))
     if config.get("limit"):
         return None
     history = []
     if (run / "history.csv").is_file():
-        with open(run / "history.csv", newline="") as stream:
+        with open(run / "history.csv", newline="", encoding="utf-8") as stream:
             history = list(csv.DictReader(stream))
-    done = len({row["epoch"] for row in history})  # one that was cut short after its line was written stands there twice
+    done = len({row["epoch"] for row in history})  # an epoch that was interrupted after its line was written is listed twice
     part: Row = {"recipe": recipe(config), "epochs": done, "planned": sum(one["epochs"] for one in config["stages"])}
     if config.get("init_from"):
         part["start"] = parent_name(config["init_from"])
-    if history and not config["optimiser"].get("init_weight"):  # else other weights than its lines tell of
+    if history and not config["optimiser"].get("init_weight"):  # else the history belongs to other weights
         names = {truth: f"val_{truth}_categorical_accuracy" for truth in LABEL_SETS}
         if not set(names.values()) <= set(history[-1]):
             return None
         part["network"] = {truth: round(float(history[-1][name]), 4) for truth, name in names.items()}
     if (run / "heads.json").is_file():
-        heads = {name: one for name, one in json.loads((run / "heads.json").read_text()).items() if name != "drawn"}
+        heads = {name: one for name, one in json.loads((run / "heads.json").read_text(encoding="utf-8")).items() if name != "drawn"}
         if not set(LABEL_SETS) <= set(heads):
             return None
         part["heads"] = {name: {truth: one["chosen"][truth] for truth in LABEL_SETS} for name, one in heads.items()}
@@ -123,7 +137,7 @@ def read_run(run: Path, variant: str) -> Row | None:
 
 
 def recipe(config: dict[str, Any]) -> str:
-    """What tells one training from another, in a line."""
+    """The differences between training recipes in one line."""
     if not config["stages"]:
         return "frozen"
     chosen, augment = config["optimiser"], config["augment"]
@@ -140,15 +154,15 @@ def recipe(config: dict[str, Any]) -> str:
 
 
 def read_exported(folder: Path) -> list[tuple[Row, str, str | None]]:
-    """(row, name of its head for TRUTH, name of the run that it was exported from) of every base in a folder of models.
+    """Row, name of the head for LABEL_SET, and name of the exported run of every backbone in a folder of models.
 
-    A base without such a head learnt other label_sets than the table compares: it has no row.
+    A backbone without such a head was trained on other label sets and has no row.
     """
     registry, rows = ModelRegistry(folder), []
     for base in (entry.metadata for entry in registry.entries("expression-base")):
         own = [head.metadata for head in registry.entries("expression-head") if head.base == base["name"]]
         heads = {head.get("truth", head["name"]): head for head in own}
-        head = heads.get(TRUTH)
+        head = heads.get(LABEL_SET)
         if not head:
             continue
         part = {
@@ -163,11 +177,10 @@ def read_exported(folder: Path) -> list[tuple[Row, str, str | None]]:
 
 
 def collect(runs: Path, folders: list[Path]) -> tuple[list[Row], dict[str, str]]:
-    """Rows of all runs and exported bases that are here, the exported ones with their time beside the default's; and of the runs
-    that became rows of versions, which.
+    """Rows of all runs and exported backbones, and the versions of exported runs (run -> version's variant).
 
-    A run that was exported becomes the row of its version: the next version may be trained in the same folder. One that goes on
-    from the very version is that next one.
+    A run that was exported becomes the row of its version, since the next version may be trained in the same folder. One that was
+    initialised from that version is the next one.
     """
     folders_of_runs = sorted(path.parent for path in runs.rglob("config.json"))
     found = (read_run(run, run.relative_to(runs).as_posix()) for run in folders_of_runs)
@@ -181,22 +194,22 @@ def collect(runs: Path, folders: list[Path]) -> tuple[list[Row], dict[str, str]]
             if run is not None and own:
                 exported[run] = row["variant"]
             places[row["variant"]] = (folder, head)
-    for variant, speed in compare_speed(places, (BUNDLED, TRUTH)).items():
+    for variant, speed in compare_speed(places, (BUNDLED, LABEL_SET)).items():
         rows[variant]["speed"] = speed
     return list(rows.values()), {run: version for run, version in exported.items() if run not in rows}
 
 
 def merge(old: list[Row], new: list[Row], stamp: dict[str, str], exported: Mapping[str, str] | None = None) -> list[Row]:
-    """Old rows, but for those of runs that were `exported` since (run -> its version's variant), with what was found anew.
+    """Merge new rows into old ones, without those of runs that were `exported` since (run -> version's variant).
 
-    A run whose training is that of an old version was exported as that, though the version's files are no longer here. Whoever
-    began from an exported run, began from the version. A part that is as it was keeps its date and commit. Sorted by design and
-    variant.
+    A run with the training of an old version was exported as that version, even if its files are gone. A run that was initialised
+    from an exported run counts as initialised from the version. Unchanged parts keep their date and commit. Sorted by architecture
+    and variant.
     """
     versions = dict(exported or {})
     known = {before["variant"]: unstamped(before, "training") for before in old if "exported" in before}
     runs = [row for row in new if "training" in row and "exported" not in row]
-    for _ in runs:  # the name of one run's version may tell another's
+    for _ in runs:  # the version of one run may resolve that of another
         trainings = {row["variant"]: _from_version(row["training"], versions) for row in runs}
         versions |= {run: name for run, training in trainings.items() for name, before in known.items() if before == training}
     rows = {row["variant"]: row for row in old if row["variant"] not in versions}
@@ -212,7 +225,7 @@ def merge(old: list[Row], new: list[Row], stamp: dict[str, str], exported: Mappi
 
 
 def _from_version(part: Row, versions: Mapping[str, str]) -> Row:
-    """`part` of a row, begun from the version that its run became (run -> version's variant), if it did."""
+    """`part` of a row with the version (run -> version's variant) in place of the run that it was initialised from, if exported."""
     if part.get("start") not in versions:
         return part
     version = versions[part["start"]]
@@ -220,38 +233,35 @@ def _from_version(part: Row, versions: Mapping[str, str]) -> Row:
 
 
 def unstamped(row: Row, part: str) -> Row:
-    """A part of a row without its date and commit; empty where it has none."""
+    """A part of a row without date and commit; empty if the row does not have it."""
     return {key: value for key, value in row.get(part, {}).items() if key not in STAMP}
 
 
 def markdown(rows: list[Row]) -> str:
-    """The page: a table of all variants, then the confusion matrix of each that was exported and evaluated."""
+    """The page: a table of all variants, then the confusion matrix of each evaluated export and its heads."""
     lines = [
         "# Experiments", "",
-        "Written by `python -m scripts.evaluate.experiments`. Validation (PublicTest) chooses; test (PrivateTest) is only reported, single",
-        "view, from the exported files through the library, for designs that were exported. Weights, bytes and time: base and",
-        "`fer2013` head. Time: one face on one core, in brackets as a ratio to the shipped model in the same rounds. A validation",
-        "figure with * is the network's own last epoch, before its heads were trained.", "",
+        "Written by `python -m scripts.evaluate.experiments`. Models are selected on validation (PublicTest); test (PrivateTest) is only",
+        "reported, single view, from the exported files through the library. Weights, bytes and time: backbone and `fer2013` head. Time:",
+        "one face on one core, in brackets as a ratio to the shipped model in the same rounds. A validation accuracy with * is that of the",
+        "network's last epoch, before its heads were trained.", "",
         "<!-- summary -->",
-        "| variant | design | recipe | weights | bytes | ms a face | FER2013 validation | FER+ validation "
-        "| FER2013 test | macro-F1 | FER+ test | date, commit |",
-        "| --- | --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | --- |",
-        *map(_line, rows),
+        *table_rows(COLUMNS, "lllrrrrrrrrl", map(_cells, rows)),
         "<!-- /summary -->",
     ]  # fmt: skip
     for row in rows:
-        if figures := row.get("exported", {}).get("test", {}).get(TRUTH):
-            title = f"## {row['variant']}: head `{TRUTH}`, FER2013 test, rows true, columns answered"
+        if figures := row.get("exported", {}).get("test", {}).get(LABEL_SET):
+            title = f"## {row['variant']}: head `{LABEL_SET}`, FER2013 test, rows true, columns predicted"
             lines += ["", title, "", confusion_table(figures["fer2013_test"])]
         if tried := row.get("training", {}).get("tried"):
-            lines += ["", f"## {row['variant']}: heads tried, figures of validation", "", *_heads(tried)]
+            lines += ["", f"## {row['variant']}: heads tried, validation metrics", "", *_heads(tried)]
     return "\n".join(lines) + "\n"
 
 
-def _line(row: Row) -> str:
+def _cells(row: Row) -> list[str]:
     training, exported, speed = (row.get(name, {}) for name in ("training", "exported", "speed"))
     test = exported.get("test", {})
-    own, votes = test.get(TRUTH, {}).get("fer2013_test"), test.get("ferplus", {}).get("ferplus_test")
+    own, votes = test.get(LABEL_SET, {}).get("fer2013_test"), test.get("ferplus", {}).get("ferplus_test")
     plan = training.get("recipe", "")
     if training and training["epochs"] < training["planned"]:
         plan += f"; {training['epochs']} of {training['planned']} epochs done"
@@ -264,23 +274,23 @@ def _line(row: Row) -> str:
         f"{own['accuracy']:.1%}" if own else "", f"{own['macro_f1']:.3f}" if own else "",
         f"{votes['accuracy']:.1%} of {votes['count']:,}" if votes else "", f"{last['date']}, {last['commit']}",
     ]  # fmt: skip
-    return "| " + " | ".join(cells) + " |"
+    return cells
 
 
 def _heads(tried: list[Row]) -> list[str]:
-    """A table of the heads that were trained on one base. Columns of drawings and further faces only where any learnt these."""
+    """Table of the heads trained on one backbone, with columns for drawn and further faces if any head was trained on these."""
     drawn, others = (any(f"{kind}_weight" in row and kind in row for row in tried) for kind in ("drawn", "others"))
-    columns = ["head", "design", "share of the label", "FER2013", "FER+"]
-    columns += ["weight of drawings", "drawn families"] if drawn else []
+    columns = ["head", "architecture", "label weight", "FER2013", "FER+"]
+    columns += ["weight of drawn faces", "recall on drawn families"] if drawn else []
     columns += ["weight of further faces", "their macro-F1"] if others else []
-    lines = ["| " + " | ".join(columns) + " |", "| --- | --- " + "| ---: " * (len(columns) - 2) + "|"]
+    rows = []
     for row in tried:
         name = f"**{row['head']}** (kept)" if row["kept"] else row["head"]
         cells = [name, row["design"], f"{row['share']:.0%}", *(f"{row[truth]:.1%}" for truth in LABEL_SETS)]
         cells += [f"{row['drawn_weight']:g}", f"{row['drawn']:.1%}"] if drawn else []
         cells += [f"{row['others_weight']:g}", f"{row['others']:.3f}"] if others else []
-        lines.append("| " + " | ".join(cells) + " |")
-    return lines
+        rows.append(cells)
+    return table_rows(columns, "llr", rows)
 
 
 def _validation(training: Row, truth: str) -> str:
@@ -290,6 +300,7 @@ def _validation(training: Row, truth: str) -> str:
 
 
 def main(arguments: list[str] | None = None) -> None:
+    """Run the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=Path, default=ROOT / "runs", help="folder of the runs' folders")
     parser.add_argument("--models", type=Path, nargs="*", help="folders of exported models besides models/ (build/models)")
@@ -298,13 +309,13 @@ def main(arguments: list[str] | None = None) -> None:
     others = options.models if options.models is not None else [path for path in [ROOT / "build" / "models"] if path.is_dir()]
     stored = options.out / "experiments.json"
     try:
-        old = json.loads(stored.read_text()) if stored.is_file() else []
+        old = json.loads(stored.read_text(encoding="utf-8")) if stored.is_file() else []
         new, exported = collect(options.runs, [BUNDLED, *others])
     except (ModelFileError, ValueError) as error:
         parser.exit(1, f"{error}\n")
     rows = merge(old, new, {"date": datetime.now(UTC).date().isoformat(), "commit": commit()}, exported)
-    stored.write_text(json.dumps(rows, indent=1) + "\n")
-    (options.out / "experiments.md").write_text(markdown(rows))
+    stored.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+    (options.out / "experiments.md").write_text(markdown(rows), encoding="utf-8")
     print(f"{len(new)} variants found, {len(rows)} in {options.out / 'experiments.md'}")
 
 

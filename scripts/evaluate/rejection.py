@@ -1,16 +1,16 @@
-"""Choose on validation when an answer is marked `unsure`, and report on test what that is worth.
+"""Choose on validation when a prediction is marked `unsure` (rejection option), and report its value on test.
 
     python -m scripts.evaluate.rejection             # measure and print
-    python -m scripts.evaluate.rejection --write     # and write the manifest, benchmarks/doubts.md and its chart
+    python -m scripts.evaluate.rejection --write     # and write the manifest, benchmarks/rejection.md and its chart
 
-To be run again for every new version of the models: an export leaves the thresholds empty, and no answer is marked. Takes
-two and a half minutes of one core; needs matplotlib, no TensorFlow.
+Run it again for every new version of the models: an export clears the thresholds, and no prediction is marked. It takes two and a
+half minutes of one core and needs matplotlib, but no TensorFlow.
 
-The faces of a table are set into larger pictures (scripts/evaluate/framing.py) and read by the product's own detectors, crop
-and served files. A doubt's threshold is where answers become more often wrong than right, or wrong DOUBTFUL times as often
-as for all validation faces, whichever comes first: the one that maximises the sum, over the answers beyond it, of (wrong -
-that limit), as Chow rejects at a given cost ("On optimum recognition error and reject tradeoff", 1970). Where a face has
-two label_sets each counts half, as the head `mixed` learned them.
+The faces of a table are set into larger pictures (scripts/evaluate/framing.py) and classified by the served detectors, crop and
+model files. The threshold of a reason is where predictions become more often wrong than right, or wrong ERROR_FACTOR times as often
+as for all validation faces, whichever comes first: it maximises the sum, over the predictions beyond it, of (wrong - that limit), as
+Chow rejects at a given cost ("On optimum recognition error and reject tradeoff", 1970). If a face has two labels (label set and
+votes), each counts half, as in the training of the head `mixed`.
 """
 
 from __future__ import annotations
@@ -36,35 +36,36 @@ from emotions.runtime.manifest import BUNDLED, ModelRegistry
 from ..common.manifest import put_entry
 from ..data.dataset import DatasetError, Faces
 from ..data.labels import MIXED, available_label_sets, targets_and_mask
-from ..report.rejection import told, write_report
+from ..report.rejection import percent, write_report
 from .framing import ENLARGE, placed
 
-DOUBTFUL, EVEN = 1.5, 0.5
+ERROR_FACTOR, MAX_ERROR = 1.5, 0.5
+"""Error rate of rejected predictions: a multiple of that of all validation faces, and its upper limit."""
 MIN_MARKED = 30
-"""Validation faces beyond a threshold: fewer are chance."""
+"""Minimum number of validation faces beyond a threshold."""
 DIGITS = {"turned": 1, "small": 1, "blurred": 3, "low_confidence": 3}
-SIDES = 10.0, 64.0  # pixels of a FER2013 picture's side, made smaller
-BLURS = 0.0, 2.5  # standard deviation of the Gaussian, in the picture's own 48ths
-SHARES = tuple(round(share, 1) for share in np.arange(1.0, 0.05, -0.1).tolist())
+SIDES = 10.0, 64.0  # range of the reduced side in pixels
+BLURS = 0.0, 2.5  # range of the standard deviation of the blur, in pixels of the 48 px face
+COVERAGES = tuple(round(share, 1) for share in np.arange(1.0, 0.05, -0.1).tolist())
 
 
 @dataclass(frozen=True)
-class Reads:
-    """Faces that the product found: their table, quality (N,), and bottleneck features (N, D)."""
+class DetectedFaces:
+    """Detected faces of a table: their rows, crop quality (N,), and bottleneck features (N, D)."""
 
     faces: Faces
     quality: np.ndarray
     features: np.ndarray
 
     def values(self, name: str) -> np.ndarray:
-        """(N,) what the doubt `name` looks at, signed so that less is worse; NaN where it is unknown."""
+        """Values (N,) that the reason `name` compares, with a sign so that lower is worse; NaN if unknown."""
         if name == "turned":
             return np.array([-abs(one.pose.yaw) if one.pose else np.nan for one in self.quality])
         return np.array([one.side if name == "small" else one.sharpness for one in self.quality])
 
 
-def read(face_detector: FaceDetector, model: ExpressionClassifier, faces: Faces, sides: np.ndarray, blurs: np.ndarray) -> Reads:
-    """Set each face, blurred, into a picture, shrink that to the face's side, and read it; faces not found are left out."""
+def detect(face_detector: FaceDetector, model: ExpressionClassifier, faces: Faces, sides: np.ndarray, blurs: np.ndarray) -> DetectedFaces:
+    """Set each face, blurred, into a picture, shrink it to the given side, and detect it; faces not found are left out."""
     kept, quality, crops = [], [], []
     for index, (pixels, side, blur) in enumerate(zip(faces.pixels, sides, blurs, strict=True)):
         picture = placed(cv2.GaussianBlur(pixels, (0, 0), blur) if blur > 0 else pixels)
@@ -80,49 +81,47 @@ def read(face_detector: FaceDetector, model: ExpressionClassifier, faces: Faces,
         quality.append(measure_quality(picture.shape, found[0].box, mesh, crop))
         crops.append(crop)
     if not kept:
-        raise DatasetError(f"no face was found in any of {len(faces)} pictures: are these faces?")
-    return Reads(faces.where(np.array(kept)), np.array(quality, object), model.features(np.stack(crops)))
+        raise DatasetError(f"no face was found in any of {len(faces)} pictures: is this a table of faces?")
+    return DetectedFaces(faces.where(np.array(kept)), np.array(quality, object), model.features(np.stack(crops)))
 
 
-def read_split(
+def detect_split(
     face_detector: FaceDetector, model: ExpressionClassifier, faces: Faces, degraded: int, seed: int
-) -> dict[str, Reads]:
-    """The faces as they are (`plain`), and `degraded` of them drawn at random made `small` and `blurred` by random amounts."""
+) -> dict[str, DetectedFaces]:
+    """Detect the faces unchanged (`plain`), and `degraded` random ones `small` and `blurred` by random amounts."""
     random = np.random.default_rng(seed)
     some = faces.where(np.isin(np.arange(len(faces)), random.permutation(len(faces))[:degraded]))
     whole = np.full(len(faces), np.inf)
     low, high = np.log(SIDES).tolist()
     sides, blurs = np.exp(random.uniform(low, high, len(some))), random.uniform(*BLURS, len(some))
     return {
-        "plain": read(face_detector, model, faces, whole, np.zeros(len(faces))),
-        "small": read(face_detector, model, some, sides, np.zeros(len(some))),
-        "blurred": read(face_detector, model, some, np.full(len(some), np.inf), blurs),
+        "plain": detect(face_detector, model, faces, whole, np.zeros(len(faces))),
+        "small": detect(face_detector, model, some, sides, np.zeros(len(some))),
+        "blurred": detect(face_detector, model, some, np.full(len(some), np.inf), blurs),
     }
 
 
-def right_answers(probabilities: np.ndarray, faces: Faces, label_sets: Sequence[str]) -> dict[str, np.ndarray]:
-    """(N,) 1 right, 0 wrong, NaN where a face has no such truth, for each of `label_sets`: labels, or raters' clear
-    majorities.
-    """
-    answers, right = probabilities.argmax(axis=1), {}
+def correctness(probabilities: np.ndarray, faces: Faces, label_sets: Sequence[str]) -> dict[str, np.ndarray]:
+    """Correct (1) or wrong (0) predictions (N,) by each of `label_sets`; NaN for faces that it does not label."""
+    predicted, right = probabilities.argmax(axis=1), {}
     for name in label_sets:
-        truth, counts = targets_and_mask(name, faces)
-        right[name] = np.where(counts, answers == truth, np.nan)
+        labels, mask = targets_and_mask(name, faces)
+        right[name] = np.where(mask, predicted == labels, np.nan)
     return right
 
 
-def wrongness(right: dict[str, np.ndarray], truth: str) -> np.ndarray:
-    """(N,) 0..1: share of the label_sets that the head was taught by which its answer is wrong; NaN for a face with none.
+def error_shares(right: dict[str, np.ndarray], label_set: str) -> np.ndarray:
+    """Share (N,) of the head's label sets by which its prediction is wrong; NaN for faces without any.
 
-    A head whose own truth is not among those of `right` is measured by all of them, as one that learned a mixture is.
+    A head whose label set is not in `right`, such as `mixed`, is measured by all of them.
     """
-    values = np.array([right[name] for name in ((truth,) if truth in right else right)])
+    values = np.array([right[name] for name in ((label_set,) if label_set in right else right)])
     known = np.isfinite(values)
     return np.where(known.any(axis=0), 1 - np.nansum(values, axis=0) / np.maximum(known.sum(axis=0), 1), np.nan)
 
 
-def choose(values: np.ndarray, wrong: np.ndarray, limit: float) -> float | None:
-    """The value below which answers are wrong more often than `limit`; None where too few are."""
+def choose_threshold(values: np.ndarray, wrong: np.ndarray, limit: float) -> float | None:
+    """Value below which predictions are wrong more often than `limit`; None if these are too few."""
     known = np.isfinite(values) & np.isfinite(wrong)
     order = np.argsort(values[known], kind="stable")
     values, excess = values[known][order], np.cumsum(wrong[known][order] - limit)
@@ -132,49 +131,49 @@ def choose(values: np.ndarray, wrong: np.ndarray, limit: float) -> float | None:
     return float((values[marked - 1] + values[min(marked, len(values) - 1)]) / 2)
 
 
-def thresholds_of(
-    reads: dict[str, Reads], probabilities: dict[str, np.ndarray], truth: str, label_sets: Sequence[str]
+def choose_thresholds(
+    detected: dict[str, DetectedFaces], probabilities: dict[str, np.ndarray], label_set: str, label_sets: Sequence[str]
 ) -> dict[str, float]:
-    """The doubts' thresholds in the form of the manifest; a doubt that nothing speaks for has none."""
-    wrong = {name: wrongness(right_answers(probabilities[name], reads[name].faces, label_sets), truth) for name in reads}
-    limit = min(DOUBTFUL * float(np.nanmean(wrong["plain"])), EVEN)
+    """Thresholds of the reasons as in the manifest; a reason without evidence has none."""
+    wrong = {name: error_shares(correctness(probabilities[name], detected[name].faces, label_sets), label_set) for name in detected}
+    limit = min(ERROR_FACTOR * float(np.nanmean(wrong["plain"])), MAX_ERROR)
     sources = {"turned": "plain", "small": "small", "blurred": "blurred", "low_confidence": "plain"}
     found = {}
     for name in UNSURE_REASONS:
         rows = sources[name]
-        values = probabilities[rows].max(axis=1) if name == "low_confidence" else reads[rows].values(name)
-        threshold = choose(values, wrong[rows], limit)
+        values = probabilities[rows].max(axis=1) if name == "low_confidence" else detected[rows].values(name)
+        threshold = choose_threshold(values, wrong[rows], limit)
         if threshold is not None:
             found[name] = round(abs(threshold), DIGITS[name])
     return found
 
 
-def marks(reads: Reads, probabilities: np.ndarray, thresholds: dict[str, float]) -> np.ndarray:
-    """(N,) str: the doubt of each face, empty where its answer is sure."""
-    rows = zip(reads.quality, probabilities.max(axis=1).tolist(), strict=True)
+def reasons(detected: DetectedFaces, probabilities: np.ndarray, thresholds: dict[str, float]) -> np.ndarray:
+    """Reason (N,) str of each face, empty for accepted predictions."""
+    rows = zip(detected.quality, probabilities.max(axis=1).tolist(), strict=True)
     return np.array([unsure_reason(quality, confidence, thresholds) or "" for quality, confidence in rows])
 
 
-def curve(confidence: np.ndarray, right: np.ndarray, shares: Sequence[float] = SHARES) -> list[dict[str, float | None]]:
-    """Accuracy among the most confident answers, for each share of them."""
+def curve(confidence: np.ndarray, right: np.ndarray, shares: Sequence[float] = COVERAGES) -> list[dict[str, float | None]]:
+    """Accuracy of the most confident predictions at each coverage."""
     ordered = right[np.argsort(-confidence, kind="stable")]
     return [{"answered": share, "accuracy": _mean(ordered[: max(1, round(share * len(ordered)))])} for share in shares]
 
 
-def figures(reads: Reads, probabilities: np.ndarray, marked: np.ndarray, label_sets: Sequence[str]) -> dict[str, Any]:
-    """For each truth: count, accuracy, share and accuracy of the sure answers, of each doubt's, and the curve."""
+def selective_metrics(detected: DetectedFaces, probabilities: np.ndarray, marked: np.ndarray, label_sets: Sequence[str]) -> dict[str, Any]:
+    """For each label set: count, accuracy, coverage and accuracy of accepted predictions, of each reason's, and the curve."""
     report = {}
-    for truth, right in right_answers(probabilities, reads.faces, label_sets).items():
+    for label_set, right in correctness(probabilities, detected.faces, label_sets).items():
         known = np.isfinite(right)
-        right, doubts, confidence = right[known], marked[known], probabilities.max(axis=1)[known]
-        sure = doubts == ""
-        report[truth] = {
+        right, reasons_of_labelled, confidence = right[known], marked[known], probabilities.max(axis=1)[known]
+        sure = reasons_of_labelled == ""
+        report[label_set] = {
             "count": len(right),
             "accuracy": _mean(right),
             "sure": {"share": _mean(sure), "accuracy": _mean(right[sure])},
             "marked": {
-                name: {"count": int((doubts == name).sum()), "accuracy": _mean(right[doubts == name])}
-                for name in UNSURE_REASONS if (doubts == name).any()
+                name: {"count": int((reasons_of_labelled == name).sum()), "accuracy": _mean(right[reasons_of_labelled == name])}
+                for name in UNSURE_REASONS if (reasons_of_labelled == name).any()
             },
             "curve": curve(confidence, right),
         }  # fmt: skip
@@ -182,27 +181,27 @@ def figures(reads: Reads, probabilities: np.ndarray, marked: np.ndarray, label_s
 
 
 def measure(folder: Path, faces: Faces, degraded: int, seed: int) -> dict[str, dict[str, Any]]:
-    """Of every expression head: `thresholds`, and the figures {split: {kind of pictures: {truth: figures}}}."""
+    """Thresholds of every expression head, and its metrics {split: {kind of pictures: {label set: metrics}}}."""
     registry, cache, report = ModelRegistry(folder), {}, {}
     face_detector, label_sets = FaceAnalyzer(registry, head=None).face_detector, available_label_sets(faces, ("validation", "test"))
     for entry in (head.metadata for head in registry.entries("expression-head")):
         model = ExpressionClassifier(registry, entry["name"])
         if entry["base"] not in cache:
             cache[entry["base"]] = {
-                split: read_split(face_detector, model, faces.split(split), degraded, seed) for split in ("validation", "test")
+                split: detect_split(face_detector, model, faces.split(split), degraded, seed) for split in ("validation", "test")
             }
         splits = cache[entry["base"]]
-        answers = {
-            split: {kind: softmax(model.logits(rows.features), entry["temperature"]) for kind, rows in reads.items()}
-            for split, reads in splits.items()
+        predicted = {
+            split: {kind: softmax(model.logits(rows.features), entry["temperature"]) for kind, rows in detected.items()}
+            for split, detected in splits.items()
         }
-        thresholds = thresholds_of(splits["validation"], answers["validation"], entry["truth"], label_sets)
+        thresholds = choose_thresholds(splits["validation"], predicted["validation"], entry["truth"], label_sets)
         report[entry["name"]] = {"thresholds": thresholds} | {
             split: {
-                kind: figures(rows, answers[split][kind], marks(rows, answers[split][kind], thresholds), label_sets)
-                for kind, rows in reads.items()
+                kind: selective_metrics(rows, predicted[split][kind], reasons(rows, predicted[split][kind], thresholds), label_sets)
+                for kind, rows in detected.items()
             }
-            for split, reads in splits.items()
+            for split, detected in splits.items()
         }
     return report
 
@@ -212,13 +211,14 @@ def _mean(values: np.ndarray) -> float | None:
 
 
 def main(arguments: list[str] | None = None) -> None:
+    """Run the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--faces", type=Path, default=Path("data/fer2013.npz"), help="made by scripts.data.prepare")
     parser.add_argument("--models", type=Path, default=BUNDLED, help="folder of the manifest")
-    parser.add_argument("--degraded", type=int, default=500, help="faces of each split that are made small, and blurred")
+    parser.add_argument("--degraded", type=int, default=500, help="faces of each split that are reduced, and blurred")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--head", help=f"the head that the report's chart and curve show (default: `{MIXED}`, else the first)")
-    parser.add_argument("--out", type=Path, default=Path("benchmarks"), help="folder of doubts.md and doubts.svg")
+    parser.add_argument("--head", help=f"head in the chart of the report (default: `{MIXED}`, else the first)")
+    parser.add_argument("--out", type=Path, default=Path("benchmarks"), help="folder of reasons_of_labelled.md and reasons_of_labelled.svg")
     parser.add_argument("--write", action="store_true", help="write manifest and report; else print only")
     options = parser.parse_args(arguments)
     try:
@@ -229,14 +229,14 @@ def main(arguments: list[str] | None = None) -> None:
     except (DatasetError, ModelFileError) as error:
         parser.exit(1, f"{error}\n")
     for head, row in report.items():
-        truth, plain = next(iter(row["test"]["plain"].items()))
-        print(f"{head:8} {row['thresholds']}; test, {truth}: {told(plain['sure']['share'])} sure, "
-              f"right {told(plain['sure']['accuracy'])}, all {told(plain['accuracy'])}")  # fmt: skip
+        label_set, plain = next(iter(row["test"]["plain"].items()))
+        print(f"{head:8} {row['thresholds']}; test, {label_set}: {percent(plain['sure']['share'])} sure, "
+              f"accuracy {percent(plain['sure']['accuracy'])}, all {percent(plain['accuracy'])}")  # fmt: skip
     if not options.write:
         return
     for entry in entries:
         row = report[entry["name"]]
-        measured = {f"{truth}_test": values for truth, values in row["test"]["plain"].items()}
+        measured = {f"{label_set}_test": values for label_set, values in row["test"]["plain"].items()}
         changed = {**entry, "thresholds": row["thresholds"], "doubts": measured}
         put_entry(options.models, changed, options.models / entry["file"])
     print(f"written: {write_report(report, shown, options.out)}")

@@ -1,10 +1,10 @@
-"""How well faces are followed, on films made of still photos: see benchmarks/following.md.
+"""Measure the face tracker on videos made of still photos: see benchmarks/tracking.md.
 
     python -m scripts.evaluate.tracking --photos FOLDER [--films 60] [--seed 10000] [--choosing] [--write]
 
-Crossings: two or three people walk past each other. Gaps: one of two is away for a while. Successors: one leaves and another
-comes to the same place. What the camera adds (shake, noise, a wandering lamp, JPEG) is in all of them. Every other person of
-the photos is for choosing the figures of emotions/video/association.py and TAU (`--choosing`), the rest for reporting.
+Crossings: two or three people walk past each other. Gaps: one of two is out of the frame for a while. Successors: one leaves and
+another appears at the same position. All videos have camera effects (shake, noise, brightness, JPEG). Every other person of the
+photos serves to choose the parameters of emotions/video/association.py and TAU (`--choosing`), the rest to report.
 """
 
 from __future__ import annotations

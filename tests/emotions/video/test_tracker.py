@@ -105,7 +105,7 @@ def test_ids_stay_where_two_cross(analyzer, pair, rate, camera):
 
 
 def test_random_crossings_gaps_and_successors_of_other_people(analyzer, cast):
-    """benchmarks/following.md has the figures for many more; here, that they are not far off."""
+    """benchmarks/tracking.md has the figures for many more; here, that they are not far off."""
     for make, least in ((crossing, 3), (gap, 4), (successor, 4)):
         right = 0
         for scene in scenes(make, cast, 6, seed=77):

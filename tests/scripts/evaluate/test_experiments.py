@@ -12,7 +12,8 @@ from scripts.evaluate.experiments import collect, markdown, merge, read_run
 
 CONFIG = {
     "name": "vgg16", "stages": [{"epochs": 2, "crop": 40}, {"epochs": 1, "crop": 48}], "augment": {},
-    "optimiser": {"peak": 0.02, "batch": 64, "weight_decay": 5e-4}, "precision": "mixed_bfloat16", "start": "models/vgg16-1.0.0.tflite",
+    "optimiser": {"peak": 0.02, "batch": 64, "weight_decay": 5e-4}, "precision": "mixed_bfloat16",
+    "init_from": "models/vgg16-1.0.0.tflite",
 }  # fmt: skip
 HISTORY = """epoch,loss,val_fer2013_categorical_accuracy,val_ferplus_categorical_accuracy
 0,2,0.5,0.6
@@ -37,7 +38,7 @@ def test_an_unfinished_run_shows_its_last_epoch(tmp_path):
     assert "| 56.0%* | 67.0%* |" in page and "| 2026-01-01, abc |" in page
 
 
-def test_rehearsals_and_other_folders_are_no_rows(tmp_path):
+def test_dry_runs_and_other_folders_have_no_row(tmp_path):
     assert read_run(written(tmp_path / "small", limit=256), "small") is None
     assert read_run(tmp_path, "none") is None
 
@@ -59,8 +60,8 @@ def test_a_run_that_was_exported_leaves_no_row_of_its_own():
     assert [row["variant"] for row in after] == ["residual-1.0.0"]
 
 
-def test_what_began_from_a_run_began_from_the_version_that_it_became(tmp_path):
-    first, later = written(tmp_path / "first"), written(tmp_path / "later", start=f"{tmp_path}/first/base.keras")
+def test_an_initial_run_is_replaced_by_its_exported_version(tmp_path):
+    first, later = written(tmp_path / "first"), written(tmp_path / "later", init_from=f"{tmp_path}/first/base.keras")
     rows = [read_run(first, "first"), read_run(later, "later")]
     assert rows[1]["training"]["start"] == "first" and "from the run first" in rows[1]["training"]["recipe"]
     stamp = {"date": "2026-01-01", "commit": "abc"}
@@ -72,15 +73,15 @@ def test_what_began_from_a_run_began_from_the_version_that_it_became(tmp_path):
         assert [row["variant"] for row in found] == ["later", "vgg16-1.1.0"] and found[0]["training"]["start"] == "vgg16-1.1.0"
         assert "from vgg16-1.1.0" in found[0]["training"]["recipe"]
     assert without == with_it
-    assert epochs("later", {row["variant"]: row for row in without}) is None  # vgg16-1.0.0, where all began, has no row
+    assert epochs("later", {row["variant"]: row for row in without}) is None  # vgg16-1.0.0, the first backbone, has no row
     nothing = merge([], [{**rows[0], "training": rows[0]["training"] | {"start": None}}, rows[1]], stamp)
     assert epochs("later", {row["variant"]: row for row in nothing}) == 4
 
 
-def test_versions_of_runs_that_began_from_each_other_are_known_again(tmp_path):
+def test_versions_of_chained_runs_are_resolved(tmp_path):
     first = written(tmp_path / "first")
-    then = written(tmp_path / "then", start=f"{tmp_path}/first/base.keras")
-    last = written(tmp_path / "last", start=f"{tmp_path}/then/base.keras")
+    then = written(tmp_path / "then", init_from=f"{tmp_path}/first/base.keras")
+    last = written(tmp_path / "last", init_from=f"{tmp_path}/then/base.keras")
     runs = [read_run(run, run.name) for run in (first, then, last)]
     names, stamp = {"first": "vgg16-1.1.0", "then": "vgg16-1.2.0"}, {"date": "2026-01-01", "commit": "abc"}
     old = merge([], [{**run, "variant": names[run["variant"]], "exported": {"bytes": 2}} for run in runs[:2]], stamp, names)
@@ -129,7 +130,7 @@ def test_an_exported_run_becomes_its_version_and_the_next_in_its_folder_another_
         and set(rows) == {version, "distil/teacher-0"}
         and {"training", "exported"} <= set(rows[version])
     )
-    written(tmp_path / base["run"], start=f"models/{version}.tflite")
+    written(tmp_path / base["run"], init_from=f"models/{version}.tflite")
     found, exported = collect(tmp_path, [BUNDLED])
     rows = {row["variant"]: row for row in found}
     assert not exported and "training" not in rows[version] and "exported" not in rows[base["run"]]
