@@ -1,4 +1,4 @@
-"""Films made from still photos, with the truth of who is where: people cut out and moved on known paths over a background."""
+"""Synthetic videos from still photos with ground truth: people are cut out and moved along known paths over a background."""
 
 from __future__ import annotations
 
@@ -15,14 +15,13 @@ from emotions.image.loading import LoadedImage, encode_jpeg
 
 WIDTH, HEIGHT = 640, 480
 SMALLEST = 60  # pixels: smaller faces give blurred actors
-# What is cut out around a face, in its width and height: half the width, what is above it, what is below its upper edge.
+# Cut-out around a face in units of its size: half the width, above the upper edge, below the upper edge.
 ASIDE, ABOVE, BELOW = 1.1, 0.55, 1.95
 
 
 @dataclass(frozen=True)
 class Person:
-    """`looks`: cut-outs (H, W, 4) uint8, RGB and opacity, of one person, several where there are several photos. `faces`: the
-    face's box in each."""
+    """A person: cut-outs `looks` (H, W, 4) uint8, RGB and opacity, one for each photo, and the face's box in each."""
 
     name: str
     looks: tuple[np.ndarray, ...]
@@ -31,7 +30,7 @@ class Person:
 
 @dataclass(frozen=True)
 class Place:
-    """Where an actor's face is in a frame: its middle in pixels, its height, and which look of the person is shown."""
+    """Position of an actor's face in a frame: centre and height in pixels, and the index of the look."""
 
     x: float
     y: float
@@ -39,13 +38,13 @@ class Place:
     look: int = 0
 
 
-Course = Callable[[float], Place | None]
-"""Seconds -> where the actor is; None: out of the picture."""
+Trajectory = Callable[[float], Place | None]
+"""Trajectory: seconds -> position of the actor, None outside of the frame."""
 
 
 @dataclass(frozen=True)
 class Frame:
-    """`truth`: the box of each actor that is in the picture, by actor, those in front last."""
+    """A frame and its ground truth: the box of each visible actor, by actor, those in front last."""
 
     time: float
     picture: LoadedImage
@@ -54,7 +53,7 @@ class Frame:
 
 @dataclass(frozen=True)
 class Camera:
-    """What a camera adds: `shake` in pixels, `noise` in grey levels, `lamp` (how brightness wanders), `quality` of its JPEGs."""
+    """Camera effects: `shake` in pixels, `noise` in grey levels, `lamp` (relative change of brightness), JPEG `quality`."""
 
     shake: float = 0.0
     noise: float = 0.0
@@ -63,7 +62,7 @@ class Camera:
 
 
 def cut_out(pixels: np.ndarray, face: Box) -> tuple[np.ndarray, Box]:
-    """A face's head and shoulders (H, W, 4) uint8, with soft edges; also the face's box in it."""
+    """Cut out head and shoulders with soft edges, (H, W, 4) uint8, and the face's box in the cut-out."""
     middle = face.left + face.width / 2
     left, right = middle - ASIDE * face.width, middle + ASIDE * face.width
     top, bottom = face.top - ABOVE * face.height, face.top + BELOW * face.height
@@ -81,8 +80,10 @@ def cut_out(pixels: np.ndarray, face: Box) -> tuple[np.ndarray, Box]:
 
 
 def people(analyzer: FaceAnalyzer, photos: Iterable[Path], name_of: Callable[[Path, int], str] | None = None) -> list[Person]:
-    """The persons of photos that can be cut out: sharp enough, not turned, with room around them. `name_of`: photo and number
-    of the face -> name; cut-outs of the same name are looks of one person."""
+    """People of photos that can be cut out: sharp enough, not turned, with room around them.
+
+    `name_of` maps a photo and the number of a face in it to a name; cut-outs with one name are looks of one person.
+    """
     found: dict[str, list[tuple[np.ndarray, Box]]] = {}
     for photo in photos:
         picture = open_image(photo)
@@ -97,8 +98,8 @@ def people(analyzer: FaceAnalyzer, photos: Iterable[Path], name_of: Callable[[Pa
     return [Person(name, *map(tuple, zip(*looks, strict=True))) for name, looks in found.items()]
 
 
-def film(actors: Sequence[tuple[Person, Course]], times: Iterable[float], camera: Camera, seed: int) -> Iterator[Frame]:
-    """Frames of the actors, the later ones in front of the earlier, at `times` in seconds."""
+def render(actors: Sequence[tuple[Person, Trajectory]], times: Iterable[float], camera: Camera, seed: int) -> Iterator[Frame]:
+    """Render frames at `times` in seconds; later actors are in front of earlier ones."""
     random = np.random.default_rng(seed)
     patches = random.uniform(40, 200, (9, 12, 3)).astype(np.float32)
     background = cv2.resize(patches, (WIDTH, HEIGHT), interpolation=cv2.INTER_CUBIC)
@@ -116,10 +117,10 @@ def film(actors: Sequence[tuple[Person, Course]], times: Iterable[float], camera
         yield Frame(time, open_image(encode_jpeg(frame, camera.quality)), truth)
 
 
-def who(truth: dict[int, Box], box: Box, least: float = 0.35, clear: float = 0.15) -> int | None:
-    """The actor whose face a found box shows: it overlaps most, and none other about as much."""
+def actor_of(truth: dict[int, Box], box: Box, min_iou: float = 0.35, min_gap: float = 0.15) -> int | None:
+    """Actor of a detected box: the one with the highest IoU, if that is clearly higher than any other."""
     shares = sorted(((overlap(face, box), actor) for actor, face in truth.items()), reverse=True)
-    if not shares or shares[0][0] < least or (len(shares) > 1 and shares[0][0] - shares[1][0] < clear):
+    if not shares or shares[0][0] < min_iou or (len(shares) > 1 and shares[0][0] - shares[1][0] < min_gap):
         return None
     return shares[0][1]
 
@@ -150,7 +151,7 @@ def _paste(canvas: np.ndarray, person: Person, place: Place, shift: np.ndarray) 
 
 
 def _near(one: Box, other: Box) -> bool:
-    """Whether the other face is in what would be cut out around the first."""
+    """True if the other face lies within the cut-out around the first."""
     left, right = one.left - 0.6 * one.width, one.left + 1.6 * one.width
     top, bottom = one.top - ABOVE * one.height, one.top + 1.6 * one.height
     return other.left < right and other.left + other.width > left and other.top < bottom and other.top + other.height > top
@@ -165,23 +166,21 @@ def _has_room(face: Box, shape: tuple[int, ...]) -> bool:
     )
 
 
-# What happens in films that are made of still photos: crossings, gaps, successors, and faces that stay or change.
-
 RATES = 5, 10, 15  # frames a second
 CAMERA = Camera(shake=2.0, noise=4.0, lamp=0.08, quality=80)
 
 
 @dataclass(frozen=True)
 class Scene:
-    """Who moves how, and the times of the frames in seconds."""
+    """Actors with their trajectories, and the times of the frames in seconds."""
 
-    actors: tuple[tuple[Person, Course], ...]
+    actors: tuple[tuple[Person, Trajectory], ...]
     times: tuple[float, ...]
     seed: int
 
 
 def crossing(cast: Sequence[Person], random: np.random.Generator, seed: int) -> Scene:
-    """Two people, or three, walk through the picture, each to the other side."""
+    """Two or three people cross the picture."""
     count = 2 if random.random() < 0.7 else 3
     seconds = random.uniform(2.0, 4.0)
     actors = []
@@ -196,7 +195,7 @@ def crossing(cast: Sequence[Person], random: np.random.Generator, seed: int) -> 
 
 
 def gap(cast: Sequence[Person], random: np.random.Generator, seed: int) -> Scene:
-    """Two people sit and sway; one is out of sight for 0.3 to 2.5 seconds and comes back up to a face's width away."""
+    """Two people sit; one leaves the frame for 0.3 to 2.5 seconds and returns up to a face width away."""
     first, second = _cast(cast, 2, random)
     left, right = _sway(0.28, first, random), _sway(0.72, second, random)
     away, back = 1.0, 1.0 + random.uniform(0.3, 2.5)
@@ -212,7 +211,7 @@ def gap(cast: Sequence[Person], random: np.random.Generator, seed: int) -> Scene
 
 
 def successor(cast: Sequence[Person], random: np.random.Generator, seed: int) -> Scene:
-    """One person leaves the picture, and 0.3 to 1.5 seconds later another one is in that place."""
+    """One person leaves; 0.3 to 1.5 seconds later another one appears at the same position."""
     first, second, third = _cast(cast, 3, random)
     beside, before, after = _sway(0.28, first, random), _sway(0.72, second, random), _sway(0.72, third, random)
     away, come = 1.0, 1.0 + random.uniform(0.3, 1.5)
@@ -225,23 +224,28 @@ def successor(cast: Sequence[Person], random: np.random.Generator, seed: int) ->
 
 
 Make = Callable[[Sequence[Person], np.random.Generator, int], Scene]
-SCENES: tuple[Make, ...] = (crossing, gap, successor)
+SCENES: dict[str, Make] = {
+    "Two or three people cross the picture": crossing,
+    "Two people sit; one leaves the frame for 0.3 to 2.5 seconds and returns up to a face width away": gap,
+    "One person leaves; 0.3 to 1.5 seconds later another one appears at the same position": successor,
+}
 
 
-def scenes(make: Make, cast: Sequence[Person], films: int, seed: int) -> Iterator[Scene]:
-    for number in range(films):
+def scenes(make: Make, cast: Sequence[Person], count: int, seed: int) -> Iterator[Scene]:
+    """`count` random scenes of one kind."""
+    for number in range(count):
         yield make(cast, np.random.default_rng([seed, number]), seed + number)
 
 
 def still(person: Person, seed: int) -> Scene:
-    """Somebody sits and sways for 3 seconds."""
+    """A person sits for 3 seconds."""
     random = np.random.default_rng(seed)
     course = _sway(0.5, person, random)
     return Scene(((person, lambda time: _with_look(course(time), 0)),), tuple(number / 15 for number in range(46)), seed)
 
 
 def change(person: Person, before: int, after: int, seed: int) -> Scene:
-    """As `still`, with another look from the middle on."""
+    """As `still`, with another look in the second half."""
     course = still(person, seed).actors[0][1]
     times = tuple(number / 15 for number in range(60))
     return Scene(((person, lambda time: _with_look(course(time), before if time < times[30] else after)),), times, seed)
@@ -252,7 +256,7 @@ def _with_look(place: Place | None, look: int) -> Place | None:
 
 
 def _cast(cast: Sequence[Person], count: int, random: np.random.Generator) -> list[Person]:
-    """So many people, every other time of one photo: who was photographed together dresses alike."""
+    """Draw people; in half of the cases from one photo, since people photographed together wear similar clothes."""
     first = cast[int(random.integers(len(cast)))]
     photo = first.name.rsplit(" ", 1)[0]
     alike = [person for person in cast if person.name.rsplit(" ", 1)[0] == photo and person is not first]
@@ -264,7 +268,7 @@ def _cast(cast: Sequence[Person], count: int, random: np.random.Generator) -> li
 
 def _walk(
     start: tuple[float, float], end: tuple[float, float], size: np.ndarray, seconds: float, look: Callable[[float], int]
-) -> Course:
+) -> Trajectory:
     def course(time: float) -> Place:
         share = min(time / seconds, 1)
         x, y = np.array(start) + share * (np.array(end) - start)
@@ -273,7 +277,7 @@ def _walk(
     return course
 
 
-def _sway(x: float, person: Person, random: np.random.Generator) -> Course:
+def _sway(x: float, person: Person, random: np.random.Generator) -> Trajectory:
     height, phase, look = random.uniform(75, 130), random.uniform(0, 6), _changes(person, random)
     y, width = random.uniform(0.35, 0.5), random.uniform(0.02, 0.05)
 
@@ -285,7 +289,7 @@ def _sway(x: float, person: Person, random: np.random.Generator) -> Course:
 
 
 def _changes(person: Person, random: np.random.Generator) -> Callable[[float], int]:
-    """Another look of the person about every second."""
+    """Change the look of a person about every second."""
     order, start = random.permutation(len(person.looks)), random.uniform(0, 1)
     return lambda time: int(order[int(time + start) % len(order)])
 

@@ -37,16 +37,15 @@ from scripts.evaluate.synthetic_video import (
     Camera,
     Person,
     Place,
+    actor_of,
     crossing,
-    film,
     gap,
     people,
+    render,
     scenes,
     successor,
-    who,
 )
-from scripts.evaluate.tracking import cast_of, changes, ids_of, read
-from scripts.evaluate.tracking import shared as shares_ids
+from scripts.evaluate.tracking import assigned_ids, cast_of, id_switches, observe, share_an_id
 from tests.shared_data import shared
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -90,9 +89,9 @@ def between(path: Callable[[float], Place], first: float, last: float) -> Callab
 def followed(
     analyzer: FaceAnalyzer, actors: Sequence, seconds: float, camera: Camera = STEADY, rate: int = 10, seed: int = 1
 ) -> list[list[int]]:
-    frames = film(actors, times(seconds, rate), camera, seed)
+    frames = render(actors, times(seconds, rate), camera, seed)
     read_frames = [(one.time, one.picture, analyzer.analyze(one.picture, "blazeface"), one.truth) for one in frames]
-    return ids_of(len(actors), read_frames)
+    return assigned_ids(len(actors), read_frames)
 
 
 @pytest.mark.parametrize("rate", [5, 10, 15])
@@ -109,8 +108,8 @@ def test_random_crossings_gaps_and_successors_of_other_people(analyzer, cast):
     for make, least in ((crossing, 3), (gap, 4), (successor, 4)):
         right = 0
         for scene in scenes(make, cast, 6, seed=77):
-            given = ids_of(len(scene.actors), read(analyzer, scene))
-            right += not sum(map(changes, given)) and not shares_ids(given)
+            given = assigned_ids(len(scene.actors), observe(analyzer, scene))
+            right += not sum(map(id_switches, given)) and not share_an_id(given)
         assert right >= least, make.__name__
 
 
@@ -177,7 +176,7 @@ def test_a_group_under_a_moving_camera(analyzer, name):
 
 def test_the_same_frames_give_the_same_and_tracks_carry_all(analyzer, pair):
     actors = [(pair[0], walk(0.15, 0.85, 2)), (pair[1], walk(0.85, 0.15, 2, y=0.43))]
-    frames = [(frame, analyzer.analyze(frame.picture)) for frame in film(actors, times(2), HAND_HELD, 5)]
+    frames = [(frame, analyzer.analyze(frame.picture)) for frame in render(actors, times(2), HAND_HELD, 5)]
     one, other, tracks = FaceTracker(), FaceTracker(), ""
     for frame, result in frames:
         fresh = FaceTracker(tracks)
@@ -190,7 +189,7 @@ def test_the_same_frames_give_the_same_and_tracks_carry_all(analyzer, pair):
 def test_frames_of_another_size_go_on(analyzer, pair):
     actors = [(pair[0], walk(0.3, 0.35, 2)), (pair[1], walk(0.7, 0.65, 2))]
     tracker, seen = FaceTracker(), []
-    for number, frame in enumerate(film(actors, times(1), STEADY, 3)):
+    for number, frame in enumerate(render(actors, times(1), STEADY, 3)):
         size = (WIDTH, HEIGHT) if number % 2 else (2 * WIDTH, 2 * HEIGHT)
         picture = open_image(encode_jpeg(cv2.resize(frame.picture.pixels, size), 90))
         seen.append(
@@ -407,5 +406,5 @@ def test_a_face_is_found_again_by_who_of_the_truth():
     """The tests' own measure: the face that overlaps most, and nobody where two do alike."""
     truth = {0: Box(0, 0, 10, 10), 1: Box(8, 0, 10, 10)}
     assert (
-        who(truth, Box(1, 0, 10, 10)) == 0 and who(truth, Box(4, 0, 10, 10)) is None and who(truth, Box(50, 0, 10, 10)) is None
+        actor_of(truth, Box(1, 0, 10, 10)) == 0 and actor_of(truth, Box(4, 0, 10, 10)) is None and actor_of(truth, Box(50, 0, 10, 10)) is None
     )
