@@ -16,6 +16,7 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+import emotions
 from emotions import ModelRegistry
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -28,7 +29,7 @@ def wheel(tmp_path_factory) -> Path:
     source, out = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("wheel")
     for name in ("emotions", "models"):
         shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("pyproject.toml", "README.md"):
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, source)
     command = [
         sys.executable,
@@ -55,9 +56,19 @@ def test_the_wheel_holds_the_library_and_its_models(wheel):
     code = {str(path.relative_to(ROOT)) for path in (ROOT / "emotions").rglob("*.py")}
     models = {f"emotions/models/{entry.file}" for entry in ModelRegistry().entries()}
     assert code | models | {"emotions/models/manifest.json", "emotions/models/NOTICE.md", "emotions/face/warm_up.jpg"} <= names
-    assert "emotions = emotions.cli:main" in entry_points
+    assert "emotions = emotions.cli:main" in entry_points and "emotions/py.typed" in names
+    assert {name.rpartition("/licenses/")[2] for name in names if "/licenses/" in name} == {"LICENSE", "models/LICENSE.md"}
     assert not [name for name in names if not name.startswith(("emotions/", "emotion_detector-"))]
     assert wheel.stat().st_size < 32 * 2**20
+
+
+def test_the_version_and_the_licence_are_the_same_everywhere(wheel):
+    with zipfile.ZipFile(wheel) as archive:
+        (metadata,) = [archive.read(name).decode() for name in archive.namelist() if name.endswith(".dist-info/METADATA")]
+    assert f"\nVersion: {emotions.__version__}\n" in metadata and "\nLicense-Expression: MIT\n" in metadata
+    citation = (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+    assert f"\nversion: {emotions.__version__}\n" in citation and "\nlicense: MIT\n" in citation
+    assert "Copyright (c) 2026 Emotion Detector contributors" in (ROOT / "LICENSE").read_text(encoding="utf-8")
 
 
 def test_it_reads_a_photo_without_the_repository(wheel, tmp_path):
