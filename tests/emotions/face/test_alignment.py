@@ -1,4 +1,4 @@
-"""The one crop of training and serving."""
+"""Face alignment, which training and serving share."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from emotions.face.alignment import (
 )
 from emotions.face.results import Box
 
-WHERE = Box(60, 40, 80, 90)
+BOX = Box(60, 40, 80, 90)
 
 
-def picture(width: int = 200, height: int = 180) -> np.ndarray:
-    """Waves of three lengths, one a channel: no two places look alike, and no decoder is in the way."""
+def image(width: int = 200, height: int = 180) -> np.ndarray:
+    """A wave pattern with another wavelength in each channel, so that no two regions look alike."""
     x, y = np.meshgrid(np.arange(width), np.arange(height))
     waves = [127 + 120 * np.sin(x / 9 + y / 23), 127 + 120 * np.sin(x / 31 - y / 11), 127 + 120 * np.cos(y / 17)]
     return np.stack(waves, axis=-1).round().astype(np.uint8)
 
 
-def mesh(middle=(100.0, 80.0), size: float = 30.0, degrees: float = 0.0) -> np.ndarray:
-    """468 points on two rings with the eyes' corners in their places: enough of a face for the crop."""
+def landmarks(center=(100.0, 80.0), size: float = 30.0, degrees: float = 0.0) -> np.ndarray:
+    """468 points on two rings with eye corners at plausible positions: enough of a face for the alignment."""
     angles = np.linspace(0, 2 * np.pi, 468, endpoint=False)
     points = np.stack([np.cos(angles), 0.45 + 1.2 * np.sin(angles)], axis=-1)
     points[1::2] *= 0.5
@@ -38,7 +38,7 @@ def mesh(middle=(100.0, 80.0), size: float = 30.0, degrees: float = 0.0) -> np.n
     points[list(LEFT_EYE)] = (0.75, 0.0), (0.35, 0.0)
     turn = np.radians(degrees)
     axes = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
-    return (points * size @ axes.T + middle).astype(np.float32)
+    return (points * size @ axes.T + center).astype(np.float32)
 
 
 GOLDEN_ALIGNED = np.array([
@@ -51,7 +51,7 @@ GOLDEN_ALIGNED = np.array([
     [ 77,  51,  78, 108,  84,  50,  56,  85],
     [108,  81, 109, 138, 115,  79,  88, 117],
 ])  # fmt: skip
-GOLDEN_AROUND = np.array([
+GOLDEN_BOX = np.array([
     [ 85,  57,  31,  60, 121, 153, 139, 136],
     [124,  64,  28,  47,  80,  76,  53,  72],
     [178, 122,  99, 112, 108,  60,  19,  38],
@@ -64,74 +64,74 @@ GOLDEN_AROUND = np.array([
 
 
 def test_golden_vectors():
-    """Training and serving must never drift apart: a change here means that every model is to be trained again."""
-    aligned, around = align_crop(picture(), WHERE, mesh(degrees=20), 8), align_crop(picture(), WHERE, None, 8)
+    """Training and serving must use the same crop: a change here means that every model has to be trained again."""
+    aligned, around = align_crop(image(), BOX, landmarks(degrees=20), 8), align_crop(image(), BOX, None, 8)
     assert np.abs(aligned.astype(int) - GOLDEN_ALIGNED).max() <= 1  # OpenCV's builds round differently
-    assert np.abs(around.astype(int) - GOLDEN_AROUND).max() <= 1
+    assert np.abs(around.astype(int) - GOLDEN_BOX).max() <= 1
 
 
 @pytest.mark.parametrize("degrees", [0, 35, -80, 170])
 @pytest.mark.parametrize("size", [48, 96])
-def test_eyes_are_level_and_in_their_places(degrees, size):
-    points = mesh((300, 260), 70, degrees)
+def test_eyes_are_level_and_at_the_expected_position(degrees, size):
+    points = landmarks((300, 260), 70, degrees)
     canvas = np.zeros((520, 600, 3), np.uint8)
     for corner in (RIGHT_EYE, LEFT_EYE):
-        x, y = points[list(corner)].mean(axis=0) - 0.5  # cv2 draws at the middles of pixels
+        x, y = points[list(corner)].mean(axis=0) - 0.5  # cv2 draws at the centres of pixels
         cv2.circle(canvas, (round(float(x) * 16), round(float(y) * 16)), 10 * 16, (255, 255, 255), -1, cv2.LINE_AA, 4)
-    crop = align_crop(canvas, WHERE, points, size).astype(float)
+    crop = align_crop(canvas, BOX, points, size).astype(float)
     half = size // 2
     ys, xs = (np.mgrid[:size, :size] + 0.5) / size
     found = [((xs * side).sum() / side.sum(), (ys * side).sum() / side.sum())
              for side in (np.where(xs < 0.5, crop, 0), np.where(xs >= 0.5, crop, 0))]  # fmt: skip
-    apart = 1.1 * 70 * RMS_RADIUS / rms_radius(points)  # the eyes' middles are 1.1 sizes apart in mesh()
+    apart = 1.1 * 70 * RMS_RADIUS / rms_radius(points)  # the eyes' centres are 1.1 sizes apart in landmarks()
     wanted = [(EYE_CENTER[0] - apart / 2, EYE_CENTER[1]), (EYE_CENTER[0] + apart / 2, EYE_CENTER[1])]
     assert half and np.abs(np.array(found) - wanted).max() < 0.01
 
 
-def test_crop_does_not_depend_on_scale_or_place():
-    small = picture()
+def test_crop_is_independent_of_scale_and_position():
+    small = image()
     large = cv2.resize(small, None, fx=3, fy=3, interpolation=cv2.INTER_CUBIC)
-    points = mesh()
-    difference = align_crop(small, WHERE, points, 48).astype(int) - align_crop(large, WHERE.scaled(3), points * 3, 48)
+    points = landmarks()
+    difference = align_crop(small, BOX, points, 48).astype(int) - align_crop(large, BOX.scaled(3), points * 3, 48)
     assert np.abs(difference).mean() < 2
 
 
-def test_fine_detail_is_averaged_not_aliased():
+def test_reduced_crops_are_not_aliased():
     checks = (np.indices((1200, 1200)).sum(axis=0) % 2 * 255).astype(np.uint8)
     for crop in (
         align_crop(checks, Box(100, 100, 900, 900), None, 48),
-        align_crop(checks, Box(100, 100, 900, 900), mesh((600, 500), 300, 30), 48),
+        align_crop(checks, Box(100, 100, 900, 900), landmarks((600, 500), 300, 30), 48),
     ):
         assert crop.std() < 3 and abs(crop.mean() - 127.5) < 3
 
 
-def test_beyond_the_picture_its_edge_repeats():
+def test_border_is_replicated_outside_the_image():
     plain = np.full((100, 100, 3), 77, np.uint8)
     for box in (Box(-60, -60, 90, 90), Box(80, 70, 60, 80), Box(-500, -500, 50, 50)):
         assert (align_crop(plain, box, None, 48) == 77).all()
-    assert (align_crop(plain, WHERE, mesh((0, 0), 60), 48) == 77).all()
+    assert (align_crop(plain, BOX, landmarks((0, 0), 60), 48) == 77).all()
 
 
 def test_grey_and_colour_give_the_same_crop():
-    grey = cv2.cvtColor(picture(), cv2.COLOR_RGB2GRAY)
-    for points in (None, mesh(degrees=15)):
-        difference = align_crop(grey, WHERE, points, 48).astype(int) - align_crop(picture(), WHERE, points, 48)
+    grey = cv2.cvtColor(image(), cv2.COLOR_RGB2GRAY)
+    for points in (None, landmarks(degrees=15)):
+        difference = align_crop(grey, BOX, points, 48).astype(int) - align_crop(image(), BOX, points, 48)
         assert np.abs(difference).max() <= 1
 
 
-def test_a_training_face_as_the_whole_picture_stays_as_it_is():
-    face = picture(48, 48)[..., 0]
+def test_whole_image_of_the_crop_size_is_unchanged():
+    face = image(48, 48)[..., 0]
     np.testing.assert_array_equal(align_crop(face, Box(0, 0, 48, 48), None, 48), face)
 
 
-def test_a_whole_picture_that_is_not_square_is_neither_cut_nor_squeezed():
+def test_whole_image_that_is_not_square_is_padded():
     tall = np.zeros((96, 48), np.uint8)
     tall[:2], tall[-2:], tall[:, :1], tall[:, -1:] = 255, 255, 255, 255
     crop = align_crop(tall, Box(0, 0, 48, 96), None, 96)
     np.testing.assert_array_equal(crop[:, 24:72], tall)
 
 
-def test_box_without_landmarks_gets_the_measured_margin():
+def test_box_without_landmarks_gets_the_training_margin():
     canvas = np.zeros((300, 300), np.uint8)
     canvas[100:200, 100:200] = 255
     crop = align_crop(canvas, Box(100, 100, 100, 100), None, 112)
@@ -141,8 +141,8 @@ def test_box_without_landmarks_gets_the_measured_margin():
     assert abs(np.ptp(xs) + 1 - 112 / BOX_SIDE) <= 1 and abs(np.ptp(ys) + 1 - 112 / BOX_SIDE) <= 1
 
 
-def test_eye_line_and_spread():
-    middle, turn = eye_line(mesh((10, 20), 30, 25))
-    np.testing.assert_allclose(middle, (10, 20), atol=1e-3)
-    assert np.degrees(turn) == pytest.approx(25, abs=0.01)
-    assert rms_radius(mesh(size=60)) == pytest.approx(2 * rms_radius(mesh(size=30)), rel=1e-4)
+def test_eye_line_and_rms_radius():
+    center, angle = eye_line(landmarks((10, 20), 30, 25))
+    np.testing.assert_allclose(center, (10, 20), atol=1e-3)
+    assert np.degrees(angle) == pytest.approx(25, abs=0.01)
+    assert rms_radius(landmarks(size=60)) == pytest.approx(2 * rms_radius(landmarks(size=30)), rel=1e-4)

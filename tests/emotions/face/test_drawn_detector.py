@@ -1,4 +1,4 @@
-"""The search for drawn faces: its squares, what it finds in drawings, and what it leaves alone."""
+"""Drawn-face detector: its windows, faces in drawings, and false alarms in charts and photos."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def analyzer():
 
 
 def bare_face(picture: np.ndarray, x: int, y: int, side: int) -> Box:
-    """Two eyes, brows and a laughing mouth around (x, y), without an outline: detectors see two pupils. Gives their box."""
+    """Draw two eyes, brows and a laughing mouth around (x, y), without an outline, and return their box."""
     unit = side / 100
 
     def at(right: float, down: float) -> tuple[int, int]:
@@ -48,12 +48,12 @@ def bare_face(picture: np.ndarray, x: int, y: int, side: int) -> Box:
     return Box(left, top, 68 * unit, 68 * unit)
 
 
-def holds(outer: Box, inner: Box) -> bool:
+def contains(outer: Box, inner: Box) -> bool:
     middle = inner.left + inner.width / 2, inner.top + inner.height / 2
     return outer.left < middle[0] < outer.left + outer.width and outer.top < middle[1] < outer.top + outer.height
 
 
-def test_a_square_is_what_its_box_is_cropped_to():
+def test_square_to_box_is_inverse_to_the_crop():
     random = np.random.default_rng(1)
     picture = random.integers(0, 256, (200, 300), dtype=np.uint8)
     for x, y, side in ((150, 100, 96), (40, 60, 48), (280, 20, 130)):
@@ -62,54 +62,54 @@ def test_a_square_is_what_its_box_is_cropped_to():
 
 
 @pytest.mark.parametrize(("height", "width"), [(256, 256), (480, 640), (1000, 200)])
-def test_squares_cover_the_picture(height, width):
+def test_windows_cover_the_image(height, width):
     squares = sliding_windows(height, width)
     assert squares[0] == (width / 2, height / 2, max(height, width))
-    seen = np.zeros((height, width), bool)
+    covered = np.zeros((height, width), bool)
     for x, y, side in squares[1:]:
         assert min(x, width - x, y, height - y) + 1e-6 >= min(side, width, height) / 2
-        seen[int(y - side / 2) : int(np.ceil(y + side / 2)), int(x - side / 2) : int(np.ceil(x + side / 2))] = True
-    assert seen.all() and len(set(squares)) == len(squares)
+        covered[int(y - side / 2) : int(np.ceil(y + side / 2)), int(x - side / 2) : int(np.ceil(x + side / 2))] = True
+    assert covered.all() and len(set(squares)) == len(squares)
 
 
 @pytest.mark.parametrize("side", [160, 256, 400])
-def test_a_face_without_an_outline_is_found_and_its_pupils_are_none(analyzer, side):
+def test_face_without_an_outline_is_detected_and_its_pupils_are_not(analyzer, side):
     picture = np.full((side, side, 3), SKIN, np.uint8)
     inner = bare_face(picture, side // 2, side // 2, side)
     (face,) = analyzer.face_detector.detect(picture)[1]
-    assert holds(face.box, inner) and 0.6 < np.sqrt(face.box.area / inner.area) < 1.8 and 0.8 < face.score <= 1
+    assert contains(face.box, inner) and 0.6 < np.sqrt(face.box.area / inner.area) < 1.8 and 0.8 < face.score <= 1
     assert np.isnan(face.keypoints).all()
 
 
-def test_each_of_several_drawn_faces_is_found(analyzer):
+def test_several_drawn_faces_are_detected(analyzer):
     picture = np.full((480, 640, 3), (120, 170, 210), np.uint8)
     faces = []
     for x, y in ((170, 150), (460, 300)):
         cv2.circle(picture, (x, y), 110, SKIN, -1, cv2.LINE_AA)
         faces.append(bare_face(picture, x, y, 190))
     found = analyzer.face_detector.detect(picture)[1]
-    assert len(found) == 2 and all(sum(holds(face.box, inner) for face in found) == 1 for inner in faces)
+    assert len(found) == 2 and all(sum(contains(face.box, inner) for face in found) == 1 for inner in faces)
 
 
-def test_few_charts_and_patterns_are_taken_for_a_face(analyzer):
+def test_few_false_alarms_on_charts_and_patterns(analyzer):
     random = np.random.default_rng(5)
-    taken = sum(bool(analyzer.face_detector.detect(graphic(random))[1]) for _ in range(20))
-    assert taken <= 4
+    alarms = sum(bool(analyzer.face_detector.detect(graphic(random))[1]) for _ in range(20))
+    assert alarms <= 4
 
 
-def test_photographs_are_not_searched(analyzer):
-    """Noise as every sensor has it: no square is flat, so the network is not asked."""
-    asked = []
+def test_photos_are_not_searched(analyzer):
+    """With the noise of a sensor no window is flat, so that the network does not run."""
+    calls = []
     random = np.random.default_rng(2)
     picture = np.clip(random.normal(128, 40, (240, 320, 1)) + random.normal(0, 6, (240, 320, 3)), 0, 255).astype(np.uint8)
-    expressions = analyzer.classifier
+    classifier = analyzer.classifier
     face_detector = FaceDetector(
-        analyzer.registry, "vgg16", lambda crops: asked.append(len(crops)) or expressions.features(crops)
+        analyzer.registry, "vgg16", lambda crops: calls.append(len(crops)) or classifier.features(crops)
     )
-    assert face_detector.detect(picture)[1] == [] and asked == []
+    assert face_detector.detect(picture)[1] == [] and calls == []
 
 
-def test_without_a_check_for_its_base_the_finder_makes_do(analyzer):
+def test_without_a_verifier_for_the_backbone_flatness_decides(analyzer):
     picture = np.full((256, 256, 3), SKIN, np.uint8)
     bare_face(picture, 128, 128, 256)
     other = FaceDetector(analyzer.registry, "another", analyzer.classifier.features)
@@ -118,7 +118,7 @@ def test_without_a_check_for_its_base_the_finder_makes_do(analyzer):
     ]
 
 
-def test_flat_is_what_is_drawn():
+def test_flatness_of_a_drawing():
     picture = np.full((100, 100, 3), SKIN, np.uint8)
     cv2.circle(picture, (50, 50), 20, INK, -1)
     assert flatness(picture, Box(0, 0, 100, 100)) > 0.7 and flatness(picture, Box(90, 90, 4, 4)) == 0

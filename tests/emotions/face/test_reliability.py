@@ -1,4 +1,4 @@
-"""Turned, small, blurred, low confidence: what is measured, and which reason is told."""
+"""Reliability flags: measurements of the crop, and which reason is reported."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ def pixels(portrait) -> np.ndarray:
 
 
 def quality(analyzer: FaceAnalyzer, picture: np.ndarray) -> CropQuality:
-    """Of the largest face, as `analyze` measures it."""
+    """Measure the largest face as `analyze` does."""
     face = analyzer.face_detector.detect(picture)[1][0]
-    mesh = analyzer.face_detector.landmarks(picture, face)
-    crop = align_crop(picture, face.box, None if mesh is None else mesh[:, :2], analyzer.classifier.size)
-    return measure_quality(picture.shape, face.box, mesh, crop)
+    landmarks = analyzer.face_detector.landmarks(picture, face)
+    crop = align_crop(picture, face.box, landmarks, analyzer.classifier.size)
+    return measure_quality(picture.shape, face.box, landmarks, crop)
 
 
 @pytest.mark.parametrize(
@@ -56,35 +56,35 @@ def quality(analyzer: FaceAnalyzer, picture: np.ndarray) -> CropQuality:
         (WORST, 0.1, "turned"),
     ],
 )
-def test_each_limit(face, confidence, reason):
+def test_each_threshold(face, confidence, reason):
     assert unsure_reason(face, confidence, LIMITS) == reason
 
 
-def test_the_first_reason_is_told_and_one_without_a_limit_never_is():
-    told = [
+def test_first_reason_is_reported_and_one_without_threshold_never_applies():
+    reasons = [
         unsure_reason(WORST, 0.1, {name: LIMITS[name] for name in UNSURE_REASONS[start:]})
         for start in range(len(UNSURE_REASONS) + 1)
     ]
-    assert told == [*UNSURE_REASONS, None]
+    assert reasons == [*UNSURE_REASONS, None]
 
 
 @pytest.mark.parametrize("scale", [0.25, 0.5, 2.0])
-def test_side_is_in_pixels_of_the_picture(analyzer, pixels, scale):
+def test_side_is_in_pixels_of_the_image(analyzer, pixels, scale):
     scaled = cv2.resize(pixels, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC)
     assert quality(analyzer, scaled).side == pytest.approx(scale * quality(analyzer, pixels).side, rel=0.05)
 
 
-def test_side_of_a_box_alone_and_of_the_whole_picture():
+def test_side_without_landmarks_and_of_the_whole_image():
     crop = np.zeros((48, 48), np.uint8)
     assert measure_quality((300, 400, 3), Box(10, 20, 80, 80), None, crop).side == pytest.approx(80 / 0.888)
     whole = measure_quality((300, 400, 3), Box(0, 0, 400, 300), None, crop)
     assert whole.side == pytest.approx(400) and whole.pose is None
 
 
-def test_blur_is_measured_at_the_crops_scale_and_contrast_is_not_blur(analyzer, pixels):
+def test_sharpness_is_independent_of_scale_and_contrast(analyzer, pixels):
     sharp = quality(analyzer, pixels).sharpness
-    falls = [quality(analyzer, cv2.GaussianBlur(pixels, (0, 0), blur)).sharpness for blur in (1, 2, 4)]
-    assert sharp > falls[0] > falls[1] > falls[2] and falls[2] < sharp / 3
+    blurred = [quality(analyzer, cv2.GaussianBlur(pixels, (0, 0), blur)).sharpness for blur in (1, 2, 4)]
+    assert sharp > blurred[0] > blurred[1] > blurred[2] and blurred[2] < sharp / 3
     large = cv2.resize(pixels, None, fx=3, fy=3, interpolation=cv2.INTER_CUBIC)  # soft between pixels, as sharp in the crop
     assert quality(analyzer, large).sharpness == pytest.approx(sharp, rel=0.1)
     dull = (pixels * 0.4 + 70).astype(np.uint8)
@@ -94,7 +94,7 @@ def test_blur_is_measured_at_the_crops_scale_and_contrast_is_not_blur(analyzer, 
 
 @pytest.fixture
 def limited(tmp_path):
-    """Analysers of a copy of the models whose heads have these thresholds."""
+    """Return a function that makes an analyzer whose heads have the given thresholds."""
 
     def make(thresholds: dict[str, float] | None) -> FaceAnalyzer:
         folder = tmp_path / f"models{len(list(tmp_path.iterdir()))}"
@@ -112,19 +112,19 @@ def limited(tmp_path):
     return make
 
 
-def test_the_manifest_decides(limited, pixels):
+def test_thresholds_come_from_the_manifest(limited, pixels):
     picture = open_image(encode_jpeg(pixels, 95))
     reasons = {}
     for name, limit in {"turned": -1, "small": 1e4, "blurred": 9, "low_confidence": 1.01}.items():
         (face,) = limited({name: limit}).analyze(picture).faces
         reasons[name] = face.unsure
-        assert face.to_json()["unsure"] == name and face.emotion == "happy", "the answer stays given"
+        assert face.to_json()["unsure"] == name and face.emotion == "happy", "the prediction is still reported"
     assert list(reasons.values()) == list(UNSURE_REASONS)
     assert limited({}).analyze(picture).faces[0].unsure is None
-    assert limited(None).analyze(picture).faces[0].unsure is None, "a manifest of before"
+    assert limited(None).analyze(picture).faces[0].unsure is None, "an older manifest without thresholds"
 
 
-def test_published_limits_mark_bad_pictures_and_leave_a_good_one(analyzer, pixels):
+def test_shipped_thresholds_flag_bad_images_and_not_a_good_one(analyzer, pixels):
     for entry in analyzer.registry.entries("expression-head"):
         assert set(entry.thresholds) <= set(UNSURE_REASONS)
     served = FaceAnalyzer(analyzer.registry, "mixed")
@@ -139,10 +139,10 @@ def test_published_limits_mark_bad_pictures_and_leave_a_good_one(analyzer, pixel
         assert small.unsure == "small"
 
 
-def test_a_question_mark_in_the_annotated_picture(limited, pixels):
+def test_annotated_image_has_a_question_mark(limited, pixels):
     picture = open_image(encode_jpeg(pixels, 95))
     sure, unsure = (annotate(picture, limited(limits).analyze(picture)) for limits in ({}, {"turned": -1}))
     changed = np.argwhere(np.abs(sure.astype(int) - unsure).sum(axis=2) > 30)
     assert len(changed), "the label differs"
     box = limited({}).analyze(picture).faces[0].box
-    assert changed[:, 0].max() < box.top, "and nothing but the label, which stands above the frame"
+    assert changed[:, 0].max() < box.top, "only the label differs, which is above the box"

@@ -1,4 +1,4 @@
-"""Which parts of a face carried its answer: on a reader that looks at one place alone, and on the served files."""
+"""Occlusion saliency: on a classifier that depends on one region only, and on the shipped models."""
 
 from __future__ import annotations
 
@@ -29,16 +29,16 @@ def picture(portrait):
     return open_image(portrait)
 
 
-def looks_at(top: int, left: int, side: int = 8):
-    """A reader whose `happy` is the share of bright pixels in one square, and whose `sad` is the rest."""
+def depends_on(top: int, left: int, side: int = 8):
+    """Make a classifier whose `happy` is the fraction of bright pixels in one square, and whose `sad` is the rest."""
 
-    def read(crops: np.ndarray) -> np.ndarray:
+    def predict(crops: np.ndarray) -> np.ndarray:
         rows = np.zeros((len(crops), len(EMOTIONS)), np.float32)
         rows[:, HAPPY] = (crops[:, top : top + side, left : left + side] > 200).mean(axis=(1, 2))
         rows[:, EMOTIONS.index("sad")] = 1 - rows[:, HAPPY]
         return rows
 
-    return read
+    return predict
 
 
 def bright_square(top: int, left: int) -> np.ndarray:
@@ -48,22 +48,22 @@ def bright_square(top: int, left: int) -> np.ndarray:
 
 
 @pytest.mark.parametrize(("top", "left", "third"), [(2, 4, "upper"), (20, 30, "middle"), (38, 20, "lower")])
-def test_the_place_that_is_looked_at_is_the_hottest(top, left, third):
-    read, crop = looks_at(top, left), bright_square(top, left)
-    found = occlusion_map(read, crop, read(crop[None])[0])
+def test_the_region_that_decides_has_the_largest_drop(top, left, third):
+    predict, crop = depends_on(top, left), bright_square(top, left)
+    found = occlusion_map(predict, crop, predict(crop[None])[0])
     assert found.heat.shape == (SIZE, SIZE) and found.heat.dtype == np.float32
     inside = found.heat[top : top + 8, left : left + 8]
     far = np.ones((SIZE, SIZE), bool)
     far[max(0, top - 24) : top + 32, max(0, left - 24) : left + 32] = False
-    assert inside.mean() > 0.5 and (found.heat[far] == 0).all(), "no cover reaches from there"
+    assert inside.mean() > 0.5 and (found.heat[far] == 0).all(), "no patch reaches that far"
     y, x = np.unravel_index(found.heat.argmax(), found.heat.shape)
     assert top - 4 <= y < top + 12 and left - 4 <= x < left + 12
     assert found.strongest == third and found.is_localized and 0.5 < found.max_drop <= 1
 
 
-def test_what_speaks_against_the_answer_is_negative():
+def test_evidence_against_the_prediction_is_negative():
     def against(crops: np.ndarray) -> np.ndarray:
-        share = looks_at(20, 20)(crops)[:, HAPPY]
+        share = depends_on(20, 20)(crops)[:, HAPPY]
         rows = np.zeros((len(crops), len(EMOTIONS)), np.float32)
         rows[:, HAPPY], rows[:, 0] = 1 - 0.4 * share, 0.4 * share
         return rows
@@ -74,20 +74,20 @@ def test_what_speaks_against_the_answer_is_negative():
     assert not found.is_localized and found.max_drop < MIN_DROP
 
 
-def test_the_picture_is_brightest_at_the_hottest_place():
+def test_rendered_map_is_brightest_at_the_largest_drop():
     heat = np.zeros((SIZE, SIZE), np.float32)
     heat[30:40, 10:20] = 0.4
     drawn = OcclusionMap(np.full((SIZE, SIZE), 128, np.uint8), heat).render()
     assert drawn.shape == (MIN_SIDE, MIN_SIDE, 3) and drawn.dtype == np.uint8
     factor = MIN_SIDE // SIZE
     hot, cold = drawn[35 * factor, 15 * factor].astype(int), drawn[5 * factor, 40 * factor].astype(int)
-    assert hot.sum() > cold.sum() + 150 and hot[0] > hot[2] and cold[2] > cold[0], "yellow on top of blue"
+    assert hot.sum() > cold.sum() + 150 and hot[0] > hot[2] and cold[2] > cold[0], "yellow against blue"
     weak = OcclusionMap(np.full((SIZE, SIZE), 128, np.uint8), heat * (0.2 * MIN_DROP / 0.4)).render()
     tinted = np.abs(weak[35 * factor, 15 * factor].astype(int) - cold).sum()
-    assert tinted < np.abs(hot - cold).sum() / 2, "next to nothing is not shown as much"
+    assert tinted < np.abs(hot - cold).sum() / 2, "a small drop is not rendered as a large one"
 
 
-def test_a_smile_is_read_off_the_mouth(analyzer, picture):
+def test_a_smile_depends_on_the_mouth(analyzer, picture):
     (face,) = analyzer.analyze(picture, explain=True).faces
     heat = face.explanation.heat
     assert face.emotion == "happy" and heat.shape == (analyzer.classifier.size,) * 2
@@ -96,24 +96,24 @@ def test_a_smile_is_read_off_the_mouth(analyzer, picture):
     assert mouth.mean() > 3 * np.abs(heat[: size // 3]).mean() and face.explanation.strongest == "lower"
 
 
-def test_the_map_is_of_the_served_model(analyzer, picture):
-    """Covering the hottest place of the crop, and asking the files again, takes what the map says."""
+def test_the_map_is_of_the_shipped_model(analyzer, picture):
+    """Covering the crop and classifying it again gives the drops of the map."""
     (face,) = analyzer.analyze(picture, explain=True).faces
     heat, crop = face.explanation.heat, face.explanation.crop
     np.testing.assert_allclose(analyzer.classifier.probabilities(crop[None])[0], face.probabilities, atol=1e-5)
     places = np.linspace(0, len(crop) - 24, GRID).round().astype(int)
-    falls = np.zeros((GRID, GRID))
+    drops = np.zeros((GRID, GRID))
     for row, top in enumerate(places):
         for column, left in enumerate(places):
             covered = crop.copy()
             covered[top : top + 24, left : left + 24] = round(float(crop.mean()))
-            falls[row, column] = face.confidence - analyzer.classifier.probabilities(covered[None])[0, HAPPY]
-    assert heat.max() <= falls.max() + 1e-4 and heat[0, 0] == pytest.approx(falls[0, 0], abs=1e-4)
-    y, x = np.unravel_index(falls.argmax(), falls.shape)
+            drops[row, column] = face.confidence - analyzer.classifier.probabilities(covered[None])[0, HAPPY]
+    assert heat.max() <= drops.max() + 1e-4 and heat[0, 0] == pytest.approx(drops[0, 0], abs=1e-4)
+    y, x = np.unravel_index(drops.argmax(), drops.shape)
     assert heat[places[y] : places[y] + 24, places[x] : places[x] + 24].max() == pytest.approx(heat.max())
 
 
-def test_only_who_asks_pays(analyzer, picture, monkeypatch):
+def test_no_cost_without_explain(analyzer, picture, monkeypatch):
     calls = []
     real = type(analyzer.classifier).features
     monkeypatch.setattr(
@@ -127,7 +127,7 @@ def test_only_who_asks_pays(analyzer, picture, monkeypatch):
     assert explained.faces == plain.faces
 
 
-def test_a_crowd_is_explained_in_part(analyzer, picture):
+def test_at_most_max_explained_faces_are_explained(analyzer, picture):
     face = Image.fromarray(picture.pixels).crop((90, 0, 290, 200)).resize((150, 150))
     crowd = Image.new("RGB", (960, 400), "grey")
     for number in range(7):
@@ -139,7 +139,7 @@ def test_a_crowd_is_explained_in_part(analyzer, picture):
     ]
 
 
-def test_the_answer_carries_a_picture(analyzer, picture):
+def test_json_has_the_rendered_map(analyzer, picture):
     (face,) = json.loads(json.dumps(analyzer.analyze(picture, explain=True).to_json()))["faces"]
     head, _, data = face["explanation"].partition(",")
     assert head == "data:image/jpeg;base64"
@@ -147,7 +147,7 @@ def test_the_answer_carries_a_picture(analyzer, picture):
         assert image.size == (MIN_SIDE, MIN_SIDE)
 
 
-def test_no_face_explains_nothing(analyzer):
+def test_without_a_face_there_is_no_map(analyzer):
     empty = open_image(encode_jpeg(np.full((200, 300, 3), 90, np.uint8)))
     assert analyzer.analyze(empty, explain=True).faces == ()
     (whole,) = analyzer.analyze(empty, "none", explain=True).faces
