@@ -1,237 +1,203 @@
-"""The model card: Markdown written from the manifest's figures and the run's configuration, never by hand."""
+"""Model card of an expression model: Markdown from the measured metrics and the run's configuration.
+
+The text is in templates/expression_card.md.j2.
+"""
 
 from __future__ import annotations
 
 import json
+import re
 import textwrap
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+import jinja2
 
 from emotions.runtime.manifest import ModelRegistry
 
 from ..common.git import commit
+from ..common.markdown import table
 from ..data.sources import source_of
 from .failures import served, worded
-from .tables import accuracy_table, by_group, confusion_table, quantisation_table, reliability, set_title, support_table
+from .reliability import MIN_BIN, chart_of
+from .tables import (
+    accuracy_table,
+    confusion_table,
+    drawn_table,
+    group_tables,
+    quantisation_table,
+    reliability_table,
+    set_title,
+    support_table,
+)
 
-# How a model was made, in words: its design, its training and what it went on from.
-
+WIDTH = 128
+TEMPLATES = Path(__file__).with_name("templates")
 NETWORKS = {
-    "vgg16": "VGG-16 with batch norm, cut before its top and trained on faces, batch norm folded",
-    "vgg19": "VGG-19 with batch norm, cut before its top and trained on faces, batch norm folded",
+    "vgg16": "VGG-16 with batch norm, without its top, trained on faces, batch norm folded",
+    "vgg19": "VGG-19 with batch norm, without its top, trained on faces, batch norm folded",
     "fer_cnn": "four convolutions and two dense layers trained on faces, batch norm folded",
-    "vgg16_imagenet": "VGG-16 as published for ImageNet, cut before its top and not trained on faces",
-    "residual": "a residual network of this project's own trained on faces, batch norm folded",
-    "resnet50": "ResNet-50, its stem at stride 1 for small grey pictures, trained on faces, batch norm folded",
+    "vgg16_imagenet": "VGG-16 as published for ImageNet, without its top, not trained on faces",
+    "residual": "a residual network of this project trained on faces, batch norm folded",
+    "resnet50": "ResNet-50 with stride 1 in its stem for small grey pictures, trained on faces, batch norm folded",
 }
-"""What a card says of each design in scripts/train/backbones.py."""
+"""Descriptions of the architectures in scripts/train/backbones.py."""
+BOOTSTRAP = "bootstrap, 2,000 draws"
+"""Method of the intervals that have none recorded."""
+
+__all__ = ["confusion_table", "write_card"]
 
 
 def recipe(config: dict[str, Any]) -> str:
-    """The training of a run's base, in a sentence or two."""
+    """Description of the training of a run's backbone."""
     if not config["stages"]:
-        return "the base was not trained; heads alone were."
+        return "the backbone was not trained; heads alone were."
     chosen, loss, augment = config["optimiser"], config["loss"], config["augment"]
-    label_sets = " and ".join(f"`{name}`" for name in config["label_sets"])
+    label_sets = " and ".join(f"`{name}`" for name in config.get("label_sets", ("fer2013", "ferplus")))
     stages = ", then ".join(f"{stage['epochs']} epochs on crops of {stage['crop']} px" for stage in config["stages"])
     parts = [
-        f"base and linear heads for {label_sets} trained together, {stages}",
+        f"backbone and linear heads for {label_sets} trained together, {stages}",
         f"SGD with Nesterov momentum {chosen['momentum']:g}, peak rate {chosen['peak']:g} after a warm-up of "
         f"{chosen['warmup_epochs']:g} epochs, cosine decay, batch {chosen['batch']}, weight decay {chosen['weight_decay']:g}, "
         f"gradients clipped at {chosen['clipnorm']:g}",
         f"label smoothing {loss['smoothing']:g}, dropout {loss['dropout']:g}",
         "augmented by " + ", ".join(f"{name} {value:g}" for name, value in augment.items() if value) + " and mirroring",
         f"moving average of weights at {chosen['ema']:g}" if chosen.get("ema") else "",
-        f"the finished weights are {chosen['init_weight']:.0%} those that it began from" if chosen.get("init_weight") else "",
-        f"{loss['soft']:.0%} of the target from teachers' answers" if loss.get("soft") else "",
+        f"final weights interpolated with {chosen['init_weight']:.0%} of the initial ones" if chosen.get("init_weight") else "",
+        f"{loss['soft']:.0%} of the target from soft labels" if loss.get("soft") else "",
         f"precision {config['precision']}" if config.get("precision") else "",
-        f"a rehearsal on {config['limit']:,} faces" if config.get("limit") else "",
+        f"a dry run on {config['limit']:,} faces" if config.get("limit") else "",
     ]
     return "; ".join(part for part in parts if part) + "."
 
 
 def initialised_from(begun: dict[str, Any] | None) -> str:
-    """A base's lineage, its own predecessors included; empty for one that was trained from random weights."""
-    told = []
+    """Lineage of a backbone; empty for one that was trained from scratch."""
+    names = []
     while begun:
-        told.append(f"{begun['name']} {begun.get('version', '')}".strip() + f" ({begun['licence']})")
+        names.append(f"{begun['name']} {begun.get('version', '')}".strip() + f" ({begun['licence']})")
         begun = begun.get("begun")
-    return f"{', itself begun from '.join(told)}." if told else ""
-
-
-__all__ = ["confusion_table", "write_card"]
-
-WIDTH = 128
-INTRODUCTION = """Seven probabilities (anger, disgust, fear, happy, neutral, sad, surprise) for a grey {size} px crop of a
-face. Written by `scripts.evaluate.accuracy` from the exported files; every figure is single view, through the library's code."""
-LIMITS = """An expression is not a feeling: a shown expression is not a felt emotion. {labels} No groups of people were
-compared: it may read some much less well. {drawn} Do not decide anything about a person by it: not whom to hire, grade,
-insure, admit, suspect or diagnose. The EU's AI Act (Article 5(1)(f)) forbids inferring emotions at work and in education save
-for medical or safety reasons."""
-LABELS = {
-    True: "The labels are what a few raters saw in pictures from web searches.",
-    False: "The labels are what those who made the data saw in the pictures.",
-}
-"""Whether FER2013 was learnt from -> what the labels are."""
+    return f"{', itself initialised from '.join(names)}." if names else ""
 
 
 def write_card(folder: Path, config: dict[str, Any]) -> Path:
-    """Write the card that the manifest's expression models name, beside them; gives its path."""
+    """Write the card of a run's exported backbone and heads to `folder`; return its path."""
     registry = ModelRegistry(folder)
-    base = registry.entry("expression-base", config["name"]).metadata
-    heads = [entry.metadata for entry in registry.entries("expression-head") if entry.base == base["name"]]
-    parts = [
-        f"# Model card: {base['name']} {base['version']}", filled(INTRODUCTION.format(size=base["input"]["size"])),
-        "\n".join(facts(base, heads, config)),
-        "## What it is not for", filled(LIMITS.format(labels=LABELS[_learnt(base, "fer2013")], drawn=_drawn(base, heads))),
-        "## Data and licences", *data_section(base), "## Accuracy", accuracy_table(heads), *notes(heads), *by_group(heads),
-        *drawn_head_metrics(registry, base),
-        "## Faces of each emotion", support_table(heads),
-        "## What smaller weights changed, on validation", quantisation_table(heads),
-        "## Emotion by emotion", *matrices(heads), "## Known failures", *failures(base, heads),
-        "## How far to trust its confidence", *reliability(base, heads),
-        "## Configuration", "```json\n" + json.dumps(config, indent=1) + "\n```",
-    ]  # fmt: skip
+    base = dict(registry.entry("expression-base", config["name"]).metadata)
+    heads = [dict(entry.metadata) for entry in registry.entries("expression-head") if entry.base == base["name"]]
+    drawn_heads = [entry.metadata for entry in registry.entries("drawn-head") if entry.base == base["name"] and entry.evaluation]
+    sets = {name for entry in heads for name in entry["evaluation"]}
+    methods = {row.get("interval_method", BOOTSTRAP) for entry in heads for row in entry["evaluation"].values()}
+    context = {
+        "base": base, "config": config, "served": served(heads), "drawn_heads": drawn_heads, "sources": _sources(base),
+        "facts": facts(base, heads, config), "data_rows": list(_data_rows(base)), "absent": list(_absent(base)),
+        "accuracy_table": accuracy_table(heads), "group_tables": list(group_tables(heads)), "support_table": support_table(heads),
+        "quantisation_table": quantisation_table(heads), "reliability_table": reliability_table(served(heads)),
+        "interval_method": " and ".join(sorted(methods)), "human_agreement": {"ferplus_test", "fer2013_test"} <= sets,
+        "drawn_recall": _drawn_recall(base, heads), "min_bin": MIN_BIN, "samples": _samples(base.get("failures", {})),
+        "reliability_chart": chart_of(base) if chart_of(base) in base.get("pictures", ()) else "",
+        "matrices": [(title, confusion_table(row)) for title, row in _reported(heads)],
+        "failures": [f"{title}: {worded(row)}." for title, row in _reported(heads)],
+    }  # fmt: skip
     path = folder / base["card"]
-    path.write_text("\n\n".join(part for part in parts if part) + "\n", encoding="utf-8")
+    path.write_text(render("expression_card.md.j2", context), encoding="utf-8")
     return path
 
 
+def render(template: str, context: dict[str, Any]) -> str:
+    """Render a template of this package; paragraphs are separated by exactly one empty line."""
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES), trim_blocks=True, lstrip_blocks=True, undefined=jinja2.ChainableUndefined,
+        keep_trailing_newline=True, autoescape=False,
+    )  # fmt: skip
+    environment.filters |= {"fill": filled, "tojson_lines": lambda value: json.dumps(value, indent=1)}
+    environment.globals |= {"table": table, "drawn_table": drawn_table}
+    return re.sub(r"\n{3,}", "\n\n", environment.get_template(template).render(context))
+
+
 def filled(text: str, indent: str = "") -> str:
-    """`text` in lines of at most WIDTH characters, those after the first indented."""
-    words = " ".join(text.split())
-    return textwrap.fill(words, WIDTH, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
+    """`text` in lines of at most WIDTH characters; lines after the first are indented."""
+    options: dict[str, Any] = {"break_long_words": False, "break_on_hyphens": False}
+    return textwrap.fill(" ".join(text.split()), WIDTH, subsequent_indent=indent, **options)
 
 
-def facts(base: Mapping[str, Any], heads: Sequence[Mapping[str, Any]], config: dict[str, Any]) -> Iterator[str]:
-    """The list at the top: network, recipe, what it was begun from, licence, what validation chose, commits."""
+def facts(base: dict[str, Any], heads: list[dict[str, Any]], config: dict[str, Any]) -> list[tuple[str, str]]:
+    """Title and text of the list at the top of the card; texts may be empty."""
     validation = sum(row["validation"] for row in base.get("data", ()) if row["source"] in _sources(base) - {"dicebear"})
-    chosen = "; ".join(
-        f"`{entry['name']}` {entry['chosen']['design']}"
-        + (f", {entry['chosen']['share']:.0%} of the label" if entry["truth"] == "mixed" else "")
-        + (f", drawn faces at weight {entry['chosen']['drawn_weight']:g}" if entry["chosen"].get("drawn_weight") else "")
-        + (f", further faces at weight {entry['chosen']['others_weight']:g}" if entry["chosen"].get("others_weight") else "")
-        for entry in heads
-    )
     trained = f"trained at commit {config['commit']}, " if config.get("commit") else ""
-    listed = {
-        "Network": f"{NETWORKS[config.get('design', config['name'])]}; {base['parameters']:,} weights, stored as int8 with a "
-                   f"scale a channel ({base['bytes']:,} bytes); it gives {base['output']:,} bottleneck features, which dense "
-                   "heads with float16 weights read.",
-        "Recipe": recipe(config),
-        "Begun from": initialised_from(base.get("begun")),
-        "Heads": f"{chosen}.",
-        "Licence": "; ".join([base["licence"], *(
-            f"`{entry['name']}` {entry['licence']}" for entry in heads if entry["licence"] != base["licence"])]) + ".",
-        "Chosen on": f"validation{f' ({validation:,} faces)' if validation else ''}: head design, mixture, weights of drawn "
-                     "and further faces, temperature. Test was only reported.",
-        "Source": f"{trained}measured at commit {commit()}.",
-    }  # fmt: skip
-    for name, text in listed.items():
-        if text:
-            yield filled(f"- **{name}**: {text}", "  ")
+    others = [f"`{entry['name']}` {entry['licence']}" for entry in heads if entry["licence"] != base["licence"]]
+    network = (
+        f"{NETWORKS[config.get('design', config['name'])]}; {base['parameters']:,} weights, stored as int8 with one scale per "
+        f"channel ({base['bytes']:,} bytes); {base['output']:,} bottleneck features are the input of dense heads with float16 weights."
+    )
+    selection = f"validation{f' ({validation:,} faces)' if validation else ''}: head architecture, mixture, weights of drawn and "
+    return [
+        ("Network", network),
+        ("Training", recipe(config)),
+        ("Initialised from", initialised_from(base.get("begun"))),
+        ("Heads", "; ".join(map(_head_summary, heads)) + "."),
+        ("Licence", "; ".join([base["licence"], *others]) + "."),
+        ("Selected on", selection + "further faces, temperature. Test was only reported."),
+        ("Source", f"{trained}measured at commit {commit()}."),
+    ]
 
 
-def data_section(base: Mapping[str, Any]) -> Iterator[str]:
-    """A table of all data sets that were learnt from or measured, with their licences."""
-    if "data" not in base:  # exported before it was kept
-        return
-    lines = ["| data set | licence | train | validation | test | learnt by |", "| --- | --- | ---: | ---: | ---: | --- |"]
-    for row in [*base["data"], *base.get("measured", ())]:
-        counts = " | ".join(f"{row[split]:,}" for split in ("train", "validation", "test"))
-        lines.append(f"| {row['title']} | {row['licence']} | {counts} | {row['learnt_by'] or 'nothing, only measured'} |")
-    yield "\n".join(lines)
-    for row in base["data"]:
-        left_out = source_of(row["source"]).published - row["train"] - row["validation"] - row["test"]
-        if left_out > 0:
-            yield f"Of {row['title']}'s published faces {left_out:,} are in no split here, such as those that show no face."
-    if _learnt(base, "dicebear"):
-        yield "`NOTICE.md` names the artists of the drawings that were learnt from."
+def _head_summary(entry: dict[str, Any]) -> str:
+    chosen = entry["chosen"]
+    parts = [f"`{entry['name']}` {chosen['design']}"]
+    parts += [f"{chosen['share']:.0%} of the label"] if entry["truth"] == "mixed" else []
+    parts += [f"drawn faces at weight {chosen['drawn_weight']:g}"] if chosen.get("drawn_weight") else []
+    parts += [f"further faces at weight {chosen['others_weight']:g}"] if chosen.get("others_weight") else []
+    return ", ".join(parts)
 
 
-def notes(heads: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    """What is to be known to read the figures."""
-    text = "Intervals: bootstrap, 2,000 draws. Macro-F1: over the classes that occur or are answered. Calibration error: 15 "
-    text += "equal-width bins of the top probability. "
-    if any("ferplus_test" in entry["evaluation"] and "fer2013_test" in entry["evaluation"] for entry in heads):
-        text += "One human rater against ten agrees in 74.2 % of FER2013's test faces (FER+ votes)."
-    yield filled(text)
+def _data_rows(base: dict[str, Any]) -> Iterator[tuple[str, ...]]:
+    for row in [*base.get("data", ()), *base.get("measured", ())]:
+        counts = (f"{row[split]:,}" for split in ("train", "validation", "test"))
+        yield row["title"], row["licence"], *counts, row["learnt_by"] or "evaluation only"
 
 
-def drawn_head_metrics(registry: ModelRegistry, base: Mapping[str, Any]) -> Iterator[str]:
-    """How often the head that tells drawn faces from photographed ones is right, if the base has one."""
-    for head in (entry.metadata for entry in registry.entries("drawn-head")):
-        if head["base"] == base["name"] and head.get("evaluation"):
-            yield "## Drawn or photographed"
-            yield filled(f"`{head['name']}` ({head['chosen']['design']}, {head['parameters']:,} weights) tells how likely a face is "
-                         "drawn, both kinds being as frequent. Called by the side of one half on which it lies:")  # fmt: skip
-            lines = ["| test faces of | faces | are | called so | 95 % interval |", "| --- | ---: | --- | ---: | --- |"]
-            for name, row in head["evaluation"].items():
-                kind = "drawn" if row["drawn"] else "photographed"
-                low, high = row["interval"]
-                title = set_title(name).removesuffix(" test, labels")
-                lines.append(f"| {title} | {row['count']:,} | {kind} | {row['accuracy']:.1%} | {low:.1%} to {high:.1%} |")
-            yield "\n".join(lines)
+def _absent(base: dict[str, Any]) -> Iterator[tuple[str, int]]:
+    """Title of each training data set with the number of its published faces that are in no split."""
+    for row in base.get("data", ()):
+        count = source_of(row["source"]).published - row["train"] - row["validation"] - row["test"]
+        if count > 0:
+            yield row["title"], count
 
 
-def matrices(heads: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    """Confusion tables: every head by the truth that it learnt, the served one on all sets."""
+def _reported(heads: list[dict[str, Any]]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Title and metrics of the sets on which failures are reported: all for the served head, else that of its label set."""
     for entry in heads:
-        for name in _shown(entry, heads):
-            yield f"### `{entry['name']}`, {set_title(name)}: rows true, columns answered"
-            yield confusion_table(entry["evaluation"][name])
+        names = [name for name in entry["evaluation"] if not name.endswith("_unseen")]
+        own = [name for name in names if name == f"{entry['truth']}_test"] or names[:1]
+        for name in names if entry is served(heads) else own:
+            yield f"`{entry['name']}`, {set_title(name)}", entry["evaluation"][name]
 
 
-def failures(base: Mapping[str, Any], heads: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    """In words from the figures, the samples, and the contact sheet with the artists' credits."""
-    lines = []
-    for entry in heads:
-        for name in _shown(entry, heads):
-            lines.append(filled(f"- `{entry['name']}`, {set_title(name)}: {worded(entry['evaluation'][name])}.", "  "))
-    yield "\n".join(lines)
-    known = base.get("failures", {})
-    if samples := known.get("samples"):
-        yield filled(_samples(samples, known["head"]))
-    if drawn := known.get("drawn"):
-        told = "; ".join(f"{row['group']} {row['true']} as {row['answered']}" for row in drawn["faces"])
-        yield filled(f"Drawn test faces that `{known['head']}` reads wrong, the most confident answer to each family and "
-                     "expression (faces of FER2013 are not openly licensed and are not shown):")  # fmt: skip
-        yield f"![Drawn faces read wrong: {told}]({drawn['file']})"
-        yield "Cut out, made grey and roughened for the test. The drawings are of these styles:"
-        yield "\n".join(f"- {line}" for line in drawn["credits"])
-
-
-def _shown(entry: Mapping[str, Any], heads: Sequence[Mapping[str, Any]]) -> list[str]:
-    """The sets on which a head's mistakes are told: all for the served one, else that of the truth it learnt."""
-    names = [name for name in entry["evaluation"] if not name.endswith("_unseen")]
-    own = [name for name in names if name == f"{entry['truth']}_test"] or names[:1]
-    return names if entry is served(heads) else own
-
-
-def _samples(samples: list[dict[str, Any]], head: str) -> str:
+def _samples(failures: dict[str, Any]) -> str:
+    """Predictions for the sample pictures of the pages."""
+    samples, head = failures.get("samples"), failures.get("head")
+    if not samples:
+        return ""
     found, faces = sum(row["found"] for row in samples), sum(row["of"] for row in samples)
     wrong = [
-        f"`{row['file']}`, {one['true']} read as {one['answered']} ({one['confidence']:.0%})"
+        f"`{row['file']}`, {one['true']} as {one['answered']} ({one['confidence']:.0%})"
         for row in samples for one in row["wrong"]
     ]  # fmt: skip
     missed = [f"`{row['file']}`, {row['found']} of {row['of']}" for row in samples if row["found"] != row["of"]]
-    told = "; ".join([f"{found} of {faces} faces are found", *missed])
-    text = f"In the sample pictures of the pages (static/samples) {told}. "
-    text += f"Of the {sum(row['labelled'] for row in samples)} with one clear expression `{head}` reads "
+    detected = "; ".join([f"{found} of {faces} faces are found", *missed])
+    text = f"In the sample pictures of the pages (static/samples) {detected}. "
+    text += f"Of the {sum(row['labelled'] for row in samples)} with one clear expression `{head}` classifies "
     return text + (f"{len(wrong)} wrong: {'; '.join(wrong)}." if wrong else "none wrong.")
 
 
-def _drawn(base: Mapping[str, Any], heads: Sequence[Mapping[str, Any]]) -> str:
+def _drawn_recall(base: dict[str, Any], heads: list[dict[str, Any]]) -> str:
     recalls = ", ".join(f"`{entry['name']}` {entry['chosen']['drawn']:.0%}" for entry in heads if "drawn" in entry["chosen"])
     if not recalls:
-        return "It learnt no drawn faces." if not _learnt(base, "dicebear") else ""
-    return f"Drawn faces in styles that nothing learnt: balanced recall on validation, mean over families, {recalls}."
+        return "" if "dicebear" in _sources(base) else "It was not trained on drawn faces."
+    return f"Drawn faces in held-out styles: balanced recall on validation, mean over families, {recalls}."
 
 
-def _sources(base: Mapping[str, Any]) -> set[str]:
+def _sources(base: dict[str, Any]) -> set[str]:
     return {row["source"] for row in base.get("data", ())} - {"ferplus"}
-
-
-def _learnt(base: Mapping[str, Any], source: str) -> bool:
-    return source in _sources(base)

@@ -1,7 +1,7 @@
-"""What a model is known to get wrong, for its card: in words from its figures, and in pictures that may be shown.
+"""Known failures of a model for its card: weak classes, confused pairs, and misclassified pictures.
 
-FER2013's faces are not openly licensed and are never shown. Shown are drawn faces of families that nothing learnt, in styles
-whose artists allow it, with their credits; and it is told how the pages' own samples are read.
+FER2013's faces are not openly licensed and are never shown. Shown are drawn faces of held-out families, in styles
+whose artists allow it, with their credits, and the predictions for the pages' own samples are listed.
 """
 
 from __future__ import annotations
@@ -25,41 +25,41 @@ from ..data.dataset import Faces
 from ..data.labels import MIXED
 
 SAMPLES = {"collins.jpg": ("happy",), "obama.jpg": ("happy",), "angry.png": ("anger",), "friends.png": (None,) * 4}
-"""The pages' samples, which anybody may show: the expression of each face, None where people may differ."""
-MOST, COLUMNS = 12, 4
+"""Sample pictures of the pages: expression of each face, None if it is ambiguous."""
+MAX_FACES, COLUMNS = 12, 4
 """Faces on a contact sheet, and in a row of it."""
 ENLARGE, WIDE, CAPTION = 2, 150, 32
 PAIRS, WEAKEST = 3, 2
 
 
 def served(heads: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
-    """The head whose failures are shown: the one that answers by default, or the first."""
+    """The head whose failures are shown: the default head, or the first."""
     return next((entry for entry in heads if entry["truth"] == MIXED), heads[0])
 
 
-def worded(figures: dict[str, Any]) -> str:
-    """The classes with the least recall and the pairs that are most confused, as shares of the true class."""
-    matrix = np.array(figures["confusion"])
+def worded(metrics: Mapping[str, Any]) -> str:
+    """Classes with the lowest recall and most confused pairs, as shares of the true class."""
+    matrix = np.array(metrics["confusion"])
     support = matrix.sum(axis=1)
     shares = matrix / np.maximum(support, 1)[:, None]
     present = [index for index in np.argsort(np.diag(shares), kind="stable") if support[index]]
     weak = ", ".join(f"{EMOTIONS[index]} {shares[index, index]:.0%} of {support[index]:,}" for index in present[:WEAKEST])
     wrong = np.where(np.eye(len(EMOTIONS), dtype=bool), 0, shares)
     pairs = [divmod(int(place), len(EMOTIONS)) for place in np.argsort(-wrong, axis=None, kind="stable")[:PAIRS]]
-    told = [f"{EMOTIONS[true]} read as {EMOTIONS[read]} ({wrong[true, read]:.0%})" for true, read in pairs if wrong[true, read]]
-    return f"found least: {weak}; most confused: {', '.join(told) or 'none'}"
+    confused = [f"{EMOTIONS[true]} as {EMOTIONS[read]} ({wrong[true, read]:.0%})" for true, read in pairs if wrong[true, read]]
+    return f"lowest recall: {weak}; most confused: {', '.join(confused) or 'none'}"
 
 
 def show_failures(folder: Path, base: str, tables: Mapping[Path, Faces]) -> None:
-    """Enter known failures into the manifest's entry of a base as `failures`, and draw the contact sheet that it names.
+    """Write known failures of a backbone to the evaluation, and the contact sheet that they name.
 
-    Without a table of drawn faces, or without the credits beside it, what an earlier call drew stays.
+    Without a table of drawn faces, or without the credits beside it, the existing contact sheet is kept.
     """
     registry = ModelRegistry(folder)
     entry = registry.entry("expression-base", base).metadata
     head = served([one.metadata for one in registry.entries("expression-head") if one.base == base])["name"]
     analyzer = FaceAnalyzer(registry, head)
-    failures = {**entry.get("failures", {}), "head": head, "samples": list(read_samples(analyzer))}
+    failures = {**entry.get("failures", {}), "head": head, "samples": list(predict_samples(analyzer))}
     pictures = set(entry.get("pictures", ()))
     for path, faces in tables.items():
         credits = credits_of(path)
@@ -79,23 +79,23 @@ def show_failures(folder: Path, base: str, tables: Mapping[Path, Faces]) -> None
 
 
 def credits_of(table: Path) -> dict[str, str]:
-    """Family of styles -> its artist and licence, from the file that scripts.synthetic.generate writes beside its table; {} without that."""
+    """Style family -> artist and licence, from the file that scripts.synthetic.generate writes beside its table; {} without it."""
     path = table.with_name(f"{table.stem}-ATTRIBUTION.md")
     text = path.read_text(encoding="utf-8") if path.is_file() else ""
     return {match[1]: match[0].removeprefix("- ") for match in re.finditer(r"^- \*\*([^*]+)\*\* \(.*$", text, re.MULTILINE)}
 
 
 def contact_sheet(faces: Faces, probabilities: np.ndarray) -> tuple[list[dict[str, Any]], bytes]:
-    """The most confident wrong answer to each family and expression, surest first, and a PNG of them with both labels."""
-    guess, confidence = probabilities.argmax(axis=1), probabilities.max(axis=1)
+    """Most confident error of each family and expression, in descending order, and a PNG of them with both labels."""
+    predicted, confidence = probabilities.argmax(axis=1), probabilities.max(axis=1)
     worst: dict[tuple[str, int], int] = {}
-    for index in np.flatnonzero(guess != faces.labels):
+    for index in np.flatnonzero(predicted != faces.labels):
         cell = str(faces.groups[index]), int(faces.labels[index])
         if cell not in worst or confidence[index] > confidence[worst[cell]]:
             worst[cell] = int(index)
-    chosen = sorted(worst.values(), key=lambda index: -confidence[index])[:MOST]
+    chosen = sorted(worst.values(), key=lambda index: -confidence[index])[:MAX_FACES]
     rows = [
-        {"group": str(faces.groups[index]), "true": EMOTIONS[faces.labels[index]], "answered": EMOTIONS[guess[index]],
+        {"group": str(faces.groups[index]), "true": EMOTIONS[faces.labels[index]], "answered": EMOTIONS[predicted[index]],
          "confidence": round(float(confidence[index]), 2)}
         for index in chosen
     ]  # fmt: skip
@@ -116,15 +116,15 @@ def _drawn(pixels: np.ndarray, rows: list[dict[str, Any]]) -> bytes:
     return stream.getvalue()
 
 
-def read_samples(analyzer: FaceAnalyzer) -> Iterator[dict[str, Any]]:
-    """How the product reads each sample: faces `found` `of` so many, and `wrong` ones as {true, answered, confidence}."""
+def predict_samples(analyzer: FaceAnalyzer) -> Iterator[dict[str, Any]]:
+    """Predictions for each sample picture: faces `found` `of` expected ones, and `wrong` ones as {true, answered, confidence}."""
     folder = Path(__file__).resolve().parents[2] / "static" / "samples"
     for name, expected in SAMPLES.items():
         faces = analyzer.analyze(open_image(folder / name)).faces
-        told = zip(faces, expected, strict=False) if len(expected) == 1 else ()
+        pairs = zip(faces, expected, strict=False) if len(expected) == 1 else ()
         wrong = [
             {"true": true, "answered": face.emotion, "confidence": round(face.confidence, 2)}
-            for face, true in told if true and face.emotion != true
+            for face, true in pairs if true and face.emotion != true
         ]  # fmt: skip
         labelled = sum(label is not None for label in expected)
         yield {"file": name, "found": len(faces), "of": len(expected), "labelled": labelled, "wrong": wrong}

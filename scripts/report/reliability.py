@@ -1,4 +1,4 @@
-"""The calibration plot beside a model card: an SVG with a reliability diagram for each head, equal for equal figures."""
+"""Calibration plot of a model card: an SVG with a reliability diagram for each head, reproducible byte for byte."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from emotions.runtime.manifest import ModelRegistry
 from ..common.manifest import put_entry
 
 SIDE, MARGIN, TOP, GAP = 200, 34, 30, 24  # pixels of a diagram, left of and above it, and between two
-FEW = 20
-"""Faces in a bin below which its share has a standard error of more than 10 points: drawn paler."""
+MIN_BIN = 20
+"""Faces in a bin below which its accuracy has a standard error of more than 10 points: such bars are pale."""
 
 
 def draw_reliability(folder: Path, base: str) -> None:
-    """Write the plot of a base's heads beside its card and enter it as one of the base's `pictures` in the manifest."""
+    """Write the plot of a backbone's heads and add it to the backbone's `pictures` in the manifest."""
     registry = ModelRegistry(folder)
     entry = registry.entry("expression-base", base).metadata
     heads = [one.metadata for one in registry.entries("expression-head") if one.base == base and one.reliability]
@@ -28,12 +28,12 @@ def draw_reliability(folder: Path, base: str) -> None:
 
 
 def chart_of(base: Mapping[str, Any]) -> str:
-    """The file of the plot."""
+    """File name of the plot."""
     return f"{base['name']}-{base['version']}-reliability.svg"
 
 
 def reliability_svg(heads: Sequence[Mapping[str, Any]]) -> str:
-    """SVG text of the heads' `reliability` (manifest entries): columns for accuracy, dots at each bin's mean confidence."""
+    """SVG of the heads' `reliability`: bars for accuracy, dots at each bin's mean confidence."""
     width, height = len(heads) * (SIDE + MARGIN + GAP), TOP + SIDE + 52
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" '
@@ -49,7 +49,7 @@ def reliability_svg(heads: Sequence[Mapping[str, Any]]) -> str:
 
 
 def calibration_of(bins: Sequence[dict[str, float]]) -> float:
-    """Expected calibration error of reliability bins: |confidence - accuracy|, weighted by their counts."""
+    """Expected calibration error: mean |confidence - accuracy| of the bins, weighted by their counts."""
     total = sum(row["count"] for row in bins)
     return sum(row["count"] * abs(row["confidence"] - row["accuracy"]) for row in bins) / total
 
@@ -65,11 +65,11 @@ def _diagram(entry: Mapping[str, Any]) -> Iterator[str]:
         yield f'<text x="-5" y="{SIDE - at + 3}" text-anchor="end">{tick}</text>'
     for row in bins:
         left, tall, wide = SIDE * row["low"], SIDE * row["accuracy"], SIDE * (row["high"] - row["low"])
-        opacity = 0.35 if row["count"] < FEW else 0.9
+        opacity = 0.35 if row["count"] < MIN_BIN else 0.9
         yield (f'<rect x="{left + 0.5:.1f}" y="{SIDE - tall:.1f}" width="{wide - 1:.1f}" height="{tall:.1f}" '
                f'fill="#0072b2" opacity="{opacity}"/>')  # fmt: skip
     yield f'<path d="M0 {SIDE}L{SIDE} 0" stroke="#d55e00" stroke-dasharray="4 3"/>'
     for row in bins:
         yield f'<circle cx="{SIDE * row["confidence"]:.1f}" cy="{SIDE * (1 - row["accuracy"]):.1f}" r="2.2" fill="#222"/>'
     yield f'<text x="{SIDE // 2}" y="{SIDE + 28}" text-anchor="middle">confidence, %</text>'
-    yield f'<text x="{SIDE // 2}" y="{SIDE + 41}" text-anchor="middle">up: answers that were right, %</text>'
+    yield f'<text x="{SIDE // 2}" y="{SIDE + 41}" text-anchor="middle">up: accuracy, %</text>'

@@ -1,96 +1,94 @@
-"""The tables of a model card: accuracy by head and data set, confusion, what smaller weights changed, reliability."""
+"""Tables of a model card: accuracy by head and data set, confusion, quantization, reliability."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
 from emotions.labels import EMOTIONS
 
+from ..common.markdown import table
 from ..data.labels import VOTES
 from ..data.sources import SOURCES, source_of
-from .failures import served
-from .reliability import FEW, chart_of
 
 Entry = Mapping[str, Any]
 
 
 def set_title(name: str) -> str:
-    """A key of a manifest's `evaluation` in words."""
+    """Title of a test set, a key of `evaluation`."""
     if name == f"{VOTES}_test":
         return f"{source_of(VOTES).title} test, faces where one emotion has more than half of all votes"
     title = f"{source_of(name.removesuffix('_unseen').removesuffix('_test')).title} test"
     return f"{title} without faces repeated from an earlier split" if name.endswith("_unseen") else f"{title}, labels"
 
 
-def accuracy_table(heads: Sequence[Entry]) -> str:
-    """A row for every head on every set."""
-    lines = ["| head | measured on | faces | accuracy | 95 % interval | macro-F1 | calibration error |",
-             "| --- | --- | ---: | ---: | --- | ---: | ---: |"]  # fmt: skip
-    for entry in heads:
-        for name, row in entry["evaluation"].items():
-            low, high = row["interval"]
-            lines.append(f"| {entry['name']} | {set_title(name)} | {row['count']:,} | {row['accuracy']:.2%} | "
-                         f"{low:.2%} to {high:.2%} | {row['macro_f1']:.3f} | {row['ece']:.3f} |")  # fmt: skip
-    return "\n".join(lines)
+def accuracy_table(heads: list[Entry]) -> str:
+    """Metrics of every head on every set."""
+    rows = [
+        (entry["name"], set_title(name), f"{row['count']:,}", f"{row['accuracy']:.2%}",
+         f"{row['interval'][0]:.2%} to {row['interval'][1]:.2%}", f"{row['macro_f1']:.3f}", f"{row['ece']:.3f}")
+        for entry in heads for name, row in entry["evaluation"].items()
+    ]  # fmt: skip
+    columns = ("head", "test set", "faces", "accuracy", "95 % interval", "macro-F1", "calibration error")
+    return table(columns, "llrrlrr", rows)
 
 
-def by_group(heads: Sequence[Entry]) -> Iterator[str]:
-    """Balanced recall of every group of the sets that have such, and the mean over groups."""
+def group_tables(heads: list[Entry]) -> Iterator[str]:
+    """Balanced recall by group, a table for each set that has groups."""
     for name in [name for name, row in heads[0]["evaluation"].items() if "groups" in row]:
         kind = SOURCES[name.removesuffix("_test")].groups
         groups = list(heads[0]["evaluation"][name]["groups"])
-        lines = [
-            f"Balanced recall of {set_title(name)}, by {kind}, over the classes that each has:\n",
-            "| head | " + " | ".join(groups) + " | mean |", "| --- |" + " ---: |" * (len(groups) + 1),
-        ]  # fmt: skip
-        for entry in heads:
-            row = entry["evaluation"][name]
-            cells = [*(row["groups"][group] for group in groups), row["balanced_recall"]]
-            lines.append(f"| {entry['name']} | " + " | ".join(f"{value:.1%}" for value in cells) + " |")
-        yield "\n".join(lines)
+        measured = [(entry["name"], entry["evaluation"][name]) for entry in heads]
+        rows = [
+            (head, *(f"{value:.1%}" for value in (*(row["groups"][group] for group in groups), row["balanced_recall"])))
+            for head, row in measured
+        ]
+        text = f"Balanced recall on {set_title(name)}, by {kind}, over the classes of each:\n\n"
+        yield text + table(("head", *groups, "mean"), "lr", rows)
 
 
-def support_table(heads: Sequence[Entry]) -> str:
-    """How many test faces of each emotion every set has."""
-    lines = ["| set | " + " | ".join(EMOTIONS) + " |", "| --- |" + " ---: |" * len(EMOTIONS)]
-    for name, row in heads[0]["evaluation"].items():
-        lines.append(f"| {set_title(name)} | " + " | ".join(f"{sum(counts):,}" for counts in row["confusion"]) + " |")
-    return "\n".join(lines)
+def drawn_table(head: Entry) -> str:
+    """Accuracy of the drawn-face head on each data set."""
+    rows = [
+        (set_title(name).removesuffix(" test, labels"), f"{row['count']:,}", "drawn" if row["drawn"] else "photographed",
+         f"{row['accuracy']:.1%}", f"{row['interval'][0]:.1%} to {row['interval'][1]:.1%}")
+        for name, row in head["evaluation"].items()
+    ]  # fmt: skip
+    return table(("test faces of", "faces", "kind", "accuracy", "95 % interval"), "lrlrl", rows)
 
 
-def quantisation_table(heads: Sequence[Entry]) -> str:
-    """What int8 and float16 weights changed."""
-    lines = ["| head | answers changed | accuracy, float32 | as stored |", "| --- | ---: | ---: | ---: |"]
-    for entry in heads:
-        row = entry["quantisation"]
-        lines.append(f"| {entry['name']} | {1 - row['same_answers']:.2%} | {row['float32']:.2%} | {row['stored']:.2%} |")
-    return "\n".join(lines)
+def support_table(heads: list[Entry]) -> str:
+    """Number of test faces of each emotion in every set."""
+    rows = [
+        (set_title(name), *(f"{sum(counts):,}" for counts in row["confusion"]))
+        for name, row in heads[0]["evaluation"].items()
+    ]  # fmt: skip
+    return table(("set", *EMOTIONS), "lr", rows)
 
 
-def confusion_table(figures: Entry) -> str:
-    """Markdown of an evaluation's confusion matrix with recall and F1 of each emotion; a dash where no face has it."""
-    matrix = np.array(figures["confusion"])
-    lines = ["| | " + " | ".join(EMOTIONS) + " | recall | F1 |", "| --- |" + " ---: |" * (len(EMOTIONS) + 2)]
-    for index, name in enumerate(EMOTIONS):
-        counts, total = matrix[index], matrix[index].sum()
-        measures = f"{counts[index] / total:.0%} | {figures['f1'][index]:.2f}" if total else "– | –"
-        lines.append(f"| **{name}** | " + " | ".join(map(str, counts.tolist())) + f" | {measures} |")
-    return "\n".join(lines)
+def quantisation_table(heads: list[Entry]) -> str:
+    """Effect of int8 and float16 weights."""
+    quantised = [(entry["name"], entry["quantisation"]) for entry in heads]
+    rows = [(name, f"{1 - row['same_answers']:.2%}", f"{row['float32']:.2%}", f"{row['stored']:.2%}") for name, row in quantised]
+    return table(("head", "changed predictions", "accuracy, float32", "as stored"), "lr", rows)
 
 
-def reliability(base: Entry, heads: Sequence[Entry]) -> Iterator[str]:
-    """The calibration plot of all heads, and the bins of the served one as a table."""
-    if chart_of(base) in base.get("pictures", ()):
-        yield f"![Reliability diagrams: accuracy against confidence on validation, a head each]({chart_of(base)})"
-        yield ("Measured on validation, where the temperature was fitted. Columns: the share that was right, pale for fewer\n"
-               f"than {FEW} faces; dots: at the mean confidence; dashed: where words and deeds agree.")  # fmt: skip
-    entry = served(heads)
-    lines = [f"Head `{entry['name']}`, temperature {entry['temperature']}:\n",
-             "| confidence | answers | mean confidence | right |", "| --- | ---: | ---: | ---: |"]  # fmt: skip
-    for row in entry["reliability"]:
-        shares = f"{row['confidence']:.1%} | {row['accuracy']:.1%}"
-        lines.append(f"| {row['low']:.0%} to {row['high']:.0%} | {row['count']} | {shares} |")
-    yield "\n".join(lines)
+def confusion_table(metrics: Entry) -> str:
+    """Confusion matrix with recall and F1 of each emotion; a dash for emotions without faces."""
+    rows = []
+    for index, (name, counts) in enumerate(zip(EMOTIONS, np.array(metrics["confusion"]), strict=True)):
+        total = counts.sum()
+        scores = (f"{counts[index] / total:.0%}", f"{metrics['f1'][index]:.2f}") if total else ("–", "–")
+        rows.append((f"**{name}**", *counts.tolist(), *scores))
+    return table(("", *EMOTIONS, "recall", "F1"), "lr", rows).replace("|  |", "| |", 1)
+
+
+def reliability_table(entry: Entry) -> str:
+    """Bins of a head's reliability diagram."""
+    rows = [
+        (f"{row['low']:.0%} to {row['high']:.0%}", row["count"], f"{row['confidence']:.1%}", f"{row['accuracy']:.1%}")
+        for row in entry["reliability"]
+    ]
+    return table(("confidence", "predictions", "mean confidence", "accuracy"), "lr", rows)

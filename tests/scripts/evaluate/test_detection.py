@@ -78,9 +78,9 @@ def test_shipped_files_are_the_ones_that_the_script_takes():
     for model in MODELS:
         entry = registry.entry(model["entry"]["role"], model["entry"]["name"])
         assert hashlib.sha256(registry.read(entry)).hexdigest() == model["sha256"]
-        assert entry["licence"] == "Apache-2.0" and "MediaPipe" in entry["origin"]
-        assert {key: entry[key] for key in model["entry"]} == model["entry"], "run scripts.release.fetch_detectors again"
-        assert entry["file"] in (BUNDLED / "NOTICE.md").read_text()
+        assert entry.licence == "Apache-2.0" and "MediaPipe" in entry.metadata["origin"]
+        assert {key: entry.metadata[key] for key in model["entry"]} == model["entry"], "run scripts.release.fetch_detectors again"
+        assert entry.file in (BUNDLED / "NOTICE.md").read_text()
     assert "Apache License" in (BUNDLED / "LICENSE-APACHE-2.0").read_text()
 
 

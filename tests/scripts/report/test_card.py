@@ -53,18 +53,18 @@ def card_of(folder: Path) -> str:
     return (folder / "models" / ModelRegistry(folder / "models").entry("expression-base").metadata["card"]).read_text()
 
 
-def test_drawn_and_photographed_faces_are_counted_apart():
+def test_the_drawn_face_head_is_measured_by_data_set():
     sources = np.array(["fer2013"] * 4 + ["dicebear"] * 2 + ["my-faces"])
     report = accuracy.drawn_head_metrics(np.array([0.1, 0.2, 0.49, 0.5, 0.5, 0.4, 0.9]), sources)
     assert set(report) == {"fer2013_test", "dicebear_test"}, "of one's own data it is not known"
     assert [(row["count"], row["right"], row["drawn"]) for row in report.values()] == [(4, 3, False), (2, 1, True)]
 
 
-def test_the_card_tells_how_well_drawn_faces_are_told_apart(measured, capsys):
+def test_the_card_reports_the_drawn_face_head(measured, capsys):
     options, run, folder = measured
     accuracy.main([*options, *run, "--extra", str(folder / "drawn.npz")])
     [head] = [entry.metadata for entry in ModelRegistry(folder / "models").entries("drawn-head")]
-    card = card_of(folder).partition("## Drawn or photographed")[2].partition("## Faces of each emotion")[0]
+    card = card_of(folder).partition("## Drawn or photographed")[2].partition("## Test faces by emotion")[0]
     for source, title in (("fer2013", "FER2013 | 14 | photographed"), ("dicebear", "drawings in DiceBear's styles | 14 | drawn")):
         row = head["evaluation"][f"{source}_test"]
         assert row["count"] == 14 and f"| {title} | {row['right'] / 14:.1%} |" in card
@@ -100,7 +100,7 @@ def test_further_tables_are_measured_and_their_failures_shown(measured, capsys):
     assert "as published" in capsys.readouterr().out, "the further table is not asked for"
     accuracy.main([*options, *run])
     assert "dicebear_test" in ModelRegistry(folder / "models").entry("expression-head", "mixed").evaluation
-    assert card_of(folder) == card, "what was measured on these files before stays"
+    assert card_of(folder) == card, "earlier measurements of the same files are kept"
 
 
 def prose(card: str) -> list[str]:
@@ -108,7 +108,7 @@ def prose(card: str) -> list[str]:
     return [line for line in text if not line.startswith(("|", "![", "- **ink", "- **oil"))]
 
 
-def test_without_credits_no_drawing_is_shown(measured, capsys):
+def test_drawings_without_credits_are_not_shown(measured, capsys):
     options, run, folder = measured
     shipped = ModelRegistry(folder / "models").entry("expression-base").metadata
     for name in shipped.pop("pictures", ()):
@@ -122,26 +122,26 @@ def test_without_credits_no_drawing_is_shown(measured, capsys):
     assert not list((folder / "models").glob("*failures.png")) and "Drawn test faces" not in card_of(folder)
 
 
-def test_a_new_version_takes_the_pictures_of_the_old_away(measured):
+def test_an_export_removes_the_pictures_of_the_old_version(measured):
     options, run, folder = measured
     accuracy.main([*options, *run])
     pictures = ModelRegistry(folder / "models").entry("expression-base").metadata["pictures"]
-    assert pictures and set(pictures) <= export._files(folder / "models"), "an export removes what nothing names any more"
+    assert pictures and set(pictures) <= export._files(folder / "models"), "an export removes files that no entry names"
 
 
 @pytest.mark.parametrize("again", [0, 1])
-def test_a_table_that_cannot_be_measured_is_said(measured, prepared, again, capsys):
+def test_errors_name_tables_that_cannot_be_measured(measured, prepared, again, capsys):
     options, run, folder = measured
     table = Faces.load(prepared)
     empty = table.where(table.splits != "test")
     (table if again else empty).save(folder / "other.npz")
     with pytest.raises(SystemExit) as stop:
         accuracy.main([*options, *run, "--extra", str(folder / "other.npz")])
-    told = "two tables hold faces of fer2013" if again else "table 2 has no labelled face in its test split"
-    assert stop.value.code == 1 and told in capsys.readouterr().err
+    message = "several tables hold faces of fer2013" if again else "table 2 has no labelled face in its test split"
+    assert stop.value.code == 1 and message in capsys.readouterr().err
 
 
-def test_the_plot_is_drawn_alike_each_time():
+def test_the_reliability_plot_is_reproducible():
     head = {"name": "a<b", "temperature": 0.9, "reliability": BINS}
     text = reliability_svg([head, head])
     root = ElementTree.fromstring(text)
@@ -155,12 +155,12 @@ def test_weak_classes_and_confusions_are_worded():
     matrix = np.zeros((7, 7), int)
     matrix[0, :2], matrix[2, 2], matrix[3, [3, 5]] = (1, 3), 5, (9, 1)
     text = worded({"confusion": matrix.tolist()})
-    assert text == ("found least: anger 25% of 4, happy 90% of 10; most confused: anger read as disgust (75%), "
-                    "happy read as sad (10%)")  # fmt: skip
+    assert text == ("lowest recall: anger 25% of 4, happy 90% of 10; most confused: anger as disgust (75%), "
+                    "happy as sad (10%)")  # fmt: skip
     assert worded({"confusion": np.eye(7, dtype=int).tolist()}).endswith("most confused: none")
 
 
-def test_the_surest_mistake_of_each_kind_is_shown(prepared, tmp_path):
+def test_the_most_confident_error_of_each_kind_is_shown(prepared, tmp_path):
     faces = Faces.load(prepared).where(np.arange(4))
     faces = replace(faces, labels=np.array([3, 3, 3, 0], np.int8), groups=np.array(["ink", "ink", "oil", "ink"]))
     probabilities = np.eye(7)[[5, 5, 5, 0]] * np.array([[0.5], [0.7], [0.6], [0.9]])
@@ -174,8 +174,8 @@ def test_the_surest_mistake_of_each_kind_is_shown(prepared, tmp_path):
     assert list(credits_of(tmp_path / "t.npz")) == ["ink", "oil"] and credits_of(tmp_path / "other.npz") == {}
 
 
-def test_a_lineage_is_told_to_its_beginning():
+def test_lineage_names_all_predecessors():
     older = {"name": "b", "version": "1", "licence": "MIT"}
     newer = {"name": "a", "version": "2", "licence": "BSD", "begun": older}
-    assert initialised_from(newer) == "a 2 (BSD), itself begun from b 1 (MIT)."
+    assert initialised_from(newer) == "a 2 (BSD), itself initialised from b 1 (MIT)."
     assert initialised_from(None) == ""
