@@ -1,4 +1,4 @@
-"""Readers of the text corpora: GoEmotions, which the model learns from, and MELD, which it never sees before its evaluation."""
+"""Readers of the text corpora: GoEmotions, the training data, and MELD, which is only evaluated on."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ EKMAN = {
     "sadness": "sad",
     "surprise": "surprise",
 }
-"""The corpora's names of the seven classes, and this project's."""
+"""Names of the seven classes in the corpora to the names of EMOTIONS."""
 
 
 class CorpusError(ValueError):
-    """A corpus is missing or is not what its name says; the message says which and what is wrong."""
+    """A corpus is missing or has another format."""
 
 
 @dataclass(frozen=True)
 class Corpus:
-    """Texts with what raters saw in them: `seven` (N, 7) and `fine` (N, F) float32 zeros and ones, F named by `names`."""
+    """Texts with their multi-label targets: `seven` (N, 7) and `fine` (N, F) float32 zeros and ones; `names` of the F labels."""
 
     texts: list[str]
     seven: np.ndarray
@@ -40,8 +40,8 @@ class Corpus:
         return len(self.texts)
 
 
-def rows_of(path: Path) -> list[dict[str, str]]:
-    """The rows of a gzipped CSV file with a header."""
+def read_rows(path: Path) -> list[dict[str, str]]:
+    """Read the rows of a gzipped CSV file with a header. Raises CorpusError."""
     try:
         with gzip.open(path, "rt", encoding="utf-8", newline="") as lines:
             return list(csv.DictReader(lines))
@@ -50,7 +50,7 @@ def rows_of(path: Path) -> list[dict[str, str]]:
 
 
 def indicators(labels: list[list[str]], names: tuple[str, ...]) -> np.ndarray:
-    """(N, len(names)) float32: one where a text carries the label. CorpusError for a label that is not among the names."""
+    """(N, len(names)) float32, 1 where a text has the label. Raises CorpusError for a label that is not in `names`."""
     table = np.zeros((len(labels), len(names)), np.float32)
     for row, present in enumerate(labels):
         for label in present:
@@ -61,12 +61,12 @@ def indicators(labels: list[list[str]], names: tuple[str, ...]) -> np.ndarray:
 
 
 def read_goemotions(path: Path, limit: int | None = None) -> dict[str, Corpus]:
-    """GoEmotions (columns split, text, labels, ekman; several labels joined by `|`) by split: train, dev and test.
+    """Read GoEmotions by split (train, dev, test) from the columns split, text, labels, ekman; several labels are joined by `|`.
 
     `seven` is the corpus's own Ekman grouping, neutral kept as the seventh class, `fine` its 27 emotions and neutral.
-    `limit` takes the first rows of each split: enough to rehearse.
+    `limit` takes the first rows of each split, for a dry run. Raises CorpusError.
     """
-    rows = rows_of(path)
+    rows = read_rows(path)
     try:
         names = tuple(sorted({label for row in rows for label in row["labels"].split("|")}))
         corpora = {}
@@ -81,9 +81,9 @@ def read_goemotions(path: Path, limit: int | None = None) -> dict[str, Corpus]:
 
 
 def read_meld(path: Path, split: str = "test") -> Corpus:
-    """MELD's utterances (columns split, text, label), one of the seven classes each."""
+    """Read a split of MELD's utterances (columns split, text, label), one of the seven classes each. Raises CorpusError."""
     try:
-        rows = [row for row in rows_of(path) if row["split"] == split]
+        rows = [row for row in read_rows(path) if row["split"] == split]
         labels = [[EKMAN.get(row["label"], row["label"])] for row in rows]
     except KeyError as error:
         raise CorpusError(f"{path}: no column {error}") from None

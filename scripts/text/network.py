@@ -1,7 +1,7 @@
-"""The text network: word pieces -> four blocks of MiniLM -> logits. Any Keras backend.
+"""The text network: a post-norm Transformer encoder as BERT's (Devlin et al., 2019), for any Keras backend.
 
-A post-norm Transformer encoder as BERT's (Devlin et al., 2019), begun from layers of all-MiniLM-L6-v2. Its table of word pieces
-is kept in `rank` numbers a piece and widened by one matrix: at 384 numbers a piece the table alone would be half of the file.
+It is initialised from layers of all-MiniLM-L6-v2. Its token embedding is factorised into `rank` numbers a token and a projection:
+at 384 numbers a token the table alone would be half of the file.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from keras import layers, ops
 from emotions.labels import EMOTIONS
 
 EPSILON = 1e-12
-"""Of every layer normalisation, as in BERT."""
+"""Epsilon of every layer normalisation, as in BERT."""
 
 
 @keras.saving.register_keras_serializable("text")
 class Positions(layers.Layer):
-    """Adds a learned vector for each place in the text: (B, T, W) -> (B, T, W), T at most `longest`."""
+    """Learned position embedding, added to the input: (B, T, W) -> (B, T, W), T at most `longest`."""
 
     def __init__(self, longest: int, **options: Any) -> None:
         super().__init__(**options)
@@ -38,7 +38,7 @@ class Positions(layers.Layer):
 
 @keras.saving.register_keras_serializable("text")
 class Attention(layers.Layer):
-    """Multi-head self-attention (Vaswani et al., 2017): (B, T, W) and which pieces there are, (B, T) -> (B, T, W)."""
+    """Multi-head self-attention (Vaswani et al., 2017): vectors (B, T, W) and padding mask (B, T) -> (B, T, W)."""
 
     def __init__(self, heads: int, dropout: float, **options: Any) -> None:
         super().__init__(**options)
@@ -70,26 +70,31 @@ class Attention(layers.Layer):
 
 
 def block(vectors: Any, present: Any, config: dict[str, Any], name: str) -> Any:
-    """Attention and a two-layer perceptron, each added to its input and normalised."""
+    """Encoder block: attention and a two-layer perceptron, each with a residual connection and layer normalisation."""
     drop = config["dropout"]
     mixed = Attention(config["heads"], drop, name=f"{name}_attention")(vectors, present)
     mixed = layers.Dropout(drop)(mixed)
     vectors = layers.LayerNormalization(epsilon=EPSILON, name=f"{name}_attention_norm")(vectors + mixed)
-    # GELU's tanh form: LiteRT has no erf of its own.
+    # GELU in its tanh form, because LiteRT has no erf operator.
     inner = ops.gelu(layers.Dense(config["inner"], name=f"{name}_inner")(vectors), approximate=True)
     inner = layers.Dropout(drop)(layers.Dense(config["width"], name=f"{name}_outer")(inner))
     return layers.LayerNormalization(epsilon=EPSILON, name=f"{name}_norm")(vectors + inner)
 
 
-def build(config: dict[str, Any], rows: int, fine: int, table: layers.Layer | None = None) -> keras.Model:
-    """Rows of the vocabulary (B, T), 0 where a text has ended -> `seven` (B, 7) and `fine` (B, fine) logits.
+def build(config: dict[str, Any], tokens: int, fine: int, table: layers.Layer | None = None) -> keras.Model:
+    """Build the network: token ids (B, T), 0 for padding -> `seven` (B, 7) and `fine` (B, fine) logits.
 
-    A text is its first place's vector beside the mean of all places. `table`: a layer from rows to vectors of `rank` numbers to
-    use instead of one that learns.
+    The heads read the vector of the first token beside the mean of all tokens.
+
+    Args:
+        config: Sizes of the network, see minilm.toml.
+        tokens: Size of the vocabulary.
+        fine: Number of fine labels.
+        table: Layer from token ids to vectors of `rank` numbers; a trainable embedding by default.
     """
     ids = keras.Input((None,), dtype="float32", name="pieces")
     present = ops.cast(ids > 0.5, "float32")
-    vectors = (table or layers.Embedding(rows, config["rank"], name="pieces_table"))(ops.cast(ids, "int32"))
+    vectors = (table or layers.Embedding(tokens, config["rank"], name="pieces_table"))(ops.cast(ids, "int32"))
     vectors = layers.Dense(config["width"], use_bias=False, name="widen")(vectors)
     vectors = Positions(config["longest"], name="positions")(vectors)
     vectors = layers.Dropout(config["dropout"])(layers.LayerNormalization(epsilon=EPSILON, name="norm")(vectors))
@@ -105,13 +110,20 @@ def build(config: dict[str, Any], rows: int, fine: int, table: layers.Layer | No
     return keras.Model(ids, outputs)
 
 
-def begin_from(
+def initialise_from(
     model: keras.Model, config: dict[str, Any], weights: dict[str, np.ndarray], table: np.ndarray, counts: np.ndarray
 ) -> None:
-    """Give the network the chosen layers of BERT-like `weights`; `table` (rows, W) are the vocabulary's own vectors.
+    """Initialise the network with the chosen layers of a BERT-like model.
 
-    The table is cut to `rank` numbers by a singular value decomposition in which a piece counts as often as it stands in the
-    training texts (`counts`), so that what is lost is lost on rare ones.
+    The embedding table is factorised by a singular value decomposition weighted by the tokens' frequencies, so that frequent
+    tokens lose least.
+
+    Args:
+        model: Network of `build`.
+        config: Its configuration; `layers` are copied.
+        weights: Weights by their names in BERT's checkpoints.
+        table: (tokens, W) embeddings of the vocabulary's tokens.
+        counts: (tokens,) frequencies in the training texts.
     """
     weight = np.sqrt(counts + 1.0)[:, None]
     _, _, directions = np.linalg.svd(table * weight, full_matrices=False)
@@ -120,20 +132,20 @@ def begin_from(
     model.get_layer("widen").set_weights([directions])
     kind = weights["embeddings.token_type_embeddings.weight"][0]
     model.get_layer("positions").set_weights([weights["embeddings.position_embeddings.weight"][: config["longest"]] + kind])
-    model.get_layer("norm").set_weights(_pair(weights, "embeddings.LayerNorm"))
+    model.get_layer("norm").set_weights(_norm(weights, "embeddings.LayerNorm"))
     for number, layer in enumerate(config["layers"]):
         stem, name = f"encoder.layer.{layer}", f"block{number}"
         parts = [_dense(weights, f"{stem}.attention.{part}") for part in ("self.query", "self.key", "self.value", "output.dense")]
         model.get_layer(f"{name}_attention").set_weights([array for part in parts for array in part])
-        model.get_layer(f"{name}_attention_norm").set_weights(_pair(weights, f"{stem}.attention.output.LayerNorm"))
+        model.get_layer(f"{name}_attention_norm").set_weights(_norm(weights, f"{stem}.attention.output.LayerNorm"))
         model.get_layer(f"{name}_inner").set_weights(_dense(weights, f"{stem}.intermediate.dense"))
         model.get_layer(f"{name}_outer").set_weights(_dense(weights, f"{stem}.output.dense"))
-        model.get_layer(f"{name}_norm").set_weights(_pair(weights, f"{stem}.output.LayerNorm"))
+        model.get_layer(f"{name}_norm").set_weights(_norm(weights, f"{stem}.output.LayerNorm"))
 
 
 def _dense(weights: dict[str, np.ndarray], name: str) -> list[np.ndarray]:
     return [weights[f"{name}.weight"].T, weights[f"{name}.bias"]]
 
 
-def _pair(weights: dict[str, np.ndarray], name: str) -> list[np.ndarray]:
+def _norm(weights: dict[str, np.ndarray], name: str) -> list[np.ndarray]:
     return [weights[f"{name}.weight"], weights[f"{name}.bias"]]

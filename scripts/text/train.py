@@ -1,8 +1,8 @@
-"""Train the text network on GoEmotions' training split; its dev split says how it does.
+"""Train the text network on GoEmotions' training split.
 
     python -m scripts.text.train --data goemotions.csv.gz --run runs/text    # about an hour on two cores
 
-It reads the train split and reports the dev split after each epoch.
+Macro-F1 on the dev split is printed after each epoch.
 """
 
 from __future__ import annotations
@@ -16,26 +16,26 @@ import keras
 
 from emotions.text.tokenizer import Vocabulary
 
-from .batches import Batches, logits
+from .batches import TextBatches, predict_logits
 from .corpora import Corpus, CorpusError, read_goemotions
-from .measure import best_thresholds, f1_scores, sigmoid
-from .network import begin_from, build
-from .prepare import PRETRAINED, load
-from .vocabulary import choose, vectors
+from .metrics import best_thresholds, f1_scores, sigmoid
+from .network import build, initialise_from
+from .prepare import PRETRAINED, load_pretrained
+from .vocabulary import embedding_table, select_vocabulary
 
-RECIPE = Path(__file__).with_name("minilm.toml")
+CONFIG = Path(__file__).with_name("minilm.toml")
 
 
-class Progress(keras.callbacks.Callback):
-    """A line an epoch with the dev split's macro-F1 at its own best thresholds."""
+class DevScores(keras.callbacks.Callback):
+    """Print macro-F1 on the dev split, at the thresholds that are best for it, and save the model after each epoch."""
 
-    def __init__(self, dev: Corpus, vocabulary: Vocabulary, longest: int, run: Path) -> None:
+    def __init__(self, dev: Corpus, vocabulary: Vocabulary, max_tokens: int, run: Path) -> None:
         super().__init__()
-        self._dev, self._vocabulary, self._longest, self._run = dev, vocabulary, longest, run
+        self._dev, self._vocabulary, self._max_tokens, self._run = dev, vocabulary, max_tokens, run
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         self.model.save(self._run / "model.keras")
-        seven = sigmoid(logits(self.model, self._dev.texts, self._vocabulary, self._longest)["seven"])
+        seven = sigmoid(predict_logits(self.model, self._dev.texts, self._vocabulary, self._max_tokens)["seven"])
         scores = f1_scores(self._dev.seven, seven >= best_thresholds(self._dev.seven, seven))
         print(
             f"epoch {epoch + 1}: loss {(logs or {})['loss']:.4f}, dev macro-F1 {scores.mean():.4f} {scores.round(3)}", flush=True
@@ -54,21 +54,22 @@ def compile_model(model: keras.Model, config: dict, steps: int) -> None:
 
 
 def train(config: dict, corpora: dict[str, Corpus], weights: dict, pieces: list[str], run: Path) -> None:
-    """Fill the folder `run`: config.json, vocabulary.txt, and model.keras after every epoch."""
+    """Train and write into the folder `run`: config.json, vocabulary.txt, and model.keras after every epoch."""
     keras.utils.set_random_seed(config["seed"])
     keras.config.set_dtype_policy(config["precision"])
-    learned, dev = corpora["train"], corpora["dev"]
-    vocabulary, counts = choose(pieces, learned.texts, config["vocabulary"])
-    model = build(config | {"dropout": config["optimiser"]["dropout"]}, len(vocabulary), len(learned.names))
-    begin_from(model, config, weights, vectors(vocabulary, pieces, weights["embeddings.word_embeddings.weight"]), counts)
-    targets = {"seven": learned.seven, "fine": learned.fine}
-    batches = Batches(learned.texts, targets, vocabulary, config, config["loss"]["names"])
+    training, dev = corpora["train"], corpora["dev"]
+    vocabulary, counts = select_vocabulary(pieces, training.texts, config["vocabulary"])
+    model = build(config | {"dropout": config["optimiser"]["dropout"]}, len(vocabulary), len(training.names))
+    table = embedding_table(vocabulary, pieces, weights["embeddings.word_embeddings.weight"])
+    initialise_from(model, config, weights, table, counts)
+    targets = {"seven": training.seven, "fine": training.fine}
+    batches = TextBatches(training.texts, targets, vocabulary, config, config["loss"]["names"])
     compile_model(model, config, len(batches))
     run.mkdir(parents=True, exist_ok=True)
-    (run / "config.json").write_text(json.dumps(config, indent=1) + "\n")
+    (run / "config.json").write_text(json.dumps(config, indent=1) + "\n", encoding="utf-8")
     (run / "vocabulary.txt").write_text("\n".join(vocabulary.tokens) + "\n", encoding="utf-8")
     model.fit(
-        batches, epochs=config["optimiser"]["epochs"], verbose=0, callbacks=[Progress(dev, vocabulary, config["longest"], run)]
+        batches, epochs=config["optimiser"]["epochs"], verbose=0, callbacks=[DevScores(dev, vocabulary, config["longest"], run)]
     )
 
 
@@ -76,15 +77,14 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--pretrained", type=Path, default=PRETRAINED)
     parser.add_argument("--data", type=Path, required=True, help="goemotions.csv.gz")
-    parser.add_argument("--limit", type=int, help="texts of each split: enough to rehearse")
+    parser.add_argument("--limit", type=int, help="texts of each split, for a dry run")
     parser.add_argument("--run", type=Path, default=Path("runs/text"))
-    parser.add_argument("--config", type=Path, default=RECIPE)
+    parser.add_argument("--config", type=Path, default=CONFIG)
     options = parser.parse_args(arguments)
     try:
-        config = tomllib.loads(options.config.read_text())
-        train(config, read_goemotions(options.data, options.limit), *load(options.pretrained), options.run)
+        config = tomllib.loads(options.config.read_text(encoding="utf-8"))
+        train(config, read_goemotions(options.data, options.limit), *load_pretrained(options.pretrained), options.run)
         print(f"written: {options.run / 'model.keras'}")
-        parser.exit(0)
     except (CorpusError, OSError, ValueError) as error:
         parser.exit(1, f"{error}\n")
 
