@@ -3,8 +3,8 @@
 Example:
     >>> import emotions
     >>> result = emotions.analyze_photo("tests/data/astronaut.jpg")
-    >>> [(face.emotion, round(face.confidence, 1)) for face in result.faces]
-    [('happy', 0.9)]
+    >>> [(face.emotion, face.confidence > 0.9) for face in result.faces]
+    [('happy', True)]
 
 A displayed expression is not a felt emotion: README states the limits of use.
 """

@@ -82,11 +82,11 @@ def analyze_video(
 
     Example:
         >>> from emotions import analyze_video
-        >>> result = analyze_video("tests/data/av1.webm", fps=2)
-        >>> result.summary["frames"]
-        4
-        >>> [(frame.time, frame.faces[0].id, frame.faces[0].emotion) for frame in result.frames[:2]]
-        [(0.0, 0, 'happy'), (0.5, 0, 'happy')]
+        >>> result = analyze_video("tests/data/av1.webm", fps=1)
+        >>> [(frame.time, frame.faces[0].id, frame.faces[0].emotion) for frame in result.frames]
+        [(0.0, 0, 'happy'), (1.0, 0, 'happy')]
+        >>> result.summary["people"][0]["shares"]["happy"]
+        1.0
     """
     from .video.analyzer import VideoAnalyzer
     from .video.results import FrameFaces, VideoResult

@@ -28,6 +28,12 @@ class FaceAnalyzer:
     Args:
         registry: Models to use; by default those that ship with the package.
         head: Name of an expression head of the manifest; None takes the manifest's first.
+
+    Example:
+        >>> from emotions import FaceAnalyzer
+        >>> analyzer = FaceAnalyzer()
+        >>> [face.emotion for face in analyzer.analyze("tests/data/astronaut.jpg").faces]
+        ['happy']
     """
 
     def __init__(self, registry: ModelRegistry | None = None, head: str | None = DEFAULT_HEAD) -> None:

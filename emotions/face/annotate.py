@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from ..image.loading import LoadedImage, encode_jpeg
+from ..image.loading import ImageSource, encode_jpeg, open_image
 from ..labels import COLOURS, TITLES
 from .results import Face, ImageResult
 
@@ -39,17 +39,22 @@ STYLE: dict[str, Any] = {
 }
 
 
-def annotate(image: LoadedImage, result: ImageResult) -> np.ndarray:
+def annotate(image: ImageSource, result: ImageResult) -> np.ndarray:
     """Draw the box, emotion and confidence of every face, and its landmarks if it has any.
 
     Args:
-        image: The image.
+        image: The image, in any form that `open_image` accepts.
         result: Its faces.
 
     Returns:
         Annotated copy (H, W, 3) uint8 RGB with no side over STYLE["max_side"].
+
+    Example:
+        >>> from emotions import analyze_photo, annotate
+        >>> annotate("tests/data/astronaut.jpg", analyze_photo("tests/data/astronaut.jpg")).shape
+        (400, 400, 3)
     """
-    canvas = Image.fromarray(image.pixels)
+    canvas = Image.fromarray(open_image(image).pixels)
     canvas.thumbnail((STYLE["max_side"], STYLE["max_side"]), Image.Resampling.BICUBIC, reducing_gap=2.0)
     draw = ImageDraw.Draw(canvas, "RGBA")
     scale = canvas.width / result.width
@@ -67,7 +72,7 @@ def annotate(image: LoadedImage, result: ImageResult) -> np.ndarray:
     return np.asarray(canvas)
 
 
-def annotated_jpeg(image: LoadedImage, result: ImageResult) -> bytes:
+def annotated_jpeg(image: ImageSource, result: ImageResult) -> bytes:
     """Return the annotated image as JPEG; see `annotate`."""
     return encode_jpeg(annotate(image, result))
 

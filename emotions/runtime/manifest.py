@@ -86,6 +86,11 @@ class ModelRegistry:
     Args:
         folder: Folder of the manifest; by default the models that ship with the package.
         source: `tree`, `folder`, `bucket` or `fallback`, as /api/v1/models reports it.
+
+    Example:
+        >>> from emotions import ModelRegistry
+        >>> [entry.name for entry in ModelRegistry().entries("expression-head")]
+        ['fer2013', 'ferplus', 'mixed']
     """
 
     def __init__(self, folder: Path = BUNDLED, source: str | None = None) -> None:

@@ -41,6 +41,11 @@ class SpeechClassifier:
 
     Args:
         registry: The models; the bundled ones by default.
+
+    Example:
+        >>> from emotions import SpeechClassifier
+        >>> SpeechClassifier().predict("tests/data/buzz.flac").reason
+        'not_speech'
     """
 
     def __init__(self, registry: ModelRegistry | None = None) -> None:

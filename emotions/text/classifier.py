@@ -71,6 +71,11 @@ class TextClassifier:
 
     Args:
         registry: The models; the bundled ones by default.
+
+    Example:
+        >>> from emotions import TextClassifier
+        >>> TextClassifier().predict("I love it, thank you so much!").emotions
+        ('happy',)
     """
 
     def __init__(self, registry: ModelRegistry | None = None) -> None:
@@ -116,7 +121,10 @@ class TextClassifier:
         Raises:
             TextError: The text is too long.
             ModelFileError: The model file is missing or damaged.
+            TypeError: `text` is not a string.
         """
+        if not isinstance(text, str):
+            raise TypeError(f"expected a text (str), not {type(text).__name__}")
         if len(text) > MAX_TEXT:
             raise TextError("text_too_long", f"The text has {len(text):,} characters; at most {MAX_TEXT:,} are read.")
         words = self.vocabulary.words(text)

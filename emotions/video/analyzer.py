@@ -2,7 +2,7 @@
 
 Example:
     >>> from emotions.video.analyzer import VideoAnalyzer
-    >>> with VideoAnalyzer("tests/data/clip.mp4", fps=1) as video:
+    >>> with VideoAnalyzer("tests/data/av1.webm", fps=1) as video:
     ...     for frame in video:
     ...         print(frame.time, [face.emotion for face in frame.result.faces])
     0.0 ['happy']
@@ -80,6 +80,14 @@ class VideoAnalyzer:
         OSError: The file cannot be opened.
         TypeError: `source` is of another type.
         ValueError: `fps` is out of range.
+
+    Example:
+        >>> from emotions import VideoAnalyzer
+        >>> with VideoAnalyzer("tests/data/av1.webm", fps=1) as video:
+        ...     [(frame.time, frame.result.faces[0].emotion) for frame in video]
+        [(0.0, 'happy'), (1.0, 'happy')]
+        >>> video.summary()["people"][0]["shares"]["happy"]
+        1.0
     """
 
     def __init__(

@@ -19,7 +19,7 @@ import numpy as np
 from ..errors import TrackerStateError
 from ..face.reliability import unsure_reason_after_smoothing
 from ..face.results import Box, ImageResult
-from ..image.loading import LoadedImage
+from ..image.loading import ImageSource, LoadedImage, open_image
 from .appearance import describe
 from .appearance import update as update_appearance
 from .association import Observation, associate
@@ -44,6 +44,13 @@ class FaceTracker:
 
     Raises:
         TrackerStateError: The state is not one that a tracker gave.
+
+    Example:
+        >>> from emotions import FaceAnalyzer, FaceTracker, open_image
+        >>> analyzer, tracker = FaceAnalyzer(), FaceTracker()
+        >>> image = open_image("tests/data/astronaut.jpg")
+        >>> [face.id for face in tracker.update(image, analyzer.analyze(image), time=0.0).faces]
+        [0]
     """
 
     def __init__(self, state: str = "") -> None:
@@ -55,7 +62,7 @@ class FaceTracker:
         """The tracker's state as ASCII JSON of at most 8,192 bytes: `FaceTracker(tracker.state)` continues alike."""
         return self._state.dumps()
 
-    def update(self, image: LoadedImage, result: ImageResult, time: float | None = None) -> ImageResult:
+    def update(self, image: ImageSource, result: ImageResult, time: float | None = None) -> ImageResult:
         """Track the faces of the next frame.
 
         Ids count from 0 in order of appearance (within a frame the largest face first) and are never reused. A person who is not
@@ -63,7 +70,7 @@ class FaceTracker:
         remembered: they get new ids in each frame.
 
         Args:
-            image: The frame.
+            image: The frame, in any form that `open_image` accepts.
             result: Its faces, as `FaceAnalyzer.analyze` returned them.
             time: Seconds from any origin, 0 to 1e9; None where DEFAULT_INTERVAL has passed. A time that does not advance counts
                 as DEFAULT_INTERVAL; one that runs back by more than MAX_AGE drops all tracks, and ids go on.
@@ -76,7 +83,7 @@ class FaceTracker:
         """
         started = clock.perf_counter()
         now, elapsed = self._advance(time)
-        observations = _observations(image, result)
+        observations = _observations(open_image(image), result)
         tracks = [replace(one, age=one.age + elapsed) for one in self._state.tracks if one.age + elapsed <= MAX_AGE]
         pairs = associate(observations, tracks, [track.age > elapsed for track in tracks])
         next_id, faces, observed = self._state.next_id, [], []

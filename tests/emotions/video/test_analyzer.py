@@ -1,4 +1,4 @@
-"""Films read face by face, summed up, drawn and charted, with the real models."""
+"""Video analysis, annotated videos, timelines and their chart, with the shipped models."""
 
 from __future__ import annotations
 
@@ -30,23 +30,23 @@ def face(number: int, emotion: str, confidence: float = 0.7) -> Face:
 
 
 def two_people(seconds: float = 2.0) -> bytes:
-    """One person for a second, then another one in the same place."""
-    moments = [(index / 10, clips.still("obama.jpg" if index < 10 else "angry.png")) for index in range(int(seconds * 10))]
-    return clips.clip(moments)
+    """Encode a video of one person for a second, then of another one in the same place."""
+    frames = [(index / 10, clips.still("obama.jpg" if index < 10 else "angry.png")) for index in range(int(seconds * 10))]
+    return clips.clip(frames)
 
 
-def test_identical_frames_get_identical_answers(analyzer):
+def test_identical_frames_give_identical_results(analyzer):
     lossless = clips.clip(clips.steady(12), "matroska", "ffv1", pixels="yuv444p")
-    seen = list(VideoAnalyzer(lossless, 10, analyzer=analyzer))
-    assert len(seen) == 12 and all(len(one.result.faces) == 1 for one in seen)
-    faces = [one.result.faces[0] for one in seen]
+    results = list(VideoAnalyzer(lossless, 10, analyzer=analyzer))
+    assert len(results) == 12 and all(len(one.result.faces) == 1 for one in results)
+    faces = [one.result.faces[0] for one in results]
     assert {one.raw for one in faces} == {faces[0].raw} and {(one.id, one.box, one.emotion) for one in faces} == {
         (0, faces[0].box, "happy")
     }
     assert all(one.probabilities == pytest.approx(faces[0].raw, abs=0.001) for one in faces)
 
 
-def test_the_same_film_in_another_box_gets_the_same_answers(analyzer):
+def test_the_container_does_not_change_the_result(analyzer):
     bodies = []
     for container in ("matroska", "mov"):
         data = clips.clip(clips.steady(6), container, "mjpeg", pixels="yuvj420p")
@@ -54,16 +54,16 @@ def test_the_same_film_in_another_box_gets_the_same_answers(analyzer):
     assert bodies[0] == bodies[1] and bodies[0][0]["faces"]
 
 
-def test_a_turned_film_is_read_upright(analyzer):
-    on_its_side = [(time, np.rot90(picture, -1)) for time, picture in clips.steady(4)]
+def test_rotation_metadata_is_applied(analyzer):
+    sideways = [(time, np.rot90(picture, -1)) for time, picture in clips.steady(4)]
     (upright,) = VideoAnalyzer(clips.clip(clips.steady(4)), analyzer=analyzer, fps=1)
-    (turned,) = VideoAnalyzer(clips.clip(on_its_side, rotation=90), analyzer=analyzer, fps=1)
-    (one,), (other,) = upright.result.faces, turned.result.faces
-    assert (turned.result.width, turned.result.height) == (320, 240)
+    (rotated,) = VideoAnalyzer(clips.clip(sideways, rotation=90), analyzer=analyzer, fps=1)
+    (one,), (other,) = upright.result.faces, rotated.result.faces
+    assert (rotated.result.width, rotated.result.height) == (320, 240)
     assert abs(one.box.left - other.box.left) < 8 and abs(one.box.top - other.box.top) < 8 and one.emotion == other.emotion
 
 
-def test_boxes_are_in_pixels_of_the_full_size(analyzer):
+def test_boxes_are_in_full_size_pixels(analyzer):
     small, large = (
         next(
             iter(VideoAnalyzer(clips.clip([(0, clips.still(size=size))], "matroska", "mjpeg", pixels="yuvj420p"), analyzer=analyzer))
@@ -74,7 +74,7 @@ def test_boxes_are_in_pixels_of_the_full_size(analyzer):
     assert large.result.faces[0].box.width == pytest.approx(3 * small.result.faces[0].box.width, rel=0.1)
 
 
-def test_the_summary(analyzer):
+def test_summary(analyzer):
     video = VideoAnalyzer(two_people(), 10, analyzer=analyzer)
     rows = [one.to_json() for one in video]
     summary = video.summary()
@@ -93,7 +93,7 @@ def test_the_summary(analyzer):
             assert person["mean"][name] == pytest.approx(np.mean([one["probabilities"][name] for one in faces]), abs=1e-3)
 
 
-def test_a_cut_film_is_summed_up_as_partial(analyzer):
+def test_truncated_video_gives_a_partial_summary(analyzer):
     data = clips.clip(clips.steady(30), "matroska")
     video = VideoAnalyzer(data[: len(data) * 2 // 3], analyzer=analyzer)
     rows = list(video)
@@ -102,14 +102,14 @@ def test_a_cut_film_is_summed_up_as_partial(analyzer):
     assert summary["duration"] < 2 < summary["stated_duration"]
 
 
-def test_the_annotated_film(analyzer, tmp_path):
+def test_annotated_video(analyzer, tmp_path):
     path = tmp_path / "out.mp4"
     video = VideoAnalyzer(two_people(), 2, analyzer=analyzer)
     with VideoWriter(path) as writer:
         for one in video.results(every_frame=True):
             writer.add(one.time, one.annotated())
     data = path.read_bytes()
-    assert data.index(b"moov") < data.index(b"mdat"), "the index comes first: browsers begin at once"
+    assert data.index(b"moov") < data.index(b"mdat"), "the index comes first, so that browsers can start at once"
     with av.open(BytesIO(data)) as container:
         (stream,) = container.streams
         assert (stream.codec_context.name, stream.codec_context.pix_fmt) == ("h264", "yuv420p")
@@ -118,23 +118,23 @@ def test_the_annotated_film(analyzer, tmp_path):
         "every frame of the source"
     )
     plain = clips.still().astype(int)
-    assert np.abs(frames[0][1] - plain).max(axis=2).max() > 100, "something is drawn"
-    assert np.abs(frames[1][1].astype(int) - frames[0][1]).mean() < 3, "the box stays between the pictures that are read"
+    assert np.abs(frames[0][1] - plain).max(axis=2).max() > 100, "a box is drawn"
+    assert np.abs(frames[1][1].astype(int) - frames[0][1]).mean() < 3, "the box stays in the frames between the sampled ones"
 
 
-def test_a_film_that_must_be_small(tmp_path):
+def test_size_limit_of_the_writer(tmp_path):
     noise = np.random.default_rng(0)
     sizes = []
-    for most in (None, 50_000):
-        path = tmp_path / f"{most}.mp4"
-        with VideoWriter(path, most, 2.0) as writer:
+    for max_bytes in (None, 50_000):
+        path = tmp_path / f"{max_bytes}.mp4"
+        with VideoWriter(path, max_bytes, 2.0) as writer:
             for index in range(40):
                 writer.add(index / 20, noise.integers(0, 255, (120, 161, 3), np.uint8))
         sizes.append(path.stat().st_size)
     assert sizes[0] > 4 * sizes[1] and sizes[1] < 80_000
 
 
-def test_a_film_that_fails_leaves_no_file(tmp_path):
+def test_writer_removes_the_file_after_an_error(tmp_path):
     with pytest.raises(ZeroDivisionError), VideoWriter(tmp_path / "out.mp4") as writer:
         writer.add(0, clips.still())
         writer.add(1 / 0, clips.still())
@@ -143,7 +143,7 @@ def test_a_film_that_fails_leaves_no_file(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_timeline_takes_no_more_for_an_hour_than_for_a_minute():
+def test_timeline_size_is_bounded():
     timeline = Timeline(5)
     for index in range(3600 * 5):
         timeline.add(index / 5, [face(0, "happy"), face(1, "sad")][: 1 + index % 2])
@@ -159,7 +159,7 @@ def test_a_timeline_takes_no_more_for_an_hour_than_for_a_minute():
 
 
 @pytest.mark.parametrize("people", [0, 1, 3, 20])
-def test_the_chart_is_well_formed(people):
+def test_chart_is_well_formed(people):
     timeline = Timeline(2)
     for index in range(20):
         timeline.add(index / 2, [face(number, EMOTIONS[number % 7]) for number in range(people) if index >= number // 2])
@@ -173,7 +173,7 @@ def test_the_chart_is_well_formed(people):
     assert "10 s" in texts and "Surprise" in texts
 
 
-def test_the_chart_shows_a_pause_as_a_pause():
+def test_chart_shows_a_gap():
     timeline = Timeline(5)
     for index in [*range(10), *range(30, 40)]:
         timeline.add(index / 5, [face(0, "happy")])
@@ -182,5 +182,5 @@ def test_the_chart_shows_a_pause_as_a_pause():
 
 
 @pytest.mark.parametrize(("seconds", "text"), [(0, "0 s"), (4.25, "4.2 s"), (59, "59 s"), (185, "3:05"), (3723, "1:02:03")])
-def test_times_as_people_write_them(seconds, text):
+def test_format_time(seconds, text):
     assert format_time(seconds) == text

@@ -1,4 +1,4 @@
-"""Films of many kinds: times, rotation, what is broken, and that memory stays."""
+"""Video reader: containers and codecs, times, rotation, damaged files, and bounded memory."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def read(source, **options) -> tuple[VideoReader, list]:
         return reader, list(reader.frames())
 
 
-def refusal(source, **options) -> str:
+def error_code(source, **options) -> str:
     with pytest.raises(VideoError) as caught:
         read(source, **options)
     assert budget.used == 0
@@ -56,7 +56,7 @@ def refusal(source, **options) -> str:
         ("avi", "mpeg4", "yuv420p"),
     ],
 )
-def test_every_kind_gives_the_picture_at_its_times(container, codec, pixels):
+def test_every_codec_gives_the_frames_at_their_times(container, codec, pixels):
     reader, frames = read(clips.clip(THREE_SECONDS, container, codec, pixels=pixels, codec_options=QUICK.get(codec)))
     assert [frame.time for frame in frames] == pytest.approx([index / 5 for index in range(15)], abs=0.002)
     assert reader.reason is None and reader.duration == pytest.approx(3, abs=0.11)
@@ -65,11 +65,11 @@ def test_every_kind_gives_the_picture_at_its_times(container, codec, pixels):
         expected = np.repeat(expected @ [[299], [587], [114]] // 1000, 3, axis=2)
     for frame in frames:
         assert (frame.image.width, frame.image.height) == (320, 240) and frame.image.pixels.flags.c_contiguous
-        assert np.abs(frame.image.pixels - expected).mean() < 12  # of 255: codecs lose something
+        assert np.abs(frame.image.pixels - expected).mean() < 12  # of 255: the codecs are lossy
 
 
 def test_av1():
-    """From a file: the encoder at hand, SVT-AV1, turns the whole process into a real-time one where it runs as root."""
+    """Read a stored file: the encoder SVT-AV1 sets real-time priority for the whole process when it runs as root."""
     reader, frames = read(ROOT / "tests" / "data" / "av1.webm")
     assert [frame.time for frame in frames] == pytest.approx([index / 5 for index in range(10)], abs=0.002)
     assert reader.reason is None
@@ -77,7 +77,7 @@ def test_av1():
 
 
 @pytest.mark.parametrize("degrees", [90, 180, 270])
-def test_a_phone_s_rotation(degrees):
+def test_rotation_of_phone_videos(degrees):
     _, (first, *_) = read(clips.clip(clips.steady(3), rotation=degrees))
     upright = np.rot90(clips.still(), degrees // 90)
     assert first.image.pixels.shape == upright.shape and (first.image.width, first.image.height) == upright.shape[1::-1]
@@ -85,7 +85,7 @@ def test_a_phone_s_rotation(degrees):
 
 
 @pytest.mark.parametrize("fps", [1, 2.5, 10, 30])
-def test_the_rate_is_an_option(fps):
+def test_sampling_rate(fps):
     reader, frames = read(clips.clip(THREE_SECONDS), fps=fps)
     times = [frame.time for frame in frames]
     assert len(times) == min(30, 3 * fps + (fps == 2.5) * 0.5) and len({int((time + 0.002) * fps) for time in times}) == len(
@@ -94,12 +94,12 @@ def test_the_rate_is_an_option(fps):
 
 
 @pytest.mark.parametrize("fps", [0, -1, 31, float("nan")])
-def test_rates_that_are_none(fps):
+def test_invalid_sampling_rates(fps):
     with pytest.raises(ValueError, match="fps must be"):
         VideoReader(clips.clip(clips.steady(2)), fps)
 
 
-def test_frames_at_uneven_times():
+def test_frames_at_irregular_times():
     frames = [(time, clips.still()) for time in (0, 0.01, 0.03, 0.5, 0.56, 3, 3.01, 3.4)]
     reader, found = read(clips.clip(frames))
     assert [frame.time for frame in found] == pytest.approx([0, 0.5, 3, 3.4], abs=0.001)
@@ -109,24 +109,24 @@ def test_frames_at_uneven_times():
     assert len(every) == 5, "all but those closer than a thirtieth of a second"
 
 
-def test_a_browser_s_recording_states_no_length():
+def test_browser_recording_without_a_declared_duration():
     reader, frames = read(clips.clip(THREE_SECONDS, "webm", "libvpx", live=True))
     assert reader.declared_duration is None and reader.reason is None
     assert reader.duration == pytest.approx(3, abs=0.1) and len(frames) == 15
 
 
-def test_sound_beside_the_pictures_changes_nothing():
+def test_audio_stream_is_ignored():
     assert len(read(clips.clip(THREE_SECONDS, sound=True))[1]) == 15
 
 
-def test_times_below_zero_and_late_beginnings():
+def test_negative_times_and_late_starts():
     for shift in (-1.0, 5.0):
         shifted = [(time + shift, picture) for time, picture in THREE_SECONDS]
         _, frames = read(clips.clip(shifted, "matroska"))
         assert frames[0].time == 0 and all(0 <= frame.time <= 3 for frame in frames)
 
 
-def test_large_frames_come_smaller_and_odd_ones_as_they_are():
+def test_large_frames_are_reduced_and_odd_sizes_kept():
     big = clips.still(size=(2560, 1440))
     _, (frame,) = read(clips.clip([(0, big)], codec_options={"preset": "ultrafast"}))
     assert frame.image.pixels.shape == (576, MAX_SIDE, 3) and (frame.image.width, frame.image.height) == (2560, 1440)
@@ -135,16 +135,16 @@ def test_large_frames_come_smaller_and_odd_ones_as_they_are():
     assert odd.image.pixels.shape == (241, 321, 3)
 
 
-def test_pixels_that_are_no_squares():
+def test_non_square_pixels():
     _, (frame,) = read(clips.clip([(0, clips.still())], aspect=2))
     assert (frame.image.width, frame.image.height) == (640, 240)
 
 
-def test_a_file_that_lies_about_its_length():
-    lying = clips.with_stated_length(clips.clip(THREE_SECONDS, "matroska"), 3600)
-    reader, frames = read(lying)
+def test_wrong_declared_duration():
+    wrong = clips.with_stated_length(clips.clip(THREE_SECONDS, "matroska"), 3600)
+    reader, frames = read(wrong)
     assert reader.declared_duration == 3600 and reader.duration == pytest.approx(3, abs=0.1) and len(frames) == 15
-    with VideoReader(lying) as reader:
+    with VideoReader(wrong) as reader:
         assert reader.duration_and_count() == (pytest.approx(2.9, abs=0.01), 30)
 
 
@@ -152,32 +152,32 @@ def test_a_file_that_lies_about_its_length():
     ("container", "codec", "options"),
     [("mp4", "libx264", FASTSTART), ("matroska", "libx264", {}), ("webm", "libvpx", {}), ("avi", "mpeg4", {})],
 )
-def test_cut_off_in_the_middle(container, codec, options):
+def test_truncated_file(container, codec, options):
     data = clips.clip(THREE_SECONDS, container, codec, options=options)
     reader, frames = read(data[: len(data) * 2 // 3])
     assert reader.reason == "cut_off" and 0 < len(frames) < 15 and reader.duration < 2.9
 
 
-def test_a_recording_without_lengths_that_is_cut_in_a_frame():
+def test_recording_without_sizes_that_is_truncated():
     data = clips.clip(THREE_SECONDS, "webm", "libvpx", live=True)
     assert not is_truncated("matroska", BytesIO(data)) and is_truncated("matroska", BytesIO(data[:-3]))
     reader, frames = read(data[: len(data) // 2])
     assert reader.reason == "cut_off" and frames
 
 
-def test_damage_in_the_middle_is_passed_by():
+def test_damaged_packets_are_skipped():
     data = bytearray(clips.clip(THREE_SECONDS, options=FASTSTART))
     data[len(data) // 2 : len(data) // 2 + 8000] = bytes(8000)
     reader, frames = read(bytes(data))
     assert reader.reason == "damaged" and 0 < len(frames) <= 15
-    assert reader.duration > 2, "what comes after the damage is read"
+    assert reader.duration > 2, "frames after the damage are read"
 
 
 @pytest.mark.parametrize(
     ("make", "code"),
     [
         (lambda: b"", "empty_file"),
-        (lambda: b"words, not a film" * 50, "not_a_video"),
+        (lambda: b"words, not a video" * 50, "not_a_video"),
         (lambda: (clips.SAMPLES / "obama.jpg").read_bytes(), "not_a_video"),
         (lambda: b"#EXTM3U\n#EXTINF:1\nfile:///etc/hostname\n", "not_a_video"),
         (lambda: b"ffconcat version 1.0\nfile /etc/hostname\n", "not_a_video"),
@@ -195,11 +195,11 @@ def test_damage_in_the_middle_is_passed_by():
         (lambda: clips.clip([(0, np.zeros((4096, 4096, 3), np.uint8))], codec="mjpeg", pixels="yuvj420p"), "too_many_pixels"),
     ],
 )
-def test_what_is_no_film(make, code):
-    assert refusal(make()) == code
+def test_files_that_are_rejected(make, code):
+    assert error_code(make()) == code
 
 
-def test_memory_is_held_while_a_film_is_open():
+def test_memory_is_reserved_while_a_video_is_open():
     reader = VideoReader(clips.clip(clips.steady(2)))
     assert budget.used > 0
     reader.close()
@@ -207,17 +207,17 @@ def test_memory_is_held_while_a_film_is_open():
     before = budget.limit
     set_decode_budget(1)
     try:
-        assert refusal(clips.clip(clips.steady(2))) == "too_much_memory"
+        assert error_code(clips.clip(clips.steady(2))) == "too_much_memory"
     finally:
         budget.limit = before
 
 
-def test_reading_may_end_early():
+def test_max_seconds():
     reader, frames = read(clips.clip(THREE_SECONDS), max_seconds=1.0)
     assert reader.reason == "video_too_long" and [frame.time for frame in frames][-1] == 1.0
 
 
-def test_paths_and_open_files_too(tmp_path):
+def test_paths_and_open_files(tmp_path):
     path = tmp_path / "http:__example.org_clip.mp4"
     path.write_bytes(clips.clip(THREE_SECONDS))
     with path.open("rb") as file:
@@ -225,7 +225,7 @@ def test_paths_and_open_files_too(tmp_path):
         assert not file.closed
 
 
-LONG = """
+COUNT_FRAMES = """
 import resource, sys
 from emotions.video.reader import VideoReader
 with VideoReader({path!r} and __import__("pathlib").Path({path!r}), fps=1) as reader:
@@ -235,7 +235,7 @@ print(count, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 
 
 def test_memory_does_not_grow_with_length(tmp_path):
-    """A minute and twenty of them: the difference is less than a second's frames."""
+    """Between 1 and 20 minutes the peak differs by less than a second's frames."""
     peaks = []
     for minutes in (1, 20):
         path = tmp_path / f"{minutes}.mp4"
@@ -243,7 +243,7 @@ def test_memory_does_not_grow_with_length(tmp_path):
             clips.clip(clips.steady(minutes * 60 * 5, fps=5, size=(160, 120)), codec_options={"preset": "ultrafast"})
         )
         done = subprocess.run(
-            [sys.executable, "-c", LONG.format(path=str(path))], cwd=ROOT, capture_output=True, text=True, check=True
+            [sys.executable, "-c", COUNT_FRAMES.format(path=str(path))], cwd=ROOT, capture_output=True, text=True, check=True
         )
         count, peak = map(int, done.stdout.split())
         assert count == minutes * 60
@@ -251,8 +251,8 @@ def test_memory_does_not_grow_with_length(tmp_path):
     assert peaks[1] - peaks[0] < 4 * 1024  # KB
 
 
-def test_frames_that_change_their_size_come_in_the_first_one_s():
-    """A browser's recording of a phone that is turned: here as JPEGs of two sizes in one track."""
+def test_frames_keep_the_size_of_the_first():
+    """As in a browser's recording on a phone that is rotated: here JPEGs of several sizes in one stream."""
     buffer = BytesIO()
     with av.open(buffer, "w", format="matroska") as output:
         stream = output.add_stream("mjpeg", rate=5)
@@ -267,13 +267,13 @@ def test_frames_that_change_their_size_come_in_the_first_one_s():
 
 
 @pytest.mark.parametrize("container", ["mp4", "webm", "avi"])
-def test_damaged_files_give_a_film_or_one_clear_error(container):
+def test_damaged_files_give_frames_or_a_video_error(container):
     codec = {"mp4": "libx264", "webm": "libvpx", "avi": "mpeg4"}[container]
-    sound = clips.clip(clips.steady(10, size=(160, 120)), container, codec, codec_options=QUICK.get(codec))
+    intact = clips.clip(clips.steady(10, size=(160, 120)), container, codec, codec_options=QUICK.get(codec))
     random = np.random.default_rng(0)
     codes = set()
     for _ in range(150):
-        data = np.frombuffer(sound, np.uint8).copy()
+        data = np.frombuffer(intact, np.uint8).copy()
         places = random.integers(0, random.choice([len(data), 1500]), 8)
         data[places] = random.integers(0, 256, 8)
         try:

@@ -1,4 +1,4 @@
-"""Faces followed through films made of still photos, on known paths: who is who in every frame is known."""
+"""Face tracker: synthetic videos with known identities, and the tracker state."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def analyzer() -> FaceAnalyzer:
 
 @pytest.fixture(scope="module")
 def pair(analyzer) -> list[Person]:
-    """Two people of the tree's own samples."""
+    """Two people of the sample photos."""
     cast = people(analyzer, [SAMPLES / "obama.jpg", SAMPLES / "collins.jpg"])
     assert len(cast) == 2
     return cast
@@ -69,7 +69,7 @@ def pair(analyzer) -> list[Person]:
 
 @pytest.fixture(scope="module")
 def cast(analyzer) -> list[Person]:
-    """The people on whom nothing was chosen."""
+    """The people that were not used for choosing parameters."""
     return cast_of(analyzer, shared("photos", "scenes"), choosing=False)
 
 
@@ -78,7 +78,7 @@ def times(seconds: float, rate: int = 10) -> list[float]:
 
 
 def walk(start: float, end: float, seconds: float, y: float = 0.4, height: float = 110) -> Callable[[float], Place]:
-    """From one side to another, both as shares of the width."""
+    """Make a path from one side to another, both as fractions of the width."""
     return lambda time: Place((start + (end - start) * time / seconds) * WIDTH, y * HEIGHT, height)
 
 
@@ -86,7 +86,7 @@ def between(path: Callable[[float], Place], first: float, last: float) -> Callab
     return lambda time: path(time) if first <= time < last else None
 
 
-def followed(
+def tracked_ids(
     analyzer: FaceAnalyzer, actors: Sequence, seconds: float, camera: Camera = STEADY, rate: int = 10, seed: int = 1
 ) -> list[list[int]]:
     frames = render(actors, times(seconds, rate), camera, seed)
@@ -96,64 +96,64 @@ def followed(
 
 @pytest.mark.parametrize("rate", [5, 10, 15])
 @pytest.mark.parametrize("camera", [STEADY, HAND_HELD])
-def test_ids_stay_where_two_cross(analyzer, pair, rate, camera):
+def test_ids_persist_where_two_people_cross(analyzer, pair, rate, camera):
     actors = [(pair[0], walk(0.15, 0.85, 3)), (pair[1], walk(0.85, 0.15, 3, y=0.43))]
-    ids = followed(analyzer, actors, 3, camera, rate)
+    ids = tracked_ids(analyzer, actors, 3, camera, rate)
     assert [set(one) for one in ids] in ([{0}, {1}], [{1}, {0}])
-    assert all(len(one) > 0.6 * 3 * rate for one in ids), "each is found on both sides"
+    assert all(len(one) > 0.6 * 3 * rate for one in ids), "each is detected on both sides"
 
 
 def test_random_crossings_gaps_and_successors_of_other_people(analyzer, cast):
     """benchmarks/tracking.md has the figures for many more; here, that they are not far off."""
-    for make, least in ((crossing, 3), (gap, 4), (successor, 4)):
-        right = 0
+    for make, minimum in ((crossing, 3), (gap, 4), (successor, 4)):
+        correct = 0
         for scene in scenes(make, cast, 6, seed=77):
             given = assigned_ids(len(scene.actors), observe(analyzer, scene))
-            right += not sum(map(id_switches, given)) and not share_an_id(given)
-        assert right >= least, make.__name__
+            correct += not sum(map(id_switches, given)) and not share_an_id(given)
+        assert correct >= minimum, make.__name__
 
 
 @pytest.mark.parametrize("away", [0.2, 1.0, 2.5])
-def test_an_id_survives_a_short_loss(analyzer, pair, away):
+def test_id_survives_a_short_absence(analyzer, pair, away):
     path = walk(0.7, 0.75, 5)
     course = lambda time: None if 1 <= time < 1 + away else path(time)  # noqa: E731
-    ids = followed(analyzer, [(pair[0], walk(0.25, 0.3, 5)), (pair[1], course)], 2 + away)
+    ids = tracked_ids(analyzer, [(pair[0], walk(0.25, 0.3, 5)), (pair[1], course)], 2 + away)
     assert [len(set(one)) for one in ids] == [1, 1]
 
 
-def test_who_was_away_for_long_is_new(analyzer, pair):
+def test_long_absence_gives_a_new_id(analyzer, pair):
     away = MAX_AGE / 1000 + 0.2
     actor = (pair[0], lambda time: None if 0.35 < time < 0.35 + away else walk(0.5, 0.5, 5)(time))
-    (ids,) = followed(analyzer, [actor], 1 + away)
+    (ids,) = tracked_ids(analyzer, [actor], 1 + away)
     assert set(ids) == {0, 1} and ids == sorted(ids)
 
 
-def test_who_comes_where_another_left_is_new_and_no_id_is_used_again(analyzer, pair):
+def test_another_person_at_the_same_position_gets_a_new_id_and_ids_are_not_reused(analyzer, pair):
     first, second = pair
     actors = [
         (first, between(walk(0.5, 0.5, 9), 0, 0.9)),
         (second, between(walk(0.5, 0.5, 9), 1.2, 2.2)),
         (first, between(walk(0.5, 0.5, 9), 6, 7)),
     ]
-    ids = followed(analyzer, actors, 7)
+    ids = tracked_ids(analyzer, actors, 7)
     assert [set(one) for one in ids] == [{0}, {1}, {2}]
 
 
-def test_coming_nearer_with_a_shaking_camera(analyzer, pair):
+def test_approaching_face_with_a_shaking_camera(analyzer, pair):
     actors = [(pair[0], lambda time: Place(WIDTH / 2 + 60 * np.sin(3 * time), 190 + 20 * time, 60 + 45 * time))]
-    (ids,) = followed(analyzer, actors, 3, Camera(shake=8, noise=6, quality=60))
+    (ids,) = tracked_ids(analyzer, actors, 3, Camera(shake=8, noise=6, quality=60))
     assert set(ids) == {0} and len(ids) >= 28
 
 
-def test_a_frame_that_was_missed(analyzer, pair):
-    """Two people are seen in one frame, nobody in the next, as where the light goes off."""
+def test_missed_frame(analyzer, pair):
+    """Two people are visible in one frame, nobody in the next, as when the light goes off."""
     actors = [(pair[0], walk(0.2, 0.4, 2)), (pair[1], walk(0.6, 0.8, 2))]
     dark = [(person, lambda time, path=path: None if 0.85 < time < 1.15 else path(time)) for person, path in actors]
-    assert [len(set(one)) for one in followed(analyzer, dark, 2)] == [1, 1]
+    assert [len(set(one)) for one in tracked_ids(analyzer, dark, 2)] == [1, 1]
 
 
 @pytest.mark.parametrize("name", ["ultralight_20.jpg", "mmpose_wflw_7_Cheering_Cheering_7_16.jpg"])
-def test_a_group_under_a_moving_camera(analyzer, name):
+def test_group_with_a_moving_camera(analyzer, name):
     photo = cv2.cvtColor(cv2.imread(str(shared("photos", "scenes", name))), cv2.COLOR_BGR2RGB)
     height, width = photo.shape[:2]
     tracker, first = FaceTracker(), {}
@@ -174,7 +174,7 @@ def test_a_group_under_a_moving_camera(analyzer, name):
     assert len(set(first) & set(back)) >= 0.85 * len(first), "and keeps it"
 
 
-def test_the_same_frames_give_the_same_and_tracks_carry_all(analyzer, pair):
+def test_tracking_is_deterministic_and_the_state_is_complete(analyzer, pair):
     actors = [(pair[0], walk(0.15, 0.85, 2)), (pair[1], walk(0.85, 0.15, 2, y=0.43))]
     frames = [(frame, analyzer.analyze(frame.picture)) for frame in render(actors, times(2), HAND_HELD, 5)]
     one, other, tracks = FaceTracker(), FaceTracker(), ""
@@ -186,7 +186,7 @@ def test_the_same_frames_give_the_same_and_tracks_carry_all(analyzer, pair):
         assert tracks.isascii() and len(tracks) <= MAX_BYTES
 
 
-def test_frames_of_another_size_go_on(analyzer, pair):
+def test_frame_size_may_change(analyzer, pair):
     actors = [(pair[0], walk(0.3, 0.35, 2)), (pair[1], walk(0.7, 0.65, 2))]
     tracker, seen = FaceTracker(), []
     for number, frame in enumerate(render(actors, times(1), STEADY, 3)):
@@ -198,7 +198,7 @@ def test_frames_of_another_size_go_on(analyzer, pair):
     assert all(one == seen[0] for one in seen) and len(seen[0]) == 2
 
 
-# From here on, faces as an analyzer would give them.
+# From here on, results are made by hand instead of by an analyzer.
 
 GREY = LoadedImage(np.full((480, 640, 3), 120, np.uint8), 640, 480, 0.0)
 HAPPY, SAD = ((0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0), (0.05, 0.0, 0.0, 0.05, 0.0, 0.9, 0.0))
@@ -212,7 +212,7 @@ def faces(*boxes: Box, probabilities: tuple[float, ...] = HAPPY, unsure: str | N
 ONE = Box(200, 150, 90, 110)
 
 
-def test_a_followed_face_has_raw_probabilities_and_a_face_alone_has_none():
+def test_only_tracked_faces_have_raw_probabilities():
     result = faces(ONE)
     (face,) = FaceTracker().update(GREY, result).faces
     assert "raw" not in result.faces[0].to_json()
@@ -220,7 +220,7 @@ def test_a_followed_face_has_raw_probabilities_and_a_face_alone_has_none():
 
 
 @pytest.mark.parametrize("step", [DEFAULT_INTERVAL, 0.5, 2.0])
-def test_a_frame_counts_by_the_time_that_has_passed(step):
+def test_weight_of_a_frame_depends_on_the_elapsed_time(step):
     tracker = FaceTracker()
     tracker.update(GREY, faces(ONE), 10)
     (face,) = tracker.update(GREY, faces(ONE, probabilities=SAD), 10 + step).faces
@@ -232,18 +232,18 @@ def test_a_frame_counts_by_the_time_that_has_passed(step):
     assert face.emotion == ("sad" if step > 0.3 else "happy")
 
 
-def test_the_doubt_is_that_of_the_smoothed_answer():
+def test_unsure_reason_is_that_of_the_smoothed_probabilities():
     tracker = FaceTracker()
     assert tracker.update(GREY, faces(ONE)).faces[0].unsure is None
     tracker.update(GREY, faces(ONE, probabilities=SAD, unsure=None))
-    for unsure, told in (
+    for unsure, reported in (
         ("low_confidence", "low_confidence"),
         (None, "low_confidence"),
         ("turned", "turned"),
         ("blurred", "blurred"),
     ):
         between_both = FaceTracker(tracker.state).update(GREY, faces(ONE, probabilities=SAD, unsure=unsure), 0.2).faces[0]
-        assert between_both.confidence < 0.6 and between_both.unsure == told
+        assert between_both.confidence < 0.6 and between_both.unsure == reported
     assert (
         FaceTracker(tracker.state).update(GREY, faces(ONE, probabilities=HAPPY, unsure="low_confidence")).faces[0].unsure is None
     )
@@ -255,11 +255,11 @@ def test_the_doubt_is_that_of_the_smoothed_answer():
         (None, None, 0),
         (None, 0.5, 0),
         (5, None, 0),
-        (5, 5, 0),  # time stands still
+        (5, 5, 0),  # time does not advance
         (5, 4.9, 0),  # a frame too late
         (5, 8, 0),
-        (5, 8.1, 1),  # forgotten
-        (5, 1.9, 1),  # begun anew, and ids go on
+        (5, 8.1, 1),  # dropped
+        (5, 1.9, 1),  # all tracks dropped, and ids go on
         (1e9, 1e9, 0),
         (1e9, None, 0),
         (0, 1e9, 1),
@@ -269,12 +269,12 @@ def test_time(before, after, id_):
     tracker = FaceTracker()
     tracker.update(GREY, faces(ONE), before)
     (face,) = tracker.update(GREY, faces(ONE, probabilities=SAD), after).faces
-    assert face.id == id_ and (face.probabilities == SAD) == bool(id_), "where time stands still a frame counts nevertheless"
+    assert face.id == id_ and (face.probabilities == SAD) == bool(id_), "a frame has weight even if time does not advance"
     assert FaceTracker(tracker.state).update(GREY, faces(ONE)).faces[0].id == id_
 
 
 @pytest.mark.parametrize("time", [-1, 1e9 + 1, float("nan"), float("inf")])
-def test_times_that_are_none(time):
+def test_invalid_times(time):
     tracker = FaceTracker()
     before = tracker.state
     with pytest.raises(ValueError, match="time must be seconds"):
@@ -283,32 +283,32 @@ def test_times_that_are_none(time):
 
 
 def crowd(count: int) -> list[Box]:
-    """Boxes side by side, the largest first."""
+    """Return boxes side by side, the largest first."""
     return [
         Box(20 + 60 * (number % 10), 10 + 60 * (number // 10), 30 - number / 10, 36 - number / 10) for number in range(count)
     ]
 
 
-def test_tracks_stay_short_and_the_largest_of_a_crowd_keep_their_ids():
+def test_state_size_is_bounded_and_the_largest_faces_keep_their_ids():
     tracker, boxes = FaceTracker(), crowd(75)
     first = tracker.update(GREY, faces(*boxes))
     second = tracker.update(GREY, faces(*boxes))
     assert [face.id for face in first.faces] == list(range(75))
-    assert [face.id for face in second.faces] == [*range(MAX_TRACKS), *range(75, 110)], "the others are new each time"
+    assert [face.id for face in second.faces] == [*range(MAX_TRACKS), *range(75, 110)], "the others get new ids in each frame"
     assert len(tracker.state) <= MAX_BYTES
 
 
-def test_of_the_lost_those_seen_last_are_remembered():
+def test_lost_tracks_observed_last_are_kept():
     tracker, boxes = FaceTracker(), crowd(50)
     tracker.update(GREY, faces(*boxes[:30]), 0)
     tracker.update(GREY, faces(*boxes[30:]), 0.05)
     tracker.update(GREY, faces(*boxes[30:45]), 0.1)
     kept = {row[0]: row[7] for row in json.loads(tracker.state)["tracks"]}
     assert len(kept) == MAX_TRACKS and [kept[number] for number in range(30, 45)] == [0] * 15
-    assert all(kept[number] == 50 for number in range(45, 50)), "and twenty of those seen before"
+    assert all(kept[number] == 50 for number in range(45, 50)), "and twenty of those observed before"
 
 
-def test_tracks_at_their_longest_have_8_kb():
+def test_largest_state_has_at_most_8_kb():
     longest = Track(
         0,
         (-MAX_COORD, -MAX_COORD, MAX_COORD, MAX_COORD),
@@ -325,14 +325,14 @@ def test_tracks_at_their_longest_have_8_kb():
 @pytest.mark.parametrize(
     "box", [Box(0, 0, 0, 0), Box(-5000, -5000, 30, 30), Box(1e9, 1e9, 1e9, 1e9), Box(0, 0, 640, 480), Box(639.5, 479.5, 3, 3)]
 )
-def test_odd_boxes(box):
+def test_degenerate_boxes(box):
     tracker = FaceTracker()
     assert [face.id for face in tracker.update(GREY, faces(box)).faces] == [0]
     tracker = FaceTracker(tracker.state)
     assert len(tracker.update(GREY, faces(box, ONE)).faces) == 2 and loads(tracker.state).next_id >= 2
 
 
-def test_a_picture_of_one_pixel_and_one_without_faces():
+def test_image_of_one_pixel_and_image_without_faces():
     tiny = LoadedImage(np.zeros((1, 1, 3), np.uint8), 1, 1, 0.0)
     result = ImageResult(1, 1, (Face(0, Box(0, 0, 1, 1), None, HAPPY),), "none", {})
     tracker = FaceTracker()
@@ -340,11 +340,11 @@ def test_a_picture_of_one_pixel_and_one_without_faces():
     assert tracker.update(GREY, faces()).faces == ()
 
 
-WHOLE = strategies.integers(-MAX_COORD, MAX_COORD)
+COORDINATES = strategies.integers(-MAX_COORD, MAX_COORD)
 
 
 @strategies.composite
-def remembered(draw) -> TrackerState:
+def tracker_states(draw) -> TrackerState:
     ids = draw(strategies.lists(strategies.integers(0, MAX_ID - 1), unique=True, max_size=MAX_TRACKS))
     side, age, looks = (
         strategies.integers(1, MAX_COORD),
@@ -357,8 +357,8 @@ def remembered(draw) -> TrackerState:
         shares = tuple(int(value) for value in np.diff([0, *cuts, PROB_SCALE]))
         return Track(
             number,
-            (draw(WHOLE), draw(WHOLE), draw(side), draw(side)),
-            (draw(WHOLE), draw(WHOLE)),
+            (draw(COORDINATES), draw(COORDINATES), draw(side), draw(side)),
+            (draw(COORDINATES), draw(COORDINATES)),
             draw(age),
             shares,
             draw(looks),
@@ -370,10 +370,10 @@ def remembered(draw) -> TrackerState:
 @hypothesis.settings(
     max_examples=25, deadline=None, derandomize=True, database=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
 )
-@hypothesis.given(tracks=remembered(), time=strategies.none() | strategies.floats(0, 1e9))
-def test_any_tracks_in_range_are_taken_and_give_tracks_in_range(tracks, time):
-    text = tracks.dumps()
-    assert len(text) <= MAX_BYTES and loads(text) == tracks
+@hypothesis.given(state=tracker_states(), time=strategies.none() | strategies.floats(0, 1e9))
+def test_any_state_in_range_is_accepted_and_gives_a_state_in_range(state, time):
+    text = state.dumps()
+    assert len(text) <= MAX_BYTES and loads(text) == state
     tracker = FaceTracker(text)
     result = tracker.update(GREY, faces(ONE, Box(400, 100, 50, 60), probabilities=SAD), time)
     assert all(np.isfinite(face.probabilities).all() and sum(face.probabilities) == pytest.approx(1) for face in result.faces)
@@ -385,25 +385,25 @@ def test_any_tracks_in_range_are_taken_and_give_tracks_in_range(tracks, time):
 
 @hypothesis.settings(max_examples=200, deadline=None, derandomize=True, database=None)
 @hypothesis.given(text=strategies.text(max_size=60), place=strategies.floats(0, 1), length=strategies.integers(0, 30))
-def test_any_text_is_taken_or_refused(text, place, length):
+def test_any_text_is_accepted_or_rejected(text, place, length):
     good = TrackerState(7, 1, (Track(0, (5, 5, 5, 5), (0, 0), 0, (PROB_SCALE, *(0,) * 6), bytes(48)),)).dumps()
     at = int(place * len(good))
-    for spoilt in (text, good[:at] + text + good[at + length :]):
+    for damaged in (text, good[:at] + text + good[at + length :]):
         try:
-            FaceTracker(spoilt).update(GREY, faces(ONE))
+            FaceTracker(damaged).update(GREY, faces(ONE))
         except TrackerStateError as error:
             assert "tracks" in str(error).lower() or "track" in str(error)
 
 
-def test_ids_run_out_with_a_word_and_not_with_a_wrong_one():
+def test_used_up_ids_are_reported():
     tracker = FaceTracker(TrackerState(0, MAX_ID).dumps())
     assert tracker.update(GREY, faces(ONE)).faces[0].id == MAX_ID
-    with pytest.raises(TrackerStateError, match="begin anew"):
+    with pytest.raises(TrackerStateError, match="start again"):
         FaceTracker(tracker.state)
 
 
-def test_a_face_is_found_again_by_who_of_the_truth():
-    """The tests' own measure: the face that overlaps most, and nobody where two do alike."""
+def test_who_matches_a_box_to_the_ground_truth():
+    """The face with the largest overlap, and None where two overlap equally."""
     truth = {0: Box(0, 0, 10, 10), 1: Box(8, 0, 10, 10)}
     assert (
         actor_of(truth, Box(1, 0, 10, 10)) == 0 and actor_of(truth, Box(4, 0, 10, 10)) is None and actor_of(truth, Box(50, 0, 10, 10)) is None
