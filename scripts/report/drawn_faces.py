@@ -1,8 +1,8 @@
-"""benchmarks/drawn.md: what `scripts.evaluate.drawn_faces` measured, as tables."""
+"""Report of `scripts.evaluate.drawn_faces`: benchmarks/drawn.md."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,22 +10,28 @@ import numpy as np
 
 from emotions.labels import EMOTIONS
 
+from ..common.markdown import table
 from ..common.metrics import balanced_recall
 from ..synthetic.generate import TEST_FAMILIES, split_of
 
-WAYS = ("crop", "alone", "canvas")
-"""The drawing read as one face; uploaded as it is; uploaded as part of a larger picture."""
-MARKS = {"test": "kept out", "validation": "validation"}
-"""What the report calls the splits that the base never learnt from."""
-ALONE = ("avataaars", "adventurer", "critters")
-"""The families with all seven expressions."""
+FRAMINGS = ("crop", "alone", "canvas")
+"""The drawing as one face; uploaded by itself; uploaded as part of a larger picture."""
+MARKS = {"test": "held out", "validation": "validation"}
+"""Names of the splits that the backbone is not trained on."""
+COMPLETE = ("avataaars", "adventurer", "critters")
+"""Families with all seven expressions."""
 
 
 @dataclass
 class Views:
-    """What the service saw of pictures, each in the ways of WAYS: crops (N, ways, S, S) uint8, found (N, ways) bool.
+    """Pictures as the service processes them, each in several FRAMINGS.
 
-    labels (N,) int; groups (N,) str: family or emoji set; features (N, ways, F) float32 of the crops, once they are made.
+    Attributes:
+        crops: (N, framings, S, S) uint8.
+        found: (N, framings) bool, true if the drawn face was detected.
+        labels: (N,) int.
+        groups: (N,) str, style family or emoji set.
+        features: (N, framings, F) float32 of the crops, set later.
     """
 
     crops: np.ndarray
@@ -36,11 +42,14 @@ class Views:
 
 
 @dataclass
-class Measured:
-    """One kind of head: its answers (N, ways) to drawings and, where there were any, to emoji, and its accuracy on human
-    validation faces.
+class HeadPredictions:
+    """Predictions of one kind of head.
 
-    `alone`: that accuracy of the same head without drawings, None where there is no such head.
+    Attributes:
+        drawings: class ids (N, framings) of the drawings.
+        emoji: class ids of the emoji, if there are any.
+        human: accuracy on human validation faces.
+        alone: that accuracy of the same head trained without drawings, None if there is no such head.
     """
 
     drawings: np.ndarray
@@ -50,81 +59,90 @@ class Measured:
 
 
 def report(
-    command: str, count: int, base: Mapping[str, Any], seen: Views, glyphs: Views | None, measured: Mapping[str, Measured]
+    command: str, count: int, base: Mapping[str, Any], drawings: Views, glyphs: Views | None, heads: Mapping[str, HeadPredictions]
 ) -> str:
-    """The Markdown text."""
-    return "\n".join([
-        f"# Drawn faces: base {base['name']} {base['version']}\n\n`{command}`\n",
-        f"{len(seen.labels):,} pictures of {len(set(seen.groups))} families (X and X-neutral together) in {len(EMOTIONS)} "
-        "expressions, of which a family has three to seven. Heads learn the base's features of "
-        f"{count:,} other pictures, none of the family that is measured; `shipped` is the head as it is served. "
-        "What the base itself learnt is in its card: *kept out* marks the families that nothing published ever learns, "
-        "*validation* those that only chose; of the others neither the base nor the shipped head is innocent.\n",
-        "## One family left out: balanced recall of the drawing read as one face\n",
-        *_families(seen, measured),
-        "\n## Uploaded pictures: share found, and share found and right\n",
-        "The face counts as found where the crop of a detected face shows at least 80 % of what tells the expression.\n",
-        *_uploads(seen, measured),
-        *(["\n## Emoji (never learnt from): accuracy\n", *_emoji(glyphs, measured)] if glyphs else []),
-        "\n## Human faces: accuracy on FER2013 validation, original labels\n",
-        "Without drawings: a head that learnt none, on the same base. That base learnt drawings too; what it would read without them was\n"
-        "not measured.\n",
-        *_human(measured),
-        "",
-    ])  # fmt: skip
+    """Text of the report."""
+    emoji = f"## Emoji (never trained on): accuracy\n\n{_emoji(glyphs, heads)}\n\n" if glyphs else ""
+    return f"""# Drawn (cartoon) faces: backbone {base['name']} {base['version']}
+
+`{command}`
+
+{len(drawings.labels):,} pictures of {len(set(drawings.groups))} style families (X and X-neutral together) in {len(EMOTIONS)}
+expressions, of which a family has three to seven. Heads are trained on the backbone's features of {count:,} other pictures, none of the
+family that is measured; `shipped` is the served head. The card lists the training data of the backbone: *held out* marks the families
+that no published model is trained on, *validation* those that were used for selection; the backbone and the shipped head were trained
+on the others.
+
+## Leave one family out: balanced recall of the drawing as one face
+
+{_families(drawings, heads)}
+
+## Uploaded pictures: share detected, and share detected and correct
+
+The face counts as detected if the crop of a detected face shows at least 80 % of the parts that carry the expression.
+
+{_uploads(drawings, heads)}
+
+{emoji}## Human faces: accuracy on FER2013 validation, original labels
+
+Without drawings: a head trained without drawn faces on the same backbone. The backbone was trained on drawn faces too; its accuracy
+without them was not measured.
+
+{_human(heads)}
+"""
 
 
-def _head(columns: list[str]) -> list[str]:
-    return ["| " + " | ".join(columns) + " |", "| --- |" + " ---: |" * (len(columns) - 1)]
-
-
-def _families(seen: Views, measured: Mapping[str, Measured]) -> Iterator[str]:
-    yield from _head(["family", "expressions", *measured])
-    table = []
-    for group in np.unique(seen.groups):
-        here = seen.groups == group
-        values = [balanced_recall(seen.labels[here], one.drawings[here, 0]) for one in measured.values()]
-        table.append(values)
-        mark = f" ({MARKS[split]})" if (split := split_of(group)) in MARKS else ""
-        yield f"| {group}{mark} | {len(set(seen.labels[here]))} | {_shares(values)} |"
-    splits = np.array([split_of(group) for group in np.unique(seen.groups)])
+def _families(drawings: Views, heads: Mapping[str, HeadPredictions]) -> str:
+    rows, recalls, splits = [], [], []
+    for group in np.unique(drawings.groups):
+        here = drawings.groups == group
+        values = [balanced_recall(drawings.labels[here], head.drawings[here, 0]) for head in heads.values()]
+        recalls.append(values)
+        splits.append(split := split_of(group))
+        mark = f" ({MARKS[split]})" if split in MARKS else ""
+        rows.append((f"{group}{mark}", len(set(drawings.labels[here])), *_percent(values)))
     for split, mark in MARKS.items():
-        if (splits == split).any():
-            yield f"| **mean, {mark}** | | {_shares(np.mean(np.array(table)[splits == split], axis=0))} |"
-    yield f"| **mean of all families** | | {_shares(np.mean(table, axis=0))} |"
+        chosen = np.array(splits) == split
+        if chosen.any():
+            rows.append((f"**mean, {mark}**", "", *_percent(np.mean(np.array(recalls)[chosen], axis=0))))
+    rows.append(("**mean of all families**", "", *_percent(np.mean(recalls, axis=0))))
+    return table(("family", "expressions", *heads), "lr", rows)
 
 
-def _uploads(seen: Views, measured: Mapping[str, Measured]) -> Iterator[str]:
-    yield from _head(["pictures of", "way", "found", *measured])
-    groups = {"all families, mean": np.unique(seen.groups)} | {name: [name] for name in (*TEST_FAMILIES, *ALONE)}
+def _uploads(drawings: Views, heads: Mapping[str, HeadPredictions]) -> str:
+    rows = []
+    groups = {"all families, mean": np.unique(drawings.groups)} | {name: [name] for name in (*TEST_FAMILIES, *COMPLETE)}
     for title, chosen in groups.items():
-        masks = [seen.groups == group for group in chosen if (seen.groups == group).any()]
-        for way, name in enumerate(WAYS[1:], 1):
+        masks = [drawings.groups == group for group in chosen if (drawings.groups == group).any()]
+        for framing, name in enumerate(FRAMINGS[1:], 1):
             if masks:
-                found = np.mean([seen.found[mask, way].mean() for mask in masks])
-                right = [(one.drawings[:, way] == seen.labels) & seen.found[:, way] for one in measured.values()]
+                found = np.mean([drawings.found[mask, framing].mean() for mask in masks])
+                right = [
+                    (head.drawings[:, framing] == drawings.labels) & drawings.found[:, framing] for head in heads.values()
+                ]  # fmt: skip
                 shares = [np.mean([part[mask].mean() for mask in masks]) for part in right]
-                yield f"| {title} | {name} | {_shares([found, *shares])} |"
+                rows.append((title, name, *_percent([found, *shares])))
+    return table(("pictures of", "framing", "detected", *heads), "llr", rows)
 
 
-def _emoji(glyphs: Views, measured: Mapping[str, Measured]) -> Iterator[str]:
-    titles = [f"{title}: {way}" for title in measured for way in ("as one face", "found and right")]
-    yield from _head(["set", "found", *titles])
+def _emoji(glyphs: Views, heads: Mapping[str, HeadPredictions]) -> str:
+    titles = [f"{title}: {kind}" for title in heads for kind in ("as one face", "detected and correct")]
     masks = {group: glyphs.groups == group for group in dict.fromkeys(glyphs.groups)} | {"**all**": glyphs.groups != ""}
+    rows = []
     for group, mask in masks.items():
         values = [glyphs.found[mask, 1].mean()]
-        for one in measured.values():
-            assert one.emoji is not None  # measured where glyphs are
-            right = one.emoji[mask] == glyphs.labels[mask, None]
+        for head in heads.values():
+            assert head.emoji is not None
+            right = head.emoji[mask] == glyphs.labels[mask, None]
             values += [right[:, 0].mean(), (right[:, 1] & glyphs.found[mask, 1]).mean()]
-        yield f"| {group} | {_shares(values)} |"
+        rows.append((group, *_percent(values)))
+    return table(("set", "detected", *titles), "lr", rows)
 
 
-def _human(measured: Mapping[str, Measured]) -> Iterator[str]:
-    yield from _head(["head", "accuracy", "without drawings"])
-    for title, one in measured.items():
-        yield f"| {title} | {one.human:.1%} | {'' if one.alone is None else f'{one.alone:.1%}'} |"
+def _human(heads: Mapping[str, HeadPredictions]) -> str:
+    rows = [(title, f"{one.human:.1%}", "" if one.alone is None else f"{one.alone:.1%}") for title, one in heads.items()]
+    return table(("head", "accuracy", "without drawings"), "lr", rows)
 
 
-def _shares(values) -> str:
-    return " | ".join(f"{value:.1%}" for value in values)
+def _percent(values: Iterable[float]) -> list[str]:
+    return [f"{value:.1%}" for value in values]
