@@ -46,7 +46,7 @@ def add_headers(response: Response) -> Response:
     for name, value in HEADERS.items():
         response.headers.setdefault(name, value)
     if request.is_secure or request.headers.get("X-Forwarded-Proto") == "https":
-        response.headers["InputSchema-Transport-Security"] = HSTS
+        response.headers["Strict-Transport-Security"] = HSTS
     if request.endpoint == "static" and response.status_code in (200, 206, 304):
         response.headers["Cache-Control"] = IMMUTABLE if "v" in request.args else SHORT_LIVED
     elif "Cache-Control" not in response.headers:

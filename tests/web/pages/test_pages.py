@@ -85,11 +85,11 @@ def test_every_sample_has_faces(read, sample):
 
 
 def test_samples_have_the_stated_size_and_a_listed_origin():
-    told = (ROOT / "static/samples/README.md").read_text()
+    origins = (ROOT / "static/samples/README.md").read_text(encoding="utf-8")
     for sample in SAMPLES:
         path = ROOT / "static" / sample.file
         assert size_of(path) == (sample.width, sample.height)
-        assert f"`{path.name}`" in told
+        assert f"`{path.name}`" in origins
 
 
 def test_result_is_that_of_the_api(read, client, photo):
@@ -138,10 +138,10 @@ def test_reliability_sentence_comes_from_the_manifest(read, app, photo):
 def test_drawn_face_has_its_own_accuracy(read, app):
     page = read((ROOT / "static/samples/angry.png").read_bytes())
     [face] = downloaded(page)["faces"]
-    [told] = [note.text for note in page.find("p", "note") if note.text.startswith("This face looks drawn")]
+    [note_text] = [note.text for note in page.find("p", "note") if note.text.startswith("This face looks drawn")]
     measured = app.extensions["analyzer"].classifier.head_entry.evaluation["dicebear_test"]
-    assert face["drawn"] >= 0.5 and f"({100 * face['drawn']:.0f} %)" in told
-    assert f"On {measured['count']} drawn faces" in told and f"{100 * measured['accuracy']:.0f} % of the predictions" in told
+    assert face["drawn"] >= 0.5 and f"({100 * face['drawn']:.0f} %)" in note_text
+    assert f"On {measured['count']} drawn faces" in note_text and f"{100 * measured['accuracy']:.0f} % of the predictions" in note_text
     assert not [note for note in page.find("p", "note") if note.text.startswith("Predictions with a confidence")]
 
 
