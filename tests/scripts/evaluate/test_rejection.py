@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from pathlib import Path
 
@@ -13,6 +12,7 @@ import pytest
 from emotions.face.pose import Pose
 from emotions.face.reliability import CropQuality
 from emotions.runtime.manifest import BUNDLED, ModelRegistry
+from scripts.common.manifest import read_entries
 from scripts.data.dataset import table
 from scripts.evaluate import rejection
 
@@ -89,14 +89,14 @@ def test_the_command_writes_manifest_and_report(models, tmp_path, capsys):
     made.raters[:], made.votes[:, 3] = 10, 9
     made.save(tmp_path / "faces.npz")
     arguments = ["--faces", str(tmp_path / "faces.npz"), "--models", str(models), "--out", str(tmp_path), "--degraded", "4"]
-    before = (models / "manifest.json").read_text()
+    before, shipped = (models / "manifest.json").read_text(), read_entries(BUNDLED)
     rejection.main(arguments)
     assert "100.0% sure" in capsys.readouterr().out and (models / "manifest.json").read_text() == before
     rejection.main([*arguments, "--write"])
     for entry in (head.metadata for head in ModelRegistry(models).entries("expression-head")):
         assert entry["thresholds"] == {}, "four faces are too few"
         assert entry["doubts"]["fer2013_test"]["count"] == 4 and entry["doubts"]["fer2013_test"]["sure"]["share"] == 1
-        (old,) = [one for one in json.loads(before)["models"] if one["name"] == entry["name"]]
+        (old,) = [one for one in shipped if (one["role"], one["name"]) == ("expression-head", entry["name"])]
         assert entry["evaluation"] == old["evaluation"], "other measurements stay"
     report = (tmp_path / "rejection.md").read_text()
     assert "| `mixed` | off | off | off | off |" in report and "| 100% | " in report

@@ -15,6 +15,7 @@ from PIL import Image
 
 from emotions.labels import EMOTIONS
 from emotions.runtime.manifest import BUNDLED, ModelRegistry
+from scripts.common.manifest import read_entries, write_entries
 from scripts.data.dataset import Faces
 from scripts.evaluate import accuracy
 from scripts.release import export
@@ -114,9 +115,8 @@ def test_drawings_without_credits_are_not_shown(measured, capsys):
     for name in shipped.pop("pictures", ()):
         (folder / "models" / name).unlink()
     shipped.pop("failures", None)
-    manifest = json.loads((folder / "models" / "manifest.json").read_text())
-    manifest["models"] = [shipped if entry["role"] == "expression-base" else entry for entry in manifest["models"]]
-    (folder / "models" / "manifest.json").write_text(json.dumps(manifest))
+    others = [entry for entry in read_entries(folder / "models") if entry["role"] != "expression-base"]
+    write_entries(folder / "models", [shipped, *others])
     accuracy.main([*options, *run, "--extra", str(folder / "drawn.npz")])
     assert "none of its faces are shown" in capsys.readouterr().out
     assert not list((folder / "models").glob("*failures.png")) and "Drawn test faces" not in card_of(folder)
