@@ -89,7 +89,8 @@ def test_a_browser_asks_no_other_host(address):
         page.on("request", lambda request: asked.append(request.url))
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.goto(f"{address}/index.html")
-        page.get_by_role("textbox", name="Search").fill("tracker")
+        page.wait_for_load_state("networkidle")
+        page.get_by_role("textbox", name="Search").press_sequentially("tracker", delay=50)  # the page listens to keys
         page.locator(".md-search-result__item").first.wait_for()
         page.goto(f"{address}/accuracy.html")
         assert page.locator("table").count() >= 4
