@@ -6,9 +6,9 @@
     python -m scripts.evaluate.accuracy --verify    # measure again and compare with what is published
     python -m scripts.evaluate.accuracy --models build/models --run runs/resnet50   # an architecture exported elsewhere
 
-In a folder with several backbones the heads of the run's backbone are measured, or all with --verify. Earlier measurements of the
-same files are kept. If a table of drawn faces is given, and the artists' names beside it as scripts.synthetic.generate writes them,
-the card shows some misclassified ones.
+In a folder with several backbones the heads of the run's backbone are measured, or all with --verify. Earlier measurements of
+the same files are kept. If a table of drawn faces is given, and the artists' names beside it as scripts.synthetic.generate
+writes them, the card shows some misclassified ones.
 
 Needs no TensorFlow: predictions come from the library. They are single view, from the int8 files; the test split is used for this
 report only.

@@ -4,11 +4,11 @@
     python -m scripts.evaluate.drawn_faces --styles data/sources/dicebear --drawn data/drawn.npz --faces data/fer2013.npz
 
 Every picture is processed as served: detectors, crop and backbone are the library's. For each family, heads are trained on the
-drawings of all others (and on human faces). The backbone and the shipped head were trained on every family but the held-out ones
-(scripts/synthetic/generate.py), so that only the metrics of these are of unseen drawings. `--emoji` is a folder of emoji with its
-labels.csv (file, label, set); none are trained on. The report has 28 face emoji whose meaning in Unicode points to one class, in seven
-sets: googlefonts/noto-emoji, svgmoji's OpenMoji, Twemoji and Blobmoji, and three of Microsoft's Fluent. Features of both tables are
-cached beside the drawn one, a file for each backbone.
+drawings of all others (and on human faces). The backbone and the shipped head were trained on every family but the held-out
+ones (scripts/synthetic/generate.py), so that only the metrics of these are of unseen drawings. `--emoji` is a folder of emoji
+with its labels.csv (file, label, set); none are trained on. The report has 28 face emoji whose meaning in Unicode points to one
+class, in seven sets: googlefonts/noto-emoji, svgmoji's OpenMoji, Twemoji and Blobmoji, and three of Microsoft's Fluent.
+Features of both tables are cached beside the drawn one, a file for each backbone.
 """
 
 from __future__ import annotations
@@ -128,7 +128,9 @@ def predict(head: keras.Model, features: np.ndarray) -> np.ndarray:
     return logits.argmax(axis=1).reshape(features.shape[:-1])
 
 
-def leave_one_family_out(design: str, drawn: Faces, features: np.ndarray, human: list[TrainingData], drawings: Views) -> np.ndarray:
+def leave_one_family_out(
+    design: str, drawn: Faces, features: np.ndarray, human: list[TrainingData], drawings: Views
+) -> np.ndarray:
     """Predictions (N, framings) for each family by a head trained on all others."""
     predicted = np.zeros(drawings.found.shape, int)
     for group in np.unique(drawings.groups):

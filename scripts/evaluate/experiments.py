@@ -4,8 +4,8 @@
     python -m scripts.evaluate.experiments --models build/models /elsewhere/models
 
 A variant is a run's folder (teachers and students in subfolders too) until it is exported, then a version. Rows are kept when
-their runs and files are gone: benchmarks/experiments.json stores them, each part with the date and commit at which it last changed;
-benchmarks/experiments.md shows them. Test metrics are those that scripts.evaluate.accuracy wrote. Needs no TensorFlow.
+their runs and files are gone: benchmarks/experiments.json stores them, each part with the date and commit at which it last
+changed; benchmarks/experiments.md shows them. Test metrics are those that scripts.evaluate.accuracy wrote. Needs no TensorFlow.
 """
 
 from __future__ import annotations
@@ -126,7 +126,9 @@ def read_run(run: Path, variant: str) -> Row | None:
             return None
         part["network"] = {truth: round(float(history[-1][name]), 4) for truth, name in names.items()}
     if (run / "heads.json").is_file():
-        heads = {name: one for name, one in json.loads((run / "heads.json").read_text(encoding="utf-8")).items() if name != "drawn"}
+        heads = {
+            name: one for name, one in json.loads((run / "heads.json").read_text(encoding="utf-8")).items() if name != "drawn"
+        }
         if not set(LABEL_SETS) <= set(heads):
             return None
         part["heads"] = {name: {truth: one["chosen"][truth] for truth in LABEL_SETS} for name, one in heads.items()}
@@ -202,9 +204,9 @@ def collect(runs: Path, folders: list[Path]) -> tuple[list[Row], dict[str, str]]
 def merge(old: list[Row], new: list[Row], stamp: dict[str, str], exported: Mapping[str, str] | None = None) -> list[Row]:
     """Merge new rows into old ones, without those of runs that were `exported` since (run -> version's variant).
 
-    A run with the training of an old version was exported as that version, even if its files are gone. A run that was initialised
-    from an exported run counts as initialised from the version. Unchanged parts keep their date and commit. Sorted by architecture
-    and variant.
+    A run with the training of an old version was exported as that version, even if its files are gone. A run that was
+    initialised from an exported run counts as initialised from the version. Unchanged parts keep their date and commit. Sorted
+    by architecture and variant.
     """
     versions = dict(exported or {})
     known = {before["variant"]: unstamped(before, "training") for before in old if "exported" in before}
@@ -225,7 +227,9 @@ def merge(old: list[Row], new: list[Row], stamp: dict[str, str], exported: Mappi
 
 
 def _from_version(part: Row, versions: Mapping[str, str]) -> Row:
-    """`part` of a row with the version (run -> version's variant) in place of the run that it was initialised from, if exported."""
+    """`part` of a row with the version (run -> version's variant) in place of the run that it was initialised from, if
+    exported.
+    """
     if part.get("start") not in versions:
         return part
     version = versions[part["start"]]
@@ -241,9 +245,12 @@ def markdown(rows: list[Row]) -> str:
     """The page: a table of all variants, then the confusion matrix of each evaluated export and its heads."""
     lines = [
         "# Experiments", "",
-        "Written by `python -m scripts.evaluate.experiments`. Models are selected on validation (PublicTest); test (PrivateTest) is only",
-        "reported, single view, from the exported files through the library. Weights, bytes and time: backbone and `fer2013` head. Time:",
-        "one face on one core, in brackets as a ratio to the shipped model in the same rounds. A validation accuracy with * is that of the",
+        "Written by `python -m scripts.evaluate.experiments`. Models are selected on validation (PublicTest); test "
+        "(PrivateTest) is only",
+        "reported, single view, from the exported files through the library. Weights, bytes and time: backbone and `fer2013` "
+        "head. Time:",
+        "one face on one core, in brackets as a ratio to the shipped model in the same rounds. A validation accuracy with * is "
+        "that of the",
         "network's last epoch, before its heads were trained.", "",
         "<!-- summary -->",
         *table_rows(COLUMNS, "lllrrrrrrrrl", map(_cells, rows)),

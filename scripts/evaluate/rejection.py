@@ -7,10 +7,10 @@ Run it again for every new version of the models: an export clears the threshold
 half minutes of one core and needs matplotlib, but no TensorFlow.
 
 The faces of a table are set into larger pictures (scripts/evaluate/framing.py) and classified by the served detectors, crop and
-model files. The threshold of a reason is where predictions become more often wrong than right, or wrong ERROR_FACTOR times as often
-as for all validation faces, whichever comes first: it maximises the sum, over the predictions beyond it, of (wrong - that limit), as
-Chow rejects at a given cost ("On optimum recognition error and reject tradeoff", 1970). If a face has two labels (label set and
-votes), each counts half, as in the training of the head `mixed`.
+model files. The threshold of a reason is where predictions become more often wrong than right, or wrong ERROR_FACTOR times as
+often as for all validation faces, whichever comes first: it maximises the sum, over the predictions beyond it, of (wrong - that
+limit), as Chow rejects at a given cost ("On optimum recognition error and reject tradeoff", 1970). If a face has two labels
+(label set and votes), each counts half, as in the training of the head `mixed`.
 """
 
 from __future__ import annotations
@@ -64,7 +64,9 @@ class DetectedFaces:
         return np.array([one.side if name == "small" else one.sharpness for one in self.quality])
 
 
-def detect(face_detector: FaceDetector, model: ExpressionClassifier, faces: Faces, sides: np.ndarray, blurs: np.ndarray) -> DetectedFaces:
+def detect(
+    face_detector: FaceDetector, model: ExpressionClassifier, faces: Faces, sides: np.ndarray, blurs: np.ndarray
+) -> DetectedFaces:
     """Set each face, blurred, into a picture, shrink it to the given side, and detect it; faces not found are left out."""
     kept, quality, crops = [], [], []
     for index, (pixels, side, blur) in enumerate(zip(faces.pixels, sides, blurs, strict=True)):
@@ -135,7 +137,9 @@ def choose_thresholds(
     detected: dict[str, DetectedFaces], probabilities: dict[str, np.ndarray], label_set: str, label_sets: Sequence[str]
 ) -> dict[str, float]:
     """Thresholds of the reasons as in the manifest; a reason without evidence has none."""
-    wrong = {name: error_shares(correctness(probabilities[name], detected[name].faces, label_sets), label_set) for name in detected}
+    wrong = {
+        name: error_shares(correctness(probabilities[name], detected[name].faces, label_sets), label_set) for name in detected
+    }
     limit = min(ERROR_FACTOR * float(np.nanmean(wrong["plain"])), MAX_ERROR)
     sources = {"turned": "plain", "small": "small", "blurred": "blurred", "low_confidence": "plain"}
     found = {}
@@ -160,20 +164,22 @@ def curve(confidence: np.ndarray, right: np.ndarray, shares: Sequence[float] = C
     return [{"answered": share, "accuracy": _mean(ordered[: max(1, round(share * len(ordered)))])} for share in shares]
 
 
-def selective_metrics(detected: DetectedFaces, probabilities: np.ndarray, marked: np.ndarray, label_sets: Sequence[str]) -> dict[str, Any]:
+def selective_metrics(
+    detected: DetectedFaces, probabilities: np.ndarray, marked: np.ndarray, label_sets: Sequence[str]
+) -> dict[str, Any]:
     """For each label set: count, accuracy, coverage and accuracy of accepted predictions, of each reason's, and the curve."""
     report = {}
     for label_set, right in correctness(probabilities, detected.faces, label_sets).items():
         known = np.isfinite(right)
-        right, reasons_of_labelled, confidence = right[known], marked[known], probabilities.max(axis=1)[known]
-        sure = reasons_of_labelled == ""
+        right, reason, confidence = right[known], marked[known], probabilities.max(axis=1)[known]
+        sure = reason == ""
         report[label_set] = {
             "count": len(right),
             "accuracy": _mean(right),
             "sure": {"share": _mean(sure), "accuracy": _mean(right[sure])},
             "marked": {
-                name: {"count": int((reasons_of_labelled == name).sum()), "accuracy": _mean(right[reasons_of_labelled == name])}
-                for name in UNSURE_REASONS if (reasons_of_labelled == name).any()
+                name: {"count": int((reason == name).sum()), "accuracy": _mean(right[reason == name])}
+                for name in UNSURE_REASONS if (reason == name).any()
             },
             "curve": curve(confidence, right),
         }  # fmt: skip
@@ -183,7 +189,10 @@ def selective_metrics(detected: DetectedFaces, probabilities: np.ndarray, marked
 def measure(folder: Path, faces: Faces, degraded: int, seed: int) -> dict[str, dict[str, Any]]:
     """Thresholds of every expression head, and its metrics {split: {kind of pictures: {label set: metrics}}}."""
     registry, cache, report = ModelRegistry(folder), {}, {}
-    face_detector, label_sets = FaceAnalyzer(registry, head=None).face_detector, available_label_sets(faces, ("validation", "test"))
+    face_detector, label_sets = (
+        FaceAnalyzer(registry, head=None).face_detector,
+        available_label_sets(faces, ("validation", "test")),
+    )
     for entry in (head.metadata for head in registry.entries("expression-head")):
         model = ExpressionClassifier(registry, entry["name"])
         if entry["base"] not in cache:
@@ -198,7 +207,9 @@ def measure(folder: Path, faces: Faces, degraded: int, seed: int) -> dict[str, d
         thresholds = choose_thresholds(splits["validation"], predicted["validation"], entry["truth"], label_sets)
         report[entry["name"]] = {"thresholds": thresholds} | {
             split: {
-                kind: selective_metrics(rows, predicted[split][kind], reasons(rows, predicted[split][kind], thresholds), label_sets)
+                kind: selective_metrics(
+                    rows, predicted[split][kind], reasons(rows, predicted[split][kind], thresholds), label_sets
+                )
                 for kind, rows in detected.items()
             }
             for split, detected in splits.items()
@@ -218,7 +229,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--degraded", type=int, default=500, help="faces of each split that are reduced, and blurred")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--head", help=f"head in the chart of the report (default: `{MIXED}`, else the first)")
-    parser.add_argument("--out", type=Path, default=Path("benchmarks"), help="folder of reasons_of_labelled.md and reasons_of_labelled.svg")
+    parser.add_argument("--out", type=Path, default=Path("benchmarks"), help="folder of rejection.md and rejection.svg")
     parser.add_argument("--write", action="store_true", help="write manifest and report; else print only")
     options = parser.parse_args(arguments)
     try:

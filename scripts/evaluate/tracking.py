@@ -147,9 +147,9 @@ def main() -> None:
 
     python -m scripts.evaluate.tracking --photos FOLDER --films {options.films} --seed {options.seed} --write
 
-Videos of 640 x 480 pixels at 5, 10 or 15 frames per second with {len(cast)} people cut out of photos; in every other video all people
-come from one photo and wear similar clothes. The camera shakes by 2 pixels and adds noise of 4 grey levels, brightness varies by 8 %,
-the JPEG quality is 80. The parameters of emotions/video/association.py were chosen on videos of other people.
+Videos of 640 x 480 pixels at 5, 10 or 15 frames per second with {len(cast)} people cut out of photos; in every other video all
+people come from one photo and wear similar clothes. The camera shakes by 2 pixels and adds noise of 4 grey levels, brightness
+varies by 8 %, the JPEG quality is 80. The parameters of emotions/video/association.py were chosen on videos of other people.
 
 {id_table(analyzer, cast, options.films, options.seed)}
 

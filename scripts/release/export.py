@@ -7,9 +7,8 @@ Needs TensorFlow's converter. Temperature and reliability are computed on valida
 existing file is never overwritten: a new model gets a new version.
 
 models/ holds the shipped architecture alone. Any other folder gets the detectors too, so that it can be served; it may hold
-several
-architectures, whose heads are called `<backbone>-<label set>` (`resnet50-mixed`), while those of the shipped one are called
-`<label set>`. To serve one:
+several architectures, whose heads are called `<backbone>-<label set>` (`resnet50-mixed`), while those of the shipped one are
+called `<label set>`. To serve one:
 
     make run MODELS=build/models EXPRESSION_HEAD=resnet50-mixed
 """

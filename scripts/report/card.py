@@ -129,7 +129,8 @@ def facts(base: dict[str, Any], heads: list[dict[str, Any]], config: dict[str, A
     others = [f"`{entry['name']}` {entry['licence']}" for entry in heads if entry["licence"] != base["licence"]]
     network = (
         f"{NETWORKS[config.get('design', config['name'])]}; {base['parameters']:,} weights, stored as int8 with one scale per "
-        f"channel ({base['bytes']:,} bytes); {base['output']:,} bottleneck features are the input of dense heads with float16 weights."
+        f"channel ({base['bytes']:,} bytes); {base['output']:,} bottleneck features are the input of dense heads with float16 "
+        f"weights."
     )
     selection = f"validation{f' ({validation:,} faces)' if validation else ''}: head architecture, mixture, weights of drawn and "
     return [

@@ -63,15 +63,15 @@ def report(
 ) -> str:
     """Text of the report."""
     emoji = f"## Emoji (never trained on): accuracy\n\n{_emoji(glyphs, heads)}\n\n" if glyphs else ""
-    return f"""# Drawn (cartoon) faces: backbone {base['name']} {base['version']}
+    return f"""# Drawn (cartoon) faces: backbone {base["name"]} {base["version"]}
 
 `{command}`
 
 {len(drawings.labels):,} pictures of {len(set(drawings.groups))} style families (X and X-neutral together) in {len(EMOTIONS)}
-expressions, of which a family has three to seven. Heads are trained on the backbone's features of {count:,} other pictures, none of the
-family that is measured; `shipped` is the served head. The card lists the training data of the backbone: *held out* marks the families
-that no published model is trained on, *validation* those that were used for selection; the backbone and the shipped head were trained
-on the others.
+expressions, of which a family has three to seven. Heads are trained on the backbone's features of {count:,} other pictures,
+none of the family that is measured; `shipped` is the served head. The card lists the training data of the backbone: *held out*
+marks the families that no published model is trained on, *validation* those that were used for selection; the backbone and the
+shipped head were trained on the others.
 
 ## Leave one family out: balanced recall of the drawing as one face
 
@@ -85,8 +85,8 @@ The face counts as detected if the crop of a detected face shows at least 80 % o
 
 {emoji}## Human faces: accuracy on FER2013 validation, original labels
 
-Without drawings: a head trained without drawn faces on the same backbone. The backbone was trained on drawn faces too; its accuracy
-without them was not measured.
+Without drawings: a head trained without drawn faces on the same backbone. The backbone was trained on drawn faces too; its
+accuracy without them was not measured.
 
 {_human(heads)}
 """

@@ -79,7 +79,9 @@ def show_failures(folder: Path, base: str, tables: Mapping[Path, Faces]) -> None
 
 
 def credits_of(table: Path) -> dict[str, str]:
-    """Style family -> artist and licence, from the file that scripts.synthetic.generate writes beside its table; {} without it."""
+    """Style family -> artist and licence, from the file that scripts.synthetic.generate writes beside its table; {} without
+    it.
+    """
     path = table.with_name(f"{table.stem}-ATTRIBUTION.md")
     text = path.read_text(encoding="utf-8") if path.is_file() else ""
     return {match[1]: match[0].removeprefix("- ") for match in re.finditer(r"^- \*\*([^*]+)\*\* \(.*$", text, re.MULTILINE)}

@@ -26,7 +26,9 @@ def title(label_set: str) -> str:
 
 
 def write_report(report: Mapping[str, Mapping[str, Any]], head: str, folder: Path) -> Path:
-    """Write rejection.md, with thresholds of all heads and metrics of `head`, and rejection.svg; return the path of the former."""
+    """Write rejection.md, with thresholds of all heads and metrics of `head`, and rejection.svg; return the path of the
+    former.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     draw(report[head], folder / "rejection.svg")
     path = folder / "rejection.md"
@@ -42,14 +44,15 @@ def markdown(report: Mapping[str, Mapping[str, Any]], head: str) -> str:
         (f"`{name}`", *(UNITS[one].format(row["thresholds"][one]) if one in row["thresholds"] else "off" for one in UNITS))
         for name, row in report.items()
     ]
+    columns = [column for name in titles.values() for column in ("faces", f"accuracy, {name}")]
     return f"""# Rejection: when a prediction is marked unsure (head `{head}`)
 
     python -m scripts.evaluate.rejection --write
 
-Faces set into larger pictures and classified as served: detectors, aligned crop, int8 files. Faces that no detector found are left
-out. Thresholds are chosen on validation, where predictions become more often wrong than right, or one and a half times as often wrong
-as for all validation faces, whichever comes first; test is only reported. If a face has two labels, each counts half for a head that
-was trained on both.
+Faces set into larger pictures and classified as served: detectors, aligned crop, int8 files. Faces that no detector found are
+left out. Thresholds are chosen on validation, where predictions become more often wrong than right, or one and a half times as
+often wrong as for all validation faces, whichever comes first; test is only reported. If a face has two labels, each counts
+half for a head that was trained on both.
 
 ## Thresholds
 
@@ -63,7 +66,7 @@ was trained on both.
 
 Each prediction counts under the first reason that applies.
 
-{table(("pictures", "reason", *(c for name in titles.values() for c in ("faces", f"accuracy, {name}"))), "llr", _reasons(shown, titles))}
+{table(("pictures", "reason", *columns), "llr", _reasons(shown, titles))}
 
 ## Accuracy against coverage
 

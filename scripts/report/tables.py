@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -24,7 +24,7 @@ def set_title(name: str) -> str:
     return f"{title} without faces repeated from an earlier split" if name.endswith("_unseen") else f"{title}, labels"
 
 
-def accuracy_table(heads: list[Entry]) -> str:
+def accuracy_table(heads: Sequence[Entry]) -> str:
     """Metrics of every head on every set."""
     rows = [
         (entry["name"], set_title(name), f"{row['count']:,}", f"{row['accuracy']:.2%}",
@@ -35,7 +35,7 @@ def accuracy_table(heads: list[Entry]) -> str:
     return table(columns, "llrrlrr", rows)
 
 
-def group_tables(heads: list[Entry]) -> Iterator[str]:
+def group_tables(heads: Sequence[Entry]) -> Iterator[str]:
     """Balanced recall by group, a table for each set that has groups."""
     for name in [name for name, row in heads[0]["evaluation"].items() if "groups" in row]:
         kind = SOURCES[name.removesuffix("_test")].groups
@@ -59,7 +59,7 @@ def drawn_table(head: Entry) -> str:
     return table(("test faces of", "faces", "kind", "accuracy", "95 % interval"), "lrlrl", rows)
 
 
-def support_table(heads: list[Entry]) -> str:
+def support_table(heads: Sequence[Entry]) -> str:
     """Number of test faces of each emotion in every set."""
     rows = [
         (set_title(name), *(f"{sum(counts):,}" for counts in row["confusion"]))
@@ -68,7 +68,7 @@ def support_table(heads: list[Entry]) -> str:
     return table(("set", *EMOTIONS), "lr", rows)
 
 
-def quantisation_table(heads: list[Entry]) -> str:
+def quantisation_table(heads: Sequence[Entry]) -> str:
     """Effect of int8 and float16 weights."""
     quantised = [(entry["name"], entry["quantisation"]) for entry in heads]
     rows = [(name, f"{1 - row['same_answers']:.2%}", f"{row['float32']:.2%}", f"{row['stored']:.2%}") for name, row in quantised]

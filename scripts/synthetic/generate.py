@@ -27,11 +27,10 @@ from .framing import crop, framings, spacing
 from .renderer import Artist, family, load_artist, rough
 
 TEST_FAMILIES = ("notionists", "toon-head")
-"""Never trained on. Chosen before any result was seen, by a rule on the recipes of then: of the artists who drew one family only
-(so that nobody's hand is in training too), the two families with most expressions, five each; between them all but disgust.
-Recipes
-that were added since gave other families more expressions (big-ears has five, too); the choice stays, or kept out would not mean
-that."""
+"""Never trained on. Chosen before any result was seen, by a rule on the recipes of then: of the artists who drew one family
+only (so that nobody's hand is in training too), the two families with most expressions, five each; between them all but
+disgust. Recipes that were added since gave other families more expressions (big-ears has five, too); the choice stays, or kept
+out would not mean that."""
 VALIDATION_FAMILIES = ("dylan", "micah")
 """By the same rule, then, the next: two families with four expressions each that have the same six between them."""
 SIZE = 48

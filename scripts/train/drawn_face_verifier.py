@@ -37,9 +37,8 @@ NAME = "drawn-face-check"
 THRESHOLDS = {"face": 3.0, "possible": 0.5, "flatness": 0.15}
 """Logits from which a square is a face and from which it is looked at more closely, and the least share of one colour.
 
-The search takes the best of some fifteen squares around a place, so that the first may lie high: scripts.evaluate.detection with
-1.5
-found 87.2 % of drawings, and a face in one of eight photos without any; with 3.0 it finds 86.0 %, and none.
+The search takes the best of some fifteen squares around a place, so that the first may lie high: scripts.evaluate.detection
+with 1.5 found 87.2 % of drawings, and a face in one of eight photos without any; with 3.0 it finds 86.0 %, and none.
 """
 HIDDEN, DROPOUT, EPOCHS, BATCH = 128, 0.3, 25, 256
 HARD = 1.0  # a logit above which a square without a face is learnt in the second round

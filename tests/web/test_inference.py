@@ -54,7 +54,9 @@ def test_models_from_the_bucket(storage, photo, capsys):
     assert line["models"]["address"] == ADDRESS and line["models"]["set"] == models["set"]
     asked = len(storage.asked)
     create_app({"MODELS": ADDRESS})
-    assert len(storage.asked) == asked == len({entry.file for entry in ModelRegistry().entries()}) + 2, "model files and both JSON files"
+    assert len(storage.asked) == asked == len({entry.file for entry in ModelRegistry().entries()}) + 2, (
+        "model files and both JSON files"
+    )
 
 
 def test_no_start_without_models(storage, capsys):

@@ -41,8 +41,7 @@ IDLE = 900.0
 @dataclass(frozen=True)
 class Scaling:
     """app.yaml's keys under `automatic_scaling`, latencies in seconds; defaults are App Engine's, but for max_instances (20
-    there in
-    projects since March 2025, none before), and the latencies' least and greatest."""
+    there in projects since March 2025, none before), and the latencies' least and greatest."""
 
     min_instances: int = 0
     max_instances: int = 100

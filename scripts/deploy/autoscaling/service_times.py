@@ -3,8 +3,7 @@
     python -m scripts.deploy.autoscaling.service_times
 
 The server is `make smoke-appengine`'s: app.yaml's command on a read-only file system with memory and processor capped. Requests
-are
-sent one after another. Writes benchmarks/service_times.json.
+are sent one after another. Writes benchmarks/service_times.json.
 """
 
 from __future__ import annotations

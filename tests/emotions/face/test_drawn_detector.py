@@ -103,9 +103,7 @@ def test_photos_are_not_searched(analyzer):
     random = np.random.default_rng(2)
     picture = np.clip(random.normal(128, 40, (240, 320, 1)) + random.normal(0, 6, (240, 320, 3)), 0, 255).astype(np.uint8)
     classifier = analyzer.classifier
-    face_detector = FaceDetector(
-        analyzer.registry, "vgg16", lambda crops: calls.append(len(crops)) or classifier.features(crops)
-    )
+    face_detector = FaceDetector(analyzer.registry, "vgg16", lambda crops: calls.append(len(crops)) or classifier.features(crops))
     assert face_detector.detect(picture)[1] == [] and calls == []
 
 

@@ -66,7 +66,11 @@ def test_rotation_metadata_is_applied(analyzer):
 def test_boxes_are_in_full_size_pixels(analyzer):
     small, large = (
         next(
-            iter(VideoAnalyzer(clips.clip([(0, clips.still(size=size))], "matroska", "mjpeg", pixels="yuvj420p"), analyzer=analyzer))
+            iter(
+                VideoAnalyzer(
+                    clips.clip([(0, clips.still(size=size))], "matroska", "mjpeg", pixels="yuvj420p"), analyzer=analyzer
+                )
+            )
         )
         for size in ((640, 480), (1920, 1440))
     )

@@ -101,7 +101,7 @@ def test_invalid_sampling_rates(fps):
 
 def test_frames_at_irregular_times():
     frames = [(time, clips.still()) for time in (0, 0.01, 0.03, 0.5, 0.56, 3, 3.01, 3.4)]
-    reader, found = read(clips.clip(frames))
+    _, found = read(clips.clip(frames))
     assert [frame.time for frame in found] == pytest.approx([0, 0.5, 3, 3.4], abs=0.001)
     with VideoReader(clips.clip(frames)) as reader:
         every = list(reader.frames(every_frame=True))

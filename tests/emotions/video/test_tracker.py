@@ -104,7 +104,7 @@ def test_ids_persist_where_two_people_cross(analyzer, pair, rate, camera):
 
 
 def test_random_crossings_gaps_and_successors_of_other_people(analyzer, cast):
-    """benchmarks/tracking.md has the figures for many more; here, that they are not far off."""
+    """The full figures are in benchmarks/tracking.md; here a few videos must come close to them."""
     for make, minimum in ((crossing, 3), (gap, 4), (successor, 4)):
         correct = 0
         for scene in scenes(make, cast, 6, seed=77):
@@ -180,8 +180,8 @@ def test_tracking_is_deterministic_and_the_state_is_complete(analyzer, pair):
     one, other, tracks = FaceTracker(), FaceTracker(), ""
     for frame, result in frames:
         fresh = FaceTracker(tracks)
-        answers = [tracker.update(frame.picture, result, frame.time).faces for tracker in (one, other, fresh)]
-        assert answers[0] == answers[1] == answers[2] and one.state == other.state == fresh.state
+        results = [tracker.update(frame.picture, result, frame.time).faces for tracker in (one, other, fresh)]
+        assert results[0] == results[1] == results[2] and one.state == other.state == fresh.state
         tracks = fresh.state
         assert tracks.isascii() and len(tracks) <= MAX_BYTES
 
@@ -284,9 +284,7 @@ def test_invalid_times(time):
 
 def crowd(count: int) -> list[Box]:
     """Return boxes side by side, the largest first."""
-    return [
-        Box(20 + 60 * (number % 10), 10 + 60 * (number // 10), 30 - number / 10, 36 - number / 10) for number in range(count)
-    ]
+    return [Box(20 + 60 * (number % 10), 10 + 60 * (number // 10), 30 - number / 10, 36 - number / 10) for number in range(count)]
 
 
 def test_state_size_is_bounded_and_the_largest_faces_keep_their_ids():
@@ -346,7 +344,7 @@ COORDINATES = strategies.integers(-MAX_COORD, MAX_COORD)
 @strategies.composite
 def tracker_states(draw) -> TrackerState:
     ids = draw(strategies.lists(strategies.integers(0, MAX_ID - 1), unique=True, max_size=MAX_TRACKS))
-    side, age, looks = (
+    side, age, descriptor = (
         strategies.integers(1, MAX_COORD),
         strategies.integers(0, MAX_AGE),
         strategies.binary(min_size=DESCRIPTOR_BYTES, max_size=DESCRIPTOR_BYTES),
@@ -361,7 +359,7 @@ def tracker_states(draw) -> TrackerState:
             (draw(COORDINATES), draw(COORDINATES)),
             draw(age),
             shares,
-            draw(looks),
+            draw(descriptor),
         )
 
     return TrackerState(draw(strategies.integers(0, MAX_CLOCK)), MAX_ID, tuple(track(number) for number in ids))
@@ -406,5 +404,7 @@ def test_who_matches_a_box_to_the_ground_truth():
     """The face with the largest overlap, and None where two overlap equally."""
     truth = {0: Box(0, 0, 10, 10), 1: Box(8, 0, 10, 10)}
     assert (
-        actor_of(truth, Box(1, 0, 10, 10)) == 0 and actor_of(truth, Box(4, 0, 10, 10)) is None and actor_of(truth, Box(50, 0, 10, 10)) is None
+        actor_of(truth, Box(1, 0, 10, 10)) == 0
+        and actor_of(truth, Box(4, 0, 10, 10)) is None
+        and actor_of(truth, Box(50, 0, 10, 10)) is None
     )

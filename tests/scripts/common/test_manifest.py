@@ -80,17 +80,25 @@ def test_an_incomplete_entry_is_named(tmp_path):
 
 
 def test_measured_fields_are_written_to_the_evaluation_and_joined_again(tmp_path):
-    put_entry(tmp_path, {**entry("a", "detector"), "evaluation": {"set": {"accuracy": 0.5}}, "thresholds": {"score": 0.6}}, b"one")
+    put_entry(
+        tmp_path, {**entry("a", "detector"), "evaluation": {"set": {"accuracy": 0.5}}, "thresholds": {"score": 0.6}}, b"one"
+    )
     put_entry(tmp_path, entry("a", "text"), b"one")  # another role with the same name, nothing measured
     manifest, evaluation = (json.loads((tmp_path / name).read_text()) for name in ("manifest.json", "evaluation.json"))
     assert all("evaluation" not in one for one in manifest["models"])
     assert evaluation["models"] == [{"name": "a", "role": "detector", "evaluation": {"set": {"accuracy": 0.5}}}]
     first, second = ModelRegistry(tmp_path).entries()
-    assert first.evaluation == {"set": {"accuracy": 0.5}} and first.metadata["thresholds"] == {"score": 0.6} and not second.evaluation
+    assert (
+        first.evaluation == {"set": {"accuracy": 0.5}}
+        and first.metadata["thresholds"] == {"score": 0.6}
+        and not second.evaluation
+    )
     digest = hashlib.sha256((tmp_path / "evaluation.json").read_bytes()).hexdigest()
     assert manifest["evaluation"]["sha256"] == digest
     drop_entry(tmp_path, "detector", "a")
-    assert not (tmp_path / "evaluation.json").exists() and "evaluation" not in json.loads((tmp_path / "manifest.json").read_text())
+    assert not (tmp_path / "evaluation.json").exists() and "evaluation" not in json.loads(
+        (tmp_path / "manifest.json").read_text()
+    )
 
 
 def test_a_server_runs_without_the_evaluation(tmp_path):
