@@ -1,11 +1,11 @@
-"""Get the data sets that may be fetched, and say how to ask for those that may not.
+"""Download data sets whose terms allow it, and print how to request the others.
 
-    python -m scripts.data.fetch                          # lists them
+    python -m scripts.data.fetch                          # list them
     python -m scripts.data.fetch facial_expressions       # into data/sources/facial_expressions
     python -m scripts.data.fetch fer2013                  # with an account at Kaggle, and `pip install kagglehub`
 
-Repositories come at the commit that this project was made with. Nothing else needs this script: `scripts.data.prepare` reads
-archives and folders wherever they come from.
+Repositories are checked out at a pinned commit. This script is optional: `scripts.data.prepare` reads archives and folders of any
+origin.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ KAGGLEHUB = "kagglehub==1.0.3"
 
 @dataclass(frozen=True)
 class Repository:
-    """A git repository at `commit` (all 40 digits or its first ones)."""
+    """A git repository at `commit` (full or abbreviated hash)."""
 
     about: str
     licence: str
@@ -33,15 +33,15 @@ class Repository:
     then: str
 
     def fetch(self, folder: Path) -> Path:
-        """Check the commit out into `folder`; DatasetError where git fails or something else lies there."""
+        """Check the commit out into `folder`. Raises DatasetError if git fails or the folder holds something else."""
         if folder.exists():
             if not (folder / ".git").exists() or not self._is_here(folder):
-                raise DatasetError(f"{folder} is there but is not {self.url} at {self.commit}: move it away")
+                raise DatasetError(f"{folder} exists but is not {self.url} at {self.commit}: move it away")
             return folder
         partial = folder.with_name(folder.name + ".partial")
         shutil.rmtree(partial, ignore_errors=True)
         partial.parent.mkdir(parents=True, exist_ok=True)
-        # Without old pictures: an abbreviated commit cannot be asked for by itself, so all commits come, and one's files.
+        # An abbreviated commit cannot be fetched by itself: fetch all commits without blobs, then the files of one.
         _git("clone", "--filter=blob:none", "--no-checkout", self.url, str(partial))
         _git("checkout", "--detach", "--quiet", self.commit, at=partial)
         partial.rename(folder)
@@ -53,7 +53,7 @@ class Repository:
 
 @dataclass(frozen=True)
 class Kaggle:
-    """Files of Kaggle: a competition's `file`, or a whole data set called `owner/name`."""
+    """Files on Kaggle: the `file` of a competition, or a whole data set `owner/name`."""
 
     about: str
     licence: str
@@ -66,26 +66,26 @@ class Kaggle:
         return f"https://www.kaggle.com/{'datasets' if '/' in self.handle else 'competitions'}/{self.handle}"
 
     def fetch(self, folder: Path) -> Path:
-        """Download into `folder`; DatasetError without kagglehub, without an account, and where Kaggle refuses."""
+        """Download into `folder`. Raises DatasetError without kagglehub, without an account, or if Kaggle refuses."""
         by_hand = f"or download it from {self.url} and give scripts.data.prepare the file"
         try:
             import kagglehub
         except ImportError:
-            raise DatasetError(f"Kaggle's data are fetched with its own client: pip install {KAGGLEHUB}, {by_hand}") from None
+            raise DatasetError(f"Kaggle's data sets need its client: pip install {KAGGLEHUB}, {by_hand}") from None
         download = kagglehub.dataset_download if "/" in self.handle else kagglehub.competition_download
         try:
             return Path(download(self.handle, path=self.file, output_dir=str(folder)))
-        except Exception as error:  # its own errors have no common ancestor, and those of requests come too
+        except Exception as error:  # its exceptions have no common base class, and those of requests occur too
             rules = "" if "/" in self.handle else f", and that you accepted the rules at {self.url}/rules"
             raise DatasetError(
-                f"Kaggle gave nothing ({type(error).__name__}: {str(error).strip()}). It may want an account's token, which its "
-                f"settings page makes, in ~/.kaggle/kaggle.json or KAGGLE_USERNAME and KAGGLE_KEY{rules}; {by_hand}"
+                f"the download from Kaggle failed ({type(error).__name__}: {str(error).strip()}). It may need an API token, created on "
+                f"its settings page, in ~/.kaggle/kaggle.json or KAGGLE_USERNAME and KAGGLE_KEY{rules}; {by_hand}"
             ) from None
 
 
 @dataclass(frozen=True)
 class OnRequest:
-    """Given out by its owners only; `how` says where to ask."""
+    """A data set that its owners share on request; `how` describes it."""
 
     about: str
     licence: str
@@ -127,8 +127,8 @@ SOURCES: dict[str, Repository | Kaggle | OnRequest] = {
 
 
 def _git(command: str, *arguments: str, at: Path | None = None) -> str:
-    """Run git in `at` and give its output; what it reports goes to stderr. DatasetError where it fails."""
-    # Git must fail where it would ask for a password: a repository that is gone looks like a private one.
+    """Run git in `at` and return its output; its messages go to stderr. Raises DatasetError if it fails."""
+    # Git must fail instead of asking for a password: a deleted repository looks like a private one.
     environment = {**os.environ, "GIT_TERMINAL_PROMPT": "0"}
     try:
         return subprocess.run(
@@ -137,13 +137,13 @@ def _git(command: str, *arguments: str, at: Path | None = None) -> str:
     except FileNotFoundError:
         raise DatasetError("git is not installed") from None
     except subprocess.CalledProcessError as error:
-        raise DatasetError(f"git {command} failed with {error.returncode}; its own words are above") from None
+        raise DatasetError(f"git {command} failed with {error.returncode}; see its messages above") from None
 
 
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("name", nargs="?", choices=SOURCES, help="what to fetch; without it, what there is")
-    parser.add_argument("--folder", type=Path, default=Path("data/sources"), help="a folder of its own is made in it")
+    parser.add_argument("name", nargs="?", choices=SOURCES, help="data set to fetch; without it, all are listed")
+    parser.add_argument("--folder", type=Path, default=Path("data/sources"), help="parent folder of the data sets")
     options = parser.parse_args(arguments)
     if not options.name:
         for name, source in SOURCES.items():

@@ -1,9 +1,9 @@
-"""Pack prepared faces small enough to carry to a machine with an accelerator, and unpack them there.
+"""Compress prepared faces for the transfer to another machine, and unpack them there.
 
-    python -m scripts.data.pack data/fer2013.npz --out packed          faces to train on as JPEG, the others lossless
+    python -m scripts.data.pack data/fer2013.npz --out packed          training faces as JPEG, the others lossless
     python -m scripts.data.pack packed/fer2013 --unpack --out data     data/fer2013.npz again
 
-Faces lie side by side in sheets, so that each costs its own bytes and no headers: FER2013 takes a third of its .npz.
+Faces are tiled in sheets, which saves a header for each face: FER2013 takes a third of its .npz.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from .dataset import SPLITS, DatasetError, Faces
 
 COLUMNS = 32
 ROWS = 64
-"""Faces in a sheet: as many as make headers and palettes negligible, in pictures that any decoder opens."""
+"""Columns and rows of a sheet: many enough to make headers negligible, few enough for any decoder."""
 QUALITY = 92
-"""Of the JPEG sheets. A face's side is a multiple of eight, so that no block of JPEG's holds pixels of two faces."""
+"""JPEG quality. The side of a face is a multiple of eight, so that no JPEG block contains pixels of two faces."""
 
 
 def sheets(pixels: np.ndarray) -> list[Image.Image]:
-    """(N, S, S) uint8 -> pictures of up to 32 x 64 faces each; empty places are black."""
+    """Tile faces (N, S, S) uint8 in pictures of up to 32 x 64 faces; empty tiles are black."""
     size, found = pixels.shape[1], []
     for start in range(0, len(pixels), COLUMNS * ROWS):
         part = pixels[start : start + COLUMNS * ROWS]
@@ -45,7 +45,7 @@ def faces_of(pictures: list[Image.Image], size: int, count: int) -> np.ndarray:
 
 
 def pack(faces: Faces, folder: Path, quality: int = QUALITY) -> int:
-    """Write `faces` to `folder`: JPEG of `quality` for the split `train`, PNG for the others. Gives the bytes written."""
+    """Write `faces` to `folder`: JPEG of `quality` for the split `train`, PNG for the others. Returns the bytes written."""
     size = faces.pixels.shape[1]
     if size % 8:
         raise DatasetError(f"faces of {size} pixels cannot be packed: JPEG's blocks need a multiple of 8")
@@ -68,7 +68,7 @@ def pack(faces: Faces, folder: Path, quality: int = QUALITY) -> int:
 
 
 def unpack(folder: Path) -> Faces:
-    """The faces that `pack` wrote; those of `train` have JPEG's noise."""
+    """Faces that `pack` wrote; those of `train` have JPEG artefacts."""
     try:
         with np.load(folder / "columns.npz", allow_pickle=False) as stored:
             columns = {name: stored[name] for name in stored.files}
@@ -87,7 +87,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("source", type=Path, nargs="+", help="tables of scripts.data.prepare, or packed folders")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--quality", type=int, default=QUALITY)
-    parser.add_argument("--splits", nargs="+", choices=SPLITS, default=SPLITS, help="what to take along")
+    parser.add_argument("--splits", nargs="+", choices=SPLITS, default=SPLITS, help="splits to pack")
     parser.add_argument("--unpack", action="store_true")
     options = parser.parse_args(arguments)
     try:

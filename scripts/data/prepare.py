@@ -1,4 +1,4 @@
-"""Turn published data sets into .npz tables of faces that the other scripts read.
+"""Convert published data sets to .npz tables of faces.
 
     python -m scripts.data.prepare --faces fer2013.zip --votes fer2013new.csv.gz
     python -m scripts.data.prepare fer2013 --faces icml_face_data.csv --votes fer2013new.csv
@@ -8,8 +8,8 @@
         --licence 'CC BY 4.0'
     python -m scripts.data.prepare join data/fer2013.npz data/facial_expressions.npz --out data/people.npz
 
-Archives (zip, tar) and folders are read alike. A label map says what each folder shows, in TOML or JSON: `Wut = "anger"`,
-`laughing = "happy"`, `unclear = "ignore"`. `scripts.data.fetch` gets what may be fetched.
+Archives (zip, tar) and folders are accepted. A label map (TOML or JSON) maps folder names to emotions: `Wut = "anger"`,
+`laughing = "happy"`, `unclear = "ignore"`. `scripts.data.fetch` downloads data sets where the terms allow it.
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ from .splits import SHARES, duplicates
 
 
 def prepare_fer2013(options: argparse.Namespace) -> Reading:
+    """Read FER2013, with FER+ votes if given."""
     reading = read_fer2013(options.faces)
     if not options.votes:
         return reading
@@ -44,14 +45,17 @@ def prepare_fer2013(options: argparse.Namespace) -> Reading:
 
 
 def prepare_facial_expressions(options: argparse.Namespace) -> Reading:
+    """Read muxspace/facial_expressions."""
     return read_facial_expressions(options.faces, Cropper(options.size, options.crop), options.seed)
 
 
 def prepare_ferg(options: argparse.Namespace) -> Reading:
+    """Read FERG-DB."""
     return read_ferg(options.faces, Cropper(options.size, options.crop), options.leave_out)
 
 
 def prepare_folders(options: argparse.Namespace) -> Reading:
+    """Read an own data set of class folders."""
     labels = read_label_map(options.labels) if options.labels else LABEL_NAMES
     cropper = Cropper(options.size, options.crop)
     reading = read_folders(options.faces, options.name, labels, cropper, options.seed, options.people)
@@ -60,11 +64,12 @@ def prepare_folders(options: argparse.Namespace) -> Reading:
 
 
 def join(options: argparse.Namespace) -> Reading:
+    """Join prepared tables."""
     return Reading(Faces.joined([Faces.load(path) for path in options.tables]), {})
 
 
 def report(reading: Reading) -> list[str]:
-    """What was read and cleaned, the faces of each class in each split, and what the splits share."""
+    """Counts of what was read and dropped, faces of each class in each split, and overlaps of the splits."""
     faces = reading.faces
     lines = [f"{count:7} {what}" for what, count in reading.counts.items()]
     for split in SPLITS:
@@ -86,7 +91,7 @@ def pattern(text: str) -> re.Pattern[str]:
     except re.error as error:
         raise argparse.ArgumentTypeError(f"not a regular expression: {error}") from None
     if not compiled.groups:
-        raise argparse.ArgumentTypeError("brackets are needed around the part that tells the person")
+        raise argparse.ArgumentTypeError("a group (in parentheses) is needed around the part that identifies the person")
     return compiled
 
 
@@ -114,7 +119,7 @@ def arguments_parser() -> argparse.ArgumentParser:
             command.add_argument("--faces", type=Path, required=True, help="the archive or folder")
         if crop:
             command.add_argument("--size", type=side, default=48, help="pixels a side (default: 48, as FER2013's)")
-            command.add_argument("--crop", choices=CROPS, default=crop, help=f"what to cut out (default: {crop})")
+            command.add_argument("--crop", choices=CROPS, default=crop, help=f"region to crop (default: {crop})")
         return command
 
     fer2013 = kind("fer2013", prepare_fer2013, "FER2013: csv, archive or class folders", "data/fer2013.npz")
@@ -128,12 +133,12 @@ def arguments_parser() -> argparse.ArgumentParser:
     command.add_argument("--leave-out", default="ray", help="character of the test split; validation is the next one")
     command = kind("folders", prepare_folders, "your own data: a folder for each class", "data/folders.npz", "face")
     command.add_argument("--labels", type=Path, help="label map, .toml or .json (default: common English names)")
-    command.add_argument("--name", type=source, default="own", help="of the data set and its head (default: own)")
-    command.add_argument("--licence", default="", help="the terms that your data come under, for the model card")
+    command.add_argument("--name", type=source, default="own", help="name of the data set and its head (default: own)")
+    command.add_argument("--licence", default="", help="licence of your data, for the model card")
     command.add_argument("--people", type=pattern, help="regular expression: its first group is the person in a path")
     command.add_argument("--seed", type=int, default=0, help=seed)
     command = kind("join", join, "several prepared tables in one")
-    command.add_argument("tables", type=Path, nargs="+", help="made by this script")
+    command.add_argument("tables", type=Path, nargs="+", help="tables made by this script")
     return parser
 
 

@@ -1,1 +1,1 @@
-"""Readers for face data sets in the form that their owners publish: a module each, all giving a `Reading`."""
+"""Readers of published face data sets, one module each; all return a `Reading`."""

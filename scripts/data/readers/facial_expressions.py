@@ -1,7 +1,7 @@
-"""muxspace/facial_expressions: `data/legend.csv` names a picture and one rater's word for it, `images/` holds the pictures.
+"""muxspace/facial_expressions: `data/legend.csv` has a picture and one rater's label in each row, `images/` the pictures.
 
-The file names carry people's names, from Labeled Faces in the Wild and from Indian films. Words come in upper and lower case,
-pictures are listed twice, some with two words; a person in two splits would be recognised instead of read.
+File names contain people's names, from Labeled Faces in the Wild and from Indian films. Labels come in upper and lower case, and
+pictures are listed twice, some with two labels. Splits are by person, since a model would recognise a person seen in training.
 """
 
 from __future__ import annotations
@@ -16,32 +16,40 @@ from .files import Files, table_rows, text
 from .pictures import Cropper, Listed, Reading, read_pictures, some
 
 NOT_OURS = {"contempt"}
-"""Emotions of the legend that this project does not tell apart: nine pictures."""
+"""Labels of the legend outside of the seven emotions: nine pictures."""
 PERSON = re.compile(r"(.+?)_\d+k?$")
-"""`Colin_Powell_0001`, `Dwarakish_12`, `facial-expressions_2868582k`: all before the number."""
+"""Person in a file name, the part before the number: `Colin_Powell_0001`, `Dwarakish_12`, `facial-expressions_2868582k`."""
 
 
 def person(file: str) -> str:
-    """Whose picture it is, by its name: `Colin_Powell_0001.jpg` is one of `Colin_Powell`."""
+    """Person of a picture by its file name: `Colin_Powell_0001.jpg` shows `Colin_Powell`."""
     stem = PurePosixPath(file).stem
     match = PERSON.match(stem)
     return match[1] if match else stem
 
 
-def read_facial_expressions(path: Path, crop: Cropper | None = None, seed: int = 0, most: int | None = None) -> Reading:
-    """Read the repository as a folder or an archive; `groups` are the people, whom a hash of their name puts in one split.
+def read_facial_expressions(path: Path, crop: Cropper | None = None, seed: int = 0, max_pictures: int | None = None) -> Reading:
+    """Read a folder or an archive of the repository; `groups` are the people, assigned to splits by a hash of their names.
 
-    Each picture counts once; one with two different words is left out, as are those labelled contempt. `most`: read
-    only so many pictures, drawn at random. Raises DatasetError.
+    Pictures with two different labels and those labelled contempt are dropped.
+
+    Args:
+        path: folder or archive.
+        crop: cropper of the faces.
+        seed: seed of the hash and of the random choice.
+        max_pictures: number of pictures to read, drawn at random; all by default.
+
+    Raises:
+        DatasetError: if the folder or archive is not in the published form.
     """
     with Files(path) as files:
         listed, counts = list_pictures(files)
-        reading = read_pictures(files, some(listed, most, seed), "facial_expressions", crop or Cropper(), seed)
+        reading = read_pictures(files, some(listed, max_pictures, seed), "facial_expressions", crop or Cropper(), seed)
     return Reading(reading.faces, counts | reading.counts)
 
 
 def list_pictures(files: Files) -> tuple[list[Listed], dict[str, int]]:
-    """The pictures with one clear label, and counts of what the legend holds and what was cleaned."""
+    """Pictures with one unambiguous label, and counts of the rows and of what was dropped."""
     legend = files.called("legend.csv")
     if legend is None:
         raise DatasetError(f"{files.path}: no legend.csv in it: is this muxspace/facial_expressions?")
@@ -68,7 +76,7 @@ def list_pictures(files: Files) -> tuple[list[Listed], dict[str, int]]:
 
 
 def _legend(files: Files, name: str) -> tuple[dict[str, set[str]], int]:
-    """The words said of each picture, in lower case, and the number of rows."""
+    """Labels of each picture, in lower case, and the number of rows."""
     words: dict[str, set[str]] = {}
     number = 0
     with text(files.path, files, name) as lines:

@@ -1,6 +1,6 @@
-"""FER2013 (Goodfellow et al., "Challenges in Representation Learning", ICML 2013 workshops) in the forms that it is passed on.
+"""FER2013 (Goodfellow et al., "Challenges in Representation Learning", ICML 2013 workshops) in all published forms.
 
-Kaggle's challenge gives `icml_face_data.csv` and, in `fer2013.tar.gz`, `fer2013.csv`; others made class folders of it.
+Kaggle's challenge has `icml_face_data.csv` and, in `fer2013.tar.gz`, `fer2013.csv`; other copies have class folders.
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ from emotions.labels import EMOTIONS
 from ..dataset import SPLIT_NAMES, DatasetError, Faces, table
 from .ferplus import row_name
 from .files import Files, table_rows, text
-from .folders import cut_missing, list_folders
+from .folders import fill_missing_splits, list_folders
 from .pictures import Cropper, Listed, Reading, read_pictures
 
 IDS = ("anger", "disgust", "fear", "happy", "sad", "surprise", "neutral")
-"""Meaning of the column `emotion` (the Kaggle challenge's data page): not this project's order."""
+"""Class names of the column `emotion` (Kaggle's data page); the order differs from this project's."""
 SIDE = 48
 COLUMNS = ("emotion", "pixels", "Usage")
 
 
 def read_fer2013(path: Path) -> Reading:
-    """Read a csv file, an archive or a folder with one in it, or a folder or archive of class folders. Raises DatasetError."""
+    """Read a csv file, an archive or folder that contains one, or class folders. Raises DatasetError."""
     path = Path(path)
-    if path.name.lower().endswith((".csv", ".csv.gz")) and not zipfile.is_zipfile(path):  # Kaggle sends a zip by the csv's name
+    if path.name.lower().endswith((".csv", ".csv.gz")) and not zipfile.is_zipfile(path):  # Kaggle also sends a zip under the name of the csv
         with text(path) as lines:
             return _reading(read_rows(lines, str(path)))
     with Files(path) as files:
@@ -50,7 +50,7 @@ def read_fer2013(path: Path) -> Reading:
 
 
 def read_rows(lines: Iterator[str], whence: str) -> Faces:
-    """Faces of Kaggle's `fer2013.csv` or `icml_face_data.csv` (columns emotion, Usage, pixels; the latter with spaces)."""
+    """Read `fer2013.csv` or `icml_face_data.csv` (columns emotion, Usage, pixels; the latter with spaces in the header)."""
     pixels, labels, splits = [], [], []
     rows = table_rows(lines, COLUMNS, whence)
     for row in tqdm(rows, unit=" rows"):
@@ -75,12 +75,11 @@ def read_rows(lines: Iterator[str], whence: str) -> Faces:
 
 
 def _folders(files: Files) -> list[Listed]:
-    """The pictures of class folders. Copies that keep no validation split get one, cut from the training pictures.
+    """Pictures of class folders; copies without a validation split get one from the training pictures.
 
-    Where names repeat (each folder has its own im0.png) a picture is called by its path; the others are FER+'s names or the
-    maker's own.
+    If names repeat (each folder has an im0.png) the name of a picture is its path.
     """
-    listed = cut_missing(list_folders(files), ("validation",))
+    listed = fill_missing_splits(list_folders(files), ("validation",))
     if len({entry.name for entry in listed}) < len(listed):
         listed = [replace(entry, name=entry.file) for entry in listed]
     return listed

@@ -19,21 +19,20 @@ COLUMNS = {
 }  # fmt: skip
 OTHERS = ("contempt", "unknown", "NF")
 ROW = "row"
-"""Faces read from fer2013.csv are called `row0000017` until FER+ names them."""
+"""Prefix of the names of faces from fer2013.csv, such as `row0000017`, until FER+ names them."""
 
 
 def row_name(number: int) -> str:
-    """Name of a face that is only known by its row in fer2013.csv, counted from 0."""
+    """Provisional name of a face by its row in fer2013.csv, counted from 0."""
     return f"{ROW}{number:07d}"
 
 
 def add_ferplus_votes(faces: Faces, path: Path) -> Faces:
     """Join the raters' votes (`fer2013new.csv`, plain or .gz): by image name, or by row for faces read from fer2013.csv.
 
-    FER+ has the rows of fer2013.csv in their order, but its names are not their numbers: rows in which its raters saw no face
-    have no name and take no number. Those are left out, as in the copies of FER2013 that go by FER+'s names; other faces known by
-    their row get the name that FER+ has for them.
-    Raises DatasetError where the files do not belong together.
+    FER+ has the rows of fer2013.csv in order, but its names are not row numbers: rows in which its raters saw no face have no
+    name. These are dropped, as in copies of FER2013 with FER+'s names; the other faces get FER+'s names. Raises DatasetError if the
+    files do not belong together.
     """
     with text(path) as lines:
         rows = table_rows(lines, ("Usage", "Image name", *COLUMNS.values(), *OTHERS), path)
@@ -49,7 +48,7 @@ def add_ferplus_votes(faces: Faces, path: Path) -> Faces:
             continue
         row = found[name]
         if SPLIT_NAMES.get(row["Usage"].lower()) != faces.splits[index]:
-            there = f"{name} is of {row['Usage']} there, of {faces.splits[index]} in the faces"
+            there = f"{name} is in {row['Usage']} there, in {faces.splits[index]} in the faces"
             raise DatasetError(f"{path}: {there}: not the same order")
         kept[index] = bool(row["Image name"])
         if kept[index]:
@@ -60,7 +59,7 @@ def add_ferplus_votes(faces: Faces, path: Path) -> Faces:
             except (TypeError, ValueError):
                 raise DatasetError(f"{path}: the votes on {row['Image name']} are not numbers") from None
     if not raters.any():
-        raise DatasetError(f"{path}: no vote on any of these faces, the first of which is called {faces.names[0]}; FER+ knows "
+        raise DatasetError(f"{path}: no vote on any of these faces, the first of which is called {faces.names[0]}; FER+ has "
                            "fer0000000.png and the like, and the rows of fer2013.csv; without votes (VOTES= for make) the "
-                           "labels alone are learnt")  # fmt: skip
+                           "labels alone are used")  # fmt: skip
     return replace(faces, votes=votes, raters=raters, names=np.array(names)).where(kept)

@@ -1,4 +1,4 @@
-"""The files of a data set, be it a folder, a zip archive or a tar archive: names and bytes, nothing is unpacked to disk."""
+"""Files of a data set in a folder, zip or tar archive, read without unpacking to disk."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff")
 
 @contextmanager
 def readable(path: Path | str) -> Iterator[None]:
-    """Turn what archives and text raise when they are damaged into one DatasetError that names the file."""
+    """Convert the exceptions of damaged archives and text files to a DatasetError that names the file."""
     try:
         yield
     except FileNotFoundError:
@@ -34,10 +34,10 @@ def readable(path: Path | str) -> Iterator[None]:
 
 
 class Files:
-    """Names, with / between their parts, and contents.
+    """Names (with / as separator) and contents of the files in a folder or archive.
 
-    `names` are sorted in folders and zip archives, and in the archive's order in tar archives, which are slow to search.
-    Hidden files and those that macOS adds to archives are left out. `stream`: the archive's bytes, if it is not a file.
+    `names` are sorted for folders and zip archives, and in archive order for tar archives, whose random access is slow. Hidden
+    files and those that macOS adds to archives are skipped. `stream` is the archive's content if it is not a file.
     """
 
     def __init__(self, path: Path, stream: IO[bytes] | None = None) -> None:
@@ -76,7 +76,7 @@ class Files:
             raise
 
     def open(self, name: str) -> IO[bytes]:
-        """A stream of one file's bytes; read it within `readable`."""
+        """Open one file; read it within `readable`."""
         if isinstance(self._archive, zipfile.ZipFile):
             return self._archive.open(name)
         if isinstance(self._archive, tarfile.TarFile):
@@ -87,6 +87,7 @@ class Files:
         return open(self.path / name, "rb")
 
     def read(self, name: str) -> bytes:
+        """The bytes of one file. Raises DatasetError if it is damaged."""
         with readable(f"{self.path}: {name}"), self.open(name) as stream:
             return stream.read()
 
@@ -95,7 +96,7 @@ class Files:
         return [name for name in self.names if name.lower().endswith(PICTURES)]
 
     def called(self, *names: str) -> str | None:
-        """The first file with one of these last names, in the order of `names`."""
+        """First file with one of these base names, in the order of `names`."""
         for wanted in names:
             for name in self.names:
                 if PurePosixPath(name).name.lower() == wanted.lower():
@@ -105,7 +106,7 @@ class Files:
 
 @contextmanager
 def text(path: Path, files: Files | None = None, name: str = "") -> Iterator[io.TextIOWrapper]:
-    """Open a text file, plain or .gz, or one of an archive, as csv wants it; DatasetError where it cannot be read."""
+    """Open a text file (plain, .gz, or in an archive) for the csv module. Raises DatasetError if it cannot be read."""
     with readable(f"{path}: {name}" if name else path):
         opened = gzip.open if str(path).endswith(".gz") else open
         stream = files.open(name) if files else cast(IO[bytes], opened(path, "rb"))
@@ -114,7 +115,7 @@ def text(path: Path, files: Files | None = None, name: str = "") -> Iterator[io.
 
 
 def table_rows(lines: Iterable[str], columns: Sequence[str], whence: Path | str) -> csv.DictReader:
-    """The rows of a csv file that has at least these columns; DatasetError where one is absent."""
+    """Rows of a csv file with at least these columns. Raises DatasetError if one is missing."""
     rows = csv.DictReader(lines, skipinitialspace=True)
     found = rows.fieldnames or []
     if absent := [column for column in columns if column not in found]:

@@ -1,4 +1,4 @@
-"""A data set of one's own: a folder for each class, in folders for train, validation and test or not."""
+"""An own data set: a folder for each class, optionally in folders for train, validation and test."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .pictures import Cropper, Listed, Reading, read_pictures
 
 IGNORE = "ignore"
 KAGGLE_SPLIT = re.compile(r"(training|publictest|privatetest)_\d+", re.IGNORECASE)
-"""Class folders made of FER2013 for Kaggle put PublicTest and PrivateTest in one folder; the names still tell."""
+"""Kaggle's class folders of FER2013 have PublicTest and PrivateTest in one folder; file names identify the split."""
 
 
 def read_label_map(path: Path) -> dict[str, str]:
@@ -29,7 +29,7 @@ def read_label_map(path: Path) -> dict[str, str]:
         parsed = json.loads(content) if path.suffix == ".json" else tomllib.loads(content.decode())
     except ValueError as error:
         raise DatasetError(f"{path} is not {'JSON' if path.suffix == '.json' else 'TOML'}: {error}") from None
-    known = (*EMOTIONS, IGNORE)  # a tuple: what is compared with it may be a list or a table
+    known = (*EMOTIONS, IGNORE)  # a tuple: values may be unhashable lists or tables
     if not isinstance(parsed, dict) or not parsed:
         raise DatasetError(f"{path}: a table expected, from folder names to emotions")
     for folder, emotion in parsed.items():
@@ -39,9 +39,9 @@ def read_label_map(path: Path) -> dict[str, str]:
 
 
 def list_folders(files: Files, labels: Mapping[str, str] = LABEL_NAMES) -> list[Listed]:
-    """The pictures of `<split>/<class>/<picture>`; without split folders all are for training.
+    """Pictures of `<split>/<class>/<picture>`; without split folders all belong to train.
 
-    Other folders may lie around and between. DatasetError names folders that `labels` does not know.
+    Other folders may lie around and between. Raises DatasetError for folders that are not in `labels`.
     """
     listed: list[Listed] = []
     unknown = Counter[str]()
@@ -52,13 +52,13 @@ def list_folders(files: Files, labels: Mapping[str, str] = LABEL_NAMES) -> list[
         if label is None:
             unknown[str(PurePosixPath(file).parent)] += 1
         elif label != IGNORE:
-            told = KAGGLE_SPLIT.match(name)
-            names = [told[1].lower()] if told else folders
+            match = KAGGLE_SPLIT.match(name)
+            names = [match[1].lower()] if match else folders
             split = next((SPLIT_NAMES[part] for part in names if part in SPLIT_NAMES), "train")
             listed.append(Listed(file, EMOTIONS.index(label), name, (split,)))
     if unknown and listed:
         first = ", ".join(f"{folder} ({count} pictures)" for folder, count in unknown.most_common(5))
-        raise DatasetError(f"{files.path}: folders that name no known emotion: {first}; say what they are in a label map")
+        raise DatasetError(f"{files.path}: folders that name no known emotion: {first}; map them in a label map")
     if not listed:
         raise DatasetError(f"{files.path}: no picture under a folder named after an emotion: {', '.join(sorted(labels))}")
     return listed
@@ -68,16 +68,16 @@ def read_folders(
     path: Path, source: str, labels: Mapping[str, str] = LABEL_NAMES, crop: Cropper | None = None, seed: int = 0,
     people: re.Pattern[str] | None = None,
 ) -> Reading:  # fmt: skip
-    """Read a folder or an archive of class folders, named by `labels`.
+    """Read a folder or an archive of class folders with the names in `labels`.
 
-    Splits that have no folder are cut from the training pictures by a hash: of the person, whom the first group of `people`
-    finds in a picture's path, so that nobody is in two of them; else of the file, so that no copy is. Raises DatasetError.
+    Splits without a folder are taken from the training pictures by a hash: of the person, matched by the first group of `people`
+    in a picture's path, so that no person is in two splits; else of the file, so that no copy is. Raises DatasetError.
     """
     with Files(path) as files:
         listed = list_folders(files, labels)
         people_of = _people(listed, people)
         listed = [replace(entry, name=entry.file, group=group) for entry, group in zip(listed, people_of, strict=True)]
-        listed = cut_missing(listed, SPLITS)
+        listed = fill_missing_splits(listed, SPLITS)
         reading = read_pictures(files, listed, source, crop or Cropper(), seed)
     ignored = len(files.pictures()) - len(listed)
     people_count = len({entry.group for entry in listed if entry.group})
@@ -85,8 +85,8 @@ def read_folders(
     return Reading(reading.faces, {what: count for what, count in counts.items() if count} | reading.counts)
 
 
-def cut_missing(listed: list[Listed], wanted: Sequence[str]) -> list[Listed]:
-    """The same pictures, those to train with also open to each of the `wanted` splits that none is in."""
+def fill_missing_splits(listed: list[Listed], wanted: Sequence[str]) -> list[Listed]:
+    """Let training pictures go to each of the `wanted` splits that has no picture."""
     given = {entry.splits[0] for entry in listed}
     cut = ("train", *(split for split in wanted if split not in given and split != "train"))
     return [replace(entry, splits=cut if entry.splits[0] == "train" else entry.splits) for entry in listed]

@@ -1,4 +1,4 @@
-"""Listed pictures -> faces: opened and cropped by the code that serves, so that training sees what serving sees."""
+"""Open and crop listed pictures with the code that serves, so that training and serving see the same crops."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from ..splits import hashed_split
 from .files import Files
 
 CROPS = ("face", "face-or-whole", "whole")
-"""Ways to cut: the largest face that is found, else nothing; else the whole picture; or at once the whole picture."""
+"""Crops: the largest detected face, else nothing; the largest detected face, else the whole picture; the whole picture."""
 
 
 class Reading(NamedTuple):
-    """What a reader gives: the faces, and what it met and cleaned, as counts under short descriptions."""
+    """Result of a reader: the faces, and counts of what was read and dropped by description."""
 
     faces: Faces
     counts: dict[str, int]
@@ -35,8 +35,10 @@ class Reading(NamedTuple):
 
 @dataclass(frozen=True)
 class Listed:
-    """A picture that a data set lists. `splits`: those that it may go to; of several the hash of its group, or of its bytes
-    where it has none, chooses one."""
+    """A picture that a data set lists.
+
+    `splits` are the splits it may be assigned to; among several, the hash of its group, or of its bytes without one, decides.
+    """
 
     file: str
     label: int
@@ -46,20 +48,20 @@ class Listed:
 
 
 class Cropper:
-    """Cuts one face of a picture out, as (size, size) uint8 grey; models load on first use."""
+    """Crops one face of a picture as (size, size) uint8 grey; models are loaded on first use."""
 
     def __init__(self, size: int = 48, how: str = "face") -> None:
         self.size, self.how = size, how
 
     def face(self, pixels: np.ndarray) -> np.ndarray | None:
-        """The largest face that is found in (H, W, 3) uint8 RGB, aligned by its landmarks; None without a face."""
+        """Crop the largest detected face of (H, W, 3) uint8 RGB, aligned by its landmarks; None without a face."""
         _, found = self._face_detector.detect(pixels)
         if not found:
             return None
         return align_crop(pixels, found[0].box, self._face_detector.landmarks(pixels, found[0]), self.size)
 
     def whole(self, pixels: np.ndarray) -> np.ndarray:
-        """The whole picture, as it is or in the smallest square around it: its face is framed already."""
+        """Crop the smallest square around the whole picture, whose face is framed already."""
         height, width = pixels.shape[:2]
         return align_crop(pixels, Box(0.0, 0.0, float(width), float(height)), None, self.size)
 
@@ -68,16 +70,16 @@ class Cropper:
         return FaceDetector(ModelRegistry())
 
 
-def some(listed: Sequence[Listed], most: int | None, seed: int = 0) -> list[Listed]:
-    """At most `most` of the listed pictures, drawn at random and in their order; all of them where it is None."""
-    chosen = np.random.default_rng(seed).permutation(len(listed))[:most]
+def some(listed: Sequence[Listed], max_pictures: int | None, seed: int = 0) -> list[Listed]:
+    """At most `max_pictures` of the listed pictures, drawn at random, in their order; all if None."""
+    chosen = np.random.default_rng(seed).permutation(len(listed))[:max_pictures]
     return [listed[index] for index in np.sort(chosen)]
 
 
 def read_pictures(files: Files, listed: Sequence[Listed], source: str, crop: Cropper, seed: int = 0) -> Reading:
-    """Open and crop the listed pictures; those that no decoder reads, or that show no face, are left out and counted.
+    """Open and crop the listed pictures; those that cannot be decoded or show no face are dropped and counted.
 
-    DatasetError where nothing is left.
+    Raises DatasetError if none is left.
     """
     rows, pixels, splits, reasons = [], [], [], []
     counts = Counter[str]()

@@ -47,7 +47,7 @@ def test_a_repository_comes_at_its_commit_once(published, tmp_path, digits):
 
 def test_another_commit_is_not_taken_for_it(published, tmp_path):
     published.fetch(tmp_path / "set")
-    with pytest.raises(DatasetError, match="is there but is not"):
+    with pytest.raises(DatasetError, match="exists but is not"):
         replace(published, commit="0" * 40).fetch(tmp_path / "set")
 
 
@@ -103,5 +103,5 @@ def test_kaggle_without_an_account(tmp_path, monkeypatch):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("KAGGLE_CONFIG_DIR", str(tmp_path))
-    with pytest.raises(DatasetError, match="Kaggle gave nothing.*kaggle.json"):
+    with pytest.raises(DatasetError, match="download from Kaggle failed.*kaggle.json"):
         fetch.SOURCES["fer2013"].fetch(tmp_path / "out")

@@ -1,7 +1,8 @@
-"""What the notebooks ask of a table: votes against labels, copies and twins, samples, and how a head learns."""
+"""Functions that the notebooks use on a table: votes against labels, duplicates, samples, learning curves."""
 
 from __future__ import annotations
 
+import argparse
 from dataclasses import replace
 
 import keras
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 
 from scripts.data import labels as raters
+from scripts.data import prepare
 from scripts.data.dataset import Faces, table
 from scripts.data.readers.pictures import Listed, some
 from scripts.data.splits import copies, duplicates, nearest
@@ -91,3 +93,16 @@ def test_a_small_table_is_learnt_in_smaller_batches(count, batch, monkeypatch):
     monkeypatch.setattr(head, "fit", lambda *data, batch_size, **options: seen.append(batch_size))
     fit(head, np.zeros((count, 4), np.float32), np.zeros((count, 7), np.float32))
     assert seen == [batch]
+
+
+@pytest.mark.parametrize("name", ["mix_lambda", "sample_keys", "drawn", "mixed"])
+def test_a_data_set_must_not_have_a_reserved_name(name):
+    """Outputs of training models and arrays of soft labels have these names beside those of label sets."""
+    with pytest.raises(argparse.ArgumentTypeError, match="none of"):
+        prepare.source(name)
+
+
+def test_the_reserved_names_are_those_in_use():
+    from scripts.train.mixup import MIX_LAMBDA
+
+    assert {MIX_LAMBDA, raters.SAMPLE_KEYS} < set(raters.RESERVED)

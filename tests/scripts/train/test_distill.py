@@ -1,4 +1,4 @@
-"""Teachers answer for faces, in a distillation only for those that they held-out faces, and a student learns their soft."""
+"""Soft labels of finished runs and of cross-fitted teachers, and a student that is trained on them."""
 
 from __future__ import annotations
 
@@ -116,3 +116,18 @@ def test_finished_runs_write_soft_labels(prepared, configured_small, train, tmp_
     with pytest.raises(SystemExit):
         soft_labels.main(["--runs", str(tmp_path / "c"), "--out", str(tmp_path / "soft.npz")])
     assert "No such file" in capsys.readouterr().err
+
+
+def test_runs_with_equal_folder_names_are_both_used(prepared, train, tmp_path, monkeypatch):
+    validation = Faces.load(prepared).split("validation")
+
+    def predict(run, shift, out):
+        value = 0.25 if "a" in run.parts else 0.75
+        save_soft_labels(out, train, {"fer2013": np.full((len(train), 7), value, np.float16)})
+        return validation, {"fer2013": np.full((len(validation), 7), value)}
+
+    monkeypatch.setattr(soft_labels, "predict_run", predict)
+    soft_labels.main(["--runs", "a/student", "b/student", "--out", str(tmp_path / "soft.npz")])
+    with np.load(tmp_path / "soft.npz") as soft:
+        assert soft["fer2013"] == pytest.approx(0.5)
+    assert [path.name for path in tmp_path.iterdir()] == ["soft.npz"]

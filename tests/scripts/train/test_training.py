@@ -47,7 +47,7 @@ def exported(finished, tmp_path_factory):
     return folder
 
 
-def test_a_stopped_run_goes_on_where_it_was(finished):
+def test_an_interrupted_run_resumes(finished):
     with open(finished / "history.csv") as stream:
         epochs = [int(row["epoch"]) for row in csv.DictReader(stream)]
     assert epochs == [0, 1]  # the second call did not repeat the first epoch
@@ -57,7 +57,7 @@ def test_a_stopped_run_goes_on_where_it_was(finished):
 def test_export_serves_what_was_trained(finished, exported, prepared, tmp_path):
     names = {path.name for path in exported.iterdir()}
     beside = {entry.file for role in ("detector", "landmarks") for entry in ModelRegistry().entries(role)} | set(export.NOTICES)
-    assert names - beside == {"manifest.json", "vgg16-9.9.9.tflite", *(f"vgg16-{head}-9.9.9.tflite" for head in HEADS)}
+    assert names - beside == {"manifest.json", "evaluation.json", "vgg16-9.9.9.tflite", *(f"vgg16-{head}-9.9.9.tflite" for head in HEADS)}
     validation = Faces.load(prepared).split("validation")
     served = ExpressionClassifier(ModelRegistry(exported), "mixed")
     base = folded(keras.saving.load_model(finished / "base.keras", compile=False), 48)
@@ -177,7 +177,7 @@ def _altered(run, tmp_path):
     return other
 
 
-def test_figures_are_recomputed_and_a_false_one_is_noticed(finished, exported, prepared, tmp_path, capsys):
+def test_verify_recomputes_metrics_and_detects_a_wrong_one(finished, exported, prepared, tmp_path, capsys):
     shutil.copytree(exported, tmp_path, dirs_exist_ok=True)
     options = ["--faces", str(prepared), "--models", str(tmp_path), "--run", str(finished)]
     accuracy.main(options)
@@ -186,8 +186,8 @@ def test_figures_are_recomputed_and_a_false_one_is_noticed(finished, exported, p
     assert published["count"] == 14 and f"| 14 | {published['accuracy']:.2%} |" in card
     accuracy.main([*options, "--verify"])
     assert "as published" in capsys.readouterr().out
-    manifest = tmp_path / "manifest.json"
-    manifest.write_text(manifest.read_text().replace(f'"right": {published["right"]}', '"right": 9000'))
+    evaluation = tmp_path / "evaluation.json"
+    evaluation.write_text(evaluation.read_text().replace(f'"right": {published["right"]}', '"right": 9000'))
     with pytest.raises(SystemExit) as stop:
         accuracy.main([*options, "--verify"])
     assert stop.value.code == 1
