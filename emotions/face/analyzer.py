@@ -13,7 +13,7 @@ from ..runtime.manifest import ModelRegistry
 from .alignment import align_crop
 from .classifier import ExpressionClassifier
 from .defaults import DEFAULT_HEAD
-from .detector import FaceDetector
+from .detector import Detection, FaceDetector
 from .reliability import measure_quality, unsure_reason
 from .results import Face, ImageResult
 from .saliency import MAX_EXPLAINED, OcclusionMap, occlusion_map
@@ -56,8 +56,8 @@ class FaceAnalyzer:
         Args:
             source: Image, in any form that `open_image` accepts.
             detector: One of detector.DETECTORS, see `FaceDetector.detect`.
-            landmarks: Whether to add the 468 landmarks to each face.
-            explain: Whether to add occlusion maps to the MAX_EXPLAINED largest faces.
+            landmarks: Add the 468 landmarks to each face.
+            explain: Add occlusion maps to the MAX_EXPLAINED largest faces.
 
         Returns:
             The faces, largest first; `faces` is empty where there is none.
@@ -73,10 +73,7 @@ class FaceAnalyzer:
         used, detections = self.face_detector.detect(image.pixels, detector)
         meshes = [self.face_detector.landmarks(image.pixels, detection) for detection in detections]
         detected = time.perf_counter()
-        size = self.classifier.size
-        crops = np.zeros((len(detections), size, size), np.uint8)
-        for index, (detection, mesh) in enumerate(zip(detections, meshes, strict=True)):
-            crops[index] = align_crop(image.pixels, detection.box, mesh, size)
+        crops = self._align(image.pixels, detections, meshes)
         qualities = [
             measure_quality(image.pixels.shape, detection.box, mesh, crop)
             for detection, mesh, crop in zip(detections, meshes, crops, strict=True)
@@ -89,10 +86,8 @@ class FaceAnalyzer:
             "detect": (detected - started) * 1e3,
             "classify": (classified - detected) * 1e3,
         }
-        explanations: list[OcclusionMap | None] = [None] * len(crops)
+        explanations = self._explain(crops, probabilities) if explain else [None] * len(crops)
         if explain:
-            for index in range(min(len(crops), MAX_EXPLAINED)):
-                explanations[index] = occlusion_map(self.classifier.probabilities, crops[index], probabilities[index])
             timing["explain"] = (time.perf_counter() - classified) * 1e3
         thresholds = self.classifier.head_entry.thresholds
         faces = tuple(
@@ -112,6 +107,20 @@ class FaceAnalyzer:
             )
         )
         return ImageResult(image.width, image.height, faces, used, self.classifier.description, timing, thresholds)
+
+    def _align(self, pixels: np.ndarray, detections: list[Detection], meshes: list[np.ndarray | None]) -> np.ndarray:
+        """Return the crops (N, S, S) uint8 grey of the detected faces."""
+        size = self.classifier.size
+        crops = np.zeros((len(detections), size, size), np.uint8)
+        for index, (detection, mesh) in enumerate(zip(detections, meshes, strict=True)):
+            crops[index] = align_crop(pixels, detection.box, mesh, size)
+        return crops
+
+    def _explain(self, crops: np.ndarray, probabilities: np.ndarray) -> list[OcclusionMap | None]:
+        """Return an occlusion map for each of the first MAX_EXPLAINED crops, None for the others."""
+        explained = zip(crops[:MAX_EXPLAINED], probabilities[:MAX_EXPLAINED], strict=True)
+        maps = [occlusion_map(self.classifier.probabilities, crop, row) for crop, row in explained]
+        return [*maps, *[None] * (len(crops) - len(maps))]
 
     def warm_up(self) -> ImageResult:
         """Analyze a real portrait, so that every model is loaded and has run once."""

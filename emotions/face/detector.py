@@ -158,7 +158,7 @@ class FaceDetector:
         return BlazeFace(entry, self.registry.model(entry))
 
     def _whole_image(self, pixels: np.ndarray) -> Detection:
-        """Take the whole image as one face; the largest detected face tells Face Mesh where to start."""
+        """Take the whole image as one face; Face Mesh starts from the largest detected face."""
         height, width = pixels.shape[:2]
         box = Box(0.0, 0.0, float(width), float(height))
         faces = _largest_first(self._detect_full_range(pixels) or self._detect_back_camera(pixels))

@@ -50,7 +50,7 @@ class OcclusionMap:
 
     @property
     def is_localized(self) -> bool:
-        """Whether the prediction depends on a single place: covering it costs MIN_DROP or more."""
+        """True if the prediction depends on a single place: covering it costs MIN_DROP or more."""
         return self.max_drop >= MIN_DROP
 
     @property

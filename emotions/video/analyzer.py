@@ -42,7 +42,7 @@ class FrameResult:
         time: Seconds since the beginning of the video.
         image: The frame.
         result: Its faces, tracked; for a frame that was not sampled, those of the last one that was.
-        sampled: Whether this frame itself was analyzed.
+        sampled: True if this frame itself was analyzed.
     """
 
     time: float

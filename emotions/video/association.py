@@ -34,7 +34,7 @@ class Observation:
     Attributes:
         box: Centre x and y, width and height, in the unit of `Track.box`.
         appearance: Descriptor, see appearance.py.
-        occluded: Whether another face may cover part of the head.
+        occluded: True if another face may cover part of the head.
     """
 
     box: tuple[int, int, int, int]

@@ -47,7 +47,7 @@ class Frame:
     Attributes:
         time: Seconds since the beginning of the video.
         image: The upright frame, at most MAX_SIDE pixels large.
-        sampled: Whether the frame is due at the requested rate.
+        sampled: True if the frame is due at the requested rate.
     """
 
     time: float
@@ -148,7 +148,8 @@ class VideoReader:
             self.reason = "cut_off"
         file.seek(0)
         try:
-            # Only the file itself may be read, whatever it names; and some decoders have to run to tell the size.
+            # Only the file itself may be opened, not others that it names. The limit on pixels is wider here, since some decoders
+            # have to run before the size is known.
             options = {"max_pixels": str(4 * MAX_PIXELS)}
             limits = {"protocol_whitelist": "file"}
             self._container = av.open(file, "r", container, options, limits, metadata_errors="ignore")
@@ -275,7 +276,7 @@ def display_size(frame: Any, aspect: Any) -> tuple[int, int]:
 
 
 def decoder_bytes(context: Any, threads: int) -> int:
-    """Estimate the most bytes that the decoder's frames take.
+    """Estimate the maximum memory in bytes that the decoder's frames take.
 
     H.264 (table A-1) and HEVC (A.4.2) keep the more frames the smaller these are, here at level 5.1; VP9 and AV1 keep 8.
     """
