@@ -78,8 +78,8 @@ class Kaggle:
         except Exception as error:  # its exceptions have no common base class, and those of requests occur too
             rules = "" if "/" in self.handle else f", and that you accepted the rules at {self.url}/rules"
             raise DatasetError(
-                f"the download from Kaggle failed ({type(error).__name__}: {str(error).strip()}). It may need an API token, created on "
-                f"its settings page, in ~/.kaggle/kaggle.json or KAGGLE_USERNAME and KAGGLE_KEY{rules}; {by_hand}"
+                f"the download from Kaggle failed ({type(error).__name__}: {str(error).strip()}). It may need an API token, "
+                f"created on its settings page, in ~/.kaggle/kaggle.json or KAGGLE_USERNAME and KAGGLE_KEY{rules}; {by_hand}"
             ) from None
 
 

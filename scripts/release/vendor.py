@@ -1,9 +1,9 @@
-"""Take the browser's third-party files from npm into static/vendor/: pinned versions, checked sums, only what is used.
+"""Copy third-party browser files from npm to static/vendor/: pinned versions, verified checksums, used files only.
 
     python -m scripts.release.vendor            # needs npm; writes static/vendor/<package>/ with its licence
-    python -m scripts.release.vendor --check    # needs nothing; tells whether the files in the tree are the pinned ones
+    python -m scripts.release.vendor --check    # offline; verifies that the files in the tree are the pinned ones
 
-There is no build step: the files are committed as they came, and a server never runs this.
+There is no build step: the files are committed unchanged, and servers never run this.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ VENDOR = Path(__file__).resolve().parents[2] / "static" / "vendor"
 
 
 class VendorError(RuntimeError):
-    """npm is missing or failed, or what came is not what is pinned here."""
+    """npm is missing or failed, or a file differs from the pinned one."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ PACKAGES = (
 
 
 def problems() -> Iterator[str]:
-    """What is wrong with static/vendor/: missing, altered or unlisted files."""
+    """Problems of static/vendor/: missing, altered or unlisted files."""
     listed = set()
     for package in PACKAGES:
         for path, sha256 in package.files.items():
@@ -83,8 +83,8 @@ def problems() -> Iterator[str]:
             yield f"{file.relative_to(VENDOR)} is not in the list of scripts/release/vendor.py"
 
 
-def take(package: Package) -> None:
-    """Download the package with npm, check it, and replace its folder; VendorError if anything is not as pinned."""
+def install(package: Package) -> None:
+    """Download the package with npm, verify it, and replace its folder. Raises VendorError if it is not as pinned."""
     with tempfile.TemporaryDirectory() as scratch:
         tarball = _download(package, Path(scratch))
         if _sha256(tarball) != package.sha256:
@@ -113,12 +113,13 @@ def _sha256(path: Path) -> str:
 
 
 def main(arguments: list[str] | None = None) -> None:
+    """Run the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--check", action="store_true", help="only compare the files in the tree with the pinned sums")
+    parser.add_argument("--check", action="store_true", help="only verify the files in the tree")
     options = parser.parse_args(arguments)
     try:
         for package in () if options.check else PACKAGES:
-            take(package)
+            install(package)
             print(f"static/vendor/{package.folder}: {package.name} {package.version}")
     except VendorError as error:
         parser.exit(1, f"{error}\n")

@@ -1,10 +1,10 @@
-"""Train the head that tells drawn faces from what is none, on the shipped base's features, and put it into models/.
+"""Train the drawn-face verifier on bottleneck features and add it to models/.
 
     KERAS_BACKEND=tensorflow python -m scripts.train.drawn_face_verifier --styles data/sources/dicebear
 
-It reads the features of squares of DiceBear drawings (families of the training split), and of charts, letters and patterns;
-after a first round it searches other charts and learns what it took for faces there too. It belongs to one version of the base:
-scripts.release.export takes it out when that changes. emotions/face/drawn_detector.py says how it is used.
+It is trained on squares of DiceBear drawings (families of the training split) and of charts, letters and patterns, then once more
+with the false positives on other charts (hard-negative mining). It belongs to one version of the backbone: scripts.release.export
+removes it when that changes. emotions/face/drawn_detector.py uses it.
 """
 
 from __future__ import annotations
@@ -35,18 +35,18 @@ from ..synthetic.renderer import load_artist
 
 NAME = "drawn-face-check"
 THRESHOLDS = {"face": 3.0, "possible": 0.5, "flatness": 0.15}
-"""Logits from which a square is a face and from which it is looked at more closely, and the least share of one colour.
+"""Minimum logits of a face and of a square to refine, and the minimum share of one colour.
 
-The search takes the best of some fifteen squares around a place, so that the first may lie high: scripts.evaluate.detection
-with 1.5 found 87.2 % of drawings, and a face in one of eight photos without any; with 3.0 it finds 86.0 %, and none.
+The search takes the best of about fifteen squares around a position, so that the first threshold may be high: in
+scripts.evaluate.detection 1.5 found 87.2 % of drawings and a face in one of eight photos without any; 3.0 finds 86.0 %, and none.
 """
 HIDDEN, DROPOUT, EPOCHS, BATCH = 128, 0.3, 25, 256
-HARD = 1.0  # a logit above which a square without a face is learnt in the second round
+HARD_LOGIT = 1.0  # squares without a face above it are hard negatives of the second round
 SEED = 20261123
 
 
 def train(features: np.ndarray, faces: np.ndarray) -> keras.Model:
-    """A head (N, F) -> (N, 1) logits; faces and others weigh the same."""
+    """Train a head from features (N, F) to logits (N, 1); faces and other squares have the same total weight."""
     keras.utils.set_random_seed(SEED)
     scale = keras.layers.Normalization(mean=features.mean(axis=0), variance=features.var(axis=0) + 1e-4)
     inputs = keras.Input((features.shape[1],), name="features")
@@ -60,29 +60,30 @@ def train(features: np.ndarray, faces: np.ndarray) -> keras.Model:
     return head
 
 
-def hard_crops(head: keras.Model, model: ExpressionClassifier, graphics: int) -> np.ndarray:
-    """Crops (N, S, S) of pictures without a face which the head takes for one."""
+def hard_negatives(head: keras.Model, model: ExpressionClassifier, graphics: int) -> np.ndarray:
+    """Crops (N, S, S) of false positives on pictures without a face."""
     random, found = np.random.default_rng(SEED + 1), []
     for _ in range(graphics):
         grey = cv2.cvtColor(graphic(random), cv2.COLOR_RGB2GRAY)
         crops = np.stack([align_crop(grey, square_to_box(square), None, model.size) for square in sliding_windows(*grey.shape)])
         logits = head(model.features(crops), training=False)
-        found.append(crops[np.asarray(logits)[:, 0] > HARD])
+        found.append(crops[np.asarray(logits)[:, 0] > HARD_LOGIT])
     return np.concatenate(found)
 
 
-def rates(logits: np.ndarray, faces: np.ndarray) -> dict[str, float]:
-    """Shares of faces that are seen, and of others that are taken for one."""
-    seen = logits > THRESHOLDS["face"]
-    return {"faces": round(float(seen[faces].mean()), 4), "others": round(float(seen[~faces].mean()), 4)}
+def positive_rates(logits: np.ndarray, faces: np.ndarray) -> dict[str, float]:
+    """True and false positive rate."""
+    positive = logits > THRESHOLDS["face"]
+    return {"faces": round(float(positive[faces].mean()), 4), "others": round(float(positive[~faces].mean()), 4)}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--styles", type=Path, required=True, help="folder of the style definitions (*.json, or src/*.json)")
     parser.add_argument("--recipes", type=Path, default=RECIPES, help="table of style, expression, components")
     parser.add_argument("--models", type=Path, default=BUNDLED, help="folder of the manifest")
-    parser.add_argument("--head", help="a head of the base that is meant, where the folder holds several")
+    parser.add_argument("--head", help="a head of the backbone, if the folder holds several backbones")
     parser.add_argument("--pictures", type=int, default=48, help="drawings of every style and expression")
     parser.add_argument("--graphics", type=int, default=2400, help="pictures without a face")
     options = parser.parse_args(arguments)
@@ -94,24 +95,24 @@ def main(arguments: Sequence[str] | None = None) -> None:
         table = labelled(artist, options.pictures, options.graphics, model.size, SEED)
     except (DatasetError, ModelFileError) as error:
         parser.exit(1, f"{error}\n")
-    features, learned = model.features(table.crops), table.splits == "train"
-    inputs, truth = features[learned], table.faces[learned]
-    head = train(inputs, truth)
-    hard = hard_crops(head, model, options.graphics // 2)
-    head = train(np.concatenate([inputs, model.features(hard)]), np.append(truth, np.zeros(len(hard), bool)))
-    print(f"{learned.sum()} squares and {len(hard)} hard ones learnt")
-    figures = {}
+    features, training = model.features(table.crops), table.splits == "train"
+    inputs, faces = features[training], table.faces[training]
+    head = train(inputs, faces)
+    hard = hard_negatives(head, model, options.graphics // 2)
+    head = train(np.concatenate([inputs, model.features(hard)]), np.append(faces, np.zeros(len(hard), bool)))
+    print(f"trained on {training.sum()} squares and {len(hard)} hard negatives")
+    rates = {}
     for split in ("validation", "test"):
         mask = table.splits == split
         if not table.faces[mask].any():
             continue
-        figures[split] = rates(head.predict(features[mask], batch_size=4096, verbose=0)[:, 0], table.faces[mask])
-        print(split, figures[split])
-    put(options.models, model, head, figures)
+        rates[split] = positive_rates(head.predict(features[mask], batch_size=4096, verbose=0)[:, 0], table.faces[mask])
+        print(split, rates[split])
+    put(options.models, model, head, rates)
 
 
-def put(folder: Path, model: ExpressionClassifier, head: keras.Model, figures: dict[str, dict[str, float]]) -> None:
-    """Write the head and its entry, in the place of an earlier one."""
+def put(folder: Path, model: ExpressionClassifier, head: keras.Model, rates: dict[str, dict[str, float]]) -> None:
+    """Write the head and its entry, replacing an earlier one."""
     base, registry = model.backbone_entry, ModelRegistry(folder)
     known = [entry.metadata for entry in registry.entries(ROLE) if entry.base == base.name]
     for entry in known:
@@ -122,7 +123,7 @@ def put(folder: Path, model: ExpressionClassifier, head: keras.Model, figures: d
         "name": f"{own}{NAME}", "role": ROLE, "version": base.version, "licence": licence_of([asdict(source_of("dicebear"))]),
         "file": f"{base.name}-{NAME}-{base.version}.tflite", "base": base.name, "crop": model.size,
         "input": {"size": head.input_shape[1], "channels": 1}, "output": 1, "parameters": head.count_params(),
-        "thresholds": THRESHOLDS, "evaluation": figures,
+        "thresholds": THRESHOLDS, "evaluation": rates,
     }, to_litert(head, "float16"))  # fmt: skip
 
 

@@ -31,7 +31,9 @@ COLUMNS = ("emotion", "pixels", "Usage")
 def read_fer2013(path: Path) -> Reading:
     """Read a csv file, an archive or folder that contains one, or class folders. Raises DatasetError."""
     path = Path(path)
-    if path.name.lower().endswith((".csv", ".csv.gz")) and not zipfile.is_zipfile(path):  # Kaggle also sends a zip under the name of the csv
+    if path.name.lower().endswith((".csv", ".csv.gz")) and not zipfile.is_zipfile(
+        path
+    ):  # Kaggle also sends a zip under the name of the csv
         with text(path) as lines:
             return _reading(read_rows(lines, str(path)))
     with Files(path) as files:

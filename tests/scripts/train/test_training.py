@@ -57,7 +57,12 @@ def test_an_interrupted_run_resumes(finished):
 def test_export_serves_what_was_trained(finished, exported, prepared, tmp_path):
     names = {path.name for path in exported.iterdir()}
     beside = {entry.file for role in ("detector", "landmarks") for entry in ModelRegistry().entries(role)} | set(export.NOTICES)
-    assert names - beside == {"manifest.json", "evaluation.json", "vgg16-9.9.9.tflite", *(f"vgg16-{head}-9.9.9.tflite" for head in HEADS)}
+    assert names - beside == {
+        "manifest.json",
+        "evaluation.json",
+        "vgg16-9.9.9.tflite",
+        *(f"vgg16-{head}-9.9.9.tflite" for head in HEADS),
+    }
     validation = Faces.load(prepared).split("validation")
     served = ExpressionClassifier(ModelRegistry(exported), "mixed")
     base = folded(keras.saving.load_model(finished / "base.keras", compile=False), 48)
