@@ -84,18 +84,18 @@ def analyze_image(
 
     Raises ImageError, which the error handlers turn into a problem.
     """
-    picture = open_image(data)
-    result = analyzer().analyze(picture, detector, landmarks, explain)
+    image = open_image(data)
+    result = analyzer().analyze(image, detector, landmarks, explain)
     g.timing_ms = dict(result.timing_ms)
     g.faces = len(result.faces)
     g.detector = result.detector
-    return picture, result
+    return image, result
 
 
-def annotated_uri(picture: LoadedImage, result: ImageResult) -> str:
+def annotated_uri(image: LoadedImage, result: ImageResult) -> str:
     """Return the annotated image as a data: URI."""
     start = time.perf_counter()
-    uri = data_uri(annotated_jpeg(picture, result))
+    uri = data_uri(annotated_jpeg(image, result))
     g.timing_ms["annotate"] = (time.perf_counter() - start) * 1e3
     return uri
 
@@ -108,9 +108,9 @@ def load_tracker(tracks: str) -> FaceTracker:
         raise Problem("invalid_tracks", str(error)) from None
 
 
-def update_tracker(tracker: FaceTracker, picture: LoadedImage, result: ImageResult, time: float | None) -> ImageResult:
+def update_tracker(tracker: FaceTracker, image: LoadedImage, result: ImageResult, time: float | None) -> ImageResult:
     """Return the result with track ids and smoothed probabilities; the time goes into the response's headers and the log."""
-    result = tracker.update(picture, result, time)
+    result = tracker.update(image, result, time)
     g.timing_ms["follow"] = result.timing_ms["follow"]
     return result
 

@@ -121,12 +121,12 @@ def image(query: dict) -> Response:
     """
     options = parse_options(IMAGE_OPTIONS)
     tracker = load_tracker(options["tracks"]) if "tracks" in options else None
-    picture, result = analyze_image(uploaded_photo(), options["detector"], options["landmarks"], options["explain"])
+    loaded, result = analyze_image(uploaded_photo(), options["detector"], options["landmarks"], options["explain"])
     if tracker:
-        result = update_tracker(tracker, picture, result, options.get("time"))
+        result = update_tracker(tracker, loaded, result, options.get("time"))
     body = result.to_json()
     if tracker:
         body["tracks"] = tracker.state
     if options["annotate"]:
-        body["image"] = annotated_uri(picture, result)
+        body["image"] = annotated_uri(loaded, result)
     return jsonify(body)

@@ -79,12 +79,12 @@ def problem_responses(codes: Sequence[str]) -> dict[str, Any]:
 
 
 def image_body(options: dict[str, Any]) -> dict[str, Any]:
-    """A form with the picture and its options, or the picture's bytes alone."""
+    """Return the body of an endpoint that takes an image: a form with options, or the bytes of the image alone."""
     return file_body("JPEG, PNG, WebP, GIF, BMP, TIFF, HEIC, AVIF", ("image/*",), options)
 
 
 def file_body(formats: str, kinds: Sequence[str], options: dict[str, Any] | None = None) -> dict[str, Any]:
-    """A form with a file of one of `formats` and options, or the file's bytes alone, of one of the media types `kinds`."""
+    """Return a body: a form with a file of one of `formats` and options, or the bytes alone with a media type of `kinds`."""
     raw = {"type": "string", "format": "binary"}
     form = {
         "type": "object",

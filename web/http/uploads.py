@@ -38,8 +38,9 @@ def register(app: Flask) -> None:
 
 
 def reserve() -> None:
-    """Wait until the body fits the budget, before it is read; one of unknown length may be the longest. Raises
-    MemoryBudgetError.
+    """Reserve memory for the body before it is read: its length, or MAX_FILE where that is unknown.
+
+    Waits for other requests to release theirs. Raises MemoryBudgetError.
     """
     length = request.content_length
     if length is None:
