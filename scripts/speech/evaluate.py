@@ -1,11 +1,10 @@
-"""Measure the exported file on RAVDESS' actors 21 to 24, whom it never heard, through the library's own code; write its card.
+"""Evaluate the exported model on RAVDESS' actors 21 to 24, whom it was not trained on, and write its card.
 
     python -m scripts.speech.evaluate --corpora ravdess.tar emodb.tar
     python -m scripts.speech.evaluate --corpora ravdess.tar --verify       # compares, writes nothing
 
-Recordings go in as files do that people send: decoded, cut into windows, checked, read. EmoDB's and TESS' archives add how much
-of
-their held-back speakers' speech is refused.
+Recordings are decoded and classified by the library's own code. For EmoDB's and TESS' archives, only the share of the held-out
+speakers' speech from which the model abstains is measured.
 """
 
 from __future__ import annotations
@@ -25,22 +24,22 @@ from emotions.speech.classifier import SpeechClassifier
 from ..common.manifest import put_entry
 from ..data.dataset import DatasetError
 from .card import write_card
-from .figures import figures
+from .metrics import clip_metrics
 from .prepare import member_bytes
-from .train import HELD_BACK
+from .train import HELD_OUT_SPEAKERS
 
-SHIPPED = "ravdess_actors_21_to_24"
+TEST_SET = "ravdess_actors_21_to_24"
 
 
-def heard(archive: Path, reader: SpeechClassifier) -> dict[str, Any]:
-    """The library's answers to the held-back speakers' clips: probabilities (N, 7), labels (-1 for none), speakers, reasons."""
+def predict_held_out(archive: Path, classifier: SpeechClassifier) -> dict[str, Any]:
+    """Classify the held-out speakers' clips: probabilities (N, 7), labels (N,) with -1 for none, speakers (N,), reasons."""
     manifest = archive.with_name(f"{archive.stem}.manifest.csv")
     if not archive.is_file() or not manifest.is_file():
         raise DatasetError(f"{archive} and {manifest.name} are needed")
     with manifest.open(newline="", encoding="utf-8") as stream:
-        rows = [row for row in csv.DictReader(stream) if f"{archive.stem}-{row['speaker']}" in HELD_BACK]
+        rows = [row for row in csv.DictReader(stream) if f"{archive.stem}-{row['speaker']}" in HELD_OUT_SPEAKERS]
     with tarfile.open(archive) as packed:
-        results = [reader.predict(member_bytes(packed, row["file"])) for row in rows]
+        results = [classifier.predict(member_bytes(packed, row["file"])) for row in rows]
     return {
         "probabilities": np.array([result.probabilities for result in results]),
         "labels": np.array([EMOTIONS.index(row["label7"]) if row["label7"] else -1 for row in rows]),
@@ -49,19 +48,19 @@ def heard(archive: Path, reader: SpeechClassifier) -> dict[str, Any]:
     }
 
 
-def measured(archives: list[Path], folder: Path) -> dict[str, Any]:
-    """What the manifest says of the shipped file: `figures` of RAVDESS' held-back actors, and `refused` by corpus."""
-    reader, refused, told = SpeechClassifier(ModelRegistry(folder)), {}, None
+def measure(archives: list[Path], folder: Path) -> dict[str, Any]:
+    """Metrics for the manifest: `metrics` of RAVDESS' held-out actors, and `refused`, the share of abstentions by corpus."""
+    classifier, refused, metrics = SpeechClassifier(ModelRegistry(folder)), {}, None
     for archive in archives:
-        found = heard(archive, reader)
+        found = predict_held_out(archive, classifier)
         count = len(found["labels"])
         refused[archive.stem] = {"count": count, "refused": round(sum(map(bool, found["reasons"])) / count, 4)}
         if archive.stem == "ravdess":
-            named = found["labels"] >= 0
-            told = figures(found["probabilities"][named], found["labels"][named], found["speakers"][named])
-    if told is None:
-        raise DatasetError("name ravdess.tar: its actors 21 to 24 are what the file is measured on")
-    return {"figures": told, "refused": refused}
+            labelled = found["labels"] >= 0
+            metrics = clip_metrics(found["probabilities"][labelled], found["labels"][labelled], found["speakers"][labelled])
+    if metrics is None:
+        raise DatasetError("ravdess.tar is missing from --corpora: the model is evaluated on its actors 21 to 24")
+    return {"metrics": metrics, "refused": refused}
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -71,20 +70,20 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--verify", action="store_true", help="compare with the manifest and write nothing")
     options = parser.parse_args(arguments)
     try:
-        found = measured(options.corpora, options.models)
+        found = measure(options.corpora, options.models)
     except DatasetError as error:
         parser.exit(1, f"{error}\n")
     entry = ModelRegistry(options.models).entry("speech").metadata
-    row = found["figures"]
-    print(f"{SHIPPED}: mean recall {row['recall']:.4f} over {row['count']} clips, calibration error {row['ece']:.4f}")
+    row = found["metrics"]
+    print(f"{TEST_SET}: mean recall {row['recall']:.4f} over {row['count']} clips, calibration error {row['ece']:.4f}")
     for corpus, share in found["refused"].items():
-        print(f"refused of {corpus}: {share['refused']:.2%} of {share['count']} clips")
+        print(f"abstained on {corpus}: {share['refused']:.2%} of {share['count']} clips")
     if options.verify:
-        published = entry["evaluation"][SHIPPED]["recall"]
+        published = entry["evaluation"][TEST_SET]["recall"]
         if abs(published - row["recall"]) > 0.005:
             parser.exit(1, f"the manifest says {published}\n")
         return
-    entry = {**entry, "evaluation": {**entry["evaluation"], SHIPPED: row}, "refused": found["refused"]}
+    entry = {**entry, "evaluation": {**entry["evaluation"], TEST_SET: row}, "refused": found["refused"]}
     put_entry(options.models, entry, options.models / entry["file"])
     print(f"written: {write_card(options.models)}")
 

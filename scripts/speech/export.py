@@ -1,8 +1,8 @@
-"""Put a finished run's two networks into models/ as LiteRT files with float16 weights, and enter them in the manifest.
+"""Export a run's two networks to models/ as LiteRT files with float16 weights, with their manifest entries.
 
     KERAS_BACKEND=tensorflow python -m scripts.speech.export --run runs/speech --version 1.0.0
 
-Needs TensorFlow (its converter). A file that is there already is never overwritten: a new model takes a new version.
+Needs TensorFlow's converter. An existing file is never overwritten: a new model needs a new version.
 """
 
 from __future__ import annotations
@@ -17,36 +17,37 @@ from emotions.speech.spectrogram import BANDS, SAMPLE_RATE, WINDOW_FRAMES
 
 from ..common.litert import to_litert
 from ..common.manifest import put_entry
-from .radial import Radial, network
+from .rbf import RBFNetwork, to_keras
 
-SOURCES = {
+CORPUS_LICENCES = {
     "ravdess": ("RAVDESS", "CC BY-NC-SA 4.0, non-commercial"),
     "tess": ("TESS", "CC BY-NC-ND 4.0, non-commercial"),
     "emodb": ("EmoDB", "free to download, no written licence"),
 }
-"""Corpus -> its title and its terms."""
-LIMITS = {"too_short": 0.3, "silence": -80.0, "not_speech": 0.5}
-"""Seconds of sound a window needs, decibels of full scale that its loudest band must exceed, and the chance that it is speech."""
+"""Title and terms of use of each corpus."""
+THRESHOLDS = {"too_short": 0.3, "silence": -80.0, "not_speech": 0.5}
+"""Minimum seconds of sound in a window, decibels of full scale that its strongest band must exceed, and probability of speech."""
 
 
-def licence(corpora: list[str]) -> str:
-    named = [f"{title} ({terms})" for title, terms in (SOURCES.get(one, (one, "terms not stated")) for one in corpora)]
+def licence_text(corpora: list[str]) -> str:
+    named = [f"{title} ({terms})" for title, terms in (CORPUS_LICENCES.get(one, (one, "terms not stated")) for one in corpora)]
     return f"trained on {', '.join(named)}: research and other non-commercial use only"
 
 
 def export(run: Path, version: str, folder: Path) -> list[dict[str, Any]]:
-    """Write both networks of `run` into `folder` as `version`; gives their entries."""
-    told = json.loads((run / "figures.json").read_text())
-    common = {"version": version, "licence": licence(list(told["table"]["used"])), "card": f"speech-rbf-{version}.md"}
+    """Write both networks of `run` into `folder` as `version`; return their entries."""
+    measured = json.loads((run / "figures.json").read_text(encoding="utf-8"))
+    common = {"version": version, "licence": licence_text(list(measured["table"]["used"])), "card": f"speech-rbf-{version}.md"}
     parts = (
         ("speech-rbf", "speech", "emotion.npz", {
-            "temperature": told["temperature"], "thresholds": LIMITS, "evaluation": told["evaluation"], "fitted": told["config"],
+            "temperature": measured["temperature"], "thresholds": THRESHOLDS, "evaluation": measured["evaluation"],
+            "fitted": measured["config"],
         }),
-        ("speech-check", "speech-check", "check.npz", {"temperature": 1.0, "refused": told["refused"]}),
+        ("speech-check", "speech-check", "check.npz", {"temperature": 1.0, "refused": measured["refused"]}),
     )  # fmt: skip
     entries = []
     for name, role, file, more in parts:
-        model = Radial.load(run / file)
+        model = RBFNetwork.load(run / file)
         features, outputs = len(model.mean), model.weights.shape[1]
         weights = sum(part.size for part in (model.projection, model.centres, model.weights))
         entry = {
@@ -54,7 +55,7 @@ def export(run: Path, version: str, folder: Path) -> list[dict[str, Any]]:
             "input": {"features": features, "frames": WINDOW_FRAMES, "bands": BANDS, "rate": SAMPLE_RATE}, "output": outputs,
             "parameters": int(weights), **more,
         }  # fmt: skip
-        entries.append(put_entry(folder, entry, to_litert(network(model), "float16")))
+        entries.append(put_entry(folder, entry, to_litert(to_keras(model), "float16")))
         print(f"{name}: {entries[-1]['bytes']} bytes")
     return entries
 

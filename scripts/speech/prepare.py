@@ -1,4 +1,4 @@
-"""Archives of speech corpora -> one table of log-mel frames, decoded and measured by the library's own code.
+"""Prepare the speech corpora: archives to one table of log-mel frames, decoded by the library's own code.
 
     python -m scripts.speech.prepare --corpora ravdess.tar tess.tar emodb.tar        # writes data/speech.npz
 
@@ -34,7 +34,7 @@ def member_bytes(packed: tarfile.TarFile, name: str) -> bytes:
 
 
 def read_corpus(archive: Path) -> Clips:
-    """All clips of an archive, in the order of its manifest. Raises DatasetError for a missing manifest or clip."""
+    """Read all clips of an archive in the order of its manifest. Raises DatasetError for a missing manifest or clip."""
     manifest = archive.with_name(f"{archive.stem}.manifest.csv")
     for path in (archive, manifest):
         if not path.is_file():
@@ -47,8 +47,8 @@ def read_corpus(archive: Path) -> Clips:
         if missing := [row["file"] for row in rows if row["file"] not in members]:
             raise DatasetError(f"{archive.name} lacks {len(missing)} clips of its manifest, such as {missing[0]}")
         for row in rows:
-            with open_audio(member_bytes(packed, row["file"])) as sound:
-                frames.append(read_spectrogram(sound)[0])
+            with open_audio(member_bytes(packed, row["file"])) as audio:
+                frames.append(read_spectrogram(audio)[0])
     corpus = archive.stem
     return Clips(
         frames=frames,
@@ -66,7 +66,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, default=TABLE)
     options = parser.parse_args(arguments)
     try:
-        clips = Clips.joined([read_corpus(archive) for archive in options.corpora])
+        clips = Clips.concatenate([read_corpus(archive) for archive in options.corpora])
     except DatasetError as error:
         parser.exit(1, f"{error}\n")
     options.out.parent.mkdir(parents=True, exist_ok=True)

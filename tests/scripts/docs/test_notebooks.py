@@ -245,7 +245,7 @@ def test_speech(told):
     printed, figures = results(told, "Speech_Emotion")
     assert drawn_on(figures, 3)
     assert re.search(r"ravdess, 84 clips: mean recall [\d.]+%, guessing gives 14.3%", printed)
-    assert "steady_noise: not_speech" in printed and "1058 numbers" in printed
+    assert "steady_noise: not_speech" in printed and "1058 features per window" in printed
 
 
 @pytest.mark.slow

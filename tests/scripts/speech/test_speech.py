@@ -1,4 +1,4 @@
-"""Speech from archives to a served model, on tiny data."""
+"""Speech pipeline from archives to a published model, with tiny data."""
 
 from __future__ import annotations
 
@@ -18,18 +18,19 @@ from emotions.runtime.manifest import ModelRegistry
 from emotions.speech.classifier import SpeechClassifier
 from emotions.speech.features import extract
 from emotions.speech.spectrogram import log_mel
-from scripts.speech import check, evaluate, export, prepare, train
-from scripts.speech.clips import Clips, rows_of
-from scripts.speech.figures import clip_means, figures, fit_temperature
-from scripts.speech.noises import MAKERS, make
-from scripts.speech.radial import Radial, fit, network
+from scripts.common.metrics import fit_temperature
+from scripts.speech import evaluate, export, prepare, speech_check, train
+from scripts.speech.clips import Clips, window_features
+from scripts.speech.metrics import TEMPERATURES, clip_means, clip_metrics
+from scripts.speech.non_speech import SYNTHESIZERS, synthesize
+from scripts.speech.rbf import RBFNetwork, fit_rbf, to_keras
 from tests.scripts.speech_clips import tiny_clips
 
 ROOT = Path(__file__).resolve().parents[3]
 
 
-def as_archive(folder: Path, speakers: tuple[str, ...]) -> Path:
-    """ravdess.tar with a WAV an emotion and speaker, and its manifest."""
+def write_archive(folder: Path, speakers: tuple[str, ...]) -> Path:
+    """Write ravdess.tar with a WAV file for each emotion and speaker, and its manifest."""
     random = np.random.default_rng(1)
     with tarfile.open(folder / "ravdess.tar", "w") as packed, (folder / "ravdess.manifest.csv").open("w", newline="") as stream:
         rows = csv.DictWriter(stream, ("file", "label7", "speaker", "emobox_fold"))
@@ -41,7 +42,7 @@ def as_archive(folder: Path, speakers: tuple[str, ...]) -> Path:
                     sound.setnchannels(1)
                     sound.setsampwidth(2)
                     sound.setframerate(16_000)
-                    sound.writeframes((make("melody", random, 1.2) * 30_000).astype("<i2").tobytes())
+                    sound.writeframes((synthesize("melody", random, 1.2) * 30_000).astype("<i2").tobytes())
                 member = tarfile.TarInfo(f"{speaker}-{emotion}.wav")
                 member.size = len(file.getvalue())
                 packed.addfile(member, io.BytesIO(file.getvalue()))
@@ -56,14 +57,14 @@ def run(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("speech")
     tiny_clips(3, ("ravdess", "tess", "emodb")).save(folder / "table.npz")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(train, "MEASURED", 5)
+        patch.setattr(train, "TEST_SOUNDS", 5)
         patch.setitem(train.CONFIG, "components", 64)
         train.main(["--table", str(folder / "table.npz"), "--run", str(folder / "run"), "--each", "4"])
     return folder / "run"
 
 
 def test_prepare_reads_archives(tmp_path):
-    archive = as_archive(tmp_path, ("01", "21"))
+    archive = write_archive(tmp_path, ("01", "21"))
     prepare.main(["--corpora", str(archive), "--out", str(tmp_path / "table.npz")])
     clips = Clips.load(tmp_path / "table.npz")
     assert len(clips) == 16 and list(clips.labels[:8]) == [0, 1, 2, 3, 4, 5, 6, -1]
@@ -71,7 +72,7 @@ def test_prepare_reads_archives(tmp_path):
     assert all(len(frames) == 59 for frames in clips.frames)
 
 
-def test_missing_data_is_one_sentence(tmp_path, capsys):
+def test_missing_data_is_reported(tmp_path, capsys):
     with pytest.raises(SystemExit):
         prepare.main(["--corpora", str(tmp_path / "none.tar")])
     with pytest.raises(SystemExit):
@@ -79,69 +80,71 @@ def test_missing_data_is_one_sentence(tmp_path, capsys):
     assert capsys.readouterr().err.count("is not there") == 2
 
 
-def test_no_speaker_is_asked_that_was_learnt_from(run, monkeypatch):
-    clips, seen = tiny_clips(2), []
-    rows = rows_of(clips, {})
-    real = train.learnt
+def test_cross_validation_holds_out_speakers(run, monkeypatch):
+    clips, training_speakers = tiny_clips(2), []
+    rows = window_features(clips, {})
+    original = train.fit_emotion
 
-    def watched(clips, rows, chosen, config, main="ravdess"):
-        seen.append(set(clips.speakers[chosen]))
-        return real(clips, rows, chosen, config | {"components": 8}, main)
+    def recording(clips, rows, chosen, config, main="ravdess"):
+        training_speakers.append(set(clips.speakers[chosen]))
+        return original(clips, rows, chosen, config | {"components": 8}, main)
 
-    monkeypatch.setattr(train, "learnt", watched)
-    _, owners = train.cross_validated(clips, rows, "ravdess", clips.folds, True, train.CONFIG)
+    monkeypatch.setattr(train, "fit_emotion", recording)
+    _, owners = train.cross_validate(clips, rows, "ravdess", clips.folds, True, train.CONFIG)
     assert sorted(set(owners)) == list(range(len(clips)))
-    assert len(seen) == 2 and not seen[0] & seen[1]
+    assert len(training_speakers) == 2 and not training_speakers[0] & training_speakers[1]
 
 
-def test_training_measures_what_it_says(run):
-    told = json.loads((run / "figures.json").read_text())
-    assert set(told["evaluation"]) == {"ravdess_cross_validated", "emodb_speakers_out", "tess_across_speakers"}
-    assert told["evaluation"]["ravdess_cross_validated"]["count"] == 84
-    assert told["evaluation"]["ravdess_cross_validated"]["recall"] > 0.3  # colours are easy to tell
-    assert set(told["refused"]["others"]) == set(MAKERS)
+def test_training_writes_metrics(run):
+    metrics = json.loads((run / "figures.json").read_text(encoding="utf-8"))
+    assert set(metrics["evaluation"]) == {"ravdess_cross_validated", "emodb_speakers_out", "tess_across_speakers"}
+    assert metrics["evaluation"]["ravdess_cross_validated"]["count"] == 84
+    assert (
+        metrics["evaluation"]["ravdess_cross_validated"]["recall"] > 0.3
+    )  # each emotion has its colour
+    assert set(metrics["refused"]["others"]) == set(SYNTHESIZERS)
 
 
-def test_figures():
+def test_clip_metrics():
     probabilities = np.eye(7)[[0, 0, 1, 1]] * 0.7 + 0.3 / 7
-    row = figures(probabilities, np.array([0, 1, 1, 1]), np.array(["a", "a", "b", "b"]))
+    row = clip_metrics(probabilities, np.array([0, 1, 1, 1]), np.array(["a", "a", "b", "b"]))
     assert row["recall"] == pytest.approx((1 + 2 / 3) / 2, abs=1e-4) and row["by_speaker"]["b"] == 1.0
     assert row["interval"][0] <= row["recall"] <= row["interval"][1]
     means, ids = clip_means(np.array([[0.0, 1], [1, 0], [0, 4]]), np.array([5, 5, 9]))
     assert means.tolist() == [[0.5, 0.5], [0, 4]] and ids.tolist() == [5, 9]
     random = np.random.default_rng(0)
     logits = 2 * random.normal(size=(4000, 7))
-    labels = (logits + random.gumbel(size=(4000, 7))).argmax(axis=1)  # drawn with the probabilities of softmax
-    assert fit_temperature(3 * logits, labels) == pytest.approx(3, rel=0.1)
+    labels = (logits + random.gumbel(size=(4000, 7))).argmax(axis=1)  # sampled with the probabilities of softmax
+    assert fit_temperature(3 * logits, labels, TEMPERATURES) == pytest.approx(3, rel=0.1)
 
 
-def test_the_exported_file_answers_as_the_fit(run, tmp_path):
+def test_exported_file_predicts_as_the_fitted_network(run, tmp_path):
     shutil.copytree(ROOT / "models", tmp_path / "models", ignore=shutil.ignore_patterns("speech-*"))
     export.main(["--run", str(run), "--version", "9.0.0", "--models", str(tmp_path / "models")])
     registry = ModelRegistry(tmp_path / "models")
-    entry, model = registry.entry("speech"), Radial.load(run / "emotion.npz")
-    features = np.stack([extract(log_mel(make("melody", np.random.default_rng(seed), 2.0))) for seed in range(8)])
+    entry, model = registry.entry("speech"), RBFNetwork.load(run / "emotion.npz")
+    features = np.stack([extract(log_mel(synthesize("melody", np.random.default_rng(seed), 2.0))) for seed in range(8)])
     assert np.abs(registry.model(entry)(features)[0] - model.logits(features)).max() < 0.02
     assert "non-commercial" in entry.licence and entry.version == "9.0.0"
-    archive = as_archive(tmp_path, ("21", "22"))
+    archive = write_archive(tmp_path, ("21", "22"))
     evaluate.main(["--corpora", str(archive), "--models", str(tmp_path / "models")])
-    card = (tmp_path / "models" / "speech-rbf-9.0.0.md").read_text()
+    card = (tmp_path / "models" / "speech-rbf-9.0.0.md").read_text(encoding="utf-8")
     assert "actors 21 to 24" in card and "| **anger** |" in card
     evaluate.main(["--corpora", str(archive), "--models", str(tmp_path / "models"), "--verify"])
-    assert SpeechClassifier(registry).segments(log_mel(make("melody", np.random.default_rng(0), 2.0)))
+    assert SpeechClassifier(registry).segments(log_mel(synthesize("melody", np.random.default_rng(0), 2.0)))
 
 
-def test_a_fit_finds_what_is_there():
+def test_rbf_network_fits_a_nonlinear_target():
     random = np.random.default_rng(0)
     features = random.normal(size=(300, 20)).astype(np.float32)
-    targets = np.sign(features[:, :1] * features[:, 1:2])  # no line divides these
-    model = fit(features[:200], targets[:200], np.ones(200), 20, gamma=2.0, ridge=0.1)
+    targets = np.sign(features[:, :1] * features[:, 1:2])  # not linearly separable
+    model = fit_rbf(features[:200], targets[:200], np.ones(200), 20, gamma=2.0, ridge=0.1)
     assert (np.sign(model.logits(features[200:])) == targets[200:]).mean() > 0.65
-    assert np.abs(network(model).predict(features, verbose=0) - model.logits(features)).max() < 1e-3
+    assert np.abs(to_keras(model).predict(features, verbose=0) - model.logits(features)).max() < 1e-3
 
 
-@pytest.mark.parametrize("kind", MAKERS)
-def test_sounds_that_are_no_speech(kind):
-    sound = make(kind, np.random.default_rng(5), 1.5)
+@pytest.mark.parametrize("kind", SYNTHESIZERS)
+def test_synthesized_sounds(kind):
+    sound = synthesize(kind, np.random.default_rng(5), 1.5)
     assert sound.dtype == np.float32 and np.isfinite(sound).all() and np.abs(sound).max() == pytest.approx(0.5, abs=1e-4)
-    assert np.isfinite(check.other_rows([kind], 2)).all()
+    assert np.isfinite(speech_check.non_speech_features([kind], 2)).all()

@@ -1,7 +1,7 @@
-"""Sounds that are no speech, synthesised: what the speech check learns to refuse, and what it is tried on.
+"""Synthesised sounds other than speech, to train and test the speech check.
 
-Every maker draws a sound of `seconds` at 16 kHz from a random generator; levels are up to the caller. Those in HELD_OUT are never
-learnt from.
+Every synthesizer draws a sound of `seconds` at 16 kHz from a random generator; the caller sets the level. Those in HELD_OUT_KINDS
+are only tested on.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import numpy as np
 
 from emotions.speech.spectrogram import SAMPLE_RATE
 
-Maker = Callable[[np.random.Generator, float], np.ndarray]
+Synthesizer = Callable[[np.random.Generator, float], np.ndarray]
 
 
 def _time(seconds: float) -> np.ndarray:
@@ -20,7 +20,7 @@ def _time(seconds: float) -> np.ndarray:
 
 
 def _coloured(random: np.random.Generator, count: int, slope: float) -> np.ndarray:
-    """Noise whose power goes with frequency ** -slope: 0 white, 1 pink, 2 brown, -1 blue."""
+    """Noise with power proportional to frequency ** -slope: 0 white, 1 pink, 2 brown, -1 blue."""
     spectrum = np.fft.rfft(random.normal(size=count))
     hertz = np.maximum(np.fft.rfftfreq(count, 1 / SAMPLE_RATE), 20)
     noise = np.fft.irfft(spectrum * hertz ** (-slope / 2), count)
@@ -43,7 +43,7 @@ def band_noise(random: np.random.Generator, seconds: float) -> np.ndarray:
 
 
 def gusts(random: np.random.Generator, seconds: float) -> np.ndarray:
-    """Noise that swells as wind and waves do, or beats as fast as syllables."""
+    """Noise modulated as slowly as wind and waves or as fast as syllables."""
     time = _time(seconds)
     swell = sum(np.sin(2 * np.pi * random.uniform(0.2, 8) * time + random.uniform(0, 6)) for _ in range(random.integers(1, 4)))
     return steady_noise(random, seconds) * np.maximum(0, 0.5 + random.uniform(0.3, 1) * swell)
@@ -124,7 +124,7 @@ def melody(random: np.random.Generator, seconds: float) -> np.ndarray:
 
 
 def chord(random: np.random.Generator, seconds: float) -> np.ndarray:
-    """A chord that is held."""
+    """A sustained chord."""
     kind = random.integers(1, 3)
     root = 80 * 2 ** random.uniform(0, 3)
     steps = random.choice([[0, 4, 7], [0, 3, 7], [0, 4, 7, 10], [0, 7, 12], [0, 5, 9]][random.integers(5)], 3)
@@ -163,15 +163,15 @@ def birds(random: np.random.Generator, seconds: float) -> np.ndarray:
     return sound + random.uniform(0, 0.02) * random.normal(size=len(sound))
 
 
-MAKERS: dict[str, Maker] = {
-    maker.__name__: maker
-    for maker in (steady_noise, band_noise, gusts, hum, tone, sweep, beeps, clicks, melody, chord, drums, band_music, birds)
+SYNTHESIZERS: dict[str, Synthesizer] = {
+    function.__name__: function
+    for function in (steady_noise, band_noise, gusts, hum, tone, sweep, beeps, clicks, melody, chord, drums, band_music, birds)
 }
-HELD_OUT = ("sweep", "beeps", "chord", "drums")
-"""Kinds that only the test of the speech check uses."""
+HELD_OUT_KINDS = ("sweep", "beeps", "chord", "drums")
+"""Kinds that the speech check is tested on but not trained on."""
 
 
-def make(kind: str, random: np.random.Generator, seconds: float, peak: float = 0.5) -> np.ndarray:
-    """A sound of that kind, (seconds * 16,000,) float32, its largest sample at `peak`."""
-    sound = MAKERS[kind](random, seconds)
+def synthesize(kind: str, random: np.random.Generator, seconds: float, peak: float = 0.5) -> np.ndarray:
+    """Synthesize a sound of that kind: (seconds * 16,000,) float32 with this peak amplitude."""
+    sound = SYNTHESIZERS[kind](random, seconds)
     return (sound * (peak / max(np.abs(sound).max(), 1e-9))).astype(np.float32)
