@@ -121,17 +121,17 @@ def read_run(run: Path, variant: str) -> Row | None:
     if config.get("init_from"):
         part["start"] = parent_name(config["init_from"])
     if history and not config["optimiser"].get("init_weight"):  # else the history belongs to other weights
-        names = {truth: f"val_{truth}_categorical_accuracy" for truth in LABEL_SETS}
+        names = {label_set: f"val_{label_set}_categorical_accuracy" for label_set in LABEL_SETS}
         if not set(names.values()) <= set(history[-1]):
             return None
-        part["network"] = {truth: round(float(history[-1][name]), 4) for truth, name in names.items()}
+        part["network"] = {label_set: round(float(history[-1][name]), 4) for label_set, name in names.items()}
     if (run / "heads.json").is_file():
         heads = {
             name: one for name, one in json.loads((run / "heads.json").read_text(encoding="utf-8")).items() if name != "drawn"
         }
         if not set(LABEL_SETS) <= set(heads):
             return None
-        part["heads"] = {name: {truth: one["chosen"][truth] for truth in LABEL_SETS} for name, one in heads.items()}
+        part["heads"] = {name: {label_set: one["chosen"][label_set] for label_set in LABEL_SETS} for name, one in heads.items()}
         part["tried"] = [
             {"head": name, **row, "kept": row == one["chosen"]} for name, one in heads.items() for row in one["tried"]
         ]
@@ -293,17 +293,17 @@ def _heads(tried: list[Row]) -> list[str]:
     rows = []
     for row in tried:
         name = f"**{row['head']}** (kept)" if row["kept"] else row["head"]
-        cells = [name, row["design"], f"{row['share']:.0%}", *(f"{row[truth]:.1%}" for truth in LABEL_SETS)]
+        cells = [name, row["design"], f"{row['share']:.0%}", *(f"{row[label_set]:.1%}" for label_set in LABEL_SETS)]
         cells += [f"{row['drawn_weight']:g}", f"{row['drawn']:.1%}"] if drawn else []
         cells += [f"{row['others_weight']:g}", f"{row['others']:.3f}"] if others else []
         rows.append(cells)
     return table_rows(columns, "llr", rows)
 
 
-def _validation(training: Row, truth: str) -> str:
+def _validation(training: Row, label_set: str) -> str:
     if "heads" in training:
-        return f"{training['heads'][truth][truth]:.1%}"
-    return f"{training['network'][truth]:.1%}*" if "network" in training else ""
+        return f"{training['heads'][label_set][label_set]:.1%}"
+    return f"{training['network'][label_set]:.1%}*" if "network" in training else ""
 
 
 def main(arguments: list[str] | None = None) -> None:

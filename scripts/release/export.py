@@ -51,14 +51,14 @@ WEIGHTS_LICENCES = {"vgg16_imagenet": "VGG-16's weights by Oxford's Visual Geome
 """Architecture -> licence of published weights that it starts from."""
 
 
-def licence(config: dict[str, Any], data: list[dict[str, Any]], begun: dict[str, Any] | None, head: str = "") -> str:
+def licence(config: dict[str, Any], data: list[dict[str, Any]], parent: dict[str, Any] | None, head: str = "") -> str:
     """Terms of a backbone and of this `head`: published weights, training data, and the initial backbone's terms."""
     data = [row for row in data if head == MIXED or row["learnt_by"] != MIXED_HEAD_ONLY]
     parts = [WEIGHTS_LICENCES.get(design_of(config), ""), licence_of(data)]
     own = [row for row in data if row["learnt_by"].startswith("base")]
     photographed = [row for row in own if row["source"] != "dicebear"]
-    if begun and begun["licence"] not in map(licence_of, filter(None, (data, own, photographed))):  # else it adds nothing
-        parts.append(f"initialised from {begun['name']} {begun.get('version', '')}: {begun['licence']}")
+    if parent and parent["licence"] not in map(licence_of, filter(None, (data, own, photographed))):  # else it adds nothing
+        parts.append(f"initialised from {parent['name']} {parent.get('version', '')}: {parent['licence']}")
     return "; ".join(filter(None, parts))
 
 
@@ -79,7 +79,7 @@ class Export:
     config: dict[str, Any]
     heads: dict[str, Any]
     data: list[dict[str, Any]]
-    begun: dict[str, Any] | None
+    parent: dict[str, Any] | None
 
     @classmethod
     def of(cls, run: Path, version: str, folder: Path) -> Export:
@@ -104,7 +104,7 @@ class Export:
     @property
     def common(self) -> dict[str, Any]:
         """Fields that the entries of the backbone and of all heads share."""
-        terms = licence(self.config, self.data, self.begun)
+        terms = licence(self.config, self.data, self.parent)
         return {"version": self.version, "licence": terms, "card": f"{self.base}-{self.version}.md"}
 
     def name_of(self, head: str) -> str:
@@ -118,7 +118,7 @@ class Export:
         put_entry(self.folder, {
             **self.common, "name": self.base, "role": "expression-base", "file": f"{self.base}-{self.version}.tflite",
             "design": design_of(self.config), "run": run_name(self.run), "data": self.data,
-            **({"begun": self.begun} if self.begun else {}),
+            **({"begun": self.parent} if self.parent else {}),
             "input": {"size": size, "channels": 1}, "output": base.output_shape[1], "parameters": base.count_params(),
         }, to_litert(base))  # fmt: skip
         return base
@@ -134,7 +134,7 @@ class Export:
                 "file": f"{self.base}-{name}-{self.version}.tflite", "base": self.base, "truth": name,
                 "input": {"size": head.input_shape[1], "channels": 1}, "output": head.output_shape[1],
                 "parameters": head.count_params(), "temperature": 1.0, "thresholds": {},
-                "chosen": self.heads[name]["chosen"], "licence": licence(self.config, self.data, self.begun, name),
+                "chosen": self.heads[name]["chosen"], "licence": licence(self.config, self.data, self.parent, name),
             }  # fmt: skip
             put_entry(self.folder, entry, to_litert(head, HEAD_WEIGHTS))
             model = ExpressionClassifier(ModelRegistry(self.folder), entry["name"])

@@ -72,12 +72,12 @@ def recipe(config: dict[str, Any]) -> str:
     return "; ".join(part for part in parts if part) + "."
 
 
-def initialised_from(begun: dict[str, Any] | None) -> str:
+def initialised_from(parent: dict[str, Any] | None) -> str:
     """Lineage of a backbone; empty for one that was trained from scratch."""
     names = []
-    while begun:
-        names.append(f"{begun['name']} {begun.get('version', '')}".strip() + f" ({begun['licence']})")
-        begun = begun.get("begun")
+    while parent:
+        names.append(f"{parent['name']} {parent.get('version', '')}".strip() + f" ({parent['licence']})")
+        parent = parent.get("begun")
     return f"{', itself initialised from '.join(names)}." if names else ""
 
 
