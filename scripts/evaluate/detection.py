@@ -30,7 +30,7 @@ from emotions.face.detector import Detection, FaceDetector, to_detection
 from .detection_scenes import (
     MIN_IOU,
     MIN_THRESHOLD,
-    Finder,
+    DetectFunction,
     Scene,
     best_threshold,
     drawn,
@@ -62,7 +62,7 @@ def tiled(face_detector: FaceDetector, side: int, pixels: np.ndarray) -> list[De
     return [to_detection(row, model.entry.box) for row in model.detect_tiled(pixels, TILE_SCORE, side)]
 
 
-def milliseconds(face_detector: Finder, scenes: list[Scene], size: tuple[int, int] = (640, 480)) -> str:
+def milliseconds(detect: DetectFunction, scenes: list[Scene], size: tuple[int, int] = (640, 480)) -> str:
     """Median and 95th percentile of the detection time in ms on scenes fitted into `size`, each the best of three runs."""
     times = []
     for scene in scenes:
@@ -71,16 +71,16 @@ def milliseconds(face_detector: Finder, scenes: list[Scene], size: tuple[int, in
         seconds = []
         for _ in range(3):
             start = time.perf_counter()
-            face_detector(pixels)
+            detect(pixels)
             seconds.append(time.perf_counter() - start)
         times.append(min(seconds) * 1e3)
     return f"{np.median(times):.1f} / {np.percentile(times, 95):.1f}"
 
 
-def detectors(face_detector: FaceDetector) -> dict[str, tuple[Finder, bool]]:
+def detectors(face_detector: FaceDetector) -> dict[str, tuple[DetectFunction, bool]]:
     """Name -> (detection function, true if its threshold is chosen here)."""
 
-    def product(name: str) -> Finder:
+    def product(name: str) -> DetectFunction:
         return lambda pixels: face_detector.detect(pixels, name)[1]
 
     return {
@@ -147,7 +147,7 @@ def best_doubtful(face_detector: FaceDetector, choosing: list[Scene]) -> float:
 
 def small_table(face_detector: FaceDetector, scenes: list[Scene], empty: list[Scene]) -> list[str]:
     """Recall and precision on small faces: whole scenes and tiles, at the served and at full size."""
-    functions: dict[str, tuple[Finder, bool]] = {
+    functions: dict[str, tuple[DetectFunction, bool]] = {
         "`blazeface`, as served (whole)": (lambda pixels: face_detector.detect(pixels, "blazeface")[1], True),
         "`auto`, as served (tiles)": (lambda pixels: face_detector.detect(pixels)[1], True),
         "tiles of 512, as served": (partial(tiled, face_detector, 512), True),

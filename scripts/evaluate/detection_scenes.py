@@ -150,7 +150,7 @@ def _rows(path: Path) -> list[dict[str, str]]:
 MIN_IOU = 0.35
 """Minimum IoU of a match; boxes.csv has tight and loose boxes."""
 MIN_THRESHOLD = 0.2
-Finder = Callable[[np.ndarray], list[Detection]]
+DetectFunction = Callable[[np.ndarray], list[Detection]]
 
 
 def corners(box: Box) -> np.ndarray:
@@ -170,11 +170,11 @@ def match_detections(found: list[Detection], truth: np.ndarray) -> list[tuple[fl
     return result
 
 
-def match_scenes(finder: Finder, scenes: Iterable[Scene]) -> tuple[list[tuple[float, bool]], int]:
+def match_scenes(detect: DetectFunction, scenes: Iterable[Scene]) -> tuple[list[tuple[float, bool]], int]:
     """Matches (score, matched) of all scenes, and their number of faces."""
     rows, faces = [], 0
     for scene in scenes:
-        rows += match_detections(finder(scene.pixels), scene.boxes)
+        rows += match_detections(detect(scene.pixels), scene.boxes)
         faces += len(scene.boxes)
     return rows, faces
 
