@@ -9,7 +9,7 @@ EMOTIONS: tuple[str, ...] = ("anger", "disgust", "fear", "happy", "neutral", "sa
 
 TITLES: dict[str, str] = {name: name.capitalize() for name in EMOTIONS}
 
-# Okabe and Ito's palette ("Color Universal Design", 2008): told apart by colour-blind readers too.
+# Okabe and Ito's palette ("Color Universal Design", 2008), which colour-blind readers can distinguish.
 COLOURS: dict[str, str] = {
     "anger": "#d55e00",
     "disgust": "#009e73",

@@ -56,13 +56,13 @@ class LoadedImage:
 
 
 ImageSource: TypeAlias = "Source | np.ndarray | Image.Image | LoadedImage"
-"""What `open_image` accepts."""
+"""Types that `open_image` accepts."""
 
 
 def open_image(source: ImageSource, max_side: int = MAX_SIDE) -> LoadedImage:
     """Load an image: the first frame of a file, or pixels in memory.
 
-    Files may be JPEG (or MPO), PNG, WebP, GIF, BMP, TIFF, HEIC or AVIF; the format is told by the content. EXIF orientation is
+    Files may be JPEG (or MPO), PNG, WebP, GIF, BMP, TIFF, HEIC or AVIF; the content decides. EXIF orientation is
     applied, transparency becomes white, and colour profiles are not applied.
 
     Args:

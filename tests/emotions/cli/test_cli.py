@@ -47,7 +47,7 @@ def pictures(tmp_path) -> Path:
     (folder / "a.jpg").write_bytes((SAMPLES / "obama.jpg").read_bytes())
     (folder / "below" / "a.JPG").write_bytes((SAMPLES / "collins.jpg").read_bytes())
     (folder / "b.jpg").write_bytes(b"words, not a picture")
-    (folder / "notes.txt").write_text("not looked at")
+    (folder / "notes.txt").write_text("not looked at", encoding="utf-8")
     return folder
 
 
@@ -216,14 +216,14 @@ def test_annotated_videos_and_charts(run, video_file, tmp_path):
     assert [Path(one["annotated"]).name for one in summaries] == ["clip.mp4", "clip-2.mp4"]
     with av.open(summaries[1]["annotated"]) as container:
         assert container.streams.video[0].frames == 20
-    assert Path(summaries[0]["chart"]).read_text().startswith("<svg")
+    assert Path(summaries[0]["chart"]).read_text(encoding="utf-8").startswith("<svg")
     assert len(list((tmp_path / "out").iterdir())) == 4
 
 
 def test_damaged_and_truncated_videos(run, video_file, tmp_path):
     data = clips.clip(clips.steady(30), "matroska")
     (tmp_path / "cut.mkv").write_bytes(data[: len(data) * 2 // 3])
-    (tmp_path / "words.mp4").write_text("words, not a video")
+    (tmp_path / "words.mp4").write_text("words, not a video", encoding="utf-8")
     code, out = run("video", "words.mp4", "cut.mkv", video_file, "--summary", "--annotate", "out")
     bad, cut, whole = lines(out)
     assert code == 1 and bad["error"]["code"] == "not_a_video"

@@ -27,7 +27,7 @@ def test_lines(tmp_path, capsys):
 def test_files_are_rows_and_so_are_errors(tmp_path, capsys):
     (tmp_path / "a.txt").write_text("I hate you!\nReally.", encoding="utf-8")
     (tmp_path / "b.txt").write_bytes(b"\xff\xfe\x00a")
-    (tmp_path / "c.txt").write_text("a" * 100_001)
+    (tmp_path / "c.txt").write_text("a" * 100_001, encoding="utf-8")
     assert main(["text", "--format", "csv", str(tmp_path), str(tmp_path / "none.txt")]) == 1
     rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
     assert [row["error"] for row in rows] == ["", "not_text", "text_too_long", "file_not_found"]

@@ -99,14 +99,14 @@ def limited(tmp_path):
     def make(thresholds: dict[str, float] | None) -> FaceAnalyzer:
         folder = tmp_path / f"models{len(list(tmp_path.iterdir()))}"
         shutil.copytree(BUNDLED, folder, copy_function=lambda source, target: Path(target).symlink_to(source))
-        manifest = json.loads((folder / "manifest.json").read_text())
+        manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
         for entry in manifest["models"]:
             if entry["role"] == "expression-head":
                 entry["thresholds"] = thresholds
                 if thresholds is None:
                     del entry["thresholds"]
         (folder / "manifest.json").unlink()
-        (folder / "manifest.json").write_text(json.dumps(manifest))
+        (folder / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
         return FaceAnalyzer(ModelRegistry(folder))
 
     return make

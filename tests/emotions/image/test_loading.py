@@ -1,4 +1,4 @@
-"""Pictures in: every format and variant, every code, orientation, memory, and files made to break decoders."""
+"""Image loading: formats and variants, error codes, orientation, memory, and malformed files."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ FAILS = {
 }
 """The files of the collection that must fail, and how; all others must open."""
 CODES = {"not_an_image", "truncated_image", "unsupported_image", "too_many_pixels", "too_much_memory"}
-"""What a broken file may be told."""
+"""Error codes of malformed files."""
 COLLECTION = sorted(path.relative_to(PHOTOS).as_posix() for path in PHOTOS.glob("*/*.*")) or ["absent"]
 
 
@@ -217,7 +217,7 @@ def test_other_formats_are_unsupported(kind):
     assert code_of(encoded(kind)) == "unsupported_image"
 
 
-def test_wrong_extension(tmp_path):
+def test_wrong_suffix(tmp_path):
     path = tmp_path / "photo.jpg"
     path.write_bytes(encoded("PNG"))
     assert open_image(path).width == 96
@@ -225,7 +225,7 @@ def test_wrong_extension(tmp_path):
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "AVIF", "HEIF"])
 @pytest.mark.parametrize("place", ["byte order", "entries"])
-def test_damaged_exif_is_no_reason_to_fail(kind, place):
+def test_damaged_exif_is_ignored(kind, place):
     exif = Image.Exif()
     exif[0x0131] = "the software's name"
     data = bytearray(encoded(kind, exif=exif.tobytes()))
@@ -236,7 +236,7 @@ def test_damaged_exif_is_no_reason_to_fail(kind, place):
     assert difference(bytes(data), Image.fromarray(open_image(encoded(kind)).pixels)) == 0
 
 
-def test_smaller_pictures():
+def test_large_images_are_scaled_down():
     big = scene(3000, 1000)
     for kind, width in (("PNG", 2048), ("JPEG", 2048), ("WEBP", 2048)):
         picture = open_image(encoded(kind, big))
@@ -247,7 +247,7 @@ def test_smaller_pictures():
     assert open_image(encoded("PNG", scene(2, 2)), max_side=1).pixels.shape == (1, 1, 3)
 
 
-def test_bands_meet_without_a_seam(monkeypatch):
+def test_bands_have_no_seam(monkeypatch):
     noise = Image.fromarray(np.random.default_rng(1).integers(0, 255, (301, 203, 3), np.uint8))
     data = encoded("PNG", noise)
     whole = open_image(data, max_side=130).pixels.astype(int)
@@ -263,7 +263,7 @@ def header_png(width: int, height: int) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", body) + chunk(b"IDAT", zlib.compress(b"\0" * 99)) + chunk(b"IEND", b"")
 
 
-def test_bombs_are_refused_by_their_header():
+def test_bombs_are_rejected_by_their_header():
     assert code_of(header_png(20_000, 10_000)) == "too_many_pixels"
     assert code_of(header_png(2**31 - 1, 2**31 - 1)) == "too_many_pixels"
     with pytest.raises(ImageError, match=r"would take \d+ MB .* the limit is 120 MB") as caught:
@@ -305,7 +305,7 @@ def test_budget_serves_in_order_and_frees():
     assert sorted(order) == ["large", "small"] and order[0] == "large" and budget.used == 0
 
 
-def test_budget_patience():
+def test_budget_wait_is_limited():
     budget = MemoryBudget(100)
     with budget.reserve(60), pytest.raises(MemoryBudgetError, match="try again") as caught, budget.reserve(60, wait_seconds=0.01):
         pass
@@ -333,8 +333,16 @@ def test_no_warning_leaks():
     assert len(seen) == 1
 
 
+def test_one_warnings_filter_for_all_images():
+    with warnings.catch_warnings():
+        open_image(encoded("PNG"))
+        count = len(warnings.filters)
+        open_image(encoded("PNG"))
+        assert len(warnings.filters) == count
+
+
 @pytest.mark.parametrize("kind", SAMPLES)
-def test_only_image_errors_come_out(kind):
+def test_malformed_files_only_raise_image_errors(kind):
     """Mutated headers, with a fixed seed: whatever a decoder does with them, callers see a picture or an ImageError."""
     data, chance = encoded(kind, **SAMPLES[kind]), random.Random(kind)
     for _ in range(150):

@@ -1,4 +1,4 @@
-"""Model files are checked before use, and what is wrong is said by name."""
+"""Model registry: files are verified before use, and errors name them."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from emotions.runtime.manifest import BUNDLED, ModelRegistry
 @pytest.fixture
 def folder(tmp_path):
     """A copy of the heads and their manifest that a test may damage."""
-    manifest = json.loads((BUNDLED / "manifest.json").read_text())
+    manifest = json.loads((BUNDLED / "manifest.json").read_text(encoding="utf-8"))
     manifest["models"] = [entry for entry in manifest["models"] if entry["role"] == "expression-head"]
-    (tmp_path / "manifest.json").write_text(json.dumps(manifest))
+    (tmp_path / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
     for entry in manifest["models"]:
         shutil.copy(BUNDLED / entry["file"], tmp_path)
     return tmp_path
 
 
-def test_the_bundled_models_are_as_the_manifest_says():
+def test_the_bundled_models_match_the_manifest():
     ModelRegistry().verify()
     files = {entry.file for entry in ModelRegistry().entries()}
     assert files == {path.name for path in BUNDLED.glob("*.tflite")}, "every model file has an entry and the other way round"
@@ -58,11 +58,11 @@ def test_a_missing_file_is_named(folder):
 def test_a_manifest_that_cannot_be_used(folder, content, message):
     (folder / "manifest.json").unlink()
     if content is not None:
-        (folder / "manifest.json").write_text(content)
+        (folder / "manifest.json").write_text(content, encoding="utf-8")
     with pytest.raises(ModelFileError, match=message):
         ModelRegistry(folder).verify()
 
 
-def test_an_unknown_head_lists_those_there_are(folder):
+def test_an_unknown_head_lists_the_known_ones(folder):
     with pytest.raises(ModelFileError, match="no expression-head called 'fer'.*fer2013"):
         ModelRegistry(folder).entry("expression-head", "fer")
