@@ -457,3 +457,9 @@ def test_no_urls_of_other_hosts():
     ]:
         text = path.read_text().replace("https://eur-lex.europa.eu/", "")
         assert "http://" not in text and "https://" not in text, path
+
+
+def test_form_options_are_validated_and_other_fields_ignored(read, client):
+    assert read(sample="collins", campaign="newsletter").by_id("headline").text.startswith("Happy")
+    response = client.post("/", data={"sample": "collins", "detector": ["auto", "none"]}, headers=HTML)
+    assert response.status_code == 400 and "invalid_option" in Page(response.text).by_id("problem").text
