@@ -1,9 +1,9 @@
-"""A million photos: an Apache Beam pipeline that reads every photo of a pattern and writes a row each.
+"""Apache Beam pipeline that analyzes millions of photos and writes a row for each.
 
 python -m scripts.batch --input 'photos/**/*.jpg' --output out --workers 2
 """
 
 import logging
 
-# Beam says so at every import, in every process; only gs:// needs them, and says so itself.
+# Beam logs this at every import in every process, but only gs:// paths need apitools, and they raise an error of their own.
 logging.getLogger().addFilter(lambda record: not record.getMessage().startswith("apitools not found"))

@@ -1,11 +1,11 @@
-"""Read every photo of a pattern, on this machine or on many; a killed run goes on where it was when it is started again.
+"""Analyze all photos of a pattern, on this machine or on many; an interrupted run resumes when it is started again.
 
     python -m scripts.batch --input 'photos/**/*.jpg' --output out --workers 2
     python -m scripts.batch --input 'photos/**/*.jpg' --output out --format parquet --detector blazeface
     python -m scripts.batch --input 'gs://bucket/photos/**' --output gs://bucket/out --shards 4000 --runner DataflowRunner ...
 
-All further options are Apache Beam's: docs/batch.md has those for Dataflow and Flink. Ends with 0 although files failed:
-out/failed says which and why; with 1 if the pipeline failed; with 2 if an option is wrong or nothing matches.
+All further options are Apache Beam's: docs/batch.md has those for Dataflow and Flink. Exit status: 0 even if files failed
+(out/failed lists them with their errors), 1 if the pipeline failed, 2 if an option is wrong or no file matches.
 """
 
 from __future__ import annotations
@@ -31,15 +31,15 @@ from emotions.face.analyzer import FaceAnalyzer
 from emotions.face.defaults import DEFAULT_HEAD
 from emotions.face.detector import DETECTORS
 
-from .parts import FORMATS, Results
 from .pipeline import COUNTS, build
+from .results import FORMATS, Results
 
-TELL_SECONDS = 15.0
-LOCAL = ("DirectRunner", "direct")
+PROGRESS_SECONDS = 15.0
+LOCAL_RUNNERS = ("DirectRunner", "direct")
 
 
 def parse(argv: list[str] | None) -> tuple[argparse.Namespace, PipelineOptions]:
-    """This program's options and Beam's."""
+    """Parse this program's options and Beam's."""
     parser = argparse.ArgumentParser(
         "python -m scripts.batch", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
     )
@@ -51,9 +51,9 @@ def parse(argv: list[str] | None) -> tuple[argparse.Namespace, PipelineOptions]:
         "--format",
         choices=FORMATS,
         default="jsonl",
-        help="a line a photo, as the command line writes them, or a Parquet row a face",
+        help="one line for each photo, as the command line writes them, or one Parquet row for each face",
     )
-    parser.add_argument("--detector", choices=DETECTORS, default="auto", help="how faces are found (default auto)")
+    parser.add_argument("--detector", choices=DETECTORS, default="auto", help="face detector (default auto)")
     parser.add_argument("--head", default=DEFAULT_HEAD, help=f"expression head of models/manifest.json (default {DEFAULT_HEAD})")
     parser.add_argument(
         "--shards",
@@ -67,31 +67,33 @@ def parse(argv: list[str] | None) -> tuple[argparse.Namespace, PipelineOptions]:
     options, rest = parser.parse_known_args(argv)
     if options.shards < 1 or options.workers < 1:
         parser.error("--shards and --workers must be at least 1")
-    beams = PipelineOptions(rest)
-    local = (beams.view_as(StandardOptions).runner or LOCAL[0]) in LOCAL
-    if local and (unknown := beams.get_all_options(retain_unknown_options=True).keys() - beams.get_all_options().keys()):
+    beam_options = PipelineOptions(rest)
+    local = (beam_options.view_as(StandardOptions).runner or LOCAL_RUNNERS[0]) in LOCAL_RUNNERS
+    if local and (
+        unknown := beam_options.get_all_options(retain_unknown_options=True).keys() - beam_options.get_all_options().keys()
+    ):
         parser.error(f"no such option here: {', '.join(sorted(unknown))}")
     if local:
-        beams.view_as(DirectOptions).direct_num_workers = options.workers
-    return options, beams
+        beam_options.view_as(DirectOptions).direct_num_workers = options.workers
+    return options, beam_options
 
 
-def runner(beams: PipelineOptions) -> beam.runners.PipelineRunner | str:
-    """For DirectRunner Beam's runner in this process and its workers: its own choice would download a program first."""
-    name = beams.view_as(StandardOptions).runner or LOCAL[0]
-    if name not in LOCAL:
+def runner(beam_options: PipelineOptions) -> beam.runners.PipelineRunner | str:
+    """Choose the runner; for DirectRunner the one in Python, because Beam's default downloads a program first."""
+    name = beam_options.view_as(StandardOptions).runner or LOCAL_RUNNERS[0]
+    if name not in LOCAL_RUNNERS:
         return name
-    if beams.view_as(DirectOptions).direct_num_workers == 1:
+    if beam_options.view_as(DirectOptions).direct_num_workers == 1:
         return FnApiRunner()
-    # As its option direct_running_mode=multi_processing does, which it misses; the workers are quieter.
+    # The same as direct_running_mode=multi_processing, which FnApiRunner ignores; these workers log errors only.
     logging.getLogger(fn_runner.__name__).setLevel(logging.ERROR)
     command = shlex.join([sys.executable, "-m", f"{__package__}.worker"])
     return FnApiRunner(default_environment=SubprocessSDKEnvironment.from_command_string(command))
 
 
-def patterns(given: list[str]) -> list[str]:
-    """As shells read them: `**/` matches no folder too, which Beam's does not."""
-    return sorted({pattern.replace("/**/", between) for pattern in given for between in ("/**/", "/")})
+def expand_patterns(patterns: list[str]) -> list[str]:
+    """Expand patterns so that `**/` also matches no folder, as in shells; Beam's does not."""
+    return sorted({pattern.replace("/**/", between) for pattern in patterns for between in ("/**/", "/")})
 
 
 def matches(pattern: str) -> bool:
@@ -99,15 +101,15 @@ def matches(pattern: str) -> bool:
 
 
 @contextmanager
-def telling(results: Results) -> Iterator[None]:
-    """Every TELL_SECONDS, a line on stderr says how many parts are complete."""
+def print_progress(results: Results) -> Iterator[None]:
+    """Print the number of complete parts to stderr every PROGRESS_SECONDS."""
     done = threading.Event()
 
-    def tell() -> None:
-        while not done.wait(TELL_SECONDS):
-            print(f"{results.complete()} of {results.shards} parts", file=sys.stderr, flush=True)
+    def report() -> None:
+        while not done.wait(PROGRESS_SECONDS):
+            print(f"{results.count_parts()} of {results.shards} parts", file=sys.stderr, flush=True)
 
-    thread = threading.Thread(target=tell, daemon=True)
+    thread = threading.Thread(target=report, daemon=True)
     thread.start()
     try:
         yield
@@ -117,34 +119,34 @@ def telling(results: Results) -> Iterator[None]:
 
 
 def main(argv: list[str] | None = None) -> int:
-    options, beams = parse(argv)
+    options, beam_options = parse(argv)
     results = Results(options.output.rstrip("/"), options.format, options.shards)
-    found = patterns(options.input)
+    patterns = expand_patterns(options.input)
     try:
-        pipeline = beam.Pipeline(runner(beams), beams)
-        if not any(map(matches, found)):
+        pipeline = beam.Pipeline(runner(beam_options), beam_options)
+        if not any(map(matches, patterns)):
             raise FileNotFoundError(f"no file matches {' or '.join(options.input)}")
         model = FaceAnalyzer(head=options.head).classifier.description
-        asked = {"input": sorted(options.input), "format": options.format, "detector": options.detector}
-        results.begin(asked | {"shards": options.shards, "model": model})
+        settings = {"input": sorted(options.input), "format": options.format, "detector": options.detector}
+        results.begin(settings | {"shards": options.shards, "model": model})
     except (BeamIOError, ImportError, OSError, ValueError, ModelFileError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    build(pipeline, found, results, options.detector, options.head)
-    with telling(results):
+    build(pipeline, patterns, results, options.detector, options.head)
+    with print_progress(results):
         try:
             done = pipeline.run()
-        except ImportError as error:  # a runner that wants more than is installed
+        except ImportError as error:  # a runner whose packages are not installed
             print(f"error: {error}", file=sys.stderr)
             return 2
         done.wait_until_finish()
-    results.end()
+    results.delete_unfinished()
     query = done.metrics().query(MetricsFilter().with_namespace(COUNTS))["counters"]
     counts = {counter.key.metric.name: counter.committed for counter in query}
-    why = ", ".join(f"{count} {name.partition(':')[2]}" for name, count in sorted(counts.items()) if ":" in name)
+    reasons = ", ".join(f"{count} {name.partition(':')[2]}" for name, count in sorted(counts.items()) if ":" in name)
     print(
-        f"{counts.get('photos', 0)} photos read, {counts.get('failed', 0)} failed{f' ({why})' if why else ''}; "
-        f"{counts.get('parts', 0)} parts in {results.path}, {counts.get('kept', 0)} of them from before"
+        f"{counts.get('photos', 0)} photos analyzed, {counts.get('failed', 0)} failed{f' ({reasons})' if reasons else ''}; "
+        f"{counts.get('parts', 0)} parts in {results.path}, {counts.get('kept', 0)} of them from an earlier run"
     )
     return 0
 

@@ -3,7 +3,7 @@
     python -m scripts.batch.measure                          up to 20,000 photos: a quarter of an hour on two cores
     python -m scripts.batch.measure --photos 500 2000
 
-Every figure is of the documented command, started anew. Processor time counts the command's processes all together.
+Every figure is of a fresh start of the documented command. Processor time is the sum over its processes.
 """
 
 from __future__ import annotations
@@ -26,21 +26,22 @@ import numpy as np
 
 from emotions.image.loading import encode_jpeg, open_image
 
+from ..common.markdown import table
 from ..deploy.sandbox import descendants, resident_bytes
 
-# What ten million photos would cost on Dataflow and how long they would take: on paper, from a measured rate and prices.
+# Estimated cost and duration of ten million photos on Dataflow, from a measured rate and list prices.
 
 PHOTOS = 10_000_000
 WORKERS = 100
-"""Virtual CPUs at work, each with one process."""
+"""Virtual CPUs, each with one process."""
 START_MINUTES = 5.0
-"""Until Dataflow's machines are there: assumed."""
+"""Assumed time until Dataflow's machines run."""
 
 
 @dataclass(frozen=True)
 class Prices:
     """US dollars, Iowa, as apache_beam.testing.load_tests.dataflow_cost_consts quotes cloud.google.com/dataflow/pricing;
-    reading from a bucket is assumed: class B operations, cloud.google.com/storage/pricing. Look before you pay."""
+    reading from a bucket is assumed: class B operations, cloud.google.com/storage/pricing. Check the current prices first."""
 
     cpu_hour: float = 0.056
     gigabyte_hour: float = 0.003557
@@ -50,11 +51,11 @@ class Prices:
 
 MEMORY_GIGABYTES = 3.75
 DISK_GIGABYTES = 25.0
-"""Of an n1-standard machine for each virtual CPU; of disk with Dataflow's shuffle service."""
+"""Memory of an n1-standard machine and disk with Dataflow's shuffle service, for each virtual CPU."""
 
 
 def hours(seconds_each: float, cores_worth: float = 1.0) -> float:
-    """CPU hours of PHOTOS at `seconds_each` of processor time here, where a virtual CPU does `cores_worth` of a core here."""
+    """CPU hours of PHOTOS at `seconds_each` on a core here, if a virtual CPU is as fast as `cores_worth` of it."""
     return PHOTOS * seconds_each / cores_worth / 3600
 
 
@@ -64,45 +65,44 @@ def cost(cpu_hours: float, prices: Prices) -> float:
 
 
 def estimate(seconds_each: dict[str, float], prices: Prices = Prices()) -> str:
-    """Markdown: what is assumed, and a row for each size of photo and speed of a virtual CPU."""
+    """Markdown: the assumptions, and a table by photo size and speed of a virtual CPU."""
     rows = []
     for size, seconds in seconds_each.items():
         for worth in (1.0, 0.5):
             needed = hours(seconds, worth)
             taken = needed / WORKERS + START_MINUTES / 60
             rows.append(
-                f"| {size} | {seconds * 1000:.1f} | {worth:g} | {needed:,.0f} | {taken:.1f} | {cost(needed, prices):,.0f} |"
+                (size, f"{seconds * 1000:.1f}", f"{worth:g}", f"{needed:,.0f}", f"{taken:.1f}", f"{cost(needed, prices):,.0f}")
             )
     machine = (
         f"{MEMORY_GIGABYTES} GB of memory and {DISK_GIGABYTES:g} GB of disk costs ${prices.cpu_hour} + {MEMORY_GIGABYTES} x "
         f"${prices.gigabyte_hour} + {DISK_GIGABYTES:g} x ${prices.disk_gigabyte_hour:.6f} an hour"
     )
-    return f"""Nothing here was run on Dataflow. CPU hours are photos x processor seconds a photo (as measured above,
-without the start) / what a virtual CPU does of one core here, which is not known, hence two rows; the time is that over {WORKERS}
-virtual CPUs and {START_MINUTES:g} minutes of start. A virtual CPU with
+    columns = ("photo", "processor ms", "of a core here", "CPU hours", f"hours on {WORKERS}", "US dollars")
+    return f"""Nothing here was run on Dataflow. CPU hours are photos x processor seconds a photo (as measured above, without the
+start) / speed of a virtual CPU relative to a core here, which is not known, hence two rows; the duration is that divided by
+{WORKERS} virtual CPUs plus {START_MINUTES:g} minutes of start. A virtual CPU with
 {machine}
 (prices of Iowa, as the module `dataflow_cost_consts` of Apache Beam quotes
-[Google's list](https://cloud.google.com/dataflow/pricing)); reading ten million objects is taken to cost
+[Google's list](https://cloud.google.com/dataflow/pricing)); reading ten million objects is assumed to cost
 ${PHOTOS / 1e6 * prices.read_million:.2f} (see [storage prices](https://cloud.google.com/storage/pricing)). Not counted: storage,
-the waits for the bucket, which Dataflow's several threads a process hide in part, and shuffling, which moves names alone.
+waiting for the bucket, which the threads of Dataflow's processes hide in part, and shuffling, which moves names only.
 
-| photo | processor ms | of a core here | CPU hours | hours on {WORKERS} | US dollars |
-| --- | ---: | ---: | ---: | ---: | ---: |
-{chr(10).join(rows)}
+{table(columns, "lr", rows)}
 """
 
 
-# Photos for measuring and testing: the sample faces at random places and sizes, and among them files that are none.
+# Synthetic photos for benchmarks and tests: sample faces at random positions and sizes, and some bad files.
 
 FACES = ("obama.jpg", "collins.jpg", "friends.png")
 SAMPLES = Path(__file__).resolve().parents[2] / "static" / "samples"
 BAD = (b"", b"not a picture", b"\xff\xd8\xff\xe0 cut off")
 
 
-def photos(folder: Path, count: int, size: tuple[int, int] = (320, 240), bad_every: int = 100) -> int:
-    """Write `count` files of `size` (width, height) into `folder`, a hundred a folder below; gives how many of them are bad.
+def write_photos(folder: Path, count: int, size: tuple[int, int] = (320, 240), bad_every: int = 100) -> int:
+    """Write `count` files of `size` (width, height) into `folder`, a hundred in each subfolder; return the number of bad ones.
 
-    File number n is the same whatever the count.
+    The content of file n does not depend on `count`.
     """
     faces = [open_image(SAMPLES / name).pixels for name in FACES]
     width, height = size
@@ -127,14 +127,14 @@ def photos(folder: Path, count: int, size: tuple[int, int] = (320, 240), bad_eve
 
 ROOT = Path(__file__).resolve().parents[2]
 MEGABYTE = 2**20
-LOOK_SECONDS = 0.5
+SAMPLING_SECONDS = 0.5
 SIZES = {"320 x 240": ((320, 240), 1000), "640 x 480": ((640, 480), 400), "4000 x 3000": ((4000, 3000), 60)}
-"""Sizes whose rate on one core is measured, and on how many photos."""
+"""Photo sizes whose rate is measured, and the number of photos."""
 
 
 @dataclass(frozen=True)
 class Run:
-    """A run of the command: wall clock and processor time in seconds, the peak of all its processes' memory in bytes."""
+    """A run of the command: wall-clock and processor time in seconds, peak memory of all its processes in bytes."""
 
     photos: int
     wall: float
@@ -147,10 +147,10 @@ class Run:
 
 
 def run(folder: Path, count: int, workers: int, cores: set[int]) -> Run:
-    """Run the command over the `count` files of `folder` on `cores`. RuntimeError if one is missing from the results."""
+    """Run the command over the `count` files of `folder` on `cores`. Raises RuntimeError if results are missing."""
     with tempfile.TemporaryDirectory(prefix="batch-") as out:
         command = [sys.executable, "-m", "scripts.batch", "--input", f"{folder}/**", "--output", out, "--workers", str(workers)]
-        before, begun = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
+        before, started = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
         peak = 0
         with subprocess.Popen(
             command,
@@ -161,8 +161,8 @@ def run(folder: Path, count: int, workers: int, cores: set[int]) -> Run:
         ) as process:
             while process.poll() is None:
                 peak = max(peak, sum(map(resident_bytes, (process.pid, *descendants(process.pid)))))
-                time.sleep(LOOK_SECONDS)
-        wall, after = time.perf_counter() - begun, resource.getrusage(resource.RUSAGE_CHILDREN)
+                time.sleep(SAMPLING_SECONDS)
+        wall, after = time.perf_counter() - started, resource.getrusage(resource.RUSAGE_CHILDREN)
         lines = sum(len(part.read_bytes().splitlines()) for part in Path(out).glob("*/part-*"))
         if process.returncode or lines != count:
             raise RuntimeError(f"{lines} of {count} files in the results, exit status {process.returncode}")
@@ -170,52 +170,50 @@ def run(folder: Path, count: int, workers: int, cores: set[int]) -> Run:
 
 
 def report(rates: dict[tuple[str, int], Run], start: Run, memory: list[Run], rounds: int) -> str:
-    """The report in Markdown."""
+    """Report in Markdown."""
     each = {
         size: (run.processor - start.processor) / (run.photos - start.photos)
         for (size, workers), run in rates.items()
         if workers == 1
     }
     speed = [
-        f"| {size} | {workers} | {run.photos:,} | {run.rate:.1f} | {run.processor / run.photos * 1000:.1f} |"
+        (size, workers, f"{run.photos:,}", f"{run.rate:.1f}", f"{run.processor / run.photos * 1000:.1f}")
         for (size, workers), run in rates.items()
     ]
-    held = [f"| {run.photos:,} | {run.peak / MEGABYTE:.0f} | {run.wall:.0f} | {run.rate:.1f} |" for run in memory]
+    peaks = [(f"{run.photos:,}", f"{run.peak / MEGABYTE:.0f}", f"{run.wall:.0f}", f"{run.rate:.1f}") for run in memory]
     return f"""# A batch of photos
 
 {datetime.now(UTC):%-d %B %Y}, {os.cpu_count()} cores ({_processor()}), Python {platform.python_version()},
-Apache Beam {version("apache-beam")}; the load average was {os.getloadavg()[2]:.1f}: other work shared the cores, so processor
-time says more than the clock.
+Apache Beam {version("apache-beam")}; load average {os.getloadavg()[2]:.1f}: other work shared the cores, so processor
+time is more reliable than wall-clock time.
 
 ```bash
 python -m scripts.batch.measure --photos {" ".join(str(run.photos) for run in memory)} --rounds {rounds}
 ```
 
-## Photos a second
+## Throughput
 
-A worker has one core to itself; best of {rounds} rounds, the start of all processes ({start.wall:.1f} s) included.
+Each worker has a core of its own; best of {rounds} rounds, the start of all processes ({start.wall:.1f} s) included.
 
-| photo | workers | photos | photos a second | processor ms a photo |
-| --- | ---: | ---: | ---: | ---: |
-{chr(10).join(speed)}
+{table(("photo", "workers", "photos", "photos a second", "processor ms a photo"), "lr", speed)}
 
 ## Memory
 
-Peak of all processes together, the command and 2 workers (pages that they share are counted in each), over photos of
-320 x 240, one in a hundred of them not a photo. Every file was in the results once.
+Peak of all processes together, the command and 2 workers (shared pages are counted in each), over photos of
+320 x 240, one in a hundred of them not a photo. Every file was in the results exactly once.
 
-| photos | MB | seconds | photos a second |
-| ---: | ---: | ---: | ---: |
-{chr(10).join(held)}
+{table(("photos", "MB", "seconds", "photos a second"), "r", peaks)}
 
-## Ten million photos on Dataflow, on paper
+## Estimate for ten million photos on Dataflow
 
 {estimate(each)}"""
 
 
 def _processor() -> str:
     names = [
-        line.partition(":")[2].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")
+        line.partition(":")[2].strip()
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        if line.startswith("model name")
     ]
     return names[0] if names else platform.machine()
 
@@ -223,9 +221,13 @@ def _processor() -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument(
-        "--photos", type=int, nargs="+", default=[1000, 5000, 20_000], help="how many for the memory (default 1000 5000 20000)"
+        "--photos",
+        type=int,
+        nargs="+",
+        default=[1000, 5000, 20_000],
+        help="photos of each memory benchmark (default 1000 5000 20000)",
     )
-    parser.add_argument("--rounds", type=int, default=2, help="rounds of each rate (default 2)")
+    parser.add_argument("--rounds", type=int, default=2, help="rounds of each measurement (default 2)")
     parser.add_argument("--out", type=Path, default=ROOT / "benchmarks" / "batch.md")
     options = parser.parse_args()
     cores = sorted(os.sched_getaffinity(0))
@@ -238,19 +240,19 @@ def main() -> None:
             print(f"{key}: {max(one.rate for one in rounds):.1f} photos a second", flush=True)
             return max(rounds, key=lambda one: one.rate)
 
-        photos(folder / "one", 1)
+        write_photos(folder / "one", 1)
         start = best(("one photo", 1), folder / "one", 1)
         for size, (pixels, count) in SIZES.items():
-            photos(folder / size, count, pixels)
+            write_photos(folder / size, count, pixels)
             rates[size, 1] = best((size, 1), folder / size, count)
             if len(rates) == 1:
                 rates[size, 2] = best((size, 2), folder / size, count)
         memory = []
         for count in options.photos:
-            photos(folder / f"memory-{count}", count)
+            write_photos(folder / f"memory-{count}", count)
             memory.append(run(folder / f"memory-{count}", count, 2, set(cores[:2])))
             print(f"{count} photos: {memory[-1].peak / MEGABYTE:.0f} MB, {memory[-1].rate:.1f} a second", flush=True)
-    options.out.write_text(report(rates, start, memory, options.rounds))
+    options.out.write_text(report(rates, start, memory, options.rounds), encoding="utf-8")
 
 
 if __name__ == "__main__":

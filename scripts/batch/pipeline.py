@@ -1,4 +1,4 @@
-"""The pipeline: patterns -> files -> shards of files -> parts of rows."""
+"""Beam pipeline: patterns -> files -> shards of files -> parts of rows."""
 
 from __future__ import annotations
 
@@ -19,54 +19,54 @@ from emotions.runtime.litert import LiteRTModel
 from emotions.runtime.manifest import ModelEntry, ModelRegistry
 from emotions.runtime.memory import set_decode_budget
 
-from .parts import File, Results
+from .results import File, Results
 from .rows import row_of
 
 COUNTS = "batch"
 """Namespace of the counters: photos, failed, failed:CODE, parts, kept."""
 
 
-class OneThread(ModelRegistry):
-    """Models that take one core each: there is a worker for every core, and a second thread would take another's."""
+class SingleThreadRegistry(ModelRegistry):
+    """Models with one thread each: there is a worker for every core."""
 
     def model(self, entry: ModelEntry) -> LiteRTModel:
         return self._models.setdefault((entry.role, entry.name), LiteRTModel(lambda: self.read(entry)))
 
 
-def load(head: str) -> FaceAnalyzer:
-    """All models, loaded and run once."""
+def load_analyzer(head: str) -> FaceAnalyzer:
+    """Load all models and run them once."""
     set_decode_budget(DECODE_MB)
-    analyzer = FaceAnalyzer(OneThread(), head)
+    analyzer = FaceAnalyzer(SingleThreadRegistry(), head)
     analyzer.warm_up()
     logging.getLogger(__name__).info("models loaded in process %d", os.getpid())
     return analyzer
 
 
-class ReadShard(beam.DoFn):
-    """(shard, its files) -> the name of its part, which is then in the folder of the results."""
+class AnalyzeShard(beam.DoFn):
+    """Analyze the files of a shard, (shard, files), write its part, and return the part's name."""
 
     def __init__(self, results: Results, detector: str, head: str) -> None:
         self.results, self.detector, self.head = results, detector, head
         self.models = Shared()
 
     def setup(self) -> None:
-        # One a process, for all of its threads; `Shared` keeps it only while somebody holds it, hence the attribute.
-        self.analyzer = self.models.acquire(lambda: load(self.head))
+        # One for each process. `Shared` keeps only a weak reference, hence the attribute.
+        self.analyzer = self.models.acquire(lambda: load_analyzer(self.head))
 
     def process(self, element: tuple[int, Iterable[File | None]]) -> Iterator[str]:
         shard, files = element
-        files = sorted({file for file in files if file})  # two patterns may match one file
+        files = sorted({file for file in files if file})  # several patterns may match a file
         if not files:
-            self.results.put_away(shard, keep=None)
+            self.results.delete_other_parts(shard, keep=None)
             return
-        name = self.results.name(shard, files)
-        if self.results.is_there(name):
+        name = self.results.part_name(shard, files)
+        if self.results.has_part(name):
             Metrics.counter(COUNTS, "kept").inc()
         else:
             good, failed = self.results.write(name, map(self._row, (path for path, _, _ in files)))
             Metrics.counter(COUNTS, "photos").inc(good)
             Metrics.counter(COUNTS, "failed").inc(failed)
-        self.results.put_away(shard, keep=name)
+        self.results.delete_other_parts(shard, keep=name)
         Metrics.counter(COUNTS, "parts").inc()
         yield name
 
@@ -80,16 +80,21 @@ class ReadShard(beam.DoFn):
 def build(
     pipeline: beam.Pipeline, patterns: list[str], results: Results, detector: str = "auto", head: str = DEFAULT_HEAD
 ) -> beam.PCollection:
-    """Add everything to `pipeline`; gives the names of the parts that are complete."""
-    # Every shard is visited: one whose files are gone has a part to put away.
+    """Add all steps to `pipeline`; return the collection of the complete parts' names."""
+    # Every shard is processed: the old part of one whose files are gone must be deleted.
     shards = pipeline | "Number shards" >> beam.Create([(shard, None) for shard in range(results.shards)])
     files = (
         pipeline
         | "Name patterns" >> beam.Create(patterns)
         | "Match files" >> fileio.MatchAll(fileio.EmptyMatchTreatment.ALLOW)
-        | "Deal out" >> beam.Map(lambda file: (results.shard_of(file.path), _file(file)))
+        | "Assign shards" >> beam.Map(lambda file: (results.shard_of(file.path), _file(file)))
     )
-    return (shards, files) | beam.Flatten() | beam.GroupByKey() | "Read photos" >> beam.ParDo(ReadShard(results, detector, head))
+    return (
+        (shards, files)
+        | beam.Flatten()
+        | beam.GroupByKey()
+        | "Analyze photos" >> beam.ParDo(AnalyzeShard(results, detector, head))
+    )
 
 
 def _file(metadata: Any) -> File:

@@ -1,4 +1,4 @@
-"""A photo's file -> its row as the command line writes it, and the flat rows of Parquet, one a face."""
+"""Rows of the results: one JSON line for each photo, as the command line writes it, or one Parquet row for each face."""
 
 from __future__ import annotations
 
@@ -17,31 +17,31 @@ from emotions.image.loading import MAX_FILE, open_image
 from emotions.labels import EMOTIONS
 from emotions.runtime.memory import MB
 
-PATIENCE = 10
-"""How often a photo is tried for which there was no memory: as `busy` says, the same file may pass later."""
+MAX_ATTEMPTS = 10
+"""Attempts to analyze a photo while memory is short (error code `busy`)."""
 
 
 def row_of(file: str, analyzer: FaceAnalyzer, detector: str = "auto") -> dict[str, Any]:
-    """The row of a photo, or that of its failure: {"file", "error": {"code", "message"}}.
+    """Analyze a photo; return its row, or {"file", "error": {"code", "message"}} if that fails.
 
-    Times are left out: they differ from run to run, all else does not. Raises ModelFileError alone: no file can be read then.
+    Timings are left out, so that reruns give the same bytes. Raises ModelFileError only.
     """
     try:
-        body = _read(file, analyzer, detector)
+        body = _analyze(file, analyzer, detector)
     except ModelFileError:
         raise
-    except Exception as error:  # a bad file is a row, never the end of the run
+    except Exception as error:  # a bad file is an error row and must not end the run
         return dict(error_record(file, error))
     del body["timing_ms"]
     return {"file": file, **body}
 
 
-def line_of(row: dict[str, Any]) -> bytes:
+def json_line(row: dict[str, Any]) -> bytes:
     return json.dumps(row, ensure_ascii=False).encode() + b"\n"
 
 
-def flat(row: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """Rows of the Parquet table, one a face; a photo without faces has one whose face is null."""
+def flatten(row: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Rows of the Parquet table, one for each face; a photo without faces has one row without a face."""
     photo = {"file": row["file"], "width": row["width"], "height": row["height"], "faces": len(row["faces"])}
     photo |= {"detector": row["detector"], "model": row["model"]["name"], "version": row["model"]["version"]}
     for face in row["faces"] or [None]:
@@ -60,22 +60,22 @@ COLUMNS: dict[str, str] = {
     "score": "float32", "emotion": "string", "confidence": "float32", "drawn": "float32", "unsure": "string",
     **dict.fromkeys(EMOTIONS, "float32"),
 }  # fmt: skip
-"""The Parquet table's columns and their Arrow types."""
+"""Columns of the Parquet table and their Arrow types."""
 
 
-def _read(file: str, analyzer: FaceAnalyzer, detector: str) -> dict[str, Any]:
-    for left in reversed(range(PATIENCE)):
+def _analyze(file: str, analyzer: FaceAnalyzer, detector: str) -> dict[str, Any]:
+    for attempts_left in reversed(range(MAX_ATTEMPTS)):
         try:
             picture = open_image(_source(file))
             return analyzer.analyze(picture, detector).to_json()
         except ImageError as error:
-            if error.code != "busy" or not left:
+            if error.code != "busy" or not attempts_left:
                 raise
-    raise AssertionError("the last try returns or raises")
+    raise AssertionError("the last attempt returns or raises")
 
 
 def _source(file: str) -> Path | bytes:
-    """What `open_image` takes: a local file's path, or the bytes of one elsewhere, which are fetched only within the limit."""
+    """Path of a local file, or the bytes of another one, which is fetched only up to the size limit."""
     if FileSystems.get_scheme(file) is None:
         return Path(file)
     with FileSystems.open(file, compression_type=CompressionTypes.UNCOMPRESSED) as stream:

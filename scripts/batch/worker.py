@@ -1,4 +1,4 @@
-"""A worker process on this machine: Beam's own, of which only errors are heard."""
+"""Local worker process of Beam that logs errors only."""
 
 import logging
 import sys

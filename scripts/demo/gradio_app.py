@@ -1,17 +1,15 @@
-"""The library behind Gradio's components: photo, webcam, text and voice, each where its models are.
+"""Gradio demo: photo, webcam, text and speech, each if its models are in the model folder.
 
     make gradio                                    http://127.0.0.1:7860
     .venv-gradio/bin/python -m scripts.demo.gradio_app --port 7870
 
-A second face for trying things out; the application itself is web/. Nothing is loaded from elsewhere, sent elsewhere, flagged
-or kept: Gradio's copies of what is uploaded go after ten minutes, and all of them when the program ends.
+An alternative to the application in web/, for experiments. It makes no requests to other hosts and stores nothing: Gradio's
+copies of uploads are deleted after ten minutes and at exit.
 """
 
 from __future__ import annotations
 
 import argparse
-import importlib
-import importlib.util
 import os
 import shutil
 import signal
@@ -25,7 +23,7 @@ from typing import Any
 import numpy as np
 
 UPLOADS = Path(tempfile.gettempdir()) / f"gradio-{os.getpid()}"
-# Read by Gradio when it is imported.
+# Gradio reads these when it is imported.
 os.environ |= {"GRADIO_ANALYTICS_ENABLED": "False", "GRADIO_TEMP_DIR": str(UPLOADS), "HF_HUB_OFFLINE": "1"}
 
 import gradio as gr
@@ -34,26 +32,28 @@ from emotions import FaceAnalyzer, FaceTracker, ImageError, annotate, open_image
 from emotions.face.detector import DETECTORS
 from emotions.image.loading import LoadedImage
 from emotions.labels import TITLES
+from emotions.speech.classifier import SpeechClassifier
+from emotions.text.classifier import TextClassifier
 
 SAMPLES = Path(__file__).resolve().parents[2] / "static" / "samples"
 HEAD = "mixed"
-KEPT = 600
+UPLOAD_SECONDS = 600
 """Seconds that copies of uploads are kept."""
 FRAME_SECONDS = 0.2
 THEME = {"font": ["system-ui", "sans-serif"], "font_mono": ["ui-monospace", "monospace"]}
-"""Fonts of the system: Gradio's own would come from Google."""
+"""System fonts: Gradio's default fonts are loaded from Google."""
 NOTICE = (
-    "An expression is not a feeling: it is read as a few raters of web pictures would name it. "
+    "An expression is not a feeling: the model predicts how a few raters of web pictures would label it. "
     "Do not decide anything about a person by it."
 )
 
 
 def photo_tab(analyzer: FaceAnalyzer) -> None:
-    """A picture in; the annotated picture, the largest face's probabilities and the API's JSON out."""
+    """Tab for photos: annotated photo, probabilities of the largest face, and the API's JSON."""
 
-    def read(path: str | None, detector: str, annotated: bool, landmarks: bool) -> tuple[Any, ...]:
+    def predict(path: str | None, detector: str, annotated: bool, landmarks: bool) -> tuple[Any, ...]:
         if path is None:
-            raise gr.Error("Choose a picture first.", print_exception=False)
+            raise gr.Error("Choose a photo first.", print_exception=False)
         try:
             picture = open_image(Path(path))
         except ImageError as error:
@@ -64,26 +64,26 @@ def photo_tab(analyzer: FaceAnalyzer) -> None:
 
     with gr.Row():
         with gr.Column():
-            source = gr.Image(type="filepath", sources=["upload", "clipboard"], label="Picture")
-            # The library reads the very file: Gradio would open it first, knows fewer formats and refuses none for its size.
+            source = gr.Image(type="filepath", sources=["upload", "clipboard"], label="Photo")
+            # Pass the file itself to the library: Gradio would decode it, supports fewer formats and has no size limit.
             source.preprocess = lambda upload: upload and upload.path
             detector = gr.Radio(list(DETECTORS), value="auto", label="Detector")
             annotated = gr.Checkbox(True, label="Annotate")
             landmarks = gr.Checkbox(False, label="Landmarks")
-            button = gr.Button("Read", variant="primary")
+            button = gr.Button("Analyze", variant="primary")
         with gr.Column():
-            shown = gr.Image(label="Annotated picture", format="jpeg", interactive=False, buttons=["download", "fullscreen"])
+            shown = gr.Image(label="Annotated photo", format="jpeg", interactive=False, buttons=["download", "fullscreen"])
             label = gr.Label(num_top_classes=len(TITLES), label="Largest face")
-            body = answer_as_json()
+            body = json_view()
     inputs, outputs = [source, detector, annotated, landmarks], [shown, label, body]
-    button.click(read, inputs, outputs, api_name="photo")
+    button.click(predict, inputs, outputs, api_name="photo")
     gr.Examples([[str(path)] for path in sorted(SAMPLES.glob("*.*g"))], [source], label="Examples")
 
 
 def webcam_tab(analyzer: FaceAnalyzer) -> None:
-    """Frames in, each followed from the last: the annotated frame and the largest face's smoothed probabilities out."""
+    """Tab for the webcam: annotated frames with tracked faces, and smoothed probabilities of the largest face."""
 
-    def follow(frame: np.ndarray | None, tracks: str) -> tuple[Any, ...]:
+    def track(frame: np.ndarray | None, tracks: str) -> tuple[Any, ...]:
         if frame is None:
             return None, None, ""
         picture = LoadedImage(np.ascontiguousarray(frame), frame.shape[1], frame.shape[0], 0.0)
@@ -98,7 +98,7 @@ def webcam_tab(analyzer: FaceAnalyzer) -> None:
     label = gr.Label(num_top_classes=len(TITLES), label="Largest face")
     tracks = gr.State("")
     camera.stream(
-        follow,
+        track,
         [camera, tracks],
         [shown, label, tracks],
         stream_every=FRAME_SECONDS,
@@ -107,86 +107,87 @@ def webcam_tab(analyzer: FaceAnalyzer) -> None:
     )
 
 
-def text_tab(read: Callable[[str], Any]) -> None:
-    """A text in, seven independent probabilities and the JSON out."""
+def text_tab(predict: Callable[[str], Any]) -> None:
+    """Tab for texts: seven independent probabilities and the JSON."""
 
-    def answer(text: str) -> tuple[Any, ...]:
+    def classify(text: str) -> tuple[Any, ...]:
         try:
-            body = read(text).to_json()
+            body = predict(text).to_json()
         except ValueError as error:
             raise gr.Error(str(error), print_exception=False) from None
         return labels(body["probabilities"]), body
 
     text = gr.Textbox(lines=4, label="Text in English")
-    button = gr.Button("Read", variant="primary")
-    label, body = gr.Label(num_top_classes=len(TITLES), label="Probabilities, each of its own"), answer_as_json()
-    button.click(answer, [text], [label, body], api_name="text")
+    button = gr.Button("Analyze", variant="primary")
+    label, body = gr.Label(num_top_classes=len(TITLES), label="Independent probabilities"), json_view()
+    button.click(classify, [text], [label, body], api_name="text")
     gr.Examples([["I can't believe you did that for me, thank you!"], ["Leave me alone."]], [text], label="Examples")
 
 
-def speech_tab(read: Callable[[Path], Any]) -> None:
-    """A recording in, seven probabilities and the JSON out."""
+def speech_tab(predict: Callable[[Path], Any]) -> None:
+    """Tab for recordings: seven probabilities and the JSON."""
 
-    def answer(path: str | None) -> tuple[Any, ...]:
+    def classify(path: str | None) -> tuple[Any, ...]:
         if path is None:
-            raise gr.Error("Record or choose a sound first.", print_exception=False)
+            raise gr.Error("Record or choose a recording first.", print_exception=False)
         try:
-            body = read(Path(path)).to_json()
+            body = predict(Path(path)).to_json()
         except ValueError as error:
             raise gr.Error(str(error), print_exception=False) from None
         return labels(body["probabilities"]), body
 
-    sound = gr.Audio(type="filepath", sources=["upload", "microphone"], label="Voice")
-    button = gr.Button("Read", variant="primary")
-    label, body = gr.Label(num_top_classes=len(TITLES), label="Voice"), answer_as_json()
-    button.click(answer, [sound], [label, body], api_name="speech")
+    sound = gr.Audio(type="filepath", sources=["upload", "microphone"], label="Speech")
+    button = gr.Button("Analyze", variant="primary")
+    label, body = gr.Label(num_top_classes=len(TITLES), label="Speech"), json_view()
+    button.click(classify, [sound], [label, body], api_name="speech")
 
 
-def answer_as_json() -> gr.JSON:
-    with gr.Accordion("The whole answer as JSON", open=False):
-        return gr.JSON(show_label=False, label="Answer")
+def json_view() -> gr.JSON:
+    with gr.Accordion("JSON of the result", open=False):
+        return gr.JSON(show_label=False, label="JSON")
 
 
 def labels(probabilities: dict[str, float]) -> dict[str, float]:
     return {TITLES[name]: value for name, value in probabilities.items()}
 
 
-def readers(analyzer: FaceAnalyzer) -> dict[str, Callable[[Any], Any]]:
-    """The library's reading of `text` and `speech`, where both the code and the models are there."""
-    found = {}
-    for name, reader in (("text", "TextClassifier"), ("speech", "SpeechClassifier")):
-        if importlib.util.find_spec(f"emotions.{name}") and analyzer.registry.entries(name):
-            found[name] = getattr(importlib.import_module(f"emotions.{name}.classifier"), reader)(analyzer.registry).predict
-    return found
+def classifiers(analyzer: FaceAnalyzer) -> dict[str, Callable[[Any], Any]]:
+    """`predict` of the text and speech classifiers, if the model folder has their models."""
+    predict: dict[str, Callable[[Any], Any]] = {}
+    if analyzer.registry.entries("text"):
+        predict["text"] = TextClassifier(analyzer.registry).predict
+    if analyzer.registry.entries("speech"):
+        predict["speech"] = SpeechClassifier(analyzer.registry).predict
+    return predict
 
 
 def build(analyzer: FaceAnalyzer) -> gr.Blocks:
-    """All tabs there are."""
-    others = readers(analyzer)
-    with gr.Blocks(title="Emotion Detector", analytics_enabled=False, delete_cache=(KEPT, KEPT)) as app:
+    """Build the app with a tab for each available modality."""
+    predict = classifiers(analyzer)
+    with gr.Blocks(title="Emotion Detector", analytics_enabled=False, delete_cache=(UPLOAD_SECONDS, UPLOAD_SECONDS)) as app:
         gr.Markdown(f"# Emotion Detector\n\n{NOTICE}")
         with gr.Tab("Photo"):
             photo_tab(analyzer)
         with gr.Tab("Webcam"):
             webcam_tab(analyzer)
-        if "text" in others:
+        if "text" in predict:
             with gr.Tab("Text"):
-                text_tab(others["text"])
-        if "speech" in others:
-            with gr.Tab("Voice"):
-                speech_tab(others["speech"])
+                text_tab(predict["text"])
+        if "speech" in predict:
+            with gr.Tab("Speech"):
+                speech_tab(predict["speech"])
     return app
 
 
 def stop(*_: Any) -> None:
-    """End in good order, once: make hands on the signal that its child got already."""
+    """Exit on SIGTERM, once: make forwards the signal that its child already got."""
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     sys.exit(143)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default 127.0.0.1: this machine alone)")
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default 127.0.0.1: this machine only)")
     parser.add_argument("--port", type=int, default=7860, help="port (default 7860)")
     options = parser.parse_args()
     analyzer = FaceAnalyzer(head=HEAD)
@@ -202,7 +203,7 @@ def main() -> None:
         print(f"http://{options.host}:{options.port}", flush=True)
         app.block_thread()
     finally:
-        app.close(verbose=False)  # or a frame under way would write after the folder went
+        app.close(verbose=False)  # or a pending frame would be written after the folder was deleted
         shutil.rmtree(UPLOADS, ignore_errors=True)
 
 

@@ -1,4 +1,4 @@
-"""A file system of Beam's in this process's memory, under mem://: stands in for a bucket; objects are there once closed."""
+"""In-memory file system for Beam under mem://, in place of a bucket; objects exist once they are closed."""
 
 from __future__ import annotations
 

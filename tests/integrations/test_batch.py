@@ -1,4 +1,4 @@
-"""The pipeline by its command: rows as the command line's, resumed runs, changed files, formats, errors."""
+"""The batch command: rows, resumed runs, changed files, formats, errors."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ import pytest
 from PIL import Image
 
 from emotions.labels import EMOTIONS
-from scripts.batch.measure import SAMPLES, photos
+from scripts.batch.measure import SAMPLES, write_photos
 
 ROOT = Path(__file__).resolve().parents[2]
 COUNT, BAD = 40, 4
 
 
-def batch(*options: object, code: int = 0) -> subprocess.CompletedProcess:
+def run_batch(*options: object, code: int = 0) -> subprocess.CompletedProcess:
     done = subprocess.run(
         [sys.executable, "-m", "scripts.batch", *map(str, options)], cwd=ROOT, capture_output=True, text=True, timeout=300
     )
@@ -30,9 +30,9 @@ def batch(*options: object, code: int = 0) -> subprocess.CompletedProcess:
     return done
 
 
-def rows(out: Path) -> list[dict]:
-    """All rows and failures of a finished batch, by file."""
-    lines = [line for part in out.glob("*/part-*.jsonl") for line in part.read_text().splitlines()]
+def rows(out: Path, parts: str = "*/part-*.jsonl") -> list[dict]:
+    """All rows of a finished batch, errors included, sorted by file."""
+    lines = [line for part in out.glob(parts) for line in part.read_text(encoding="utf-8").splitlines()]
     return sorted(map(json.loads, lines), key=lambda row: row["file"])
 
 
@@ -42,9 +42,9 @@ def parts(out: Path) -> dict[str, bytes]:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory) -> Path:
-    """COUNT files, BAD of them no photos, and one photo without a face."""
+    """COUNT files, BAD of them not photos, and one photo without a face."""
     place = tmp_path_factory.mktemp("photos")
-    assert photos(place, COUNT - 1, bad_every=9) == BAD
+    assert write_photos(place, COUNT - 1, bad_every=9) == BAD
     Image.new("RGB", (320, 240), "gray").save(place / "grey.png")
     return place
 
@@ -52,12 +52,12 @@ def folder(tmp_path_factory) -> Path:
 @pytest.fixture(scope="module")
 def finished(folder, tmp_path_factory) -> Path:
     out = tmp_path_factory.mktemp("out") / "one"
-    done = batch("--input", f"{folder}/**", "--output", out, "--shards", 8)
-    assert f"{COUNT - BAD} photos read, {BAD} failed (" in done.stdout and "8 parts" in done.stdout
+    done = run_batch("--input", f"{folder}/**", "--output", out, "--shards", 8)
+    assert f"{COUNT - BAD} photos analyzed, {BAD} failed (" in done.stdout and "8 parts" in done.stdout
     return out
 
 
-def test_rows_are_those_of_the_command_line(folder, finished):
+def test_rows_equal_those_of_the_command_line(folder, finished):
     command = [
         sys.executable,
         "-m",
@@ -76,16 +76,14 @@ def test_rows_are_those_of_the_command_line(folder, finished):
     assert rows(finished) == sorted(theirs, key=lambda row: row["file"])
 
 
-def test_failures_are_apart_with_their_reason(folder, finished):
-    failed = [json.loads(line) for part in (finished / "failed").iterdir() for line in part.read_text().splitlines()]
+def test_failed_files_are_listed_with_their_error(folder, finished):
+    failed = rows(finished, "failed/*")
     assert {row["error"]["code"] for row in failed} >= {"empty_file", "not_an_image"} and len(failed) == BAD
     assert all(row["error"]["message"] and row["file"].startswith(str(folder)) for row in failed)
-    assert not any(
-        "error" in json.loads(line) for part in (finished / "parts").iterdir() for line in part.read_text().splitlines()
-    )
+    assert not any("error" in row for row in rows(finished, "parts/*"))
 
 
-def test_the_documented_command(folder, finished, tmp_path):
+def test_documented_make_command(folder, finished, tmp_path):
     environment = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
     command = ["make", "batch", f"INPUT={folder}/**", f"OUTPUT={tmp_path / 'made'}", "WORKERS=2"]
     subprocess.run(command, cwd=ROOT, env=environment, check=True, timeout=600)
@@ -93,12 +91,12 @@ def test_the_documented_command(folder, finished, tmp_path):
 
 
 def test_two_workers_write_the_same_bytes(folder, finished, tmp_path):
-    batch("--input", f"{folder}/**", "--output", tmp_path / "two", "--shards", 8, "--workers", 2)
+    run_batch("--input", f"{folder}/**", "--output", tmp_path / "two", "--shards", 8, "--workers", 2)
     assert parts(tmp_path / "two") == parts(finished)
 
 
-def test_parquet_has_a_row_a_face(folder, finished, tmp_path):
-    batch("--input", f"{folder}/**", "--output", tmp_path / "table", "--shards", 3, "--format", "parquet")
+def test_parquet_has_one_row_per_face(folder, finished, tmp_path):
+    run_batch("--input", f"{folder}/**", "--output", tmp_path / "table", "--shards", 3, "--format", "parquet")
     table = pyarrow.parquet.read_table(tmp_path / "table" / "parts").to_pylist()
     good = [row for row in rows(finished) if "error" not in row]
     assert len(table) == sum(max(1, len(row["faces"])) for row in good)
@@ -118,9 +116,9 @@ def test_parquet_has_a_row_a_face(folder, finished, tmp_path):
     assert len(list((tmp_path / "table" / "failed").glob("*.jsonl"))) > 0
 
 
-def test_a_killed_run_goes_on_with_nothing_lost_and_nothing_twice(tmp_path):
+def test_killed_run_resumes_without_lost_or_duplicate_rows(tmp_path):
     folder, out = tmp_path / "photos", tmp_path / "out"
-    bad = photos(folder, 600)
+    bad = write_photos(folder, 600)
     command = ["--input", f"{folder}/**", "--output", str(out), "--shards", "60", "--workers", "2"]
     process = subprocess.Popen(
         [sys.executable, "-m", "scripts.batch", *command], cwd=ROOT, start_new_session=True, stderr=subprocess.DEVNULL
@@ -131,30 +129,30 @@ def test_a_killed_run_goes_on_with_nothing_lost_and_nothing_twice(tmp_path):
         time.sleep(0.02)
     os.killpg(process.pid, signal.SIGKILL)
     process.wait(10)
-    there = parts(out)
-    assert 10 <= len([name for name in there if name.startswith("parts")]) < 60
-    for name, content in there.items():  # whole lines only
+    before = parts(out)
+    assert 10 <= len([name for name in before if name.startswith("parts")]) < 60
+    for name, content in before.items():  # whole lines only
         assert content.endswith(b"\n") and all(json.loads(line)["file"] for line in content.splitlines()), name
-    done = batch(*command)
-    assert f"60 parts in {out}" in done.stdout and ", 0 of them from before" not in done.stdout
+    done = run_batch(*command)
+    assert f"60 parts in {out}" in done.stdout and ", 0 of them from an earlier run" not in done.stdout
     after = parts(out)
-    assert there.items() <= after.items()
+    assert before.items() <= after.items()
     files = [row["file"] for row in rows(out)]
     assert len(files) == 600 and files == sorted(str(path) for path in folder.rglob("*.jpg"))
     assert len([row for row in rows(out) if "error" in row]) == bad == 6
     assert list((out / "unfinished").iterdir()) == []
 
 
-def test_files_that_come_change_and_go(folder, tmp_path):
+def test_added_changed_and_removed_files(folder, tmp_path):
     shutil.copytree(folder, tmp_path / "photos")
     command = ["--input", f"{tmp_path / 'photos'}/**", "--output", tmp_path / "out", "--shards", 16]
-    batch(*command)
+    run_batch(*command)
     before = parts(tmp_path / "out")
     changed, gone, new = (tmp_path / "photos" / "0000" / f"{number:06d}.jpg" for number in (0, 1, 99))
     shutil.copy(SAMPLES / "angry.png", changed)
     gone.unlink()
     shutil.copy(SAMPLES / "obama.jpg", new)
-    batch(*command)
+    run_batch(*command)
     found = {row["file"]: row for row in rows(tmp_path / "out")}
     assert set(found) == {str(path) for path in (tmp_path / "photos").rglob("*") if path.is_file()} and len(found) == len(
         rows(tmp_path / "out")
@@ -163,17 +161,17 @@ def test_files_that_come_change_and_go(folder, tmp_path):
     after = parts(tmp_path / "out")
     assert 1 <= len(before.keys() - after.keys()) <= 6 and len(before.keys() & after.keys()) >= 10
     shutil.rmtree(tmp_path / "photos" / "0000")
-    batch(*command)
+    run_batch(*command)
     assert [row["file"] for row in rows(tmp_path / "out")] == [str(tmp_path / "photos" / "grey.png")]
 
 
-def test_a_folder_is_one_batch_s(folder, finished):
+def test_folder_with_other_settings_is_rejected(folder, finished):
     before = parts(finished)
-    done = batch("--input", f"{folder}/**", "--output", finished, "--shards", 8, "--detector", "haar", code=2)
+    done = run_batch("--input", f"{folder}/**", "--output", finished, "--shards", 8, "--detector", "haar", code=2)
     assert (
         done.stderr.splitlines()[-1].startswith("error: ") and "detector 'auto'" in done.stderr and "Traceback" not in done.stderr
     )
-    batch("--input", f"{folder}/0000/*", "--output", finished, "--shards", 8, code=2)
+    run_batch("--input", f"{folder}/0000/*", "--output", finished, "--shards", 8, code=2)
     assert parts(finished) == before
 
 
@@ -185,7 +183,7 @@ def test_a_folder_is_one_batch_s(folder, finished):
     (["--input", f"{SAMPLES}/*", "--head", "moods"], "no expression-head called 'moods'"),
     (["--input", f"{SAMPLES}/*", "--runner", "NoRunner"], "NoRunner"),
 ])  # fmt: skip
-def test_wrong_options_are_said_and_leave_nothing(tmp_path, options, reason):
-    done = batch("--output", tmp_path / "out", *options, code=2)
+def test_invalid_options_write_nothing(tmp_path, options, reason):
+    done = run_batch("--output", tmp_path / "out", *options, code=2)
     assert reason in done.stderr and "Traceback" not in done.stderr
     assert not (tmp_path / "out").exists()

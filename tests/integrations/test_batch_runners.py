@@ -1,4 +1,4 @@
-"""The same pipeline elsewhere: on a bucket's kind of files, over the job protocol, with the options of Dataflow and Flink."""
+"""The batch pipeline with other file systems and runners: object storage, the job protocol, options of Dataflow and Flink."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ import apache_beam as beam
 import pytest
 from apache_beam.options.pipeline_options import GoogleCloudOptions, PortableOptions, StandardOptions, WorkerOptions
 
-from scripts.batch.__main__ import main, parse, patterns
-from scripts.batch.measure import SAMPLES, Prices, Run, cost, estimate, hours, photos, report, run
-from scripts.batch.parts import Results
-from scripts.batch.pipeline import ReadShard, build
+from scripts.batch.__main__ import expand_patterns, main, parse
+from scripts.batch.measure import SAMPLES, Prices, Run, cost, estimate, hours, report, run, write_photos
+from scripts.batch.pipeline import AnalyzeShard, build
+from scripts.batch.results import Results
 from scripts.batch.rows import row_of
 
 from . import memory_files
@@ -39,7 +39,7 @@ def bucket():
 def test_objects_in_a_bucket(bucket, form, capsys):
     command = ["--input", "mem://bucket/photos/*", "--output", "mem://bucket/out", "--shards", "2", "--format", form]
     assert main(command) == 0
-    assert "4 photos read, 1 failed (1 not_an_image)" in capsys.readouterr().out
+    assert "4 photos analyzed, 1 failed (1 not_an_image)" in capsys.readouterr().out
     assert {path.split("/")[4] for path in bucket if path.startswith("mem://bucket/out/")} == {"batch.json", "parts", "failed"}
     if form == "jsonl":
         lines = [line for path, (data, _) in bucket.items() if "/parts/" in path for line in data.splitlines()]
@@ -47,10 +47,10 @@ def test_objects_in_a_bucket(bucket, form, capsys):
             path for path in bucket if path.endswith((".jpg", ".png"))
         )
     assert main(command) == 0
-    assert "0 photos read" in capsys.readouterr().out
+    assert "0 photos analyzed" in capsys.readouterr().out
 
 
-def test_a_huge_object_is_not_fetched_whole(bucket):
+def test_huge_object_is_not_fetched_completely(bucket):
     class Endless:
         def read(self, size: int) -> bytes:
             assert size <= 32 * 2**20 + 1
@@ -68,7 +68,7 @@ def test_a_huge_object_is_not_fetched_whole(bucket):
 
 
 def test_over_the_job_protocol(tmp_path):
-    """What Flink's job server speaks, with Beam's own server: the command submits, and its process is asked to do the work."""
+    """The protocol of Flink's job server, with Beam's own server and a loopback worker."""
     with socket.socket() as place:
         place.bind(("127.0.0.1", 0))
         port = place.getsockname()[1]
@@ -99,13 +99,13 @@ def test_over_the_job_protocol(tmp_path):
 
 
 def commands() -> dict[str, list[str]]:
-    """Runner -> the words of the command that docs/batch.md gives for it."""
-    blocks = (ROOT / "docs" / "batch.md").read_text().split("```")[1::2]
+    """Arguments of the command that docs/batch.md gives for each runner."""
+    blocks = (ROOT / "docs" / "batch.md").read_text(encoding="utf-8").split("```")[1::2]
     words = [block.replace("\\\n", " ").split() for block in blocks if "--runner" in block]
     return {command[command.index("--runner") + 1]: command[command.index("scripts.batch") + 1 :] for command in words}
 
 
-def test_documented_options_are_understood():
+def test_documented_options_are_valid():
     _, dataflow = parse([word.strip("'") for word in commands()["DataflowRunner"]])
     cloud = dataflow.view_as(GoogleCloudOptions)
     assert cloud.project == "my-project" and cloud.region and cloud.temp_location.startswith("gs://")
@@ -119,23 +119,23 @@ def test_documented_options_are_understood():
         assert known.keys() == all_of_them.keys()
 
 
-def test_the_pipeline_is_portable():
-    """As the runners get it: a description that needs this module's name, not its memory."""
+def test_pipeline_is_portable():
+    """It can be serialised for a runner."""
     pipeline = beam.Pipeline()
     build(pipeline, ["gs://bucket/*"], Results("gs://bucket/out", "jsonl", 4))
     names = [part.unique_name for part in pipeline.to_runner_api().components.transforms.values()]
-    assert {"Match files", "Deal out", "Read photos", "GroupByKey"} <= set(names)
+    assert {"Match files", "Assign shards", "Analyze photos", "GroupByKey"} <= set(names)
 
 
-def test_dataflow_says_what_it_misses(tmp_path, capsys):
+def test_dataflow_names_the_missing_package(tmp_path, capsys):
     words = [word.strip("'") for word in commands()["DataflowRunner"]]
     words[words.index("--input") + 1], words[words.index("--output") + 1] = f"{SAMPLES}/*", str(tmp_path / "out")
     assert main(words) == 2
     assert "apache_beam[gcp]" in capsys.readouterr().err
 
 
-def test_models_are_loaded_once_a_process():
-    worker = ReadShard(Results("out", "jsonl", 1), "auto", "mixed")
+def test_models_are_loaded_once_per_process():
+    worker = AnalyzeShard(Results("out", "jsonl", 1), "auto", "mixed")
     copies = [pickle.loads(pickle.dumps(worker)) for _ in range(3)]
     for copy in copies:
         copy.setup()
@@ -143,17 +143,17 @@ def test_models_are_loaded_once_a_process():
     assert copies[0].analyzer.classifier.head_entry.name == "mixed"
 
 
-def test_patterns_are_those_of_shells(tmp_path):
+def test_patterns_match_as_in_shells(tmp_path):
     (tmp_path / "a" / "b").mkdir(parents=True)
     for place in (tmp_path, tmp_path / "a", tmp_path / "a" / "b"):
         shutil.copy(SAMPLES / "angry.png", place / "one.png")
-    found = patterns([f"{tmp_path}/**/*.png"])
+    found = expand_patterns([f"{tmp_path}/**/*.png"])
     matched = {file.path for pattern in found for file in beam.io.filesystems.FileSystems.match([pattern])[0].metadata_list}
     assert matched == set(map(str, tmp_path.glob("**/*.png"))) and len(matched) == 3
 
 
-def test_a_measured_run_counts_every_file(tmp_path):
-    photos(tmp_path / "some", 12, bad_every=5)
+def test_measured_run_counts_every_file(tmp_path):
+    write_photos(tmp_path / "some", 12, bad_every=5)
     measured = run(tmp_path / "some", 12, 1, {0})
     assert measured.photos == 12 and measured.peak > 50 * 2**20 and 0 < measured.processor < measured.wall + 60
     with pytest.raises(RuntimeError, match="12 of 13 files"):
@@ -166,16 +166,16 @@ def test_a_measured_run_counts_every_file(tmp_path):
     )
 
 
-def test_the_estimate_s_arithmetic():
+def test_cost_estimate():
     assert hours(0.0036) == pytest.approx(10.0) and hours(0.0036, 0.5) == pytest.approx(20.0)
     assert cost(10.0, Prices(1.0, 0.0, 0.0, 0.0)) == pytest.approx(10.0)
     assert cost(0.0, Prices(1.0, 1.0, 1.0, 0.4)) == pytest.approx(4.0)
     assert "| small | 36.0 | 1 | 100 | 1.1 |" in estimate({"small": 0.036})
 
 
-def test_the_worker_s_image_holds_what_a_worker_needs(tmp_path):
-    """The Dockerfile's copies, laid out as in the image, are enough to load the models and read a photo."""
-    lines = (ROOT / "scripts" / "batch" / "Dockerfile").read_text().splitlines()
+def test_worker_image_is_complete(tmp_path):
+    """The files that the Dockerfile copies are enough to load the models and analyze a photo."""
+    lines = (ROOT / "scripts" / "batch" / "Dockerfile").read_text(encoding="utf-8").splitlines()
     copies = [line.split()[1:] for line in lines if line.startswith("COPY") and "/opt/" in line]
     for source, target in copies:
         place = tmp_path / target.removeprefix("/opt/emotion-detector/")
@@ -184,8 +184,8 @@ def test_the_worker_s_image_holds_what_a_worker_needs(tmp_path):
         else:
             place.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / source, place)
-    code = "from scripts.batch.pipeline import load; from scripts.batch.rows import row_of; import sys; "
-    code += "print(row_of(sys.argv[1], load('mixed'))['faces'][0]['emotion'])"
+    code = "from scripts.batch.pipeline import load_analyzer; from scripts.batch.rows import row_of; import sys; "
+    code += "print(row_of(sys.argv[1], load_analyzer('mixed'))['faces'][0]['emotion'])"
     command = [sys.executable, "-c", code, str(SAMPLES / "obama.jpg")]
     done = subprocess.run(command, cwd=tmp_path, check=True, capture_output=True, text=True, timeout=200)
     assert done.stdout.strip() == "happy"

@@ -1,4 +1,4 @@
-"""The Gradio door, started by its command, used with Gradio's own client and in a browser whose network is watched."""
+"""Gradio demo, started by its command and used with Gradio's client and in a browser whose requests are recorded."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ CHROMIUM = shutil.which("chromium")
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory) -> Iterator[tuple[str, Path]]:
-    """`make gradio`: its address, and the folder that it puts uploads into; after it was stopped that folder is empty."""
+    """`make gradio`: its address and its folder of uploads, which must be empty after it is stopped."""
     with socket.socket() as place:
         place.bind(("127.0.0.1", 0))
         port = place.getsockname()[1]
@@ -78,7 +78,7 @@ def confidences(label: dict) -> dict[str, float]:
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory) -> dict[str, Path]:
-    """Pictures that Gradio must hand on as they are: turned by EXIF, with transparency, and of an iPhone's kind."""
+    """Photos that Gradio must pass unchanged: with EXIF orientation, with transparency, and HEIC."""
     folder = tmp_path_factory.mktemp("files")
     pillow_heif.register_heif_opener()
     with Image.open(SAMPLES / "obama.jpg") as opened:
@@ -92,55 +92,55 @@ def files(tmp_path_factory) -> dict[str, Path]:
 
 
 @pytest.mark.parametrize("name", ["obama.jpg", "friends.png", "turned.jpg", "clear.png", "phone.heic"])
-def test_a_photo_reads_as_by_the_library(client, analyzer, files, name):
+def test_photo_as_by_the_library(client, analyzer, files, name):
     shown, label, body = client.predict(handle_file(files[name]), "auto", True, False, api_name="/photo")
     picture = emotions.open_image(files[name])
     result = analyzer.analyze(picture)
     assert result.faces and without_times(body) == without_times(result.to_json())
     assert confidences(label) == {TITLES[key]: value for key, value in result.faces[0].to_json()["probabilities"].items()}
     assert len(confidences(label)) == len(EMOTIONS) and label["label"] == TITLES[result.faces[0].emotion]
-    drawn = np.asarray(Image.open(shown).convert("RGB")).astype(int)
-    wanted = annotate(picture, result).astype(int)
-    assert drawn.shape == wanted.shape and np.abs(drawn - wanted).mean() < 5  # JPEG's loss
+    annotated = np.asarray(Image.open(shown).convert("RGB")).astype(int)
+    expected = annotate(picture, result).astype(int)
+    assert annotated.shape == expected.shape and np.abs(annotated - expected).mean() < 5  # JPEG's loss
 
 
 def test_options(client, analyzer):
     portrait = SAMPLES / "obama.jpg"
     picture = emotions.open_image(portrait)
-    plain, _, body = client.predict(handle_file(portrait), "none", False, True, api_name="/photo")
+    shown, _, body = client.predict(handle_file(portrait), "none", False, True, api_name="/photo")
     assert without_times(body) == without_times(
         json.loads(json.dumps(analyzer.analyze(picture, "none", landmarks=True).to_json()))
     )
     assert body["detector"] == "none" and len(body["faces"][0]["landmarks"]) == 468
-    assert np.abs(np.asarray(Image.open(plain).convert("RGB")).astype(int) - picture.pixels).mean() < 5
+    assert np.abs(np.asarray(Image.open(shown).convert("RGB")).astype(int) - picture.pixels).mean() < 5
     _, _, body = client.predict(handle_file(portrait), "haar", True, False, api_name="/photo")
     assert body["detector"] == "haar"
 
 
-def test_no_face_and_no_picture_are_said(client, tmp_path):
+def test_no_face_and_no_photo(client, tmp_path):
     Image.new("RGB", (64, 64), "gray").save(tmp_path / "grey.png")
     _, label, body = client.predict(handle_file(tmp_path / "grey.png"), "auto", True, False, api_name="/photo")
     assert body["faces"] == [] and not (label or {}).get("confidences")
-    (tmp_path / "text.jpg").write_text("not a picture")
+    (tmp_path / "text.jpg").write_text("not a picture", encoding="utf-8")
     with pytest.raises(AppError, match="not_an_image"):
         client.predict(handle_file(tmp_path / "text.jpg"), "auto", True, False, api_name="/photo")
-    with pytest.raises(AppError, match="Choose a picture"):
+    with pytest.raises(AppError, match="Choose a photo"):
         client.predict(None, "auto", True, False, api_name="/photo")
     with pytest.raises(AppError):
         client.predict(handle_file(SAMPLES / "obama.jpg"), "eyes", True, False, api_name="/photo")
 
 
-def test_tabs_are_those_whose_models_are_there(client, analyzer):
-    there = {name for name in ("text", "speech") if analyzer.registry.entries(name) and (ROOT / "emotions" / name).exists()}
-    assert set(client.view_api(return_format="dict")["named_endpoints"]) == {"/photo", *(f"/{name}" for name in there)}
-    if "text" in there:
+def test_tabs_depend_on_the_models(client, analyzer):
+    available = {name for name in ("text", "speech") if analyzer.registry.entries(name) and (ROOT / "emotions" / name).exists()}
+    assert set(client.view_api(return_format="dict")["named_endpoints"]) == {"/photo", *(f"/{name}" for name in available)}
+    if "text" in available:
         label, body = client.predict("I can't believe you did that for me, thank you!", api_name="/text")
         assert set(confidences(label)) == set(TITLES.values()) and body["emotion"] in EMOTIONS
 
 
 @pytest.mark.skipif(not CHROMIUM, reason="Chromium is not installed")
-def test_the_page_loads_nothing_from_outside(server, tmp_path):
-    """Every tab of it used: an example read, and a camera that sees the portrait."""
+def test_page_makes_no_requests_to_other_hosts(server, tmp_path):
+    """With an example photo and a fake camera that shows a portrait."""
     from playwright.sync_api import sync_playwright
 
     with Image.open(SAMPLES / "obama.jpg") as opened:
@@ -154,31 +154,31 @@ def test_the_page_loads_nothing_from_outside(server, tmp_path):
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
         page = browser.new_page()
         page.set_default_timeout(90_000)
-        asked, errors = [], []
-        page.on("request", lambda request: asked.append(request.url))
+        requests, errors = [], []
+        page.on("request", lambda request: requests.append(request.url))
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.goto(server[0])
         page.get_by_label("haar").wait_for()
-        page.locator(".gallery-item, .gallery img").nth(3).wait_for(state="attached")  # the examples come after the form
+        page.locator(".gallery-item, .gallery img").nth(3).wait_for(state="attached")  # the examples are rendered after the form
         page.locator(".gallery img").first.click()
-        page.get_by_role("button", name="Read", exact=True).first.click()
+        page.get_by_role("button", name="Analyze", exact=True).first.click()
         page.get_by_text("Anger", exact=True).first.wait_for()
         page.get_by_role("tab", name="Webcam").click()
         page.get_by_text("Click to Access Webcam").click()
         page.get_by_text("Record", exact=True).click()
         page.get_by_text("Happy", exact=True).locator("visible=true").first.wait_for()
         browser.close()
-    assert len(asked) > 20 and not errors
-    assert [url for url in asked if not url.startswith((server[0], "data:", "blob:"))] == []
+    assert len(requests) > 20 and not errors
+    assert [url for url in requests if not url.startswith((server[0], "data:", "blob:"))] == []
 
 
-def test_nothing_is_flagged_shared_or_told(server, client):
+def test_flagging_sharing_and_analytics_are_off(server, client):
     assert client.config["analytics_enabled"] is False and client.config["run_history"] is False
     assert "flag" not in json.dumps(client.view_api(return_format="dict")).lower()
     assert server[1].exists() and {path.name[:7] for path in server[1].iterdir()} <= {"gradio-"}
 
 
-def test_a_text_reads_as_by_the_library(client, analyzer):
+def test_text_as_by_the_library(client, analyzer):
     text = "I can't believe you did that for me, thank you!"
     label, body = client.predict(text, api_name="/text")
     own = json.loads(json.dumps(TextClassifier(analyzer.registry).predict(text).to_json()))
@@ -186,7 +186,7 @@ def test_a_text_reads_as_by_the_library(client, analyzer):
     assert confidences(label).keys() == set(TITLES.values())
 
 
-def test_a_voice_reads_as_by_the_library(client, analyzer, tmp_path):
+def test_recording_as_by_the_library(client, analyzer, tmp_path):
     (tmp_path / "voice.wav").write_bytes(encoded(voice_like(4.0)))
     label, body = client.predict(handle_file(str(tmp_path / "voice.wav")), api_name="/speech")
     own = SpeechClassifier(analyzer.registry).predict(tmp_path / "voice.wav").to_json()
