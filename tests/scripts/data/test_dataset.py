@@ -18,7 +18,7 @@ def small(groups: list[str], source: str = "one", side: int = 8) -> Faces:
     return table(pixels, np.arange(len(groups)) % 7, ["train"] * len(groups), names, source, groups)
 
 
-def test_tables_are_kept_and_joined(tmp_path):
+def test_tables_are_saved_and_joined(tmp_path):
     faces = small(["a", "b"])
     faces.save(tmp_path / "one.npz")
     both = Faces.joined([Faces.load(tmp_path / "one.npz"), small(["c"], "two")])
@@ -26,13 +26,13 @@ def test_tables_are_kept_and_joined(tmp_path):
     assert np.array_equal(both.pixels[:2], faces.pixels) and both.votes.shape == (3, 7)
 
 
-def test_faces_of_two_sizes_are_not_joined():
+def test_tables_of_different_sizes_cannot_be_joined():
     with pytest.raises(DatasetError, match="8 and 16 pixels"):
         Faces.joined([small(["a"]), small(["b"], side=16)])
 
 
 @pytest.mark.parametrize("damage", ["absent", "cut short", "no archive", "another table"])
-def test_a_damaged_table_gets_one_clear_error(tmp_path, damage):
+def test_a_damaged_table_raises_a_dataset_error(tmp_path, damage):
     path = tmp_path / "faces.npz"
     small(["a"]).save(path)
     if damage == "absent":
@@ -61,7 +61,7 @@ def test_repeated_faces_are_counted():
     assert duplicates(replace(faces, pixels=pixels, labels=labels)) == Duplicates(4, 3, 2, 1)
 
 
-def test_a_person_stays_in_a_split_whoever_else_is_there():
+def test_the_split_of_a_person_is_independent_of_others():
     people = [f"Person_{number}" for number in range(4000)]
     splits = np.array([hashed_split(person) for person in people])
     assert [np.mean(splits == split) for split in ("train", "validation", "test")] == pytest.approx([0.65, 0.15, 0.2], abs=0.03)

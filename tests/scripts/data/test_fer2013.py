@@ -69,7 +69,7 @@ def test_every_form_of_the_table_gives_the_same_faces(tmp_path, name, capsys):
     assert [EMOTIONS[label] for label in faces.labels] == ORDER  # Kaggle's order of classes, not ours
     assert faces.splits.tolist()[:4] == ["train", "validation", "test", "train"]
     assert np.array_equal(faces.pixels[:, 5, 40], np.arange(7)) and counts == {"rows": 7}
-    assert "7 rows read" in capsys.readouterr().err
+    assert "7 rows" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -88,7 +88,7 @@ def test_every_form_of_the_table_gives_the_same_faces(tmp_path, name, capsys):
         (b"", "found none"),
     ],
 )
-def test_another_table_gets_one_clear_error(tmp_path, content, message):
+def test_an_invalid_table_raises_a_dataset_error(tmp_path, content, message):
     (tmp_path / "fer2013.csv").write_bytes(content)
     with pytest.raises(DatasetError, match=message):
         read_fer2013(tmp_path / "fer2013.csv")
@@ -108,13 +108,13 @@ def test_damaged_archives_are_named(tmp_path, name):
         read_fer2013(tmp_path / name)
 
 
-def test_kaggle_s_training_table_is_not_enough(tmp_path):
+def test_kaggles_training_table_alone_is_rejected(tmp_path):
     put(tmp_path / "challenge.zip", **{"train.csv": b"emotion,pixels\n", "test.csv": b"pixels\n"})
     with pytest.raises(DatasetError, match="train.csv has training faces only"):
         read_fer2013(tmp_path / "challenge.zip")
 
 
-def test_an_absent_file_is_named(tmp_path):
+def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(DatasetError, match="nowhere.zip is not there"):
         read_fer2013(tmp_path / "nowhere.zip")
 
@@ -127,7 +127,7 @@ def test_class_folders_and_votes(prepared):
     assert np.array_equal(faces.votes.argmax(axis=1), faces.labels) and set(faces.raters) == {10.0}
 
 
-def test_kaggle_s_class_folders_keep_their_two_tests_apart(tmp_path, published):
+def test_public_and_private_test_in_one_folder_are_separated(tmp_path, published):
     with zipfile.ZipFile(published[0]) as archive:
         face = archive.read(archive.namelist()[0])
     put(tmp_path / "archive.zip", **{
@@ -139,7 +139,7 @@ def test_kaggle_s_class_folders_keep_their_two_tests_apart(tmp_path, published):
     }  # fmt: skip
 
 
-def test_class_folders_without_validation_get_one_and_equal_names_are_told_apart(tmp_path, published):
+def test_class_folders_get_a_validation_split_and_unique_names(tmp_path, published):
     with zipfile.ZipFile(published[0]) as archive:
         pictures = [archive.read(name) for name in archive.namelist() if name.startswith("train/")]
     folders = {f"{split}/{name}/im{number}.png": pictures[number]
@@ -161,7 +161,7 @@ def ferplus(path: Path, names: list[str], usages: list[str] = USAGES) -> Path:
     return path
 
 
-def test_votes_join_the_csv_by_row_for_names_are_not_numbers_of_rows(tmp_path):
+def test_votes_are_joined_by_row(tmp_path):
     (tmp_path / "fer2013.csv").write_bytes(rows())
     faces, _ = read_fer2013(tmp_path / "fer2013.csv")
     names = ["fer0000000.png", "", *(f"fer{number:07d}.png" for number in range(1, 6))]  # a nameless row takes no number
@@ -180,7 +180,7 @@ def test_votes_join_the_csv_by_row_for_names_are_not_numbers_of_rows(tmp_path):
         (lambda path: ferplus(path, [""] * 7), "no vote on any of these faces, the first of which is called row0000000"),
     ],
 )
-def test_votes_of_other_faces_are_refused(tmp_path, change, message):
+def test_votes_of_other_faces_are_rejected(tmp_path, change, message):
     (tmp_path / "fer2013.csv").write_bytes(rows())
     faces, _ = read_fer2013(tmp_path / "fer2013.csv")
     path = ferplus(tmp_path / "fer2013new.csv", [f"fer{number:07d}.png" for number in range(7)])

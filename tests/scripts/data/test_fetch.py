@@ -35,7 +35,7 @@ def published(tmp_path):
 
 
 @pytest.mark.parametrize("digits", [8, 40])
-def test_a_repository_comes_at_its_commit_once(published, tmp_path, digits):
+def test_a_repository_is_cloned_once_at_its_commit(published, tmp_path, digits):
     source = replace(published, commit=published.commit[:digits])
     folder = tmp_path / "sources" / "set"
     (tmp_path / "sources" / "set.partial").mkdir(parents=True)  # of a fetch that was cut short
@@ -45,20 +45,20 @@ def test_a_repository_comes_at_its_commit_once(published, tmp_path, digits):
     assert not (tmp_path / "sources" / "set.partial").exists()
 
 
-def test_another_commit_is_not_taken_for_it(published, tmp_path):
+def test_another_commit_is_rejected(published, tmp_path):
     published.fetch(tmp_path / "set")
     with pytest.raises(DatasetError, match="exists but is not"):
         replace(published, commit="0" * 40).fetch(tmp_path / "set")
 
 
-def test_a_folder_of_ones_own_is_left_alone(published, tmp_path):
+def test_an_existing_folder_is_not_overwritten(published, tmp_path):
     (tmp_path / "set").mkdir()
     with pytest.raises(DatasetError, match="move it away"):
         published.fetch(tmp_path / "set")
 
 
 @pytest.mark.parametrize("part", [{"url": "file:///nowhere.git"}, {"commit": "0" * 40}])
-def test_what_git_cannot_get_leaves_no_folder(published, tmp_path, part):
+def test_a_failed_clone_leaves_no_folder(published, tmp_path, part):
     with pytest.raises(DatasetError, match="git (clone|checkout) failed"):
         replace(published, **part).fetch(tmp_path / "set")
     assert not (tmp_path / "set").exists()
@@ -70,7 +70,7 @@ def test_no_git(published, tmp_path, monkeypatch):
         published.fetch(tmp_path / "set")
 
 
-def test_the_command_tells_what_comes_next(published, tmp_path, monkeypatch, capsys):
+def test_the_command_prints_the_next_step(published, tmp_path, monkeypatch, capsys):
     monkeypatch.setitem(fetch.SOURCES, "ferplus", published)
     fetch.main(["ferplus", "--folder", str(tmp_path)])
     assert f"Next: python -m scripts.data.prepare ferg --faces {tmp_path / 'ferplus'}" in capsys.readouterr().out
@@ -82,7 +82,7 @@ def test_all_are_listed_with_their_licence(capsys):
     assert len(out.splitlines()) == len(fetch.SOURCES) and all(source.licence in out for source in fetch.SOURCES.values())
 
 
-def test_ferg_is_asked_for(capsys):
+def test_ferg_is_available_on_request(capsys):
     with pytest.raises(SystemExit) as stop:
         fetch.main(["ferg"])
     assert stop.value.code == 1

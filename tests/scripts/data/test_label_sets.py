@@ -29,7 +29,7 @@ def without_votes(faces: Faces, mask=slice(None), source: str = "mine") -> Faces
     return replace(faces, votes=votes, raters=raters, sources=names)
 
 
-def test_truths_are_called_by_what_they_are(faces):
+def test_label_sets_are_named_after_their_data_set(faces):
     assert labels.available_label_sets(faces) == ("fer2013", "ferplus") and labels.heads_for(("a", "b")) == ("a", "b", "mixed")
     own = without_votes(faces)
     assert labels.available_label_sets(own) == ("mine",) == labels.heads_for(("mine",))
@@ -42,7 +42,7 @@ def test_truths_are_called_by_what_they_are(faces):
         labels.available_label_sets(faces.where(faces.splits != "validation"))
 
 
-def test_a_face_is_taught_by_what_it_has(faces):
+def test_mixed_targets_use_the_labels_and_votes_that_a_face_has(faces):
     some = faces.where(np.arange(4))
     some = replace(some, labels=np.array([0, 0, -1, -1], np.int8), votes=np.eye(7, dtype=np.float32)[[3, 3, 3, 3]] * 8,
                    raters=np.array([10, 0, 10, 0], np.float32))  # fmt: skip
@@ -54,7 +54,7 @@ def test_a_face_is_taught_by_what_it_has(faces):
     assert not target[3].any() and not labels.hard_targets(some, 0.1)[2:].any()
 
 
-def test_heads_of_a_table_in_which_some_have_votes(faces, tmp_path, monkeypatch):
+def test_heads_of_a_table_with_some_votes(faces, tmp_path, monkeypatch):
     monkeypatch.setattr(heads, "MIXTURES", (0.5,))
     monkeypatch.setattr(heads, "DESIGNS", ("linear",))
     keras.utils.set_random_seed(1)
@@ -70,7 +70,7 @@ def test_heads_of_a_table_in_which_some_have_votes(faces, tmp_path, monkeypatch)
     assert [path.name for path in tmp_path.glob("head-*.keras")] == ["head-mine.keras"], "heads of other label_sets went"
 
 
-def test_a_run_without_the_default_head_stays_out_of_the_tree(tmp_path):
+def test_a_run_without_the_default_head_is_not_exported_to_models(tmp_path):
     (tmp_path / "config.json").write_text(json.dumps({"name": "vgg16", "size": 48}))
     (tmp_path / "heads.json").write_text(json.dumps({"mine": {"chosen": {}}}))
     before = (BUNDLED / "manifest.json").read_bytes()
@@ -79,7 +79,7 @@ def test_a_run_without_the_default_head_stays_out_of_the_tree(tmp_path):
     assert (BUNDLED / "manifest.json").read_bytes() == before
 
 
-def test_licences_are_told_from_the_data(faces):
+def test_licences_follow_from_the_data(faces):
     rows = sources.data_statement(faces, "base")
     assert [(row["source"], row["train"], row["validation"], row["test"]) for row in rows] == [
         ("fer2013", 56, 14, 14), ("ferplus", 56, 14, 14)
@@ -92,15 +92,16 @@ def test_licences_are_told_from_the_data(faces):
     assert sources.licence_of([stated]) == "trained on mine (CC0 1.0)"
     drawn = {**own, "source": "dicebear", "title": "drawings", "licence": "many"}
     config = {"name": "vgg16"}
-    begun = {"name": "vgg16", "version": "1.0.0", "licence": research}
-    assert "initialised" not in export.licence(config, [*rows, drawn], begun), "it learnt nothing but these"
-    assert export.licence(config, [own], begun) == f"trained on mine (licence not stated); begun from vgg16 1.0.0: {research}"
+    parent = {"name": "vgg16", "version": "1.0.0", "licence": research}
+    assert "initialised" not in export.licence(config, [*rows, drawn], parent), "it has no other training data"
+    expected = f"trained on mine (licence not stated); initialised from vgg16 1.0.0: {research}"
+    assert export.licence(config, [own], parent) == expected
     further = {**own, "learnt_by": runs.MIXED_HEAD_ONLY, "title": "faces of others"}
     assert export.licence(config, [*rows, further], None) == research == export.licence(config, [*rows, further], None, "fer2013")
-    assert "faces of others" in export.licence(config, [*rows, further], None, "mixed"), "which alone learnt them"
+    assert "faces of others" in export.licence(config, [*rows, further], None, "mixed"), "trained on by this head alone"
 
 
-def test_a_table_keeps_what_was_stated_and_older_ones_are_read(faces, tmp_path):
+def test_licences_are_saved_and_old_tables_can_be_loaded(faces, tmp_path):
     stated = replace(faces, licences=np.full(len(faces), "CC BY 4.0"))
     stated.save(tmp_path / "new.npz")
     assert set(Faces.load(tmp_path / "new.npz").licences) == {"CC BY 4.0"}
@@ -112,7 +113,7 @@ def test_a_table_keeps_what_was_stated_and_older_ones_are_read(faces, tmp_path):
 
 
 @pytest.mark.parametrize("name", ["mixed", "ferplus", "a b", "../a", ""])
-def test_a_data_set_has_a_name_of_its_own(name, tmp_path, capsys):
+def test_data_set_names_are_validated(name, tmp_path, capsys):
     with pytest.raises(SystemExit):
         prepare.main(["folders", "--faces", str(tmp_path), "--name", name])
     assert "letters, digits, - and _" in capsys.readouterr().err

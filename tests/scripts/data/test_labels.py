@@ -27,7 +27,7 @@ def voted(labels: list[int], votes: list[dict[int, int]], asked: int = 10) -> Fa
     return replace(faces, votes=rows, raters=np.full(count, asked, np.float32))
 
 
-def test_votes_that_fit_no_emotion_count_too():
+def test_votes_outside_of_the_seven_emotions_count():
     faces = voted([3, 3, 5], [{3: 10}, {3: 4, 4: 2}, {4: 9, 5: 1}])
     assert raters.vote_shares(faces)[1].tolist() == pytest.approx([0, 0, 0, 0.4, 0.2, 0, 0, 0.4])
     matrix = raters.mean_votes_by_label(faces)
@@ -46,14 +46,14 @@ def test_faces_without_votes_have_no_entropy_and_no_contradiction():
     assert raters.vote_entropy(faces).tolist() == [0, 0] and not len(raters.contradicted_labels(faces))
 
 
-def test_copies_come_in_the_order_of_the_splits():
+def test_copies_are_in_the_order_of_the_splits():
     pixels = [np.full((8, 8), level, np.uint8) for level in (1, 2, 1, 3, 1)]
     faces = table(pixels, [0, 1, 2, 3, 0], ["test", "train", "validation", "train", "train"], list("abcde"), "x")
     assert copies(faces) == [[4, 2, 0]]
     assert duplicates(faces) == (2, 2, 0, 1)
 
 
-def test_a_twin_is_found_in_another_light():
+def test_near_duplicates_of_other_brightness_are_found():
     random = np.random.default_rng(2)
     faces = random.integers(40, 200, (600, 48, 48)).astype(np.uint8)
     rows, likeness = nearest((faces[[599, 3]] * 0.7 + 20).astype(np.uint8), faces)
@@ -63,7 +63,7 @@ def test_a_twin_is_found_in_another_light():
     assert [len(part) for part in nearest(faces[:0], faces)] == [0, 0]
 
 
-def test_some_keep_their_order():
+def test_a_random_choice_keeps_the_order():
     listed = [Listed(str(number), 0, str(number)) for number in range(50)]
     few = some(listed, 10)
     assert len(few) == 10 and few == sorted(few, key=lambda entry: int(entry.file)) and few != listed[:10]
@@ -88,7 +88,7 @@ def test_curves_measure_both_parts_without_dropout():
 
 
 @pytest.mark.parametrize(("count", "batch"), [(20, 32), (800, 100), (9000, BATCH)])
-def test_a_small_table_is_learnt_in_smaller_batches(count, batch, monkeypatch):
+def test_a_small_table_is_trained_in_smaller_batches(count, batch, monkeypatch):
     head, seen = dense_head("linear", features=4), []
     monkeypatch.setattr(head, "fit", lambda *data, batch_size, **options: seen.append(batch_size))
     fit(head, np.zeros((count, 4), np.float32), np.zeros((count, 7), np.float32))

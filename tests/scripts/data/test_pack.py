@@ -11,7 +11,7 @@ from scripts.data import pack
 from scripts.data.dataset import DatasetError, Faces
 
 
-def test_faces_come_back(prepared, tmp_path, capsys):
+def test_packed_faces_are_restored(prepared, tmp_path, capsys):
     faces = Faces.load(prepared)
     pack.main([str(prepared), "--out", str(tmp_path / "packed")])
     pack.main([str(tmp_path / "packed" / prepared.stem), "--unpack", "--out", str(tmp_path / "data")])
@@ -34,7 +34,7 @@ def test_several_sheets_and_a_part_of_one():
     assert np.array_equal(pack.faces_of(pictures, 8, 2100), pixels)
 
 
-def test_what_cannot_be_packed_or_unpacked(prepared, tmp_path):
+def test_errors_of_packing_and_unpacking(prepared, tmp_path):
     faces = Faces.load(prepared)
     with pytest.raises(DatasetError, match="multiple of 8"):
         pack.pack(replace(faces, pixels=faces.pixels[:, :47, :47]), tmp_path)

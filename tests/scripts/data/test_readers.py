@@ -65,11 +65,11 @@ def legend(*rows: str) -> str:
         ("Lin_Yi-fu_0001.jpg", "Lin_Yi-fu"), ("photo.jpg", "photo"),
     ],
 )  # fmt: skip
-def test_people_are_named_by_files(file, name):
+def test_the_person_is_parsed_from_the_file_name(file, name):
     assert person(file) == name
 
 
-def test_the_legend_is_cleaned_and_counted(tmp_path, face):
+def test_legend_rows_are_cleaned_and_counted(tmp_path, face):
     rows = legend(
         "1,Ann_0001.jpg,happiness", "2,Ann_0001.jpg,HAPPINESS", "1,Ann_0002.jpg,SURPRISE", "1,Bob_0001.jpg,sadness",
         "2,Bob_0001.jpg,NEUTRAL", "1,Bob_0002.jpg,contempt", "1,Cy_0001.jpg,Anger", "1,Cy_0002.jpg,fear",
@@ -91,7 +91,7 @@ def test_the_legend_is_cleaned_and_counted(tmp_path, face):
     }  # fmt: skip
 
 
-def test_people_keep_to_one_split(tmp_path, face):
+def test_no_person_is_in_two_splits(tmp_path, face):
     people = [f"Person{number}" for number in range(30)]
     rows = {f"{name}_000{picture}.jpg": name for name in people for picture in (1, 2)}
     members = {"data/legend.csv": legend(*(f"1,{file},neutral" for file in rows)), **{f"images/{file}": face for file in rows}}
@@ -117,7 +117,7 @@ def test_people_keep_to_one_split(tmp_path, face):
         ({"data/legend.csv": legend("1,A_1.jpg,fear"), "images/A_1.jpg": b"x"}, "gave a face; images/A_1.jpg: .*not"),
     ],
 )
-def test_another_archive_gets_one_clear_error(tmp_path, members, message):
+def test_an_unknown_archive_raises_a_dataset_error(tmp_path, members, message):
     with pytest.raises(DatasetError, match=message):
         read_facial_expressions(archive(tmp_path / "set.zip", members))
 
@@ -145,7 +145,7 @@ def test_the_real_legend():
 # Crops
 
 
-def test_faces_are_found_and_framed_alike_wherever_they_are(portrait):
+def test_crops_are_independent_of_the_position_of_the_face(portrait):
     close = Cropper().face(portrait)
     padded = cv2.copyMakeBorder(portrait, 40, 200, 160, 20, cv2.BORDER_REPLICATE)
     apart = [np.abs(close.astype(int) - other).mean() for other in (Cropper().face(padded), WHOLE.whole(padded))]
@@ -153,7 +153,7 @@ def test_faces_are_found_and_framed_alike_wherever_they_are(portrait):
     assert apart[0] < 8 < 25 < apart[1]  # grey levels: the same face, and another part of the picture
 
 
-def test_the_whole_picture_is_neither_cut_nor_squeezed():
+def test_the_whole_picture_is_padded_to_a_square():
     wide = np.zeros((24, 48, 3), np.uint8)
     wide[6:18, 18:30] = 255  # a square stays one
     crop = WHOLE.whole(wide)
@@ -181,7 +181,7 @@ def ferg(tmp_path_factory) -> Path:
     return path
 
 
-def test_ferg_leaves_a_character_out(ferg):
+def test_ferg_holds_a_character_out(ferg):
     faces, counts = read_ferg(ferg, WHOLE, test="mery")
     assert counts == {"pictures": 42, "characters": 6} and len(faces) == 42
     assert np.array_equal(np.bincount(faces.labels), [6] * 7)
@@ -190,7 +190,7 @@ def test_ferg_leaves_a_character_out(ferg):
     assert of_split == {"train": {"aia", "bonnie", "jules", "malcolm"}, "validation": {"ray"}, "test": {"mery"}}
 
 
-def test_ferg_takes_drawings_whole_where_no_face_is_found(tmp_path):
+def test_ferg_uses_whole_pictures_without_a_detected_face(tmp_path):
     drawn = (SAMPLES / "angry.png").read_bytes()
     members = {f"{name}/{name}_anger/1.png": drawn if name == "aia" else WALL for name in ("aia", "ray", "mery")}
     faces, counts = read_ferg(archive(tmp_path / "ferg.zip", members))
@@ -210,7 +210,7 @@ def test_ferg_takes_drawings_whole_where_no_face_is_found(tmp_path):
         ({f"{name}/{name}_joy/1.png": WALL for name in "ab"}, {"test": "a"}, "three groups are needed"),
     ],
 )
-def test_other_trees_are_not_ferg(tmp_path, members, options, message):
+def test_other_folders_are_rejected_as_ferg(tmp_path, members, options, message):
     with pytest.raises(DatasetError, match=message):
         read_ferg(archive(tmp_path / "ferg.zip", members), WHOLE, **options)
 
@@ -235,7 +235,7 @@ def test_own_folders_with_a_label_map(tmp_path):
     assert all(split_of[name.replace("wut", "lachend")] == split for name, split in split_of.items())
 
 
-def test_own_split_folders_are_kept_and_a_missing_one_is_cut_from_training(tmp_path):
+def test_split_folders_are_kept_and_missing_splits_are_taken_from_training(tmp_path):
     for split, count in (("train", 80), ("test", 5)):
         folder = tmp_path / "mine" / split / "happy"
         folder.mkdir(parents=True)
@@ -255,7 +255,7 @@ def test_own_split_folders_are_kept_and_a_missing_one_is_cut_from_training(tmp_p
         ({"happy/readme.txt": b"text"}, "no picture under a folder"),
     ],
 )
-def test_folders_that_nobody_explained(tmp_path, members, message):
+def test_folders_without_a_label_raise_an_error(tmp_path, members, message):
     with pytest.raises(DatasetError, match=message):
         read_folders(archive(tmp_path / "mine.zip", members), "mine", crop=WHOLE)
 
@@ -271,7 +271,7 @@ def test_folders_that_nobody_explained(tmp_path, members, message):
         ("labels.toml", None, "labels.toml is not there"),
     ],
 )
-def test_a_wrong_label_map_gets_one_clear_error(tmp_path, name, content, message):
+def test_an_invalid_label_map_raises_a_dataset_error(tmp_path, name, content, message):
     if content is not None:
         (tmp_path / name).write_text(content)
     with pytest.raises(DatasetError, match=message):
@@ -286,7 +286,7 @@ def test_a_label_map_in_json(tmp_path):
 # The command
 
 
-def test_prepare_reads_each_and_joins_them(tmp_path, ferg, capsys):
+def test_prepare_reads_and_joins_data_sets(tmp_path, ferg, capsys):
     same = {f"{split}/happy/{index}.png": grey(7) for split in ("train", "test") for index in (0, 1)}
     own = archive(tmp_path / "mine.zip", same)
     out = [str(tmp_path / name) for name in ("ferg.npz", "own.npz", "all.npz")]
@@ -300,7 +300,7 @@ def test_prepare_reads_each_and_joins_them(tmp_path, ferg, capsys):
     assert f"written: {out[2]}" in capsys.readouterr().out
 
 
-def test_prepare_tells_of_people_in_two_splits(tmp_path, capsys):
+def test_prepare_reports_people_in_two_splits(tmp_path, capsys):
     own = archive(tmp_path / "mine.zip", {"validation/sad/Ann_0.png": grey(0), "test/sad/Ann_1.png": grey(1)})
     options = ["--crop", "whole", "--people", r"([^/]+)_\d", "--out", str(tmp_path / "mine.npz")]
     main(["folders", "--faces", str(own), *options])
@@ -319,7 +319,7 @@ def test_prepare_tells_of_people_in_two_splits(tmp_path, capsys):
         ([], 2, "required: DATA-SET"),
     ],
 )
-def test_prepare_ends_with_one_line(arguments, code, message, capsys, tmp_path, monkeypatch):
+def test_prepare_exits_with_a_one_line_error(arguments, code, message, capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(SystemExit) as stop:
         main(arguments)

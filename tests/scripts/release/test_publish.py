@@ -39,7 +39,7 @@ def uploads(storage: Storage) -> list[tuple[str, str | None]]:
     return [(name.rpartition("/")[2], match) for method, name, match in storage.asked if method == "PUT"]
 
 
-def test_models_go_first_the_manifest_last_and_only_where_nothing_is(storage, models, capsys, tmp_path):
+def test_models_are_uploaded_first_and_the_manifest_last(storage, models, capsys, tmp_path):
     assert main(["--bucket", ADDRESS + "/", "--models", str(models)]) == 0
     names = [*SIZES, "LICENSE-APACHE-2.0", "NOTICE.md", "base-1.0.0.md", "manifest.json"]
     assert uploads(storage) == [(name, "0") for name in names]
@@ -49,13 +49,13 @@ def test_models_go_first_the_manifest_last_and_only_where_nothing_is(storage, mo
     assert all((fetched / name).read_bytes() == (models / name).read_bytes() for name in SIZES)
 
 
-def test_the_same_again_is_already_there(storage, models, capsys):
+def test_publishing_again_uploads_nothing(storage, models, capsys):
     publish(models, ADDRESS)
     assert main(["--bucket", ADDRESS, "--models", str(models)]) == 0
     assert "already there" in capsys.readouterr().out and len(uploads(storage)) == 6
 
 
-def test_other_bytes_under_the_same_name_are_refused_before_anything_goes_up(storage, models, tmp_path, capsys):
+def test_other_bytes_under_a_published_name_are_rejected_before_the_upload(storage, models, tmp_path, capsys):
     publish(models, ADDRESS)
     before = dict(storage.objects)
     other = make_set(tmp_path / "other", {**SIZES, "third-1.0.0.tflite": 10}, note="trained anew")
@@ -66,7 +66,7 @@ def test_other_bytes_under_the_same_name_are_refused_before_anything_goes_up(sto
 
 
 @pytest.mark.parametrize("theirs", [b"other bytes", None])
-def test_someone_publishes_at_the_same_moment(storage, models, theirs):
+def test_concurrent_publishing(storage, models, theirs):
     """The object appears after the look: the condition holds the line."""
     name = f"{SET}/head-1.0.0.tflite"
     content = theirs or (models / "head-1.0.0.tflite").read_bytes()
@@ -81,7 +81,7 @@ def test_someone_publishes_at_the_same_moment(storage, models, theirs):
     assert storage.objects[name] == content
 
 
-def test_large_files_carry_the_condition_too(storage, tmp_path):
+def test_large_files_are_uploaded_with_the_condition(storage, tmp_path):
     """Above 8 MB the client uploads in a session: the condition is that of its first request."""
     large = make_set(tmp_path / "large", {"base-1.0.0.tflite": 9 * 2**20})
     publish(large, ADDRESS)
@@ -92,7 +92,7 @@ def test_large_files_carry_the_condition_too(storage, tmp_path):
     assert storage.objects["emotions/again/base-1.0.0.tflite"] == b"theirs"
 
 
-def test_what_was_cut_short_goes_on(storage, models):
+def test_an_interrupted_upload_continues(storage, models):
     storage.faults[f"{SET}/NOTICE.md"] = [403]
     with pytest.raises(PublishError, match="403"):
         publish(models, ADDRESS)
@@ -108,12 +108,12 @@ def test_a_damaged_set_is_not_published(storage, models, capsys):
 
 
 @pytest.mark.parametrize("arguments", [["s3://x/y"], [ADDRESS, "--name", "../x"], [ADDRESS, "--models", "/nowhere"]])
-def test_what_cannot_be_is_one_sentence(storage, arguments, capsys):
+def test_errors_are_one_sentence(storage, arguments, capsys):
     assert main(["--bucket", *arguments]) == 1
     assert len(capsys.readouterr().err.splitlines()) == 1
 
 
-def test_the_shipped_set_has_its_papers():
+def test_the_shipped_set_includes_cards_and_licences():
     names = {path.name for path in files_to_publish(BUNDLED)}
     assert {path.name for path in BUNDLED.iterdir()} == names
 

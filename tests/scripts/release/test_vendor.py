@@ -13,7 +13,7 @@ def test_the_tree_holds_the_pinned_files():
         assert (package.destination / "LICENSE").is_file()
 
 
-def test_a_changed_missing_or_added_file_is_told(tmp_path, monkeypatch):
+def test_changed_missing_and_added_files_are_reported(tmp_path, monkeypatch):
     shutil.copytree(vendor.VENDOR, tmp_path / "vendor")
     monkeypatch.setattr(vendor, "VENDOR", tmp_path / "vendor")
     assert list(vendor.problems()) == []

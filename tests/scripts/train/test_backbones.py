@@ -30,14 +30,14 @@ LABEL_SETS = ("fer2013", "ferplus")
 OPTIONS = {"fer_cnn": {}, "vgg16_imagenet": {"weights": "random"}, "residual": TINY, "resnet50": {}}
 
 
-def test_the_fer_cnn_has_its_published_layers():
+def test_fer_cnn_has_the_published_layers():
     network = [layer for layer in fer_cnn_backbone().layers if isinstance(layer, (keras.layers.Conv2D, keras.layers.Dense))]
     sizes = [layer.count_params() for layer in [*network, dense_head("linear").get_layer("logits")]]
     assert sizes == [640, 204_928, 590_336, 2_359_808, 1_179_904, 131_584, 3_591]
 
 
 @pytest.mark.parametrize("design", OPTIONS)
-def test_an_exported_base_gives_what_keras_gives(design, tmp_path):
+def test_an_exported_backbone_equals_the_keras_model(design, tmp_path):
     keras.utils.set_random_seed(3)
     random = np.random.default_rng(4)
     base = build_backbone({"name": design, "network": OPTIONS[design]})
@@ -57,7 +57,7 @@ def test_an_exported_base_gives_what_keras_gives(design, tmp_path):
     assert np.abs(served - exact).max() < 0.05 * np.abs(exact).max()
 
 
-def test_imagenet_weights_get_the_colours_they_expect():
+def test_imagenet_means_are_subtracted():
     base = build_backbone({"name": "vgg16_imagenet", "network": {"weights": "random"}})
     faces = np.random.default_rng(0).integers(0, 256, (2, 48, 48, 1)).astype(np.float32)
     read = keras.Model(base.inputs, base.get_layer("imagenet_means").output).predict_on_batch(faces)
@@ -74,7 +74,7 @@ def test_imagenet_weights_get_the_colours_they_expect():
         ({"name": "vgg16_imagenet", "network": {"weights": "/nowhere.h5"}}, "ImageNet weights cannot be had.*weights ="),
     ],
 )
-def test_a_network_that_cannot_be_built_is_explained(config, message):
+def test_invalid_networks_raise_a_design_error(config, message):
     with pytest.raises(DesignError, match=message):
         build_backbone(config)
 
@@ -92,24 +92,24 @@ def test_configurations_are_complete(path):
     assert experiments.recipe(config) and 0 <= config["loss"]["smoothing"] < 0.5
 
 
-def test_every_design_has_a_configuration():
+def test_every_architecture_has_a_configuration():
     assert {first_go(path) for path in CONFIGS if not path.stem.startswith(LESSONS)} == set(BACKBONES)
 
 
-def test_a_distillation_names_configurations_that_are_there():
+def test_the_configurations_of_the_distillation_exist():
     folder = Path(train.__file__).parents[1] / "configs"
     plan = tomllib.loads((folder / "distill.toml").read_text())
     assert plan["teachers"] and all((folder / name).is_file() for name in [*plan["teachers"], plan["student"]])
 
 
-def test_a_base_of_one_size_refuses_other_crops(configured, prepared, tmp_path, capsys):
+def test_a_backbone_of_one_size_rejects_other_crops(configured, prepared, tmp_path, capsys):
     (tmp_path / "config.toml").write_text(configured(prepared, 1, network="").replace("vgg16", "fer_cnn"))
     with pytest.raises(SystemExit) as stop:
         train.main(["--config", str(tmp_path / "config.toml"), "--run", str(tmp_path / "run")])
     assert stop.value.code == 1 and "fer_cnn reads 48 px only" in capsys.readouterr().err
 
 
-def test_averaged_weights_stay_behind_the_last_ones():
+def test_averaged_weights_differ_from_the_last_ones():
     def trained(ema: float) -> np.ndarray:
         keras.utils.set_random_seed(1)
         inputs = keras.Input((4,))
@@ -126,7 +126,7 @@ def test_averaged_weights_stay_behind_the_last_ones():
     assert 0 < trained(ema=0.95) < 0.8 * trained(ema=0.0)
 
 
-def test_norms_are_refreshed_without_learning(monkeypatch):
+def test_bn_statistics_are_recomputed_without_training(monkeypatch):
     monkeypatch.setattr(optimisation, "BN_BATCHES", 60)
     inputs = keras.Input((1,), dtype="uint8")
     model = keras.Model(inputs, keras.layers.BatchNormalization(momentum=0.9)(keras.layers.Rescaling(1.0)(inputs)))
@@ -156,7 +156,7 @@ def finished(prepared, configured, tmp_path_factory):
     return folder
 
 
-def test_any_design_is_served_by_naming_its_head(finished, prepared):
+def test_any_architecture_is_served_by_naming_its_head(finished, prepared):
     registry = ModelRegistry(finished / "models")
     registry.verify()
     result = FaceAnalyzer(registry, "tiny-mixed").warm_up()
@@ -165,7 +165,7 @@ def test_any_design_is_served_by_naming_its_head(finished, prepared):
     assert (finished / "models" / "NOTICE.md").is_file(), "the detectors' licence goes with them"
 
 
-def test_only_the_default_goes_into_the_tree(finished, capsys):
+def test_only_the_shipped_architecture_is_exported_to_models(finished, capsys):
     before = (BUNDLED / "manifest.json").read_bytes()
     with pytest.raises(SystemExit) as stop:
         export.main(["--run", str(finished / "runs" / "first"), "--version", "1.0.0"])
@@ -173,7 +173,7 @@ def test_only_the_default_goes_into_the_tree(finished, capsys):
     assert (BUNDLED / "manifest.json").read_bytes() == before
 
 
-def test_the_table_keeps_what_is_gone(finished, prepared, tmp_path, monkeypatch):
+def test_the_table_keeps_deleted_runs(finished, prepared, tmp_path, monkeypatch):
     monkeypatch.setattr(experiments, "ROUNDS", 2)
     models, run = finished / "models", finished / "runs" / "first"
     accuracy.main(["--faces", str(prepared), "--models", str(models), "--run", str(run)])

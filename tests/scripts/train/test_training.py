@@ -15,8 +15,9 @@ from emotions.runtime.manifest import ModelRegistry
 from scripts.data.dataset import Faces
 from scripts.evaluate import accuracy
 from scripts.release import export
-from scripts.train import base, heads, optimisation
+from scripts.train import heads, optimisation
 from scripts.train.augment import Augment
+from scripts.train.base import main as train_main
 from scripts.train.finetune import convolutions, load_litert_weights
 from scripts.train.networks import dense_head, folded, vgg_backbone
 from tests.scripts.conftest import SMALL_VGG
@@ -31,7 +32,7 @@ def finished(prepared, configured, tmp_path_factory):
     config = folder / "config.toml"
     for last in (0, 1):
         config.write_text(configured(prepared, last))
-        base.main(["--config", str(config), "--run", str(folder / "run")])
+        train_main(["--config", str(config), "--run", str(folder / "run")])
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(heads, "DESIGNS", ("linear",))
         patch.setattr(heads, "MIXTURES", (0.5,))
@@ -75,7 +76,7 @@ def test_export_serves_what_was_trained(finished, exported, prepared, tmp_path):
         export.export(_altered(finished, tmp_path), "9.9.9", exported)
 
 
-def test_a_published_base_trains_on(exported, prepared, configured, tmp_path, capsys):
+def test_a_published_backbone_initialises_a_run(exported, prepared, configured, tmp_path, capsys):
     path = exported / "vgg16-9.9.9.tflite"
     train_faces = Faces.load(prepared).split("train").pixels
     base = vgg_backbone(16, filters=SMALL_VGG)
@@ -88,7 +89,7 @@ def test_a_published_base_trains_on(exported, prepared, configured, tmp_path, ca
         load_litert_weights(vgg_backbone(19, filters=SMALL_VGG), path, train_faces)
     config = tmp_path / "config.toml"
     config.write_text(configured(prepared, 0))
-    base.main(["--config", str(config), "--run", str(tmp_path / "run"), "--init-from", str(path)])
+    train_main(["--config", str(config), "--run", str(tmp_path / "run"), "--init-from", str(path)])
     config = json.loads((tmp_path / "run" / "config.json").read_text())
     assert (
         config["init_from"] == str(path) and config["parent"]["version"] == "9.9.9" and "FER2013" in config["parent"]["licence"]
@@ -101,7 +102,7 @@ def small(prepared, configured_small, tmp_path_factory):
     """A run of one epoch of a network that learns in a second."""
     folder = tmp_path_factory.mktemp("small")
     (folder / "config.toml").write_text(configured_small(prepared, 0))
-    base.main(["--config", str(folder / "config.toml"), "--run", str(folder / "run")])
+    train_main(["--config", str(folder / "config.toml"), "--run", str(folder / "run")])
     return folder / "run"
 
 
@@ -117,9 +118,9 @@ def test_a_run_is_initialised_from_the_backbone_of_another(small, prepared, conf
     begin = ["--config", str(config), "--run", str(run), "--init-from", str(small / "base.keras")]
     for epochs in ("1", "1+0", "1+two"):
         with pytest.raises(SystemExit):
-            base.main([*begin, "--epochs", epochs])
+            train_main([*begin, "--epochs", epochs])
         assert "one for each of 2 stages" in capsys.readouterr().err and not run.exists()
-    base.main([*begin, "--epochs", "2+1"])
+    train_main([*begin, "--epochs", "2+1"])
     recorded = json.loads((run / "config.json").read_text())
     assert [stage["epochs"] for stage in recorded["stages"]] == [2, 1]
     assert recorded["parent"]["name"] == "the run run" and "FER2013" in recorded["parent"]["licence"]
@@ -127,7 +128,7 @@ def test_a_run_is_initialised_from_the_backbone_of_another(small, prepared, conf
         assert np.array_equal(before, after)
     config.write_text(config.read_text().replace("widths = [16, 16]", "widths = [16, 32]"))
     with pytest.raises(SystemExit):
-        base.main([*begin[:3], str(tmp_path / "other"), *begin[4:]])
+        train_main([*begin[:3], str(tmp_path / "other"), *begin[4:]])
     assert "cannot initialise this backbone" in capsys.readouterr().err
 
 
@@ -136,15 +137,15 @@ def test_final_weights_are_interpolated_with_the_initial_ones(small, prepared, c
     config, run = tmp_path / "config.toml", tmp_path / "run"
     config.write_text(configured_small(prepared, 1))
     begin = ["--config", str(config), "--run", str(run), "--init-from", str(small / "base.keras")]
-    base.main(begin)
+    train_main(begin)
     before, after = weights_of(small), weights_of(run)
     config.write_text(config.read_text().replace("[optimiser]", "[optimiser]\ninit_weight = 0.75"))
-    base.main(begin)  # the finished run again, now interpolated
+    train_main(begin)  # the finished run again, now interpolated
     for one, other, kept in zip(before, after, weights_of(run), strict=True):
         np.testing.assert_allclose(kept, 0.75 * np.asarray(one) + 0.25 * np.asarray(other), atol=1e-6)
     assert not np.allclose(before[0], after[0], atol=1e-5)
     with pytest.raises(SystemExit):
-        base.main([*begin[:2], "--run", str(tmp_path / "other")])
+        train_main([*begin[:2], "--run", str(tmp_path / "other")])
     assert "init_weight needs initial weights" in capsys.readouterr().err
 
 
@@ -153,22 +154,22 @@ def test_a_run_resumes_only_with_its_own_settings(finished, prepared, configured
     shutil.copytree(finished, run)
     config.write_text(configured(prepared, 1))
     again = ["--config", str(config), "--run", str(run)]
-    for options, told in (
+    for options, message in (
         (["--init-from", "models/other.tflite"], "init_from was None, now models/other.tflite"),
         (["--limit", "8"], "limit was None, now 8"),
         (["--drawn", str(prepared)], "data was"),
     ):
         with pytest.raises(SystemExit) as stop:
-            base.main([*again, *options])
-        assert stop.value.code == 1 and told in capsys.readouterr().err
+            train_main([*again, *options])
+        assert stop.value.code == 1 and message in capsys.readouterr().err
     recorded = json.loads((run / "config.json").read_text())
     recorded |= {"init_from": "models/initial.tflite", "parent": {"name": "parent"}, "commit": "0123abc"}
     (run / "config.json").write_text(json.dumps(recorded))
-    base.main(again)  # all epochs are done: it resumes and keeps its initial backbone
+    train_main(again)  # all epochs are done: it resumes and keeps its initial backbone
     assert "resumes from its checkpoint, initialised from models/initial.tflite" in capsys.readouterr().out
     kept = json.loads((run / "config.json").read_text())
     assert [kept[name] for name in ("init_from", "parent", "commit")] == ["models/initial.tflite", {"name": "parent"}, "0123abc"]
-    base.main([*again, "--init-from", "./models/initial.tflite"])
+    train_main([*again, "--init-from", "./models/initial.tflite"])
 
 
 def _altered(run, tmp_path):
@@ -214,7 +215,7 @@ def test_vgg16_has_the_published_number_of_weights():
     assert folded(vgg_backbone(16), 48).count_params() == 14_714_688 - 2 * 9 * 64
 
 
-@pytest.mark.parametrize("design", ["original", "hidden", "linear"])
+@pytest.mark.parametrize("design", ["original", "small", "linear"])
 def test_heads_give_seven_logits(design):
     head = dense_head(design)
     assert head.output_shape == (None, 7) and not isinstance(head.layers[-1].activation, keras.layers.Softmax)
