@@ -112,7 +112,7 @@ def test_a_design_that_learnt_a_table_of_ones_own_is_no_row(tmp_path):
 
 
 def test_a_run_is_called_by_its_place_among_the_runs(tmp_path):
-    assert run_name(RUNS / "distil" / "student") == "distil/student" and run_name(tmp_path / "elsewhere") == "elsewhere"
+    assert run_name(RUNS / "distill" / "student") == "distill/student" and run_name(tmp_path / "elsewhere") == "elsewhere"
 
 
 def test_an_exported_run_becomes_its_version_and_the_next_in_its_folder_another_row(tmp_path, monkeypatch):
@@ -120,14 +120,14 @@ def test_an_exported_run_becomes_its_version_and_the_next_in_its_folder_another_
     base = ModelRegistry(BUNDLED).entry("expression-base", "vgg16").metadata
     version = f"vgg16-{base['version']}"
     written(tmp_path / base["run"])
-    teacher = tmp_path / "distil" / "teacher-0"
+    teacher = tmp_path / "distill" / "teacher-0"
     teacher.parent.mkdir()
     written(teacher)
     found, exported = collect(tmp_path, [BUNDLED])
     rows = {row["variant"]: row for row in found}
     assert (
         exported == {base["run"]: version}
-        and set(rows) == {version, "distil/teacher-0"}
+        and set(rows) == {version, "distill/teacher-0"}
         and {"training", "exported"} <= set(rows[version])
     )
     written(tmp_path / base["run"], init_from=f"models/{version}.tflite")

@@ -23,12 +23,12 @@ from scripts.synthetic.catalogue import (
     attribution,
     choose_colours,
     choose_parts,
-    choose_places,
+    choose_transforms,
     load_styles,
     rasterise,
     to_svg,
 )
-from scripts.synthetic.renderer import Artist, load_artist, shifted
+from scripts.synthetic.renderer import AvatarRenderer, load_renderer, shift_hue
 from scripts.train import drawn_face_verifier
 
 SHARED = Path(__file__).parents[4] / "shared" / "data" / "stylised"
@@ -98,8 +98,8 @@ def folder(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def artist(folder) -> Artist:
-    return load_artist(folder, folder / "recipes.csv")
+def renderer(folder) -> AvatarRenderer:
+    return load_renderer(folder, folder / "recipes.csv")
 
 
 STYLE = Style("blob", definition())
@@ -124,7 +124,7 @@ def test_a_part_may_be_left_out_moved_widened_or_drawn_alone():
     assert tuple(moved[78, 50, :3]) == (0, 0, 0) and tuple(moved[72, 50, :3]) == (255, 204, 153)
     alone = rasterise(to_svg(STYLE, PARTS, COLOURS, only={"eyes", "mouth"}), 100)
     assert alone[12, 50, 3] == 0 and alone[38, 38, 3] == 255 and alone[73, 50, 3] == 255
-    wide = rasterise(to_svg(STYLE, PARTS, COLOURS, only={"mouth"}, line=2.0), 100)
+    wide = rasterise(to_svg(STYLE, PARTS, COLOURS, only={"mouth"}, stroke_scale=2.0), 100)
     assert (wide[..., 3] > 0).sum() > 1.6 * (alone[55:, :, 3] > 0).sum()
 
 
@@ -139,28 +139,28 @@ def test_choices_follow_the_definition():
         assert parts == {"head": "round", "eyes": "small", "mouth": "smile", "veil": None, "glasses": None}
         colours = choose_colours(style, random)
         assert colours["skin"] != colours["ink"]
-        (move,) = choose_places(style, random).items()
+        (move,) = choose_transforms(style, random).items()
         assert move[0] == "mouth" and abs(float(move[1].split()[1].rstrip(")"))) <= 2  # 10 per cent of a height of 20
     assert {choose_colours(style, np.random.default_rng(seed))["skin"] for seed in range(30)} == {"#ffcc99", "#663311"}
 
 
 def test_a_shifted_colour_keeps_its_lightness():
-    lightness = {name: [sum(bytes.fromhex(shifted(name, np.random.default_rng(seed))[1:])) for seed in range(40)]
+    lightness = {name: [sum(bytes.fromhex(shift_hue(name, np.random.default_rng(seed))[1:])) for seed in range(40)]
                  for name in ("#ffcc99", "#331100")}  # fmt: skip
     assert min(lightness["#ffcc99"]) > max(lightness["#331100"]) and len(set(lightness["#ffcc99"])) > 10
 
 
-def test_what_hides_the_face_is_not_drawn(artist):
-    assert artist._hiding["blob"]["veil"] == {"cloth"}
+def test_what_hides_the_face_is_not_drawn(renderer):
+    assert renderer._occluding_variants["blob"]["veil"] == {"cloth"}
     for seed in range(20):
-        picture, mask = artist.plain("blob", "happy", 100, np.random.default_rng(seed))
+        picture, mask = renderer.render("blob", "happy", 100, np.random.default_rng(seed))
         inner = picture[30:48, 30:70].reshape(-1, 3).astype(int)
         assert np.ptp(inner, axis=0).max() > 60  # eyes are seen: neither glasses nor veil are over them
         assert mask[37:40, 37:40].all() and not mask[:28].any() and mask[60:].any()
 
 
-def test_a_bare_face_is_its_parts_on_plain_skin(artist):
-    picture, mask = artist.plain("blob-neutral", "sad", 80, np.random.default_rng(3))
+def test_a_bare_face_is_its_parts_on_plain_skin(renderer):
+    picture, mask = renderer.render("blob-neutral", "sad", 80, np.random.default_rng(3))
     corners = {tuple(picture[row, column]) for row in (0, 79) for column in (0, 79)}
     assert corners <= {(255, 204, 153), (102, 51, 17)} and len(corners) == 1
     width = np.ptp(np.nonzero(mask)[1]) / 80
@@ -170,10 +170,10 @@ def test_a_bare_face_is_its_parts_on_plain_skin(artist):
 def test_a_crop_shows_a_share_of_the_parts():
     mask = np.zeros((100, 100), bool)
     mask[40:60, 20:80] = True
-    assert framing.covered(mask, np.eye(2, 3)) == 1
+    assert framing.visible_fraction(mask, np.eye(2, 3)) == 1
     left_half = np.array([[0.5, 0, 0], [0, 1, 0]])
-    assert framing.covered(mask, left_half) == pytest.approx(0.5)
-    assert framing.covered(np.zeros((9, 9), bool), np.eye(2, 3)) == 0
+    assert framing.visible_fraction(mask, left_half) == pytest.approx(0.5)
+    assert framing.visible_fraction(np.zeros((9, 9), bool), np.eye(2, 3)) == 0
 
 
 def test_crops_follow_their_matrix(monkeypatch):
@@ -182,12 +182,12 @@ def test_crops_follow_their_matrix(monkeypatch):
     picture = np.zeros((96, 96, 3), np.uint8)
     picture[:48, 48:] = 255
     for seed in range(4):  # on a canvas or not
-        quarter = framing.crop(picture, np.array([[0.5, 0, 0.25], [0, 0.5, 0.25]]), 48, np.random.default_rng(seed))
+        quarter = framing.jittered_crop(picture, np.array([[0.5, 0, 0.25], [0, 0.5, 0.25]]), 48, np.random.default_rng(seed))
         assert quarter.shape == (48, 48) and quarter[:23, 25:].min() == 255 and quarter[25:].max() == quarter[:, :23].max() == 0
 
 
-def test_pictures_are_spread_evenly_and_families_stay_together(artist):
-    chosen = generate.rows(artist, 24, np.random.default_rng(0))
+def test_pictures_are_spread_evenly_and_families_stay_together(renderer):
+    chosen = generate.sample_plan(renderer, 24, np.random.default_rng(0))
     counts = {cell: chosen.count(cell) for cell in set(chosen)}
     assert counts == {("blob", "happy"): 3, ("blob", "sad"): 3, ("blob-neutral", "happy"): 3, ("blob-neutral", "sad"): 3,
                       ("orb", "happy"): 6, ("orb", "sad"): 6}  # fmt: skip
@@ -207,7 +207,7 @@ def made(folder, tmp_path_factory) -> Path:
     return out
 
 
-def test_a_table_is_made_with_its_attribution(made, artist, monkeypatch):
+def test_a_table_is_made_with_its_attribution(made, renderer, monkeypatch):
     faces = Faces.load(made)
     assert faces.pixels.shape == (40, 48, 48) and set(faces.sources) == {"dicebear"} and set(faces.groups) == {"blob", "orb"}
     for name, label, group, split in zip(faces.names, faces.labels, faces.groups, faces.splits, strict=True):
@@ -218,7 +218,7 @@ def test_a_table_is_made_with_its_attribution(made, artist, monkeypatch):
     text = made.with_name("drawn-ATTRIBUTION.md").read_text()
     assert "- **blob** (Nobody; CC0 1.0): Blob, CC0 1.0" in text and text.count("- **") == 2
     monkeypatch.setattr(generate, "EXAMPLES", 2)
-    again = generate.draw(artist, FaceDetector(ModelRegistry()), 40, 1)
+    again = generate.render_table(renderer, FaceDetector(ModelRegistry()), 40, 1)
     assert np.array_equal(again.pixels, faces.pixels) and np.array_equal(again.names, faces.names)
 
 
@@ -252,29 +252,29 @@ def test_heads_are_measured_on_families_left_out(made, folder, prepared, tmp_pat
     styles = ["--styles", str(folder), "--recipes", str(folder / "recipes.csv"), "--emoji", str(folder)]
     drawn_faces.main([*styles, *tables, "--each", "2", "--out", str(out)])
     text = out.read_text()
-    assert "12 pictures of 2 families" in text and "| blob | 2 |" in text and "| plain |" in text
+    assert "12 pictures of 2 style families" in text and "| blob | 2 |" in text and "| plain |" in text
     assert "| orb (validation) | 2 |" in text and "| **mean, validation** |" in text
     assert "| original, human + drawn |" in text
     kept = sorted(path.name.split("-")[1] for path in made.parent.glob("features-*.npz"))
     assert kept == ["drawn", "faces"]
 
 
-def test_a_family_is_read_by_heads_that_never_saw_it(made, monkeypatch):
+def test_a_family_is_classified_by_heads_that_were_not_trained_on_it(made, monkeypatch):
     monkeypatch.setattr(drawn_faces, "EPOCHS", 300)
     drawings = Faces.load(made)
     happy, sad = EMOTIONS.index("happy"), EMOTIONS.index("sad")
     swapped = np.where(drawings.groups == "orb", happy + sad - drawings.labels, drawings.labels)
     features = 5 * np.eye(512, dtype=np.float32)[swapped]  # an orb's happy face looks as a blob's sad one
-    seen = drawn_faces.Views(np.zeros((2, 1)), np.ones((2, 1), bool), np.array([happy, sad]), np.array(["orb", "orb"]))
-    seen.features = 5 * np.eye(512, dtype=np.float32)[[sad, happy]][:, None]
-    guess = drawn_faces.left_out("linear", drawings, features, [], seen)
-    assert guess[:, 0].tolist() == [sad, happy]  # as a head says that knows blobs alone
+    views = drawn_faces.Views(np.zeros((2, 1)), np.ones((2, 1), bool), np.array([happy, sad]), np.array(["orb", "orb"]))
+    views.features = 5 * np.eye(512, dtype=np.float32)[[sad, happy]][:, None]
+    predicted = drawn_faces.leave_one_family_out("linear", drawings, features, [], views)
+    assert predicted[:, 0].tolist() == [sad, happy]  # as predicted by a head trained on blobs alone
 
 
-def test_squares_of_drawings_are_labelled(artist, monkeypatch):
+def test_squares_of_drawings_are_labelled(renderer, monkeypatch):
     monkeypatch.setattr(generate, "VALIDATION_FAMILIES", ("orb",))
-    table = patches.windows(artist, 2, 5, 48, 1)
-    drawings = len(artist.subjects) * 2
+    table = patches.labelled_patches(renderer, 2, 5, 48, 1)
+    drawings = len(renderer.subjects) * 2
     assert len(table.crops) == drawings * 8 + 40 and table.faces.sum() == drawings * 3
     assert set(table.splits[table.faces]) == {"train", "validation"}
     assert table.crops.shape[1:] == (48, 48) and table.crops[table.faces].std(axis=(1, 2)).min() > 3
@@ -298,7 +298,7 @@ def test_a_check_is_trained_and_goes_with_its_base(folder, tmp_path, monkeypatch
     before, (entry,) = ModelRegistry(BUNDLED).entries("face-check"), ModelRegistry(models).entries("face-check")
     assert before[0].file == entry.file and before[0].sha256 != entry.sha256 and entry.base == "vgg16"
     ModelRegistry(models).verify()
-    table = patches.windows(load_artist(folder, folder / "recipes.csv"), 3, 5, 48, 9)
+    table = patches.labelled_patches(load_renderer(folder, folder / "recipes.csv"), 3, 5, 48, 9)
     model = FaceAnalyzer(ModelRegistry(models)).classifier
     logits = ModelRegistry(models).model(entry)(model.features(table.crops))[0][:, 0]
     assert logits[table.faces].mean() > 1 > -1 > logits[~table.faces].mean()
@@ -306,12 +306,12 @@ def test_a_check_is_trained_and_goes_with_its_base(folder, tmp_path, monkeypatch
 
 @pytest.mark.skipif(not SHARED.is_dir(), reason="the DiceBear styles are not beside the project")
 def test_the_real_styles():
-    painter = load_artist(SHARED / "dicebear_styles")
+    painter = load_renderer(SHARED / "dicebear_styles")
     styles = painter.definitions
     assert len(styles) == 19 and len(painter.subjects) == 125
     assert len(attribution(styles).splitlines()) == 19 and "Lisa Wischofsky" in attribution(styles)
     for style, expression in painter.subjects[::6]:
-        picture, mask = painter.plain(style, expression, 64, np.random.default_rng(1))
+        picture, mask = painter.render(style, expression, 64, np.random.default_rng(1))
         assert picture.shape == (64, 64, 3) and 0.003 < mask.mean() < 0.5, style
     artists = [style.definition["meta"]["creator"]["name"] for style in styles.values()]
     held = [

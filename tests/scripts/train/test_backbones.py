@@ -24,7 +24,7 @@ from scripts.train.backbones import BACKBONES, DesignError, build_backbone, desi
 from scripts.train.networks import dense_head, folded
 
 CONFIGS = sorted((Path(train.__file__).parents[1] / "configs").glob("*.toml"))
-LESSONS = ("distil", "student-", "teacher-")  # the plan of a distillation and what it trains
+DISTILLATION = ("distill", "student-", "teacher-")  # the plan of a distillation and what it trains
 TINY = {"widths": [16, 32], "blocks": 1}  # fewer than 16 channels crash oneDNN's backward pass of a 1 x 1 stride-2 convolution
 LABEL_SETS = ("fer2013", "ferplus")
 OPTIONS = {"fer_cnn": {}, "vgg16_imagenet": {"weights": "random"}, "residual": TINY, "resnet50": {}}
@@ -79,21 +79,21 @@ def test_invalid_networks_raise_a_design_error(config, message):
         build_backbone(config)
 
 
-def first_go(path: Path) -> str:
+def architecture_of(path: Path) -> str:
     """The design that a configuration trains: its own name, or for a later go of the same base (vgg16-decay) the first word."""
     return path.stem.partition("-")[0]
 
 
-@pytest.mark.parametrize("path", [path for path in CONFIGS if path.stem != "distil"], ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", [path for path in CONFIGS if path.stem != "distill"], ids=lambda path: path.stem)
 def test_configurations_are_complete(path):
     config = tomllib.loads(path.read_text())
-    assert config["size"] == 48 and (path.stem.startswith(LESSONS) or config["name"] == first_go(path) == design_of(config))
+    assert config["size"] == 48 and (path.stem.startswith(DISTILLATION) or config["name"] == architecture_of(path) == design_of(config))
     inspect.signature(BACKBONES[design_of(config)]).bind(name=config["name"], **config.get("network", {}))
     assert experiments.recipe(config) and 0 <= config["loss"]["smoothing"] < 0.5
 
 
 def test_every_architecture_has_a_configuration():
-    assert {first_go(path) for path in CONFIGS if not path.stem.startswith(LESSONS)} == set(BACKBONES)
+    assert {architecture_of(path) for path in CONFIGS if not path.stem.startswith(DISTILLATION)} == set(BACKBONES)
 
 
 def test_the_configurations_of_the_distillation_exist():
