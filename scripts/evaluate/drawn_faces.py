@@ -34,8 +34,8 @@ from ..common.metrics import balanced_recall
 from ..data.dataset import DatasetError, Faces
 from ..report.drawn_faces import HeadPredictions, Views, report
 from ..synthetic.catalogue import RECIPES
-from ..synthetic.framing import COVERED, EXAMPLE, covered, matrix_of, on_canvas
-from ..synthetic.renderer import Artist, family, load_artist
+from ..synthetic.framing import MIN_VISIBLE, PICTURE_SIDE, crop_matrix, place_on_canvas, visible_fraction
+from ..synthetic.renderer import AvatarRenderer, load_renderer, style_family
 from ..train.heads import class_weights, fit
 from ..train.networks import dense_head
 
@@ -51,7 +51,7 @@ def views(analyzer: FaceAnalyzer, pictures: Iterator[tuple[np.ndarray, np.ndarra
         whole = np.array([0, 0, len(pixels)])
         views_of_picture = [_view(analyzer, pixels, mask, whole, "none", size)]
         views_of_picture.append(_view(analyzer, pixels, mask, whole, "auto", size))
-        canvas, place = on_canvas(pixels, random)
+        canvas, place = place_on_canvas(pixels, random)
         views_of_picture.append(_view(analyzer, canvas, mask, place, "auto", size))
         crops.append([crop for crop, _ in views_of_picture])
         found.append([right for _, right in views_of_picture])
@@ -63,17 +63,17 @@ def views(analyzer: FaceAnalyzer, pictures: Iterator[tuple[np.ndarray, np.ndarra
 def _view(analyzer, pixels, mask, place, detector, size) -> tuple[np.ndarray, bool]:
     """Crop of the largest detected face that shows the drawn one, and True; a blank crop and False without one."""
     for face in analyzer.face_detector.detect(pixels, detector)[1]:
-        if detector == "none" or covered(mask, matrix_of(analyzer.face_detector, pixels, face, place)) >= COVERED:
+        if detector == "none" or visible_fraction(mask, crop_matrix(analyzer.face_detector, pixels, face, place)) >= MIN_VISIBLE:
             return align_crop(pixels, face.box, analyzer.face_detector.landmarks(pixels, face), size), True
     return np.zeros((size, size), np.uint8), False
 
 
-def render_drawings(artist: Artist, each: int) -> Iterator[tuple[np.ndarray, np.ndarray, str, str]]:
+def render_drawings(renderer: AvatarRenderer, each: int) -> Iterator[tuple[np.ndarray, np.ndarray, str, str]]:
     """`each` pictures of every style and expression in original colours and lines, other than the training ones."""
     random = np.random.default_rng(SEED)
-    for style, expression in artist.subjects:
+    for style, expression in renderer.subjects:
         for _ in range(each):
-            yield *artist.plain(style, expression, EXAMPLE, random), expression, family(style)
+            yield *renderer.render(style, expression, PICTURE_SIDE, random), expression, style_family(style)
 
 
 def load_emoji(folder: Path) -> Iterator[tuple[np.ndarray, np.ndarray, str, str]]:
@@ -199,7 +199,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, default=Path("benchmarks/drawn.md"))
     options = parser.parse_args(arguments)
     try:
-        artist = load_artist(options.styles, options.recipes)
+        renderer = load_renderer(options.styles, options.recipes)
         drawn, faces = Faces.load(options.drawn), Faces.load(options.faces)
         analyzer = FaceAnalyzer(ModelRegistry(options.models), options.head)
         model = analyzer.classifier
@@ -211,7 +211,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         cached_features(model, table, options.drawn.with_name(f"features-{name}-{model.backbone_entry.sha256[:8]}.npz"))
         for name, table in ((options.drawn.stem, drawn), (options.faces.stem, faces))
     )
-    drawings = views(analyzer, render_drawings(artist, options.each))
+    drawings = views(analyzer, render_drawings(renderer, options.each))
     glyphs = views(analyzer, load_emoji(options.emoji)) if options.emoji else None
     for part in filter(None, (drawings, glyphs)):
         flat = part.crops.reshape(-1, *part.crops.shape[2:])

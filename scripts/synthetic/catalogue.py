@@ -1,8 +1,8 @@
-"""Avatars of the DiceBear styles: a style definition, chosen component variants and colours -> SVG -> pixels.
+"""DiceBear avatars: style definition, component variants and colours -> SVG -> pixels.
 
-A definition (github.com/dicebear/styles, `src/*.json`) is a drawing as data: a canvas of elements, among them places for
-components; components with their variants, which hold elements and places again; groups of colours that elements name.
-Read here from the definitions alone: placing, probabilities and what colours must differ are what the files say.
+A definition (github.com/dicebear/styles, `src/*.json`) holds a canvas of elements with slots for components, the components with
+their variants (again elements and slots), and groups of colours that elements refer to. Positions, probabilities and constraints
+on colours are taken from the definition.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ from emotions.labels import EMOTIONS
 from ..data.dataset import DatasetError
 
 RECIPES = Path(__file__).parents[1] / "configs" / "dicebear_recipes.csv"
-"""Which variants show which expression, judged by eye on contact sheets of every style. A variant that may be read as several
-expressions stands in no recipe; disgust and fear stand wherever a style has parts that show nothing else (a tongue put out of
-a mouth whose corners fall, eyes wide open over wavy lips)."""
+"""Variants that show each expression, labelled by hand on contact sheets of every style. Ambiguous variants are in no recipe;
+disgust and fear are included for styles with unambiguous parts (tongue out with falling corners of the mouth, wide eyes over wavy
+lips)."""
 
 
 @dataclass(frozen=True)
@@ -42,13 +42,13 @@ class Style:
 
     @property
     def colours(self) -> dict[str, list[str]]:
-        """Colour groups and the values that the artist gave them."""
+        """Colour groups and their values."""
         return {name: group["values"] for name, group in self.definition["colors"].items()}
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """What makes a face of one expression: one of the named variants of each component."""
+    """Component variants that show one expression; one of the listed variants is chosen for each component."""
 
     style: str
     expression: str
@@ -56,9 +56,9 @@ class Recipe:
 
 
 def load_styles(folder: Path, names: Collection[str] | None = None) -> dict[str, Style]:
-    """Definitions (*.json) of a folder, or of `src` in it as in their repository, by name, which is the file's.
+    """Load the definitions (*.json) of a folder, or of its subfolder `src`, keyed by file name without suffix.
 
-    All, or those of `names` that are there.
+    `names` restricts them; names without a file are ignored. Raises DatasetError if there is no definition or one is damaged.
     """
     place = Path(folder) / "src"
     paths = sorted((place if place.is_dir() else Path(folder)).glob("*.json"))
@@ -78,7 +78,7 @@ def load_style(path: Path) -> Style:
 
 
 def read_recipes(path: Path = RECIPES) -> list[Recipe]:
-    """Rows of style, expression, components (`eyes=a|b;mouth=c`)."""
+    """Read a CSV file with the columns style, expression and components (`eyes=a|b;mouth=c`)."""
     try:
         with open(path, newline="", encoding="utf-8") as stream:
             rows = list(csv.DictReader(stream))
@@ -95,22 +95,23 @@ def read_recipes(path: Path = RECIPES) -> list[Recipe]:
     return recipes
 
 
-def choose_parts(style: Style, random: np.random.Generator, banned: Mapping[str, Collection[str]]) -> dict[str, str | None]:
-    """A variant of every component, by the definition's probabilities and weights, none of `banned` {component: variants}.
+def choose_parts(style: Style, random: np.random.Generator, excluded: Mapping[str, Collection[str]]) -> dict[str, str | None]:
+    """Sample a variant of every component by the definition's probabilities and weights, without `excluded` {component:
+    variants}.
 
-    None leaves a component out: by its probability, or because all of its variants are banned.
+    None means that a component is not drawn: by its probability, or because all of its variants are excluded.
     """
     chosen: dict[str, str | None] = {}
     for name, component in style.components.items():
-        allowed = [variant for variant in component["variants"] if variant not in banned.get(name, ())]
+        allowed = [variant for variant in component["variants"] if variant not in excluded.get(name, ())]
         weights = np.array([component["variants"][variant].get("weight", 1) for variant in allowed], float)
-        drawn = random.random() * 100 < component.get("probability", 100) and weights.sum() > 0
-        chosen[name] = str(random.choice(allowed, p=weights / weights.sum())) if drawn else None
+        included = random.random() * 100 < component.get("probability", 100) and weights.sum() > 0
+        chosen[name] = str(random.choice(allowed, p=weights / weights.sum())) if included else None
     return chosen
 
 
 def choose_colours(style: Style, random: np.random.Generator) -> dict[str, str]:
-    """A value of every colour group, other than the values of the groups that it must not equal."""
+    """Sample a value of every colour group that differs from those of its `notEqualTo` groups."""
     chosen: dict[str, str] = {}
     for name, group in style.definition["colors"].items():
         taken = {chosen[other] for other in group.get("notEqualTo", ()) if other in chosen}
@@ -118,9 +119,9 @@ def choose_colours(style: Style, random: np.random.Generator) -> dict[str, str]:
     return chosen
 
 
-def choose_places(style: Style, random: np.random.Generator) -> dict[str, str]:
-    """SVG transforms of the components that may move: `translate` in per cent of their size, `rotate` in degrees."""
-    places = {}
+def choose_transforms(style: Style, random: np.random.Generator) -> dict[str, str]:
+    """Sample SVG transforms of the movable components: `translate` in per cent of their size, `rotate` in degrees."""
+    transforms = {}
     for name, component in style.components.items():
         width, height = component["width"], component["height"]
         moves = []
@@ -130,8 +131,8 @@ def choose_places(style: Style, random: np.random.Generator) -> dict[str, str]:
         if "rotate" in component:
             moves.append(f"rotate({random.uniform(*_range(component['rotate'])):.2f} {width / 2} {height / 2})")
         if moves:
-            places[name] = " ".join(moves)
-    return places
+            transforms[name] = " ".join(moves)
+    return transforms
 
 
 def _range(limits: Mapping[str, float] | None) -> tuple[float, float]:
@@ -142,57 +143,65 @@ def to_svg(
     style: Style,
     parts: Mapping[str, str | None],
     colours: Mapping[str, str],
-    places: Mapping[str, str] | None = None,
+    transforms: Mapping[str, str] | None = None,
     only: Collection[str] | None = None,
-    line: float = 1.0,
+    stroke_scale: float = 1.0,
 ) -> str:
-    """The SVG text of an avatar. `parts`, `colours`, `places` as the functions above choose them; `line` widens all strokes.
+    """Write an avatar as SVG.
 
-    `only` draws nothing but these components, each in its place: a face without head, hair or clothes.
+    Args:
+        style: the definition.
+        parts: component -> variant or None, as choose_parts returns them.
+        colours: colour group -> value, as choose_colours returns them.
+        transforms: component -> SVG transform, as choose_transforms returns them.
+        only: draw only these components, each in its position: a face without head, hair or clothes.
+        stroke_scale: factor of all stroke widths.
     """
 
     def attributes(given: Mapping[str, Any]) -> Iterator[str]:
         for name, value in given.items():
             if isinstance(value, dict):
                 value = colours[value["name"]]
-            elif name == "stroke-width" and line != 1:
-                value = f"{float(value) * line:.3f}"
+            elif name == "stroke-width" and stroke_scale != 1:
+                value = f"{float(value) * stroke_scale:.3f}"
             yield f"{name}={quoteattr(value)}"
 
-    def written(elements: list[dict[str, Any]], shown: bool) -> str:
-        return "".join(text for element in elements for text in one(element, shown))
+    def elements_text(elements: list[dict[str, Any]], shown: bool) -> str:
+        return "".join(text for element in elements for text in element_text(element, shown))
 
-    def one(element: dict[str, Any], shown: bool) -> Iterator[str]:
+    def element_text(element: dict[str, Any], shown: bool) -> Iterator[str]:
         name, given = str(element.get("name")), element.get("attributes", {})
         if element["type"] == "component":
             variant = parts.get(name)
             if variant is not None:
-                inner = written(style.components[name]["variants"][variant]["elements"], only is None or shown or name in only)
-                place = (places or {}).get(name)
+                inner = elements_text(
+                    style.components[name]["variants"][variant]["elements"], only is None or shown or name in only
+                )
+                place = (transforms or {}).get(name)
                 if place:
                     inner = f"<g transform={quoteattr(place)}>{inner}</g>"
                 yield f"<g {' '.join(attributes(given))}>{inner}</g>"
-        elif element["type"] == "element" and name != "style":  # style sheets move things, and a picture stands still
-            children = written(element.get("children", []), shown or name in ("defs", "mask", "clipPath"))
+        elif element["type"] == "element" and name != "style":  # style sheets only hold animations
+            children = elements_text(element.get("children", []), shown or name in ("defs", "mask", "clipPath"))
             if shown or children:
                 yield f"<{name} {' '.join(attributes(given))}>{children}</{name}>"
 
     canvas = style.definition["canvas"]
     root = " ".join(attributes(style.definition.get("attributes", {})))
     size = f'viewBox="0 0 {canvas["width"]} {canvas["height"]}" width="{canvas["width"]}" height="{canvas["height"]}"'
-    return f'<svg xmlns="http://www.w3.org/2000/svg" {size} {root}>{written(canvas["elements"], only is None)}</svg>'
+    return f'<svg xmlns="http://www.w3.org/2000/svg" {size} {root}>{elements_text(canvas["elements"], only is None)}</svg>'
 
 
 def rasterise(svg: str, side: int) -> np.ndarray:
-    """SVG text of a square canvas -> (side, side, 4) uint8 RGBA, not premultiplied."""
+    """Render an SVG of a square canvas as (side, side, 4) uint8 RGBA, not premultiplied."""
     png = resvg_py.svg_to_bytes(svg_string=svg, width=side, height=side, skip_system_fonts=True)
     pixels = cv2.imdecode(np.frombuffer(bytes(png), np.uint8), cv2.IMREAD_UNCHANGED)
-    assert pixels is not None  # resvg wrote it
+    assert pixels is not None  # encoded by resvg just now
     return cv2.cvtColor(pixels, cv2.COLOR_BGRA2RGBA)
 
 
 def attribution(styles: Mapping[str, Style]) -> str:
-    """A Markdown list of who drew the styles under which licence: the lines that the licences ask to print."""
+    """Return a Markdown list of the styles' artists and licences, with the attribution that the licences require."""
     lines = []
     for name, style in styles.items():
         meta = style.definition.get("meta", {})

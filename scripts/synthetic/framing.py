@@ -1,4 +1,4 @@
-"""How the service's own detectors frame a style, learnt from a few pictures and applied to many."""
+"""Crop framing of drawn faces: measured with the served detectors on a few pictures per style, applied to all."""
 
 from __future__ import annotations
 
@@ -10,28 +10,28 @@ import numpy as np
 from emotions.face.alignment import alignment_matrix, warp_crop
 from emotions.face.detector import Detection, FaceDetector
 
-from .renderer import Artist
+from .renderer import AvatarRenderer
 
 CANVASES = ((640, 480), (800, 600), (480, 640), (768, 768))
-SHARE = 0.25, 0.9  # a drawing's side over its canvas's shorter one
-COVERED = 0.8  # share of eyes, brows and mouth that a crop must show to be one of the face
-TURN, GROW, SHIFT = 6.0, 0.1, 0.04  # deviation of a training crop from a served one: degrees, share, share of its side
-EXAMPLE = 256  # pixels a side of the pictures that the detectors are asked about
-PAD = 0.5  # canvas around a drawing, as a share of its side: more than a crop reaches
+DRAWING_SCALE = 0.25, 0.9  # side of the drawing / shorter side of the canvas
+MIN_VISIBLE = 0.8  # share of eyes, brows and mouth inside of a valid crop
+ROTATION_SD, SCALE_SD, SHIFT_SD = 6.0, 0.1, 0.04  # jitter of training crops: degrees, log scale, share of the crop's side
+PICTURE_SIDE = 256  # side in pixels of the pictures given to the detectors
+CANVAS_PAD = 0.5  # margin around a drawing as a share of its side, wider than any crop
 
 
 @dataclass(frozen=True)
 class Framings:
-    """(2, 3) matrices from places in a crop (0..1) to places in a drawing (0..1), and how often the face was found."""
+    """(2, 3) matrices that map crop coordinates (0..1) to drawing coordinates (0..1), and the detection rate."""
 
     matrices: list[np.ndarray]
     share: float
 
 
-def on_canvas(picture: np.ndarray, random: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """The picture (S, S, 3) on a larger one of one colour: that (H, W, 3), and (left, top, side) of the drawing in it."""
+def place_on_canvas(picture: np.ndarray, random: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Paste a picture (S, S, 3) on a larger plain canvas; return the canvas (H, W, 3) and (left, top, side) of the drawing."""
     width, height = CANVASES[random.integers(len(CANVASES))]
-    side = int(min(width, height) * random.uniform(*SHARE))
+    side = int(min(width, height) * random.uniform(*DRAWING_SCALE))
     left, top = int(random.integers(0, width - side + 1)), int(random.integers(0, height - side + 1))
     canvas = np.full((height, width, 3), random.integers(0, 256, 3), np.uint8)
     larger = side > len(picture)
@@ -41,8 +41,8 @@ def on_canvas(picture: np.ndarray, random: np.random.Generator) -> tuple[np.ndar
     return canvas, np.array([left, top, side])
 
 
-def covered(mask: np.ndarray, matrix: np.ndarray) -> float:
-    """Share of a drawing's mask (S, S) that a crop shows; `matrix` as in Framings."""
+def visible_fraction(mask: np.ndarray, matrix: np.ndarray) -> float:
+    """Return the share of a drawing's mask (S, S) inside of a crop; `matrix` as in Framings."""
     places = (np.argwhere(mask)[:, ::-1] + 0.5) / len(mask)
     if not len(places):
         return 0.0
@@ -50,49 +50,49 @@ def covered(mask: np.ndarray, matrix: np.ndarray) -> float:
     return float(((inside >= 0) & (inside <= 1)).all(axis=0).mean())
 
 
-def matrix_of(face_detector: FaceDetector, pixels: np.ndarray, face: Detection, place: np.ndarray) -> np.ndarray:
-    """The service's crop of a detection in a picture, in terms of the drawing at (left, top, side); see Framings."""
+def crop_matrix(face_detector: FaceDetector, pixels: np.ndarray, face: Detection, place: np.ndarray) -> np.ndarray:
+    """Return the served crop of a detection in coordinates of the drawing at `place` (left, top, side); see Framings."""
     matrix = alignment_matrix(pixels.shape, face.box, face_detector.landmarks(pixels, face), 1)
     return (matrix - [[0, 0, place[0]], [0, 0, place[1]]]) / place[2]
 
 
-def framings(artist: Artist, face_detector: FaceDetector, style: str, count: int, seed: int) -> Framings:
-    """Crops of `count` pictures of a style: as found on a canvas and in the drawing alone, and the whole drawing as one face.
+def measure_framings(renderer: AvatarRenderer, face_detector: FaceDetector, style: str, count: int, seed: int) -> Framings:
+    """Measure the crops of `count` pictures of a style: detected on a canvas, detected in the drawing alone, and undetected.
 
-    A crop that leaves out much of what tells the expression (an eye taken for a face) teaches nothing and is not kept.
+    Crops that cut off much of the expression (for example a false detection of an eye) are discarded.
     """
     random = np.random.default_rng([seed, *style.encode()])
-    expressions = [expression for name, expression in artist.subjects if name == style]
+    expressions = [expression for name, expression in renderer.subjects if name == style]
     matrices, found = [], 0
     for number in range(count):
-        picture, mask = artist.plain(style, expressions[number % len(expressions)], EXAMPLE, random)
-        alone = np.array([0, 0, EXAMPLE])
-        for pixels, place in (on_canvas(picture, random), (picture, alone)):
-            crops = [matrix_of(face_detector, pixels, face, place) for face in face_detector.detect(pixels)[1]]
-            crops = [matrix for matrix in crops if covered(mask, matrix) >= COVERED]
+        picture, mask = renderer.render(style, expressions[number % len(expressions)], PICTURE_SIDE, random)
+        alone = np.array([0, 0, PICTURE_SIDE])
+        for pixels, place in (place_on_canvas(picture, random), (picture, alone)):
+            crops = [crop_matrix(face_detector, pixels, face, place) for face in face_detector.detect(pixels)[1]]
+            crops = [matrix for matrix in crops if visible_fraction(mask, matrix) >= MIN_VISIBLE]
             found += bool(crops)
             matrices += crops[:1]
-        whole = matrix_of(face_detector, picture, face_detector.detect(picture, "none")[1][0], alone)
-        matrices.append(whole if covered(mask, whole) >= COVERED else np.eye(2, 3))
+        whole = crop_matrix(face_detector, picture, face_detector.detect(picture, "none")[1][0], alone)
+        matrices.append(whole if visible_fraction(mask, whole) >= MIN_VISIBLE else np.eye(2, 3))
     return Framings(matrices, found / (2 * count))
 
 
-def spacing(matrix: np.ndarray) -> float:
-    """Side of a crop as a share of the drawing's."""
+def relative_side(matrix: np.ndarray) -> float:
+    """Return the side of a crop as a share of the drawing's side."""
     return float(np.sqrt(abs(np.linalg.det(matrix[:, :2]))))
 
 
-def crop(picture: np.ndarray, matrix: np.ndarray, size: int, random: np.random.Generator) -> np.ndarray:
-    """(S, S, 3) RGB -> (size, size) uint8 grey, framed by `matrix` (see Framings), turned, grown and shifted a little."""
+def jittered_crop(picture: np.ndarray, matrix: np.ndarray, size: int, random: np.random.Generator) -> np.ndarray:
+    """Crop (S, S, 3) RGB by `matrix` (see Framings) with random rotation, scale and shift; returns (size, size) uint8 grey."""
     grey, side = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), len(picture)
-    if random.random() < 0.5:  # on a canvas; else the drawing's own edge repeats
-        pad = round(PAD * side)
+    if random.random() < 0.5:  # on a plain canvas; otherwise the drawing's edge is repeated
+        pad = round(CANVAS_PAD * side)
         grey = cv2.copyMakeBorder(grey, pad, pad, pad, pad, cv2.BORDER_CONSTANT, value=int(random.integers(0, 256)))
     else:
         pad = 0
-    turn, scale = np.radians(random.normal(0, TURN)), np.exp(random.normal(0, GROW))
+    turn, scale = np.radians(random.normal(0, ROTATION_SD)), np.exp(random.normal(0, SCALE_SD))
     turned = scale * np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
-    middle, shift = np.array([0.5, 0.5]), random.normal(0, SHIFT, 2)
+    middle, shift = np.array([0.5, 0.5]), random.normal(0, SHIFT_SD, 2)
     jitter = np.column_stack([turned, middle + shift - turned @ middle])
     whole = np.column_stack([matrix[:, :2] @ jitter[:, :2], matrix[:, :2] @ jitter[:, 2] + matrix[:, 2]]) * side
     whole[:, 2] += pad

@@ -1,12 +1,12 @@
-"""Draw labelled faces in the DiceBear styles and cut them as the service would: one table of faces for training and evaluation.
+"""Render labelled cartoon faces in the DiceBear styles, cropped as the service would, into one table for training and evaluation.
 
     python -m scripts.data.fetch dicebear
     python -m scripts.synthetic.generate --styles data/sources/dicebear --count 20000 --out data/drawn.npz
 
-`--styles` is a folder of style definitions, or their repository; which parts show which expression stands in
-scripts/configs/dicebear_recipes.csv. Every family and expression gets the same number of pictures; hair, clothes, skin, colours,
-lines, place, size and light are drawn at random from `--seed`. Beside the table goes `<out>-ATTRIBUTION.md`: who drew the
-styles, in the words that their licences ask for.
+`--styles` is a folder of style definitions, or their repository; scripts/configs/dicebear_recipes.csv lists the parts that show
+each expression. Every style family and expression gets the same number of pictures; hair, clothes, skin, colours, line width,
+position, size and brightness are sampled from `--seed`. `<out>-ATTRIBUTION.md` beside the table holds the attribution that the
+licences require.
 """
 
 from __future__ import annotations
@@ -23,35 +23,34 @@ from emotions.runtime.manifest import ModelRegistry
 
 from ..data.dataset import SPLITS, DatasetError, Faces, table
 from .catalogue import RECIPES, attribution
-from .framing import crop, framings, spacing
-from .renderer import Artist, family, load_artist, rough
+from .framing import jittered_crop, measure_framings, relative_side
+from .renderer import AvatarRenderer, degrade, load_renderer, style_family
 
 TEST_FAMILIES = ("notionists", "toon-head")
-"""Never trained on. Chosen before any result was seen, by a rule on the recipes of then: of the artists who drew one family
-only (so that nobody's hand is in training too), the two families with most expressions, five each; between them all but
-disgust. Recipes that were added since gave other families more expressions (big-ears has five, too); the choice stays, or kept
-out would not mean that."""
+"""Never trained on. Chosen before any result was known: of the artists with a single family (so that the test has no artist of
+the training data), the two families with the most expressions, five each; together all but disgust. Recipes added later gave
+other families more expressions (big-ears also has five); the choice stays so that the test set remains unseen."""
 VALIDATION_FAMILIES = ("dylan", "micah")
-"""By the same rule, then, the next: two families with four expressions each that have the same six between them."""
+"""The next two families by the same rule: four expressions each, together the same six."""
 SIZE = 48
-SHARPNESS = 0.8, 2.0  # pixels of the drawing a pixel of the crop
-SIDES = 64, 384  # pixels of a drawing's side
-EXAMPLES = 16
-"""Pictures of a style on which the detectors are asked how they would frame it."""
+SHARPNESS = 0.8, 2.0  # pixels of the drawing per pixel of the crop
+SIDES = 64, 384  # least and greatest side of a drawing in pixels
+PROBE_PICTURES = 16
+"""Pictures per style with which its framing is measured."""
 
 
 def split_of(name: str) -> str:
-    """The split of a style, which is its family's: nothing of one family is in two splits."""
-    if family(name) in TEST_FAMILIES:
+    """Return the split of a style. A style family is never in two splits."""
+    if style_family(name) in TEST_FAMILIES:
         return "test"
-    return "validation" if family(name) in VALIDATION_FAMILIES else "train"
+    return "validation" if style_family(name) in VALIDATION_FAMILIES else "train"
 
 
-def rows(artist: Artist, count: int, random: np.random.Generator) -> list[tuple[str, str]]:
-    """(style, expression) of `count` pictures in random order: every family and expression alike, its styles in turn."""
+def sample_plan(renderer: AvatarRenderer, count: int, random: np.random.Generator) -> list[tuple[str, str]]:
+    """Return (style, expression) of `count` pictures in random order, balanced over style families and expressions."""
     cells: dict[tuple[str, str], list[str]] = {}
-    for style, expression in artist.subjects:
-        cells.setdefault((family(style), expression), []).append(style)
+    for style, expression in renderer.subjects:
+        cells.setdefault((style_family(style), expression), []).append(style)
     chosen = []
     for number in range(count):
         (_, expression), styles = list(cells.items())[number % len(cells)]
@@ -59,34 +58,36 @@ def rows(artist: Artist, count: int, random: np.random.Generator) -> list[tuple[
     return [chosen[index] for index in random.permutation(count)]
 
 
-def draw(artist: Artist, face_detector: FaceDetector, count: int, seed: int) -> Faces:
-    """A table of `count` drawn faces (SIZE, SIZE), framed as the detectors frame the style, give and take a little."""
+def render_table(renderer: AvatarRenderer, face_detector: FaceDetector, count: int, seed: int) -> Faces:
+    """Render a table of `count` drawn faces (SIZE, SIZE), cropped as the detectors would crop, with random jitter."""
     random = np.random.default_rng(seed)
-    frames = {style: framings(artist, face_detector, style, EXAMPLES, seed) for style in artist.styles}
+    frames = {style: measure_framings(renderer, face_detector, style, PROBE_PICTURES, seed) for style in renderer.styles}
     for style, found in frames.items():
-        print(f"{style:20} {split_of(style):10} found in {found.share:.0%} of {EXAMPLES * 2} pictures", flush=True)
-    pixels, labels, names, chosen = [], [], [], rows(artist, count, random)
+        print(f"{style:20} {split_of(style):10} found in {found.detection_rate:.0%} of {PROBE_PICTURES * 2} pictures", flush=True)
+    pixels, labels, names, chosen = [], [], [], sample_plan(renderer, count, random)
     for number, (style, expression) in enumerate(chosen):
         matrix = frames[style].matrices[random.integers(len(frames[style].matrices))]
-        side = int(np.clip(SIZE / spacing(matrix) * random.uniform(*SHARPNESS), *SIDES))
-        picture = artist.picture(style, expression, side, random)
-        pixels.append(rough(crop(picture, matrix, SIZE, random), random))
+        side = int(np.clip(SIZE / relative_side(matrix) * random.uniform(*SHARPNESS), *SIDES))
+        picture = renderer.render_varied(style, expression, side, random)
+        pixels.append(degrade(jittered_crop(picture, matrix, SIZE, random), random))
         labels.append(EMOTIONS.index(expression))
         names.append(f"{style}/{expression}/{number:06d}")
         if (number + 1) % 2000 == 0 or number + 1 == count:
             print(f"{number + 1} of {count} pictures", flush=True)
     styles = [style for style, _ in chosen]
-    return table(pixels, labels, [split_of(style) for style in styles], names, "dicebear", [family(style) for style in styles])
+    return table(
+        pixels, labels, [split_of(style) for style in styles], names, "dicebear", [style_family(style) for style in styles]
+    )
 
 
-def artists(artist: Artist) -> str:
-    """Markdown: who drew the styles, in the words that their licences ask for; it goes wherever the drawings go."""
-    names = sorted({family(style) for style in artist.styles})
-    return f"# Who drew the styles\n\n{attribution({name: artist.definitions[name] for name in names})}\n"
+def attribution_page(renderer: AvatarRenderer) -> str:
+    """Return the attribution of the styles as a Markdown page; it must accompany the drawings wherever they are passed on."""
+    names = sorted({style_family(style) for style in renderer.styles})
+    return f"# Who drew the styles\n\n{attribution({name: renderer.definitions[name] for name in names})}\n"
 
 
 def report(faces: Faces) -> Iterator[str]:
-    """A line a split: its families and how many faces an expression."""
+    """Yield a line for each split: number of style families and of faces for each expression."""
     for name in SPLITS:
         part = faces.split(name)
         counts = np.bincount(part.labels, minlength=len(EMOTIONS))
@@ -105,12 +106,12 @@ def main(arguments: list[str] | None = None) -> None:
     if options.count < 1:
         parser.error("--count must be at least 1")
     try:
-        artist = load_artist(options.styles, options.recipes)
-        faces = draw(artist, FaceDetector(ModelRegistry()), options.count, options.seed)
+        renderer = load_renderer(options.styles, options.recipes)
+        faces = render_table(renderer, FaceDetector(ModelRegistry()), options.count, options.seed)
     except DatasetError as error:
         parser.exit(1, f"{error}\n")
     faces.save(options.out)
-    options.out.with_name(f"{options.out.stem}-ATTRIBUTION.md").write_text(artists(artist), encoding="utf-8")
+    options.out.with_name(f"{options.out.stem}-ATTRIBUTION.md").write_text(attribution_page(renderer), encoding="utf-8")
     print(*report(faces), f"written: {options.out}", sep="\n")
 
 

@@ -1,4 +1,4 @@
-"""Pictures of flat shapes, letters and charts: what a search for drawn faces must not take for one."""
+"""Negative examples for the drawn-face verifier: pictures of flat shapes, letters and charts."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ SIZES = ((640, 480), (480, 640), (512, 512), (800, 600), (320, 320))
 Random = np.random.Generator
 
 
-def graphic(random: Random) -> np.ndarray:
-    """A picture (H, W, 3) uint8 of one kind or two over each other."""
+def non_face_image(random: Random) -> np.ndarray:
+    """Render a picture (H, W, 3) uint8 with one or two kinds of content."""
     width, height = SIZES[random.integers(len(SIZES))]
     picture = np.full((height, width, 3), random.integers(0, 256, 3), np.uint8)
     for kind in random.permutation(len(KINDS))[: random.integers(1, 3)]:
@@ -57,7 +57,7 @@ def bars(picture: np.ndarray, random: Random) -> None:
 
 
 def tiles(picture: np.ndarray, random: Random) -> None:
-    """Squares or dots in a lattice, some left out: identicons, keyboards, dice, patterns."""
+    """Squares or dots on a grid, some left out, similar to identicons, keyboards, dice and patterns."""
     count, colours, round_ones = int(random.integers(2, 9)), [_colour(random) for _ in range(3)], random.random() < 0.5
     step, mirrored = max(picture.shape[:2]) // count, random.random() < 0.5
     chosen = random.random((count + 1, count + 1)) < 0.6
@@ -84,5 +84,5 @@ def _place(picture: np.ndarray, random: Random) -> tuple[int, int]:
 
 
 def _thickness(random: Random) -> int:
-    """In pixels; -1 fills."""
+    """Sample a line width in pixels; -1 fills the shape."""
     return -1 if random.random() < 0.6 else int(random.integers(1, 13))

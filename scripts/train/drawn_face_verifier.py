@@ -29,9 +29,9 @@ from ..common.manifest import drop_entry, put_entry
 from ..data.dataset import DatasetError
 from ..data.sources import licence_of, source_of
 from ..synthetic.catalogue import RECIPES
-from ..synthetic.negatives import graphic
-from ..synthetic.patches import windows as labelled
-from ..synthetic.renderer import load_artist
+from ..synthetic.negatives import non_face_image
+from ..synthetic.patches import labelled_patches
+from ..synthetic.renderer import load_renderer
 
 NAME = "drawn-face-check"
 THRESHOLDS = {"face": 3.0, "possible": 0.5, "flatness": 0.15}
@@ -64,7 +64,7 @@ def hard_negatives(head: keras.Model, model: ExpressionClassifier, graphics: int
     """Crops (N, S, S) of false positives on pictures without a face."""
     random, found = np.random.default_rng(SEED + 1), []
     for _ in range(graphics):
-        grey = cv2.cvtColor(graphic(random), cv2.COLOR_RGB2GRAY)
+        grey = cv2.cvtColor(non_face_image(random), cv2.COLOR_RGB2GRAY)
         crops = np.stack([align_crop(grey, square_to_box(square), None, model.size) for square in sliding_windows(*grey.shape)])
         logits = head(model.features(crops), training=False)
         found.append(crops[np.asarray(logits)[:, 0] > HARD_LOGIT])
@@ -88,11 +88,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--graphics", type=int, default=2400, help="pictures without a face")
     options = parser.parse_args(arguments)
     try:
-        artist, model = (
-            load_artist(options.styles, options.recipes),
+        renderer, model = (
+            load_renderer(options.styles, options.recipes),
             ExpressionClassifier(ModelRegistry(options.models), options.head),
         )
-        table = labelled(artist, options.pictures, options.graphics, model.size, SEED)
+        table = labelled_patches(renderer, options.pictures, options.graphics, model.size, SEED)
     except (DatasetError, ModelFileError) as error:
         parser.exit(1, f"{error}\n")
     features, training = model.features(table.crops), table.splits == "train"

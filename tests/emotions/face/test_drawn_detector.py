@@ -11,7 +11,7 @@ from emotions.face.alignment import align_crop, warp_crop
 from emotions.face.detector import FaceDetector
 from emotions.face.drawn_detector import flatness, sliding_windows, square_to_box
 from emotions.face.results import Box
-from scripts.synthetic.negatives import graphic
+from scripts.synthetic.negatives import non_face_image
 
 SKIN, INK, RED = (250, 205, 150), (20, 20, 20), (190, 40, 50)
 
@@ -93,7 +93,7 @@ def test_several_drawn_faces_are_detected(analyzer):
 
 def test_few_false_alarms_on_charts_and_patterns(analyzer):
     random = np.random.default_rng(5)
-    alarms = sum(bool(analyzer.face_detector.detect(graphic(random))[1]) for _ in range(20))
+    alarms = sum(bool(analyzer.face_detector.detect(non_face_image(random))[1]) for _ in range(20))
     assert alarms <= 4
 
 

@@ -107,7 +107,7 @@ PARTS = {"head": "round", "eyes": "small", "mouth": "smile"}
 COLOURS = {"skin": "#ffcc99", "ink": "#000000"}
 
 
-def test_components_lie_in_their_places_in_their_colours():
+def test_components_have_their_position_and_colour():
     pixels = rasterise(to_svg(STYLE, PARTS, COLOURS), 100)
     assert pixels.shape == (100, 100, 4) and pixels[2, 2, 3] == 0
     assert tuple(pixels[50, 12]) == (255, 204, 153, 255)  # skin
@@ -117,7 +117,7 @@ def test_components_lie_in_their_places_in_their_colours():
     assert tuple(frown[73, 50, :3]) == (255, 204, 153) and tuple(frown[69, 50, :3]) == (0, 0, 0)
 
 
-def test_a_part_may_be_left_out_moved_widened_or_drawn_alone():
+def test_components_can_be_omitted_moved_widened_or_isolated():
     whole, none = (rasterise(to_svg(STYLE, PARTS | {"mouth": name}, COLOURS), 100) for name in ("smile", None))
     assert (whole[58:84] != none[58:84]).any() and np.array_equal(whole[:58], none[:58])
     moved = rasterise(to_svg(STYLE, PARTS, COLOURS, {"mouth": "translate(0 5)"}), 100)
@@ -150,7 +150,7 @@ def test_a_shifted_colour_keeps_its_lightness():
     assert min(lightness["#ffcc99"]) > max(lightness["#331100"]) and len(set(lightness["#ffcc99"])) > 10
 
 
-def test_what_hides_the_face_is_not_drawn(renderer):
+def test_variants_that_hide_the_face_are_excluded(renderer):
     assert renderer._occluding_variants["blob"]["veil"] == {"cloth"}
     for seed in range(20):
         picture, mask = renderer.render("blob", "happy", 100, np.random.default_rng(seed))
@@ -159,7 +159,7 @@ def test_what_hides_the_face_is_not_drawn(renderer):
         assert mask[37:40, 37:40].all() and not mask[:28].any() and mask[60:].any()
 
 
-def test_a_bare_face_is_its_parts_on_plain_skin(renderer):
+def test_neutral_style_shows_features_on_plain_skin(renderer):
     picture, mask = renderer.render("blob-neutral", "sad", 80, np.random.default_rng(3))
     corners = {tuple(picture[row, column]) for row in (0, 79) for column in (0, 79)}
     assert corners <= {(255, 204, 153), (102, 51, 17)} and len(corners) == 1
@@ -167,7 +167,7 @@ def test_a_bare_face_is_its_parts_on_plain_skin(renderer):
     assert 0.45 < width < 0.85
 
 
-def test_a_crop_shows_a_share_of_the_parts():
+def test_visible_fraction_of_a_crop():
     mask = np.zeros((100, 100), bool)
     mask[40:60, 20:80] = True
     assert framing.visible_fraction(mask, np.eye(2, 3)) == 1
@@ -186,7 +186,7 @@ def test_crops_follow_their_matrix(monkeypatch):
         assert quarter.shape == (48, 48) and quarter[:23, 25:].min() == 255 and quarter[25:].max() == quarter[:, :23].max() == 0
 
 
-def test_pictures_are_spread_evenly_and_families_stay_together(renderer):
+def test_plan_is_balanced_and_families_stay_in_one_split(renderer):
     chosen = generate.sample_plan(renderer, 24, np.random.default_rng(0))
     counts = {cell: chosen.count(cell) for cell in set(chosen)}
     assert counts == {("blob", "happy"): 3, ("blob", "sad"): 3, ("blob-neutral", "happy"): 3, ("blob-neutral", "sad"): 3,
@@ -207,7 +207,7 @@ def made(folder, tmp_path_factory) -> Path:
     return out
 
 
-def test_a_table_is_made_with_its_attribution(made, renderer, monkeypatch):
+def test_generated_table_and_attribution(made, renderer, monkeypatch):
     faces = Faces.load(made)
     assert faces.pixels.shape == (40, 48, 48) and set(faces.sources) == {"dicebear"} and set(faces.groups) == {"blob", "orb"}
     for name, label, group, split in zip(faces.names, faces.labels, faces.groups, faces.splits, strict=True):
@@ -232,7 +232,7 @@ def test_a_table_is_made_with_its_attribution(made, renderer, monkeypatch):
         ("recipes.csv", "style,expression,components\nother,happy,eyes=small\n", "no definition of the styles other"),
     ],
 )
-def test_other_files_get_one_clear_error(tmp_path, capsys, file, content, message):
+def test_invalid_files_are_rejected(tmp_path, capsys, file, content, message):
     (tmp_path / "src").mkdir()
     (tmp_path / "src" / "blob.json").write_text(json.dumps(definition()))
     (tmp_path / "recipes.csv").write_text("style,expression,components\nblob,happy,eyes=small\n")
@@ -244,7 +244,7 @@ def test_other_files_get_one_clear_error(tmp_path, capsys, file, content, messag
         load_styles(tmp_path / "nowhere")
 
 
-def test_heads_are_measured_on_families_left_out(made, folder, prepared, tmp_path, monkeypatch):
+def test_evaluation_on_held_out_families(made, folder, prepared, tmp_path, monkeypatch):
     monkeypatch.setattr(drawn_faces, "EPOCHS", 1)
     monkeypatch.setattr(generate, "VALIDATION_FAMILIES", ("orb",))
     out = tmp_path / "drawn.md"
@@ -271,7 +271,7 @@ def test_a_family_is_classified_by_heads_that_were_not_trained_on_it(made, monke
     assert predicted[:, 0].tolist() == [sad, happy]  # as predicted by a head trained on blobs alone
 
 
-def test_squares_of_drawings_are_labelled(renderer, monkeypatch):
+def test_patches_of_drawings_are_labelled(renderer, monkeypatch):
     monkeypatch.setattr(generate, "VALIDATION_FAMILIES", ("orb",))
     table = patches.labelled_patches(renderer, 2, 5, 48, 1)
     drawings = len(renderer.subjects) * 2
