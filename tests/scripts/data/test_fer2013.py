@@ -1,4 +1,4 @@
-"""FER2013 and FER+ in each form that they are passed on in, and what is said of other files."""
+"""FER2013 and FER+ in all published forms, and errors for other files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Fetching: git against a repository of the test's own, and what is said where nothing may or can be fetched."""
+"""Downloads with git from a local repository, and messages for data sets that cannot be downloaded."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def git(*arguments) -> str:
 
 @pytest.fixture
 def published(tmp_path):
-    """A bare repository of two commits, which answers as GitHub does, and the first commit."""
+    """A bare repository of two commits with the settings of GitHub, and the first commit."""
     work, bare = tmp_path / "work", tmp_path / "published.git"
     git("init", "--quiet", work)
     for content in ("first", "second"):

@@ -1,4 +1,4 @@
-"""The table of designs: which rows stand in it, and how epochs add up."""
+"""Table of architectures: its rows and the sum of epochs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The experiments table: what a run's files say, and which dates its parts keep."""
+"""Experiments table: rows of runs and exports, and the dates of their parts."""
 
 from __future__ import annotations
 

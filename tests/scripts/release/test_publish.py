@@ -9,7 +9,7 @@ import pytest
 
 from emotions.runtime.gcs import download_models
 from emotions.runtime.manifest import BUNDLED
-from scripts.deploy.gcs_emulator import BUCKET, storage_server
+from scripts.deploy.gcs_emulator import BUCKET, gcs_emulator
 from scripts.release.publish import PublishError, files_to_publish, main, publish
 from tests.storage import Storage, make_set
 
@@ -119,11 +119,11 @@ def test_the_shipped_set_includes_cards_and_licences():
 
 
 def test_a_real_storage_server(models, tmp_path, monkeypatch):
-    """fake-gcs-server answers 412 where an object is there, for uploads up to 8 MB; the command as it is documented."""
+    """fake-gcs-server returns 412 for existing objects, for uploads up to 8 MB; the command as documented."""
     from google.api_core.exceptions import PreconditionFailed
     from google.cloud import storage
 
-    with storage_server() as (address, _):
+    with gcs_emulator() as (address, _):
         monkeypatch.setenv("STORAGE_EMULATOR_HOST", address)
         with storage.Client() as client:
             bucket = client.bucket(BUCKET)

@@ -1,4 +1,4 @@
-"""What the browser gets from others is what scripts/release/vendor.py pins, with its licence."""
+"""Third-party browser files are those pinned in scripts/release/vendor.py, with their licences."""
 
 from __future__ import annotations
 

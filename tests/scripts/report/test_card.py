@@ -1,4 +1,4 @@
-"""The card of the shipped models, measured on tiny tables: further data sets, pictures beside it, and what it says in words."""
+"""Card of the shipped models, measured on tiny tables: further data sets, pictures, and texts."""
 
 from __future__ import annotations
 

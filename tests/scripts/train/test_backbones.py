@@ -1,4 +1,4 @@
-"""Every design: its layers, what export makes of it, and the road from a configuration to a served head."""
+"""Every architecture: its layers, its export, and the pipeline from a configuration to a served head."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from scripts.train.backbones import BACKBONES, DesignError, build_backbone, desi
 from scripts.train.networks import dense_head, folded
 
 CONFIGS = sorted((Path(train.__file__).parents[1] / "configs").glob("*.toml"))
-DISTILLATION = ("distill", "student-", "teacher-")  # the plan of a distillation and what it trains
+DISTILLATION = ("distill", "student-", "teacher-")  # the plan of a distillation, its student and teachers
 TINY = {"widths": [16, 32], "blocks": 1}  # fewer than 16 channels crash oneDNN's backward pass of a 1 x 1 stride-2 convolution
 LABEL_SETS = ("fer2013", "ferplus")
 OPTIONS = {"fer_cnn": {}, "vgg16_imagenet": {"weights": "random"}, "residual": TINY, "resnet50": {}}
@@ -71,7 +71,7 @@ def test_imagenet_means_are_subtracted():
     [
         ({"name": "mine", "design": "vgg99"}, "vgg99.*resnet50"),
         ({"name": "residual", "network": {"depth": 3}}, "network.*depth"),
-        ({"name": "vgg16_imagenet", "network": {"weights": "/nowhere.h5"}}, "ImageNet weights cannot be had.*weights ="),
+        ({"name": "vgg16_imagenet", "network": {"weights": "/nowhere.h5"}}, "ImageNet weights are not available.*weights ="),
     ],
 )
 def test_invalid_networks_raise_a_design_error(config, message):
@@ -80,7 +80,7 @@ def test_invalid_networks_raise_a_design_error(config, message):
 
 
 def architecture_of(path: Path) -> str:
-    """The design that a configuration trains: its own name, or for a later go of the same base (vgg16-decay) the first word."""
+    """Architecture of a configuration: its file name, or for a later round (vgg16-decay) the first part of it."""
     return path.stem.partition("-")[0]
 
 

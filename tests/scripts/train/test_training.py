@@ -99,7 +99,7 @@ def test_a_published_backbone_initialises_a_run(exported, prepared, configured, 
 
 @pytest.fixture(scope="module")
 def small(prepared, configured_small, tmp_path_factory):
-    """A run of one epoch of a network that learns in a second."""
+    """A run of one epoch of a small network."""
     folder = tmp_path_factory.mktemp("small")
     (folder / "config.toml").write_text(configured_small(prepared, 0))
     train_main(["--config", str(folder / "config.toml"), "--run", str(folder / "run")])
@@ -173,7 +173,7 @@ def test_a_run_resumes_only_with_its_own_settings(finished, prepared, configured
 
 
 def _altered(run, tmp_path):
-    """The run with another base: what must not replace a published file."""
+    """The run with another backbone, which must not replace a published file."""
     other = tmp_path / "other"
     other.mkdir()
     for path in run.iterdir():
