@@ -36,7 +36,6 @@ from emotions.speech.classifier import SpeechClassifier
 from emotions.text.classifier import TextClassifier
 
 SAMPLES = Path(__file__).resolve().parents[2] / "static" / "samples"
-HEAD = "mixed"
 UPLOAD_SECONDS = 600
 """Seconds that copies of uploads are kept."""
 FRAME_SECONDS = 0.2
@@ -190,7 +189,7 @@ def main() -> None:
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default 127.0.0.1: this machine only)")
     parser.add_argument("--port", type=int, default=7860, help="port (default 7860)")
     options = parser.parse_args()
-    analyzer = FaceAnalyzer(head=HEAD)
+    analyzer = FaceAnalyzer()
     analyzer.warm_up()
     signal.signal(signal.SIGTERM, stop)
     app = build(analyzer)

@@ -1,4 +1,4 @@
-"""Recordings of every format, rate and channel count; what is cut off, and what is no sound."""
+"""Audio decoding: formats, sample rates, channels, truncated and damaged files, other files."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ FORMATS = {
 
 
 def samples_of(data: bytes) -> tuple[np.ndarray, bool]:
-    with open_audio(data) as sound:
-        samples = np.concatenate(list(sound.blocks()))
-        assert sound.seconds == len(samples) / 16_000
-        return samples, sound.partial
+    with open_audio(data) as audio:
+        samples = np.concatenate(list(audio.blocks()))
+        assert audio.seconds == len(samples) / 16_000
+        return samples, audio.partial
 
 
 @pytest.mark.parametrize("name", FORMATS)
@@ -38,14 +38,14 @@ def test_formats(name):
     voice = voice_like(2.0, rate)
     samples, partial = samples_of(encoded(np.tile(voice, (channels, 1)), kind, codec, rate, layout))
     assert samples.dtype == np.float32 and not partial
-    assert abs(len(samples) / 16_000 - 2.0) < 0.15  # coders pad
+    assert abs(len(samples) / 16_000 - 2.0) < 0.15  # codecs pad
     expected = voice_like(2.0, 16_000)
     short, long = np.abs(np.fft.rfft(expected, 32_000))[:8000], np.abs(np.fft.rfft(samples[:32_000], 32_000))[:8000]
-    assert np.corrcoef(short[:3400], long[:3400])[0, 1] > 0.7  # the same spectrum, whatever the coder did to the phases
+    assert np.corrcoef(short[:3400], long[:3400])[0, 1] > 0.7  # similar spectra; lossy codecs change the phases
 
 
 @pytest.mark.parametrize("name", ["wav", "flac", "opus", "webm"])
-def test_a_file_that_is_cut_off_gives_what_can_be_read(name):
+def test_truncated_file_is_decoded_up_to_its_end(name):
     kind, codec, rate, layout = FORMATS[name]
     data = encoded(np.tile(voice_like(4.0, rate), (2 if layout == "stereo" else 1, 1)), kind, codec, rate, layout)
     samples, partial = samples_of(data[: len(data) // 2])
@@ -53,7 +53,7 @@ def test_a_file_that_is_cut_off_gives_what_can_be_read(name):
     assert partial or name in ("opus", "webm")  # Ogg's length stands on its last page, and browsers' WebM states none
 
 
-def test_damage_in_the_middle_loses_no_more_than_it_must():
+def test_damage_in_the_middle_is_skipped():
     data = bytearray(encoded(voice_like(4.0, 48_000), "webm", "libopus", 48_000))
     data[len(data) // 2 : len(data) // 2 + 2000] = bytes(2000)
     samples, _ = samples_of(bytes(data))
@@ -68,19 +68,19 @@ def test_damage_in_the_middle_loses_no_more_than_it_must():
         (b"ffconcat version 1.0\nfile /etc/hostname\n", "not_a_sound"),
     ],
 )  # fmt: skip
-def test_what_is_no_sound(data, code):
+def test_other_files_are_rejected(data, code):
     with pytest.raises(AudioError) as caught:
         samples_of(data)
     assert caught.value.code == code
 
 
-def test_a_header_without_sound():
+def test_header_without_samples():
     with pytest.raises(AudioError) as caught:
         samples_of(encoded(voice_like(1.0))[:44])
     assert caught.value.code in ("truncated_sound", "not_a_sound")
 
 
-def test_a_film_without_sound():
+def test_video_without_audio_stream():
     import av
 
     target = io.BytesIO()
@@ -95,7 +95,7 @@ def test_a_film_without_sound():
     assert caught.value.code == "no_sound_track"
 
 
-def test_samples_that_are_no_numbers():
+def test_nan_and_infinity_become_finite():
     voice = voice_like(1.0)
     voice[100:200] = np.nan
     voice[300] = np.inf
@@ -103,8 +103,21 @@ def test_samples_that_are_no_numbers():
     assert np.isfinite(samples).all()
 
 
-def test_an_hour_is_the_limit(monkeypatch):
+def test_maximum_duration(monkeypatch):
     monkeypatch.setattr("emotions.speech.audio.MAX_SECONDS", 1.0)
     with pytest.raises(AudioError) as caught:
         samples_of(encoded(voice_like(1.5)))
     assert caught.value.code == "sound_too_long"
+
+
+def test_source_types_give_the_same_samples(tmp_path):
+    data = encoded(voice_like(1.0), "flac", "flac")
+    (tmp_path / "voice.flac").write_bytes(data)
+    expected, _ = samples_of(data)
+    file = io.BytesIO(data)
+    file.seek(5)  # a file object is read from its beginning
+    for source in (tmp_path / "voice.flac", str(tmp_path / "voice.flac"), bytearray(data), memoryview(data), file):
+        with open_audio(source) as audio:
+            assert np.array_equal(np.concatenate(list(audio.blocks())), expected)
+    with pytest.raises(TypeError, match="path"):
+        samples_of(7)

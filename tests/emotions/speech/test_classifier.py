@@ -1,4 +1,4 @@
-"""The speech models that ship: what they answer, and when they say that they cannot."""
+"""Published speech models: spectrogram, features, predictions and abstention."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ from tests.sounds import encoded, voice_like
 
 
 @pytest.fixture(scope="module")
-def reader() -> SpeechClassifier:
+def classifier() -> SpeechClassifier:
     return SpeechClassifier()
 
 
 @pytest.fixture(scope="module")
 def clips() -> dict[str, list[bytes]]:
-    """Every sixth clip of the speakers that the speech check never heard, by corpus."""
+    """Every sixth clip of the speakers that the speech check was not trained on, by corpus."""
     found = {}
     for corpus, speakers in {"ravdess": ("21", "22", "23", "24"), "emodb": ("15", "16"), "tess": ("OAF",)}.items():
         with shared("audio", f"{corpus}.manifest.csv").open(newline="", encoding="utf-8") as stream:
@@ -59,28 +59,28 @@ def test_log_mel_of_a_tone_is_golden():
     assert log_mel(np.zeros(FRAME_LENGTH - 1, np.float32)).shape == (0, BANDS)
 
 
-def test_pieces_have_the_frames_of_the_whole():
+def test_blocks_give_the_frames_of_the_whole():
     voice = voice_like(9.0)
-    with open_audio(encoded(voice, "wav", "pcm_f32le")) as sound:
-        frames, envelope = read_spectrogram(sound)
+    with open_audio(encoded(voice, "wav", "pcm_f32le")) as audio:
+        frames, envelope = read_spectrogram(audio)
     assert np.abs(frames - log_mel(voice)).max() < 0.07  # float16
     assert len(envelope) >= len(frames) and envelope.max() == pytest.approx(np.abs(voice).max(), abs=1e-4)
 
 
-def test_level_does_not_count():
+def test_features_are_independent_of_level():
     loud = log_mel(voice_like(2.0))
     quiet = log_mel(voice_like(2.0) * 0.3)
     assert np.abs(normalize_level(loud) - normalize_level(quiet)).max() < 0.02
     assert np.isfinite(extract(loud)).all()
 
 
-def test_description_of_little_is_finite():
+def test_features_of_short_sounds_are_finite():
     for frames in (np.full((1, BANDS), FLOOR_DB), log_mel(voice_like(0.1)), np.zeros((WINDOW_FRAMES, BANDS), np.float32)):
         assert np.isfinite(extract(frames)).all()
         assert len(extract(frames)) == len(extract(log_mel(voice_like(3.0))))
 
 
-def test_windows_cover_the_sound():
+def test_windows_cover_the_recording():
     for count in (1, WINDOW_FRAMES, WINDOW_FRAMES + 1, 1000):
         places = window_starts(count)
         assert places[0] == 0 and (count <= WINDOW_FRAMES or places[-1] == count - WINDOW_FRAMES)
@@ -91,28 +91,29 @@ def test_windows_cover_the_sound():
     assert (first, last) == (35, 65)
 
 
-def test_files_are_small_and_their_licence_is_said():
+def test_size_and_licence_of_the_models():
     for role in ("speech", "speech-check"):
         entry = ModelRegistry().entry(role)
         assert entry.bytes < 4 * 2**20
         assert "non-commercial" in entry.licence and "RAVDESS" in entry.licence and "TESS" in entry.licence
 
 
-def test_held_back_actors_are_read_and_not_refused(reader, clips):
-    refused = {corpus: np.mean([reader.predict(data).reason is not None for data in files]) for corpus, files in clips.items()}
-    assert max(refused.values()) <= 0.04, refused  # some forty to seventy clips each: one may be refused
+def test_held_out_speakers_are_classified(classifier, clips):
+    reasons = {corpus: [classifier.predict(data).reason for data in files] for corpus, files in clips.items()}
+    abstained = {corpus: np.mean([reason is not None for reason in found]) for corpus, found in reasons.items()}
+    assert max(abstained.values()) <= 0.04, abstained  # of forty to seventy clips each: one may be rejected
     for data in clips["ravdess"][:5]:
-        result = reader.predict(data)
+        result = classifier.predict(data)
         assert sum(result.probabilities) == pytest.approx(1, abs=1e-5)
         assert result.emotion in EMOTIONS and result.confidence == max(result.probabilities)
 
 
-def test_longer_recordings_are_read_over_time(reader, clips):
+def test_longer_recordings_have_segments(classifier, clips):
     parts = []
     for data in clips["ravdess"][:6]:
-        with open_audio(data) as sound:
-            parts.append(np.concatenate(list(sound.blocks())))
-    result = reader.predict(encoded(np.concatenate(parts)))
+        with open_audio(data) as audio:
+            parts.append(np.concatenate(list(audio.blocks())))
+    result = classifier.predict(encoded(np.concatenate(parts)))
     assert len(result.segments) > 6
     assert all(before.end == after.start for before, after in zip(result.segments, result.segments[1:], strict=False))
     assert result.segments[-1].end <= result.seconds + 0.05
@@ -129,7 +130,7 @@ def test_longer_recordings_are_read_over_time(reader, clips):
         ("clicks", "not_speech"),
     ],
 )  # fmt: skip
-def test_cannot_tell(reader, name, reason):
+def test_abstention(classifier, name, reason):
     random = np.random.default_rng(3)
     time = np.arange(3 * SAMPLE_RATE) / SAMPLE_RATE
     tune = np.concatenate([
@@ -144,6 +145,6 @@ def test_cannot_tell(reader, name, reason):
         "beeps": np.sin(2 * np.pi * 1000 * time) * (time % 1 < 0.3) * 0.3, "tune": tune * 0.5,
         "clicks": (np.arange(3 * SAMPLE_RATE) % 4000 < 8) * 0.5,
     }  # fmt: skip
-    result = reader.predict(encoded(sounds[name].astype(np.float32), "wav", "pcm_f32le"))
+    result = classifier.predict(encoded(sounds[name].astype(np.float32), "wav", "pcm_f32le"))
     assert (result.emotion, result.confidence, result.reason) == (None, None, reason)
     assert sum(result.probabilities) == pytest.approx(1, abs=1e-5)

@@ -1,4 +1,4 @@
-"""The one reading of texts that training and serving share, held by a golden list."""
+"""Tokenizer: word pieces, positions, truncation, and golden examples of the published model."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ def vocabulary() -> Vocabulary:
     return Vocabulary(list(dict.fromkeys(PIECES)))
 
 
-def read(vocabulary: Vocabulary, text: str) -> list[str]:
-    return [vocabulary.tokens[row] for word in vocabulary.words(text) for row in word.token_ids]
+def tokenize(vocabulary: Vocabulary, text: str) -> list[str]:
+    return [vocabulary.tokens[number] for word in vocabulary.words(text) for number in word.token_ids]
 
 
 @pytest.mark.parametrize(
@@ -39,28 +39,28 @@ def read(vocabulary: Vocabulary, text: str) -> list[str]:
         ("\u200b\ufe0f  \n", []),
     ],
 )
-def test_reading(vocabulary, text, pieces):
-    assert read(vocabulary, text) == pieces
+def test_tokens(vocabulary, text, pieces):
+    assert tokenize(vocabulary, text) == pieces
 
 
-def test_words_keep_their_places(vocabulary):
+def test_words_keep_their_positions(vocabulary):
     text = "  So… don't!!\n😂 [NAME]"
     assert [text[word.start : word.end] for word in vocabulary.words(text)] == ["So", "…", "don't", "!!", "😂", "[NAME]"]
 
 
-def test_rows_begin_and_end_and_are_cut(vocabulary):
+def test_encode_adds_special_tokens_and_truncates(vocabulary):
     words = vocabulary.words("[NAME] so good")
-    rows = vocabulary.encode(words, 128)
-    assert rows[0] == START and rows[1] == NAME and rows[-1] == END and len(rows) == 5
+    token_ids = vocabulary.encode(words, 128)
+    assert token_ids[0] == START and token_ids[1] == NAME and token_ids[-1] == END and len(token_ids) == 5
     assert len(vocabulary.encode(words * 99, 10)) == 11 - 1 + 1 - 1
 
 
-def test_no_text_breaks_it(vocabulary):
+def test_unusual_texts(vocabulary):
     for text in ("\ud800", "\0\x01", "𝔍𝔬𝔶", "a" * 10_000, "_" * 500, "'''", "[NAME", "1234567890" * 50, "ﬁ", "İ", "ß"):
-        assert all(0 <= row < len(vocabulary) for word in vocabulary.words(text) for row in word.token_ids)
+        assert all(0 <= number < len(vocabulary) for word in vocabulary.words(text) for number in word.token_ids)
 
 
-def test_a_vocabulary_begins_with_the_special_rows():
+def test_vocabulary_begins_with_special_tokens():
     with pytest.raises(ValueError, match="begins with"):
         Vocabulary(["the", "a"])
 
@@ -71,9 +71,9 @@ GOLDEN = {
 }
 
 
-def test_the_served_model_reads_as_it_learnt_to():
-    """What training saw for these texts: a change of reading wants a new model."""
+def test_golden_tokens_of_the_published_model():
+    """The tokens in training: a change of the tokenizer needs a new model."""
     vocabulary = TextClassifier(ModelRegistry()).vocabulary
     for text, pieces in GOLDEN.items():
-        rows = vocabulary.encode(vocabulary.words(text), 128)
-        assert " ".join(vocabulary.tokens[row] for row in rows) == pieces and UNKNOWN not in rows
+        token_ids = vocabulary.encode(vocabulary.words(text), 128)
+        assert " ".join(vocabulary.tokens[number] for number in token_ids) == pieces and UNKNOWN not in token_ids
