@@ -59,6 +59,7 @@ ELSEWHERE = {
     "make lab": "it opens an editor and stays",
     ".venv-test/bin/python -m scripts.data.prepare": "tests/scripts/test_commands.py",
     ".venv-train/bin/python -m scripts.text": "tests/scripts/text/test_text.py",
+    ".venv-test/bin/python -m scripts.text": "tests/scripts/text/test_text.py",
     ".venv-test/bin/python -m scripts.speech": "tests/scripts/speech/test_speech.py",
     ".venv-train/bin/python -m scripts.speech": "tests/scripts/speech/test_speech.py",
 }

@@ -29,7 +29,7 @@ def write_card(folder: Path) -> Path:
     by_speaker = sorted(evaluation["ravdess_cross_validated"]["by_speaker"].items(), key=lambda pair: pair[1])
     lowest, highest = (f"{recall:.0%} ({speaker})" for speaker, recall in (by_speaker[0], by_speaker[-1]))
     context = {
-        "entry": entry, "facts": list(facts(entry, check)), "thresholds": entry["thresholds"],
+        "entry": entry, "check": check, "commit": commit(), "thresholds": entry["thresholds"],
         "recall_rows": list(recall_rows(evaluation)), "lowest": lowest, "highest": highest,
         "matrices": [(TITLES[name], confusion_table(report)) for name, report in evaluation.items()],
         "speech_rows": list(abstention_rows(entry, check)),
@@ -41,31 +41,6 @@ def write_card(folder: Path) -> Path:
     path = folder / entry["card"]
     path.write_text(render("speech_card.md.j2", context), encoding="utf-8")
     return path
-
-
-def facts(entry: Mapping[str, Any], check: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Title and text of the list at the top of the card."""
-    fitted, sizes = entry["fitted"], entry["input"]
-    yield (
-        "Sound",
-        f"mono at {sizes['rate']:,} Hz, log-mel frames of {sizes['bands']} bands every 20 ms, windows of {sizes['frames']} "
-        f"frames, independent of the level; {sizes['features']:,} features a window.",
-    )
-    yield (
-        "Network",
-        f"radial basis functions on {fitted['components']} principal components, fitted in closed form; {entry['parameters']:,} "
-        f"weights as float16 ({entry['bytes']:,} bytes). A second one of {check['bytes']:,} bytes separates speech from "
-        "other sounds.",
-    )
-    yield (
-        "Training",
-        f"every clip of RAVDESS and {fitted['copies']} augmented copies of each (speed, band shift, spectral colour), "
-        f"{fitted['tess']:.0%} of TESS and all of EmoDB at weight {fitted['others']}; balanced classes; exponent "
-        f"{fitted['gamma']}, ridge {fitted['ridge']}. The published file was trained on RAVDESS' actors 1 to 20.",
-    )
-    yield "Temperature", f"{entry['temperature']}."
-    yield "Licence", f"{entry['licence']}."
-    yield "Source", f"measured at commit {commit()}."
 
 
 def recall_rows(evaluation: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
