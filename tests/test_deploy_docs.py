@@ -110,6 +110,6 @@ def served_models(port: int, server: subprocess.Popen) -> dict:
     raise AssertionError("the server does not answer")
 
 
-def test_limits_are_those_of_the_rehearsals():
+def test_limits_are_those_of_the_smoke_tests():
     assert f"| [Heroku](#heroku) | `git push heroku HEAD:main` | {heroku.LIMITS[0] // 2**20} MB |" in TEXT
-    assert f"the {heroku.PATIENCE:.0f} seconds that Heroku waits" in " ".join(TEXT.split())
+    assert f"the {heroku.ROUTER_TIMEOUT:.0f} seconds that Heroku waits" in " ".join(TEXT.split())

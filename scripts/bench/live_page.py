@@ -21,7 +21,7 @@ from pathlib import Path
 from playwright.sync_api import Page, sync_playwright
 
 from ..deploy import sandbox
-from ..deploy.traffic import Request, camera_film, jpeg, moving_face
+from ..deploy.traffic import Request, jpeg, moving_face, write_camera_video
 from .contenders import APP, Contestant, Server, serving
 
 READ = """seconds => new Promise((done) => {
@@ -80,7 +80,7 @@ def main() -> int:
     contestant = Contestant("live", "this project", Path(sys.executable), APP)
     with tempfile.TemporaryDirectory() as place, serving(contestant, Path(place)) as server, sync_playwright() as playwright:
         server.connect().close()
-        film = camera_film(Path(place) / "face.mjpeg")
+        film = write_camera_video(Path(place) / "face.mjpeg")
         camera = [
             "--use-fake-ui-for-media-stream",
             "--use-fake-device-for-media-stream",

@@ -83,7 +83,7 @@ def measure(minutes: int, fps: float, memory: int, annotate: bool) -> dict[str, 
                         resident[round(last["time"] / MINUTE, 1)] = resident_bytes(process.pid)
             return {
                 "exit": process.returncode, "rows": rows, "seconds": time.perf_counter() - begun, "resident": resident,
-                "film_bytes": path.stat().st_size, "peak_bytes": group.peak_bytes, "kills": group.kills,
+                "film_bytes": path.stat().st_size, "peak_bytes": group.peak_bytes, "kills": group.oom_kills,
                 "summary": last and last.get("summary"), "annotated_bytes": sum(one.stat().st_size for one in out.glob("*.mp4")),
             }  # fmt: skip
 

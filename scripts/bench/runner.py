@@ -29,7 +29,7 @@ SCENES = {0.3: (640, 480), 1.2: (1280, 960), 3.1: (2048, 1536), 6.0: (2828, 2121
 
 def photo() -> traffic.Request:
     """The photo that the budgets speak of: 640 x 480 pixels with one face."""
-    return traffic.photo(SAMPLES / "obama.jpg")
+    return traffic.standard_photo(SAMPLES / "obama.jpg")
 
 
 def explained() -> traffic.Request:
@@ -63,11 +63,11 @@ def scenes(megapixels: tuple[float, ...]) -> dict[float, traffic.Request]:
     """Megapixels -> a JPEG upload of that size with one large face, as heavy as a camera's."""
     with Image.open(SAMPLES / "obama.jpg") as opened:
         portrait = opened.convert("RGB")
-    return {size: _upload(traffic.enlarged(portrait, *SCENES[size])) for size in megapixels}
+    return {size: _upload(traffic.enlarge(portrait, *SCENES[size])) for size in megapixels}
 
 
 def _upload(picture: Image.Image) -> traffic.Request:
-    return traffic.upload("photo.jpg", traffic.encoded(picture, "JPEG", quality=90))
+    return traffic.upload("photo.jpg", traffic.encode(picture, "JPEG", quality=90))
 
 
 OURS = "ours"

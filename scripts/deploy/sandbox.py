@@ -1,6 +1,6 @@
-"""Run a server as a small cloud instance would: read-only files (bubblewrap), capped memory and CPU (control groups).
+"""Sandbox like a small cloud instance: read-only files (bubblewrap), limited memory and CPU (control groups).
 
-Both need root, and a kernel or container that lets them: `missing()` says what is not there.
+Both need root and a kernel or container that permits them; `missing_features()` reports what is unavailable.
 """
 
 from __future__ import annotations
@@ -16,31 +16,29 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-# Control groups, versions 1 and 2: cap the memory and CPU of processes, and read what they took.
-
 ROOT = Path("/sys/fs/cgroup")
-PERIOD = 100_000  # microseconds over which the CPU quota is counted; the kernel's default
-PREFIX = "emotion-rehearsal-"
+CPU_PERIOD_US = 100_000  # period of the CPU quota; the kernel's default
+GROUP_PREFIX = "emotion-sandbox-"
 
 
 class ControlGroupError(RuntimeError):
-    """The machine gives no control group; the message says why."""
+    """A control group cannot be created; the message says why."""
 
 
 class ControlGroup:
-    """A group whose processes share `memory` bytes (files in RAM included, no swap) and `cpus` cores; removed on exit."""
+    """Control group (version 1 or 2) that limits its processes to `memory` bytes (tmpfs included, no swap) and `cpus` cores."""
 
     def __init__(self, memory: int, cpus: float) -> None:
         self.version = 2 if (ROOT / "cgroup.controllers").exists() else 1
-        name, quota = f"{PREFIX}{os.getpid()}", int(cpus * PERIOD)
+        name, quota = f"{GROUP_PREFIX}{os.getpid()}", int(cpus * CPU_PERIOD_US)
         if self.version == 2:
             self._memory = self._cpu = ROOT / name
-            self._limits = {"memory.max": memory, "memory.swap.max": 0, "cpu.max": f"{quota} {PERIOD}"}
+            self._limits = {"memory.max": memory, "memory.swap.max": 0, "cpu.max": f"{quota} {CPU_PERIOD_US}"}
         else:
             self._memory, self._cpu = ROOT / "memory" / name, ROOT / "cpu" / name
-            # The order matters: memory with swap may not be less than memory.
+            # In this order: the limit with swap must not be below that of memory.
             self._limits = {"memory.limit_in_bytes": memory, "memory.memsw.limit_in_bytes": memory,
-                            "cpu.cfs_period_us": PERIOD, "cpu.cfs_quota_us": quota}  # fmt: skip
+                            "cpu.cfs_period_us": CPU_PERIOD_US, "cpu.cfs_quota_us": quota}  # fmt: skip
 
     @property
     def _folders(self) -> list[Path]:
@@ -48,7 +46,7 @@ class ControlGroup:
 
     def __enter__(self) -> ControlGroup:
         try:
-            self._sweep()
+            self._remove_stale_groups()
             if self.version == 2:
                 (ROOT / "cgroup.subtree_control").write_text("+memory +cpu")
             for folder in self._folders:
@@ -64,7 +62,7 @@ class ControlGroup:
 
     def __exit__(self, *_: object) -> None:
         for folder in self._folders:
-            for _attempt in range(100):  # a killed process leaves its group a moment later
+            for _attempt in range(100):  # a killed process leaves its group with a delay
                 try:
                     for pid in self.processes(folder):
                         os.kill(pid, signal.SIGKILL)
@@ -77,10 +75,10 @@ class ControlGroup:
                     break
 
     @staticmethod
-    def _sweep() -> None:
-        """Remove the groups of runs that were killed before they could."""
-        for folder in [*ROOT.glob(f"{PREFIX}*"), *ROOT.glob(f"[mc]*/{PREFIX}*")]:
-            owner = folder.name.removeprefix(PREFIX)
+    def _remove_stale_groups() -> None:
+        """Remove groups left behind by killed runs."""
+        for folder in [*ROOT.glob(f"{GROUP_PREFIX}*"), *ROOT.glob(f"[mc]*/{GROUP_PREFIX}*")]:
+            owner = folder.name.removeprefix(GROUP_PREFIX)
             if not Path("/proc", owner).exists() and not ControlGroup.processes(folder):
                 folder.rmdir()
 
@@ -89,32 +87,30 @@ class ControlGroup:
         return [int(line) for line in (folder / "cgroup.procs").read_text().split()]
 
     def enter(self) -> None:
-        """Move the calling process in; meant for `preexec_fn`, so that a program is capped from its first instruction."""
+        """Move the calling process into the group; meant for `preexec_fn`, so that limits apply from the program's start."""
         for folder in self._folders:
             (folder / "cgroup.procs").write_text(str(os.getpid()))
 
     @property
     def peak_bytes(self) -> int | None:
-        """The most the group held at once, file cache that the kernel could have dropped included; None before Linux 5.19 on
-        v2.
-        """
+        """Peak memory including reclaimable file cache; None on version 2 before Linux 5.19."""
         path = self._memory / ("memory.peak" if self.version == 2 else "memory.max_usage_in_bytes")
         return int(path.read_text()) if path.exists() else None
 
     @property
     def held_bytes(self) -> int:
-        """What the group holds now that cannot be dropped: memory of its own and files in RAM."""
+        """Current memory that cannot be reclaimed: anonymous memory and tmpfs."""
         names = ("anon", "shmem") if self.version == 2 else ("total_rss", "total_shmem")
         return sum(self._table("memory.stat").get(name, 0) for name in names)
 
     @property
-    def kills(self) -> int:
-        """Processes that the kernel ended for going over the memory cap."""
+    def oom_kills(self) -> int:
+        """Number of processes killed because of the memory limit."""
         return self._table("memory.events" if self.version == 2 else "memory.oom_control").get("oom_kill", 0)
 
     @property
     def throttled(self) -> float:
-        """Share of the periods with work in which the CPU quota ran out."""
+        """Share of active periods in which the CPU quota was used up."""
         counts = self._table("cpu.stat", self._cpu)
         return counts.get("nr_throttled", 0) / max(counts.get("nr_periods", 0), 1)
 
@@ -130,9 +126,9 @@ SYSTEM = ("/usr", "/etc", "/bin", "/lib", "/lib64", "/sbin")
 def bubblewrap(
     command: Sequence[str], *, folder: Path, readable: Sequence[Path], environment: dict[str, str], tmp_bytes: int, info_fd: int
 ) -> list[str]:
-    """The bwrap command that runs `command` in `folder` with nothing to write to but a RAM `/tmp` of `tmp_bytes`.
+    """Return the bwrap command that runs `command` in `folder` with a /tmp of `tmp_bytes` in memory as the only writable place.
 
-    Only the system's folders, `folder` and those in `readable` are seen; the network is a loopback of its own.
+    Only the system's folders, `folder` and those of `readable` are visible; the network namespace has only a loopback interface.
     """
     words = ["bwrap", "--die-with-parent", "--new-session", "--clearenv", "--info-fd", str(info_fd)]
     words += [
@@ -160,7 +156,7 @@ def bubblewrap(
     return [*words, *command]
 
 
-def missing() -> dict[str, str]:
+def missing_features() -> dict[str, str]:
     """What this machine does not give, with the reason: `files` (read-only file system), `caps` (memory and CPU)."""
     if os.geteuid() != 0:
         return dict.fromkeys(("files", "caps"), "needs root")
@@ -180,16 +176,16 @@ def missing() -> dict[str, str]:
     return reasons
 
 
-def left_out(missing: dict[str, str]) -> str:
-    """A line for each thing of `missing()` that a rehearsal goes without."""
-    things = {"files": "the read-only file system", "caps": "the caps on memory and CPU"}
-    return "".join(f"Left out: {things[what]} ({reason}).\n" for what, reason in missing.items())
+def describe_missing(missing: dict[str, str]) -> str:
+    """Return a line for each missing sandbox feature."""
+    things = {"files": "the read-only file system", "caps": "the limits of memory and CPU"}
+    return "".join(f"Skipped: {things[what]} ({reason}).\n" for what, reason in missing.items())
 
 
-def start_plain(
+def start_unsandboxed(
     command: Sequence[str], *, group: ControlGroup | None, log: Path, folder: Path, environment: dict[str, str]
 ) -> subprocess.Popen:
-    """Start `command` without a sandbox: all that a machine without bubblewrap can do."""
+    """Start `command` without a sandbox, for machines without bubblewrap."""
     with log.open("wb") as output:
         return subprocess.Popen(
             command, cwd=folder, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
@@ -198,7 +194,8 @@ def start_plain(
 
 
 def start(command: Sequence[str], *, group: ControlGroup | None, log: Path, **options) -> tuple[subprocess.Popen, int]:
-    """Start `command` in a sandbox (`options` as for `bubblewrap`) inside `group`; gives bwrap and the id of its first child."""
+    """Start `command` in a sandbox inside of `group`; returns bwrap and the id of its first child. `options`: see
+    `bubblewrap`."""
     readable, writable = os.pipe()
     with open(readable) as info, log.open("wb") as output:
         try:
@@ -212,21 +209,21 @@ def start(command: Sequence[str], *, group: ControlGroup | None, log: Path, **op
 
 
 def stop(process: subprocess.Popen, seconds: float = 10.0) -> None:
-    """End `process` and all it started; return when their memory is free, after `seconds` at the latest."""
+    """Kill `process` and its descendants; return when their memory is freed, after `seconds` at the latest."""
     below = descendants(process.pid)
-    for pid in [*below, process.pid]:
+    for pid in [process.pid, *below]:  # the parent first: it might replace a killed worker
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
     process.wait()
-    # They are not ours to wait for, and on a busy machine a killed process lives on for a moment.
+    # Only direct children can be waited for, and killed processes end with a delay on a busy machine.
     until = time.monotonic() + seconds
     while any(resident_bytes(pid) for pid in below) and time.monotonic() < until:
         time.sleep(0.01)
 
 
 @contextmanager
-def network_of(pid: int) -> Iterator[None]:
-    """Let this thread, and those it starts, use the network of process `pid`. Root only; OSError otherwise."""
+def join_network(pid: int) -> Iterator[None]:
+    """Switch this thread, and those it starts, to the network namespace of process `pid`. Raises OSError unless run as root."""
     libc = ctypes.CDLL(None, use_errno=True)
 
     def join(namespace) -> None:
@@ -242,7 +239,7 @@ def network_of(pid: int) -> Iterator[None]:
 
 
 def descendants(pid: int) -> list[int]:
-    """Ids of the processes under `pid`, itself left out."""
+    """Return the ids of all descendants of `pid`."""
     children: dict[int, list[int]] = {}
     for entry in Path("/proc").glob("[0-9]*/stat"):
         try:
@@ -258,7 +255,7 @@ def descendants(pid: int) -> list[int]:
 
 
 def resident_bytes(pid: int, field: str = "VmRSS") -> int:
-    """Resident memory of a process, shared libraries included (VmHWM: the most it ever was); 0 if it has ended."""
+    """Return the resident memory of a process in bytes, shared libraries included; 0 if it has ended. Field VmHWM: its peak."""
     try:
         status = Path(f"/proc/{pid}/status").read_text()
     except OSError:
@@ -267,7 +264,7 @@ def resident_bytes(pid: int, field: str = "VmRSS") -> int:
 
 
 def processor_seconds(pid: int) -> float:
-    """Processor time that `pid` and the processes under it have taken so far, in seconds; those that ended are left out."""
+    """Return the processor seconds of `pid` and its running descendants so far."""
     ticks = 0
     for each in (pid, *descendants(pid)):
         with suppress(OSError):
@@ -276,9 +273,9 @@ def processor_seconds(pid: int) -> float:
     return ticks / os.sysconf("SC_CLK_TCK")
 
 
-def forget(folder: Path) -> None:
-    """Drop the files under `folder` from the file cache, so that a start reads them as on a machine that never ran them."""
-    os.sync()  # only what is written can be dropped
+def drop_file_cache(folder: Path) -> None:
+    """Drop the files under `folder` from the file cache, so that a start reads them from disk."""
+    os.sync()  # only written pages can be dropped
     for path in folder.rglob("*"):
         if path.is_file() and not path.is_symlink():
             with path.open("rb") as file:

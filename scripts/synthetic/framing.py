@@ -25,7 +25,7 @@ class Framings:
     """(2, 3) matrices that map crop coordinates (0..1) to drawing coordinates (0..1), and the detection rate."""
 
     matrices: list[np.ndarray]
-    share: float
+    detection_rate: float
 
 
 def place_on_canvas(picture: np.ndarray, random: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:

@@ -40,7 +40,7 @@ class Patches:
 
 
 def labelled_patches(renderer: AvatarRenderer, pictures: int, non_faces: int, size: int, seed: int) -> Patches:
-    """Sample patches of `pictures` drawings per style and expression, half of them on a canvas, and of `non_faces` other pictures."""
+    """Sample patches of `pictures` drawings per style and expression, half of them on a canvas, and of `non_faces` pictures."""
     random = np.random.default_rng(seed)
     crops, faces, splits = [], [], []
 

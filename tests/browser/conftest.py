@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 from werkzeug.serving import WSGIRequestHandler, make_server
 
-from scripts.deploy.traffic import camera_film
+from scripts.deploy.traffic import write_camera_video
 from web import create_app
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -63,7 +63,7 @@ def launch() -> Iterator[Callable[..., Browser]]:
 
 @pytest.fixture(scope="session")
 def browser(launch, tmp_path_factory) -> Browser:
-    video = camera_film(tmp_path_factory.mktemp("camera") / "face.mjpeg")
+    video = write_camera_video(tmp_path_factory.mktemp("camera") / "face.mjpeg")
     return launch(*CAMERA, f"--use-file-for-fake-video-capture={video}")
 
 

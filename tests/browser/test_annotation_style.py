@@ -14,7 +14,7 @@ from emotions.face.annotate import STYLE, annotate, text_colour
 from emotions.face.results import Box
 from emotions.image.loading import LoadedImage
 from emotions.labels import COLOURS, EMOTIONS
-from scripts.deploy.traffic import PHOTO
+from scripts.deploy.traffic import SAMPLE_PHOTO
 
 MEAN_DIFFERENCE = 0.1
 """Of 255, over all pixels outside the texts, whose fonts differ; a canvas antialiases edges, Pillow does not."""
@@ -64,7 +64,7 @@ SCENES = {
 
 
 def photo(scale: float) -> np.ndarray:
-    with Image.open(PHOTO) as image:
+    with Image.open(SAMPLE_PHOTO) as image:
         return np.asarray(image.convert("RGB").resize((round(512 * scale), round(640 * scale))))
 
 

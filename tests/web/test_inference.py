@@ -19,7 +19,7 @@ import pytest
 from emotions import ModelFileError
 from emotions.runtime.manifest import BUNDLED, ModelRegistry
 from scripts.deploy.appengine import free_port
-from scripts.deploy.gcs_emulator import BUCKET, storage_server
+from scripts.deploy.gcs_emulator import BUCKET, gcs_emulator
 from scripts.release.publish import publish
 from tests.storage import Relay, Storage
 from web import create_app
@@ -176,7 +176,7 @@ def middle_of(file: str) -> int:
 def test_storage_dies_while_the_server_starts(tmp_path, monkeypatch, photo, fallback):
     """The storage server dies in the middle of the largest file."""
     (scratch := tmp_path / "tmp").mkdir()
-    with storage_server() as (address, process):
+    with gcs_emulator() as (address, process):
         monkeypatch.setenv("STORAGE_EMULATOR_HOST", address)
         publish(BUNDLED, f"gs://{BUCKET}/emotions", "shipped")
         relay = Relay(int(address.rpartition(":")[2]), middle_of(BASE), process.kill)

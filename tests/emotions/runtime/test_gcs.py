@@ -17,7 +17,7 @@ from emotions import ModelFileError, ModelRegistry
 from emotions.runtime import gcs
 from emotions.runtime.gcs import download_models, manifest_files, split_address
 from emotions.runtime.manifest import BUNDLED
-from scripts.deploy.gcs_emulator import BUCKET, storage_server
+from scripts.deploy.gcs_emulator import BUCKET, gcs_emulator
 from tests.storage import Relay, Storage, make_set, put_set, same_files
 
 ADDRESS = f"gs://{BUCKET}/emotions/set-1.0.0"
@@ -263,7 +263,7 @@ def test_a_folder_that_others_can_write_is_not_trusted(storage, into):
 def test_a_real_storage_server(models, into, monkeypatch):
     from google.cloud import storage
 
-    with storage_server() as (address, process):
+    with gcs_emulator() as (address, process):
         monkeypatch.setenv("STORAGE_EMULATOR_HOST", address)
         with storage.Client() as client:
             there = client.bucket(BUCKET)
@@ -282,7 +282,7 @@ def test_a_real_storage_server_killed_in_the_middle_of_a_file(models, into, monk
     from google.cloud import storage
 
     monkeypatch.setattr(gcs, "RETRY_DELAY", 0.01)
-    with storage_server() as (address, process):
+    with gcs_emulator() as (address, process):
         monkeypatch.setenv("STORAGE_EMULATOR_HOST", address)
         with storage.Client() as client:
             there = client.bucket(BUCKET)

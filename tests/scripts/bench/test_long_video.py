@@ -7,7 +7,7 @@ import pytest
 from scripts.bench import long_video
 from scripts.deploy import sandbox
 
-MISSING = sandbox.missing().get("caps")
+MISSING = sandbox.missing_features().get("caps")
 
 
 @pytest.mark.sandbox

@@ -1,4 +1,4 @@
-"""app.yaml against Google's own parser and what that lets pass; `.gcloudignore` against App Engine's limits and our own."""
+"""app.yaml, checked with Google's own parser and beyond it; `.gcloudignore` against App Engine's limits and this project's."""
 
 from __future__ import annotations
 
@@ -16,11 +16,19 @@ from google.appengine.api import appinfo
 from scripts.deploy import appengine
 
 ROOT = Path(__file__).resolve().parents[3]
-RUNTIMES = {"python311", "python312", "python313"}  # the parser takes python999
-AUTOMATIC = {"F1", "F2", "F4", "F4_1G"}  # it takes F99 too; B classes go with other scalings
-TYPES = {".css", ".jpg", ".js", ".png", ".svg", ".txt", ".ico", ".woff2"}  # endings whose MIME types Google's servers know
-PAPERS = {"LICENSE", "NOTICE", "README.md"}  # nobody's page asks for them
-GONE = {"api_version", "application_readable", "builtins", "libraries", "login", "skip_files", "threadsafe"}  # Python 2's
+RUNTIMES = {"python311", "python312", "python313"}  # the parser accepts any number
+AUTOMATIC = {"F1", "F2", "F4", "F4_1G"}  # the parser accepts F99; B classes are for other scaling types
+TYPES = {".css", ".jpg", ".js", ".png", ".svg", ".txt", ".ico", ".woff2"}  # suffixes whose MIME types App Engine knows
+UNSERVED = {"LICENSE", "NOTICE", "README.md"}  # not requested by any page
+REMOVED_KEYS = {
+    "api_version",
+    "application_readable",
+    "builtins",
+    "libraries",
+    "login",
+    "skip_files",
+    "threadsafe",
+}  # of the Python 2 runtime
 
 
 @pytest.fixture(scope="module")
@@ -31,11 +39,11 @@ def config() -> appinfo.AppInfoExternal:
 
 @pytest.fixture(scope="module")
 def upload() -> list[Path]:
-    return appengine.uploaded(ROOT)
+    return appengine.upload_files(ROOT)
 
 
 def flags(command: str) -> dict[str, str]:
-    """gunicorn's options: `--name value`, and `--name` alone as an empty text."""
+    """Options of gunicorn: name -> value, empty for flags."""
     found, name = {}, None
     for word in shlex.split(command):
         if word.startswith("--"):
@@ -46,7 +54,7 @@ def flags(command: str) -> dict[str, str]:
     return found
 
 
-def test_the_smallest_class_and_at_most_one_instance(config):
+def test_smallest_class_and_at_most_one_instance(config):
     assert config.runtime in RUNTIMES and config.instance_class in AUTOMATIC
     assert config.instance_class == "F1"
     assert int(config.automatic_scaling.max_instances) == 1
@@ -55,7 +63,7 @@ def test_the_smallest_class_and_at_most_one_instance(config):
     assert appengine.python_version(appengine.read_config(ROOT)) == "3.13"
 
 
-def test_a_thread_for_each_request_that_may_come(config):
+def test_one_thread_per_concurrent_request(config):
     gunicorn = flags(config.entrypoint)
     assert config.entrypoint.removeprefix("exec ").startswith("gunicorn ") and config.entrypoint.endswith(" main:app")
     assert gunicorn["bind"] == ":$PORT" and gunicorn["workers"] == "1" and "no-control-socket" in gunicorn
@@ -63,8 +71,8 @@ def test_a_thread_for_each_request_that_may_come(config):
     assert 1 < int(gunicorn["threads"]) <= 10
 
 
-def test_make_run_starts_the_same_server(config):
-    makefile = (ROOT / "Makefile").read_text()
+def test_make_run_starts_the_same_command(config):
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     ours, theirs = flags(re.search(r"-m (gunicorn .*)", makefile)[1]), flags(config.entrypoint)
     assert ours.pop("bind") == "$(HOST):$(PORT)" and theirs.pop("bind") == ":$PORT"
     assert ours == theirs
@@ -72,34 +80,34 @@ def test_make_run_starts_the_same_server(config):
     assert dict(re.findall(r"(MALLOC_\w+)=(\d+)", makefile)) == allocator
 
 
-def test_warm_up_comes_in_over_http_and_everything_else_over_https(config):
+def test_only_warm_up_is_allowed_over_http(config):
     assert config.inbound_services == ["warmup"]
     handlers = {handler.url: handler for handler in config.handlers}
     assert {url for url, handler in handlers.items() if handler.secure != "always"} == {"/_ah/warmup"}
     assert list(handlers)[-1] == "/.*" and handlers["/.*"].script == "auto"
 
 
-def test_static_files_expire_and_carry_the_type_they_are(config, upload):
+def test_static_files_expire_and_have_their_mime_type(config, upload):
     static = [handler for handler in config.handlers if handler.static_dir or handler.static_files]
     assert static and all(
         handler.expiration and handler.http_headers["X-Content-Type-Options"] == "nosniff" for handler in static
     )
     typed = [re.compile(handler.upload) for handler in static if handler.mime_type]
     for file in upload:
-        if file.parts[0] == "static" and file.name not in PAPERS and file.suffix not in TYPES:
-            assert any(pattern.fullmatch(str(file)) for pattern in typed), f"{file}: no handler says its MIME type"
+        if file.parts[0] == "static" and file.name not in UNSERVED and file.suffix not in TYPES:
+            assert any(pattern.fullmatch(str(file)) for pattern in typed), f"{file}: no handler sets its MIME type"
 
 
-def test_nothing_of_the_first_generation():
+def test_no_keys_of_the_python_2_runtime():
     def keys(node):
         if isinstance(node, dict):
             return set(node).union(*map(keys, node.values()))
         return set().union(*map(keys, node)) if isinstance(node, list) else set()
 
-    assert not keys(yaml.safe_load((ROOT / "app.yaml").read_text())) & GONE
+    assert not keys(yaml.safe_load((ROOT / "app.yaml").read_text(encoding="utf-8"))) & REMOVED_KEYS
 
 
-def test_environment_gives_only_settings_that_exist():
+def test_environment_is_valid_for_the_settings():
     from web.settings import read_settings
 
     variables = appengine.environment(appengine.read_config(ROOT), 8080)
@@ -114,9 +122,9 @@ def test_upload_is_small(upload):
     assert max(sizes.values()) < 32 * 10**6
 
 
-def test_upload_leaves_out_all_that_serving_does_not_need(tmp_path):
-    """A tree as a developer has it: only .gcloudignore decides what of it goes up."""
-    (tmp_path / ".gcloudignore").write_text((ROOT / ".gcloudignore").read_text())
+def test_upload_excludes_files_that_the_server_does_not_need(tmp_path):
+    """A developer's working tree with files outside of git; only .gcloudignore applies."""
+    (tmp_path / ".gcloudignore").write_text((ROOT / ".gcloudignore").read_text(encoding="utf-8"))
     kept = [".python-version", "Procfile",  # for Cloud Run, which has no app.yaml
             "main.py", "requirements.txt", "emotions/face/detector.py", "emotions/deeper/new.py", "web/api/image.py",
             "templates/home.html", "static/js/app.js", "static/vendor/data/x.css", "models/manifest.json",
@@ -128,7 +136,7 @@ def test_upload_leaves_out_all_that_serving_does_not_need(tmp_path):
     for name in kept + out:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
-    assert [str(file) for file in appengine.uploaded(tmp_path)] == sorted(kept)
+    assert [str(file) for file in appengine.upload_files(tmp_path)] == sorted(kept)
 
 
 SERVE = """
@@ -144,8 +152,8 @@ print(json.dumps([statuses, ours, sorted({name.split(".")[0] for name in sys.mod
 """
 
 
-def test_upload_serves_by_itself(tmp_path, upload):
-    """The uploaded files alone, in another folder, answer every page; and nothing of training or tests is loaded."""
+def test_uploaded_files_are_sufficient_to_serve(tmp_path, upload):
+    """The uploaded files alone answer every page; no module of training or tests is imported."""
     appengine.copy_upload(ROOT, tmp_path)
     paths = ["/", "/about", "/docs", "/openapi.json", "/health", "/_ah/warmup", "/api/v1/models", "/static/css/app.css"]
     command = [sys.executable, "-I", "-c", SERVE, json.dumps(paths)]

@@ -177,7 +177,7 @@ def test_visible_fraction_of_a_crop():
 
 
 def test_crops_follow_their_matrix(monkeypatch):
-    for name in ("TURN", "GROW", "SHIFT"):
+    for name in ("ROTATION_SD", "SCALE_SD", "SHIFT_SD"):
         monkeypatch.setattr(framing, name, 0.0)
     picture = np.zeros((96, 96, 3), np.uint8)
     picture[:48, 48:] = 255
@@ -200,7 +200,7 @@ def test_plan_is_balanced_and_families_stay_in_one_split(renderer):
 def made(folder, tmp_path_factory) -> Path:
     out = tmp_path_factory.mktemp("made") / "drawn.npz"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(generate, "EXAMPLES", 2)
+        patch.setattr(generate, "PROBE_PICTURES", 2)
         patch.setattr(generate, "VALIDATION_FAMILIES", ("orb",))
         recipes = ["--recipes", str(folder / "recipes.csv")]
         generate.main(["--styles", str(folder), *recipes, "--count", "40", "--out", str(out), "--seed", "1"])
@@ -217,7 +217,7 @@ def test_generated_table_and_attribution(made, renderer, monkeypatch):
     assert faces.pixels.std(axis=(1, 2)).mean() > 10
     text = made.with_name("drawn-ATTRIBUTION.md").read_text()
     assert "- **blob** (Nobody; CC0 1.0): Blob, CC0 1.0" in text and text.count("- **") == 2
-    monkeypatch.setattr(generate, "EXAMPLES", 2)
+    monkeypatch.setattr(generate, "PROBE_PICTURES", 2)
     again = generate.render_table(renderer, FaceDetector(ModelRegistry()), 40, 1)
     assert np.array_equal(again.pixels, faces.pixels) and np.array_equal(again.names, faces.names)
 
@@ -280,16 +280,16 @@ def test_patches_of_drawings_are_labelled(renderer, monkeypatch):
     assert table.crops.shape[1:] == (48, 48) and table.crops[table.faces].std(axis=(1, 2)).min() > 3
 
 
-def test_a_square_of_a_face_holds_it_and_another_does_not():
+def test_face_patches_frame_the_face_and_others_do_not():
     random, area = np.random.default_rng(1), np.array([60.0, 80.0, 160.0, 150.0])
     for _ in range(200):
         x, y, side = patches.face_square(area, random)
         assert x - side / 2 < 70 and x + side / 2 > 150 and y - side / 2 < 90 and y + side / 2 > 140 and side < 201
-        assert not patches._may_be_a_face(area, patches.other_square(area, (256, 256), random))
+        assert not patches._could_be_face(area, patches.other_square(area, (256, 256), random))
 
 
-def test_a_check_is_trained_and_goes_with_its_base(folder, tmp_path, monkeypatch):
-    """On two styles and a few charts; it must tell their faces from the rest."""
+def test_drawn_face_verifier_is_trained_for_its_backbone(folder, tmp_path, monkeypatch):
+    """Trained on two styles and a few charts, it separates their faces from the rest."""
     models = tmp_path / "models"
     shutil.copytree(BUNDLED, models)
     monkeypatch.setattr(drawn_face_verifier, "EPOCHS", 40)
@@ -306,15 +306,15 @@ def test_a_check_is_trained_and_goes_with_its_base(folder, tmp_path, monkeypatch
 
 @pytest.mark.skipif(not SHARED.is_dir(), reason="the DiceBear styles are not beside the project")
 def test_the_real_styles():
-    painter = load_renderer(SHARED / "dicebear_styles")
-    styles = painter.definitions
-    assert len(styles) == 19 and len(painter.subjects) == 125
+    renderer = load_renderer(SHARED / "dicebear_styles")
+    styles = renderer.definitions
+    assert len(styles) == 19 and len(renderer.subjects) == 125
     assert len(attribution(styles).splitlines()) == 19 and "Lisa Wischofsky" in attribution(styles)
-    for style, expression in painter.subjects[::6]:
-        picture, mask = painter.render(style, expression, 64, np.random.default_rng(1))
+    for style, expression in renderer.subjects[::6]:
+        picture, mask = renderer.render(style, expression, 64, np.random.default_rng(1))
         assert picture.shape == (64, 64, 3) and 0.003 < mask.mean() < 0.5, style
     artists = [style.definition["meta"]["creator"]["name"] for style in styles.values()]
     held = [
         styles[name].definition["meta"]["creator"]["name"] for name in (*generate.TEST_FAMILIES, *generate.VALIDATION_FAMILIES)
     ]
-    assert all(artists.count(name) == 1 for name in held)  # as the rule by which they were chosen says
+    assert all(artists.count(name) == 1 for name in held)  # the rule by which they were chosen
