@@ -314,7 +314,7 @@ def test_prepare_reports_people_in_two_splits(tmp_path, capsys):
         (["join", "nowhere.npz", "--out", "all.npz"], 1, "nowhere.npz is not there"),
         (["--faces", "nowhere.csv"], 1, "nowhere.csv is not there"),
         (["folders", "--faces", "x", "--people", "("], 2, "not a regular expression"),
-        (["folders", "--faces", "x", "--people", "x"], 2, "brackets are needed"),
+        (["folders", "--faces", "x", "--people", "x"], 2, "a group (in parentheses) is needed"),
         (["ferg", "--faces", "x", "--size", "0"], 2, "a whole number from 8 to 1024"),
         ([], 2, "required: DATA-SET"),
     ],

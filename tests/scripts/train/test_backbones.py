@@ -87,7 +87,8 @@ def architecture_of(path: Path) -> str:
 @pytest.mark.parametrize("path", [path for path in CONFIGS if path.stem != "distill"], ids=lambda path: path.stem)
 def test_configurations_are_complete(path):
     config = tomllib.loads(path.read_text())
-    assert config["size"] == 48 and (path.stem.startswith(DISTILLATION) or config["name"] == architecture_of(path) == design_of(config))
+    assert config["size"] == 48
+    assert path.stem.startswith(DISTILLATION) or config["name"] == architecture_of(path) == design_of(config)
     inspect.signature(BACKBONES[design_of(config)]).bind(name=config["name"], **config.get("network", {}))
     assert experiments.recipe(config) and 0 <= config["loss"]["smoothing"] < 0.5
 
