@@ -99,9 +99,7 @@ def test_training_writes_metrics(run):
     metrics = json.loads((run / "figures.json").read_text(encoding="utf-8"))
     assert set(metrics["evaluation"]) == {"ravdess_cross_validated", "emodb_speakers_out", "tess_across_speakers"}
     assert metrics["evaluation"]["ravdess_cross_validated"]["count"] == 84
-    assert (
-        metrics["evaluation"]["ravdess_cross_validated"]["recall"] > 0.3
-    )  # each emotion has its colour
+    assert metrics["evaluation"]["ravdess_cross_validated"]["recall"] > 0.3  # each emotion has its colour
     assert set(metrics["refused"]["others"]) == set(SYNTHESIZERS)
 
 
