@@ -32,7 +32,7 @@ KNOWN = {
     ".venv-test/bin/python -m scripts.deploy.gcs_emulator": "test_a_bucket_without_an_account",
     "export STORAGE_EMULATOR_HOST=": "test_a_bucket_without_an_account",
     "awk ": "test_the_canary_s_files",
-    "make smoke-appengine": "tests/scripts/deploy/test_load_test.py",
+    "make smoke-appengine": "tests/scripts/deploy/test_load_testing.py",
     "docker ": "needs a Docker daemon: tests/test_dockerfile.py runs the steps",
     "gcloud ": "needs an account; tests/scripts/deploy/test_appengine.py reads app.yaml with Google's parser",
     "heroku ": "needs an account",

@@ -17,6 +17,7 @@ from typing import Any
 
 from emotions.runtime.manifest import BUNDLED
 
+from ..common.markdown import table
 from ..deploy import sandbox
 from ..deploy.appengine import CLASSES, MEGABYTE, ROOT, environment, free_port, read_config
 from ..deploy.gcs_emulator import BUCKET, gcs_emulator
@@ -61,20 +62,21 @@ def measure(rounds: int, count: int) -> dict[str, list[dict[str, Any]]]:
     return reports
 
 
-def table(reports: dict[str, list[dict[str, Any]]]) -> str:
-    """Format the reports as Markdown: minimum of times and maximum of memory over the rounds."""
-    lines = [
-        "| models | first classified photo | processor time | worker's memory at the end | in /tmp | out-of-memory kills |",
-        "| --- | ---: | ---: | ---: | ---: | ---: |",
-    ]
+def result_table(reports: dict[str, list[dict[str, Any]]]) -> str:
+    """Format the reports as Markdown: minimum of times and maximum of memory over the rounds, as other load increases both."""
+    rows = []
     for name, rounds in reports.items():
         first = min(report["start"]["first_photo_s"] for report in rounds)
         processor = min(report["start"]["processor_s"] for report in rounds)
         resident = max(report["resident_bytes"]["end"] for report in rounds) / MEGABYTE
         tmp = max(report["tmp_bytes"] for report in rounds) / MEGABYTE
         kills = sum(report["group"]["oom_kills"] for report in rounds)
-        lines.append(f"| {name} | {first:.1f} s | {processor:.2f} s | {resident:.0f} MB | {tmp:.0f} MB | {kills} |")
-    return "\n".join(lines)
+        rows.append((name, f"{first:.1f} s", f"{processor:.2f} s", f"{resident:.0f} MB", f"{tmp:.0f} MB", kills))
+    columns = (
+        "models", "first classified photo", "processor time until then", "worker's memory at the end", "in /tmp",
+        "out-of-memory kills",
+    )  # fmt: skip
+    return table(columns, "lr", rows)
 
 
 def main() -> int:
@@ -87,7 +89,7 @@ def main() -> int:
         print(f"cannot measure on this machine: {reason}", file=sys.stderr)
         return 1
     reports = measure(options.rounds, options.requests)
-    print(table(reports))
+    print(result_table(reports))
     failures = [sentence for rounds in reports.values() for report in rounds for sentence in report["failures"]]
     print(*(f"FAILED: {sentence}" for sentence in failures), sep="\n")
     return 1 if failures else 0

@@ -1,5 +1,5 @@
-"""App Engine's automatic scaling, simulated: what the keys of app.yaml cost and bring, from service times that were measured.
+"""Simulation of App Engine's automatic scaling: latency and cost of the keys in app.yaml, from measured service times.
 
-python -m scripts.deploy.autoscaling.service_times    benchmarks/service_times.json: inside the limits of F1 and F2, as root
-make autoscaling                               docs/autoscaling.md and its plot
+python -m scripts.deploy.autoscaling.service_times    measure benchmarks/service_times.json within F1 and F2; needs root
+make autoscaling                                      write docs/autoscaling.md and its plot
 """

@@ -9,7 +9,7 @@ import pytest
 
 from emotions.runtime.manifest import ModelRegistry
 from scripts.bench import gcs
-from scripts.bench.gcs import MEMORY_FOLDER, measure, table
+from scripts.bench.gcs import MEMORY_FOLDER, measure, result_table
 from scripts.deploy import sandbox
 from scripts.deploy.appengine import MEGABYTE
 
@@ -26,4 +26,4 @@ def test_models_from_a_bucket_fit_into_an_instance(monkeypatch):
         (report,) = reports[name]
         assert report["failures"] == [] and report["group"]["oom_kills"] == 0
         assert tmp <= report["tmp_bytes"] < tmp + MEGABYTE
-    assert len(table(reports).splitlines()) == 4 and not list(MEMORY_FOLDER.glob("tmp*/bucket-0"))
+    assert len(result_table(reports).splitlines()) == 4 and not list(MEMORY_FOLDER.glob("tmp*/bucket-0"))
