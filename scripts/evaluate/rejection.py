@@ -36,6 +36,7 @@ from emotions.runtime.manifest import BUNDLED, ModelRegistry
 from ..common.manifest import put_entry
 from ..data.dataset import DatasetError, Faces
 from ..data.labels import MIXED, available_label_sets, targets_and_mask
+from ..data.splits import without_copies
 from ..report.rejection import percent, write_report
 from .framing import ENLARGE, placed
 
@@ -236,7 +237,7 @@ def main(arguments: list[str] | None = None) -> None:
         entries = [entry.metadata for entry in ModelRegistry(options.models).entries("expression-head")]
         default = next((entry["name"] for entry in entries if entry["name"] == MIXED), None)
         shown = ModelRegistry(options.models).entry("expression-head", options.head or default).name
-        report = measure(options.models, Faces.load(options.faces), options.degraded, options.seed)
+        report = measure(options.models, without_copies(Faces.load(options.faces)), options.degraded, options.seed)
     except (DatasetError, ModelFileError) as error:
         parser.exit(1, f"{error}\n")
     for head, row in report.items():

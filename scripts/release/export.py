@@ -37,6 +37,7 @@ from ..common.run_names import run_name
 from ..data.dataset import DatasetError, Faces
 from ..data.labels import MIXED, targets_and_mask
 from ..data.sources import licence_of
+from ..data.splits import without_copies
 from ..train.backbones import DesignError, design_of
 from ..train.networks import folded
 from ..train.runs import MIXED_HEAD_ONLY, lineage, training_data
@@ -178,7 +179,7 @@ def export(run: Path, version: str, folder: Path) -> None:
         ValueError: if a published file would change.
     """
     exported = Export.of(run, version, folder)
-    faces = Faces.load(exported.config["data"]["faces"]).split("validation")
+    faces = without_copies(Faces.load(exported.config["data"]["faces"])).split("validation")
     before = _files(folder)
     base = exported.put_backbone()
     _put_detectors(folder)

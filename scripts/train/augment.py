@@ -34,9 +34,8 @@ class Augment(keras.layers.Layer):
         if not training:
             return images
         count, size = ops.shape(images)[0], images.shape[1]
-        images = ops.image.affine_transform(
-            images, self._transforms(count, size), interpolation="bilinear", fill_mode="constant", fill_value=0.0
-        )
+        # Beyond the edge its pixels repeat, as in serving (alignment.warp_crop): a black border is an edge that no face has.
+        images = ops.image.affine_transform(images, self._transforms(count, size), interpolation="bilinear", fill_mode="nearest")
         images = self._light(images, count)
         images = self._erased(images, count, size)
         crop = self.crop or size

@@ -24,6 +24,7 @@ import keras
 from ..common.keras_internals import forget_train_function
 from ..data.dataset import DatasetError, Faces, sample
 from ..data.labels import targets_of
+from ..data.splits import without_copies
 from .augment import Augment
 from .backbones import DesignError, build_backbone, design_of
 from .finetune import HEAD_FACES, initialise_from
@@ -78,7 +79,7 @@ def train_base(config: dict[str, Any], run: Path, limit: int | None = None) -> N
 
 
 def _train(config: dict[str, Any], run: Path, limit: int | None, model: keras.Model, base: keras.Model, augment: Augment) -> None:
-    train, validation = training_faces(config["data"]), Faces.load(config["data"]["faces"]).split("validation")
+    train, validation = training_faces(config["data"]), without_copies(Faces.load(config["data"]["faces"])).split("validation")
     if limit:
         train, validation = sample(train, limit, config["seed"]), sample(validation, limit, config["seed"])
     batch, average = config["optimiser"]["batch"], config["optimiser"].get("ema")

@@ -16,6 +16,7 @@ from keras import layers
 from ..common.keras_internals import litert_operations
 from ..data.dataset import Faces
 from .backbones import DesignError
+from .optimisation import soft_cross_entropy
 
 TINY = 1e-12
 """Minimum sum of squares of a filter: one that is all zero stays so instead of becoming NaN."""
@@ -51,7 +52,7 @@ def initialise_from(
     except ValueError as error:
         raise DesignError(f"{path} cannot initialise this backbone: {error}") from error
     base.trainable = False
-    losses = {name: keras.losses.CategoricalCrossentropy(from_logits=True) for name in targets}
+    losses = dict.fromkeys(targets, soft_cross_entropy)
     model.compile(keras.optimizers.Adam(HEAD_RATE), losses)
     model.fit(faces.pixels[..., None], targets, batch_size=batch, epochs=HEAD_EPOCHS, verbose=2)
     base.trainable = True

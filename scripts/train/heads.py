@@ -29,9 +29,11 @@ from ..data.labels import (
     targets_and_mask,
     targets_of,
 )
+from ..data.splits import without_copies
 from .backbones import DesignError
 from .features import FeatureSet, cache_features
 from .networks import dense_head, folded
+from .optimisation import soft_cross_entropy
 from .runs import record_head_tables
 
 DESIGNS = ("original", "linear")
@@ -258,8 +260,8 @@ def fit(
     batch = min(BATCH, max(-(-len(inputs) // MIN_STEPS), MIN_BATCH))
     steps = epochs * -(-len(inputs) // batch)
     rate = keras.optimizers.schedules.CosineDecay(2e-3, steps)
-    kind = keras.losses.BinaryCrossentropy if target.shape[1] == 1 else keras.losses.CategoricalCrossentropy
-    head.compile(keras.optimizers.AdamW(rate, weight_decay=1e-3), kind(from_logits=True))
+    loss = keras.losses.BinaryCrossentropy(from_logits=True) if target.shape[1] == 1 else soft_cross_entropy
+    head.compile(keras.optimizers.AdamW(rate, weight_decay=1e-3), loss)
     head.fit(inputs, target, sample_weight=weights, batch_size=batch, epochs=epochs, callbacks=list(callbacks), verbose=0)
 
 
@@ -277,7 +279,7 @@ def main(arguments: list[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     try:
         config = json.loads((options.run / "config.json").read_text(encoding="utf-8"))
-        faces = Faces.load(config["data"]["faces"])
+        faces = without_copies(Faces.load(config["data"]["faces"]))
         if options.limit:
             faces = sample(faces, options.limit, config["seed"])
         drawn = options.drawn or config["data"].get("drawn")

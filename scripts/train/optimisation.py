@@ -16,7 +16,7 @@ from .backbones import DesignError, build_backbone
 from .mixup import MIX_LAMBDA, MixUpCutMix, MixUpCutMixModel
 
 BN_BATCHES = 100
-"""Batches over which batch norm's statistics are recomputed: far more than its momentum of 0.9 remembers."""
+"""Batches over whose mean batch norm's statistics are recomputed."""
 
 
 def training_model(config: dict[str, Any]) -> tuple[keras.Model, keras.Model, Augment]:
@@ -45,6 +45,16 @@ def training_model(config: dict[str, Any]) -> tuple[keras.Model, keras.Model, Au
     return (MixUpCutMixModel if any(mixing.values()) else keras.Model)(pixels, outputs), base, augment
 
 
+def soft_cross_entropy(targets, logits):
+    """Cross-entropy -(targets * log_softmax(logits)).sum(-1), (N,), for targets and logits (N, C).
+
+    Targets need not sum to one: a face whose raters chose other emotions weighs less, one without votes nothing. Keras'
+    CategoricalCrossentropy calls a TensorFlow kernel whose gradient, softmax - targets, is right for sums of one only.
+    """
+    targets = keras.ops.cast(targets, logits.dtype)
+    return -keras.ops.sum(targets * keras.ops.log_softmax(logits, axis=-1), axis=-1)
+
+
 def compile_model(model: keras.Model, config: dict[str, Any], steps: int) -> None:
     """Compile with SGD, warm-up and cosine decay over all stages; `steps` is the number of batches per epoch."""
     chosen, epochs = config["optimiser"], sum(stage["epochs"] for stage in config["stages"])
@@ -55,11 +65,16 @@ def compile_model(model: keras.Model, config: dict[str, Any], steps: int) -> Non
     )
     average = {"use_ema": True, "ema_momentum": chosen["ema"]} if chosen.get("ema") else {}
     optimiser = keras.optimizers.SGD(
-        rate, chosen["momentum"], nesterov=True, weight_decay=chosen["weight_decay"], clipnorm=chosen["clipnorm"], **average
+        rate,
+        chosen["momentum"],
+        nesterov=True,
+        weight_decay=chosen["weight_decay"],
+        global_clipnorm=chosen["clipnorm"],
+        **average,
     )
     optimiser.exclude_from_weight_decay(var_names=["bias", "beta", "gamma"])
     label_sets = config["label_sets"]
-    losses = {name: keras.losses.CategoricalCrossentropy(from_logits=True) for name in label_sets}
+    losses = dict.fromkeys(label_sets, soft_cross_entropy)
     weights = {name: config["loss"]["ferplus"] if name == VOTES else 1.0 for name in label_sets}
     model.compile(optimiser, losses, loss_weights=weights, metrics={name: ["categorical_accuracy"] for name in label_sets})
 
@@ -80,5 +95,11 @@ def recompute_bn_stats(base: keras.Model, augment: keras.layers.Layer, pixels: n
     mixed, since faces at inference are not.
     """
     order = np.random.default_rng(seed)
-    for _ in range(BN_BATCHES):
+    norms = [layer for layer in base.layers if isinstance(layer, keras.layers.BatchNormalization)]
+    momentum = [norm.momentum for norm in norms]
+    for number in range(BN_BATCHES):
+        for norm in norms:
+            norm.momentum = number / (number + 1)  # a cumulative mean: each batch weighs the same
         base(augment(pixels[np.sort(order.integers(0, len(pixels), batch))], training=True), training=True)
+    for norm, before in zip(norms, momentum, strict=True):
+        norm.momentum = before

@@ -20,6 +20,7 @@ import keras
 import numpy as np
 
 from ..data.dataset import DatasetError, Faces
+from ..data.splits import without_copies
 from .optimisation import training_model
 from .targets import accuracy_on, average_soft_labels, predict_soft_labels, save_soft_labels, training_faces
 
@@ -32,7 +33,7 @@ def predict_run(run: Path, shift: int, out: Path) -> tuple[Faces, dict[str, np.n
     keras.config.set_dtype_policy(config.get("precision") or "float32")
     model, _, _ = training_model(config)
     model.load_weights(run / "last.weights.h5")
-    faces, validation = training_faces(config["data"]), Faces.load(config["data"]["faces"]).split("validation")
+    faces, validation = training_faces(config["data"]), without_copies(Faces.load(config["data"]["faces"])).split("validation")
     save_soft_labels(out, faces, predict_soft_labels(model, faces, shift))
     return validation, predict_soft_labels(model, validation, shift)
 

@@ -8,7 +8,14 @@ import numpy as np
 import pytest
 
 from scripts.data.dataset import DatasetError, Faces, table
-from scripts.data.splits import Duplicates, duplicates, hashed_split, leave_one_group_out, leave_one_group_out_folds
+from scripts.data.splits import (
+    Duplicates,
+    duplicates,
+    hashed_split,
+    leave_one_group_out,
+    leave_one_group_out_folds,
+    without_copies,
+)
 
 
 def small(groups: list[str], source: str = "one", side: int = 8) -> Faces:
@@ -84,3 +91,11 @@ def test_each_group_is_left_out_once():
 def test_too_few_groups_to_leave_one_out(groups, message):
     with pytest.raises(DatasetError, match=message):
         leave_one_group_out(small(groups), "ray")
+
+
+def test_validation_faces_that_repeat_training_faces_are_left_out():
+    pixels = [np.full((8, 8), value, np.uint8) for value in (1, 2, 3, 1, 4, 1, 3)]
+    splits = ["train", "train", "train", "validation", "validation", "test", "validation"]
+    faces = table(pixels, [0] * 7, splits, [f"{number}.png" for number in range(7)], "own")
+    kept = without_copies(faces)
+    assert kept.names.tolist() == ["0.png", "1.png", "2.png", "4.png", "5.png"]
