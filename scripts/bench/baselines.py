@@ -1,10 +1,10 @@
-"""The rivals of the benchmark, each a Flask server written as such applications usually are; for gunicorn to start.
+"""Baseline servers of the benchmark: Flask applications as they are usually written, started by gunicorn.
 
     python -m scripts.bench.baselines FOLDER                       save the two VGG-16 networks that the first two load
     gunicorn "scripts.bench.baselines:create_app('usual')"         or 'small' or 'fer'; BENCH_MODELS names FOLDER
 
-Their weights are random (fer's are its own): time and memory do not depend on them. All use OpenCV's Haar cascade at full
-size and answer with JSON in the shape of this project's API, `timing_ms` included. Locks are where the libraries need them.
+Their weights are random (except for fer's), on which time and memory do not depend. All use OpenCV's Haar cascade at full size
+and return JSON like this project's API, including `timing_ms`. Locks guard calls that the libraries do not allow in parallel.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ import numpy as np
 
 EMOTIONS = ("anger", "disgust", "fear", "happy", "neutral", "sad", "surprise")
 SIDES = {"usual": 224, "small": 48}
-"""Side in pixels of the colour crops that each VGG-16 reads."""
+"""Input side of each VGG-16 in pixels."""
 
-Reader = Callable[[np.ndarray], tuple[list[dict[str, Any]], dict[str, float]]]
-"""(H, W, 3) uint8 BGR -> its faces, and milliseconds of `detect` and `classify`."""
+Analyzer = Callable[[np.ndarray], tuple[list[dict[str, Any]], dict[str, float]]]
+"""(H, W, 3) uint8 BGR -> faces, and milliseconds of `detect` and `classify`."""
 
 
 def vgg16(side: int) -> Any:
-    """Keras' own VGG-16 in colour and float32 with a dense head of seven classes on its 512 bottleneck features."""
+    """Build Keras' float32 VGG-16 for colour images with a dense head of seven classes on its 512 bottleneck features."""
     from tensorflow import keras
 
     base = keras.applications.VGG16(weights=None, include_top=False, input_shape=(side, side, 3), pooling="avg")
@@ -40,8 +40,8 @@ def vgg16(side: int) -> Any:
     return keras.Sequential([base, *head])
 
 
-def keras_reader(name: str, models: Path) -> Reader:
-    """Haar with its default parameters, then the network once a face: `usual` by `model.predict`, `small` by `model(x)`."""
+def keras_analyzer(name: str, models: Path) -> Analyzer:
+    """Haar cascade with default parameters, then the network for each face: `usual` by `model.predict`, `small` by `model(x)`."""
     from tensorflow import keras
 
     model, side = keras.models.load_model(models / f"{name}.keras"), SIDES[name]
@@ -53,8 +53,8 @@ def keras_reader(name: str, models: Path) -> Reader:
         batch = crop[np.newaxis].astype("float32") / 255
         return model.predict(batch, verbose=0)[0] if name == "usual" else model(batch, training=False).numpy()[0]
 
-    def read(picture: np.ndarray) -> tuple[list[dict[str, Any]], dict[str, float]]:
-        begun = time.perf_counter()
+    def analyze(picture: np.ndarray) -> tuple[list[dict[str, Any]], dict[str, float]]:
+        started = time.perf_counter()
         grey = cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY)
         with lock:  # a CascadeClassifier keeps state while it runs
             boxes = cascade.detectMultiScale(grey)
@@ -63,56 +63,56 @@ def keras_reader(name: str, models: Path) -> Reader:
         for x, y, width, height in boxes:
             crop = cv2.resize(picture[y : y + height, x : x + width], (side, side))
             faces.append(face((x, y, width, height), dict(zip(EMOTIONS, scores(crop), strict=True))))
-        return faces, {"detect": (found - begun) * 1e3, "classify": (time.perf_counter() - found) * 1e3}
+        return faces, {"detect": (found - started) * 1e3, "classify": (time.perf_counter() - found) * 1e3}
 
-    return read
+    return analyze
 
 
-def fer_reader() -> Reader:
-    """The package fer as its README shows it; the time of its own detector is taken inside its one call."""
+def fer_analyzer() -> Analyzer:
+    """The package fer as in its README; the time of its detector is measured within the call."""
     from fer.fer import FER
 
     detector, lock, seconds = FER(), threading.Lock(), {}
     find = detector.find_faces
 
     def timed(*arguments: Any, **options: Any) -> Any:
-        begun = time.perf_counter()
+        started = time.perf_counter()
         found = find(*arguments, **options)
-        seconds["detect"] = time.perf_counter() - begun
+        seconds["detect"] = time.perf_counter() - started
         return found
 
     detector.find_faces = timed
 
-    def read(picture: np.ndarray) -> tuple[list[dict[str, Any]], dict[str, float]]:
+    def analyze(picture: np.ndarray) -> tuple[list[dict[str, Any]], dict[str, float]]:
         with lock:  # neither its interpreter nor its cascade may be used by two threads
-            begun = time.perf_counter()
+            started = time.perf_counter()
             faces = [face(found["box"], found["emotions"]) for found in detector.detect_emotions(picture)]
-            whole, detect = time.perf_counter() - begun, seconds["detect"]
+            whole, detect = time.perf_counter() - started, seconds["detect"]
         return faces, {"detect": detect * 1e3, "classify": (whole - detect) * 1e3}
 
-    return read
+    return analyze
 
 
 def face(box: Any, probabilities: dict[str, Any]) -> dict[str, Any]:
-    """One face as JSON takes it."""
+    """Return a face with values that JSON can represent."""
     sides = dict(zip(("left", "top", "width", "height"), map(int, box), strict=True))
     return {"box": sides, "probabilities": {name: float(value) for name, value in probabilities.items()}}
 
 
 def create_app(name: str) -> Any:
-    """The server of one rival: its models are loaded here, once."""
+    """Create the server of a baseline; its models are loaded once, here."""
     from flask import Flask, jsonify, request
 
     app = Flask(name)
-    read = fer_reader() if name == "fer" else keras_reader(name, Path(os.environ["BENCH_MODELS"]))
+    analyze = fer_analyzer() if name == "fer" else keras_analyzer(name, Path(os.environ["BENCH_MODELS"]))
 
-    @app.post("/api/v1/image")  # where the benchmark's client sends every picture
+    @app.post("/api/v1/image")  # the path of this project's API
     def image() -> Any:
-        begun = time.perf_counter()
+        started = time.perf_counter()
         picture = cv2.imdecode(np.frombuffer(request.files["file"].read(), np.uint8), cv2.IMREAD_COLOR)
         assert picture is not None  # the benchmark sends pictures
-        decode = (time.perf_counter() - begun) * 1e3
-        faces, timing = read(picture)
+        decode = (time.perf_counter() - started) * 1e3
+        faces, timing = analyze(picture)
         return jsonify(faces=faces, timing_ms={"decode": decode, **timing})
 
     return app

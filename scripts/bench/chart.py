@@ -1,4 +1,4 @@
-"""The benchmark's chart, an SVG: bars for single figures, stacked bars for stages, lines for what grows."""
+"""SVG chart of the benchmark: bars for single figures, stacked bars for stages, lines for series."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from ..common.plotting import svg_plots
-from .figures import MEGABYTE, STAGES, Measured, medians, shares, short
+from .figures import MEGABYTE, STAGES, Measurements, format_figure, medians, shares
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 COLOURS = {"ours": "#0072b2", "usual": "#d55e00", "small": "#e69f00", "fer": "#7f7f7f"}
-"""Told apart by the colour-blind (Okabe and Ito, 2008)."""
+"""Palette for colour-blind readers (Okabe and Ito, 2008)."""
 STAGE_COLOURS = ("#bdd7e7", "#6baed6", "#2171b5", "#d9d9d9")
 
 
-def draw(measured: Mapping[str, Measured], titles: Mapping[str, str], path: Path) -> None:
+def draw(measured: Mapping[str, Measurements], titles: Mapping[str, str], path: Path) -> None:
     """Write the chart of `measured` to `path`."""
     with svg_plots() as pyplot:
         figure, places = pyplot.subplots(2, 3, figsize=(12, 6.6), layout="constrained")
         photos = {key: median(medians(one.photos)) for key, one in measured.items()}
-        bars(places[0, 0], "p50 a photo, ms (log)", photos, titles, log=True)
-        bars(places[0, 1], "start to first answer, s", {key: median(one.starts) for key, one in measured.items()}, titles)
+        bars(places[0, 0], "p50 per photo, ms (log)", photos, titles, log=True)
+        bars(places[0, 1], "start to first response, s", {key: median(one.starts) for key, one in measured.items()}, titles)
         memory = {key: one.last_bytes / MEGABYTE for key, one in measured.items()}
         bars(places[0, 2], "memory after the photos, MB", memory, titles)
         stacked(places[1, 0], measured, titles)
@@ -38,14 +38,14 @@ def draw(measured: Mapping[str, Measured], titles: Mapping[str, str], path: Path
 def bars(axes: Axes, title: str, values: Mapping[str, float], titles: Mapping[str, str], log: bool = False) -> None:
     names = [titles[key] for key in values]
     drawn = axes.barh(names, list(values.values()), color=[COLOURS[key] for key in values], log=log)
-    axes.bar_label(drawn, [short(value) for value in values.values()], padding=3)
+    axes.bar_label(drawn, [format_figure(value) for value in values.values()], padding=3)
     axes.invert_yaxis()
     axes.margins(x=0.15)
     axes.set_xlim(left=1 if log else 0)
     axes.set_title(title, loc="left")
 
 
-def stacked(axes: Axes, measured: Mapping[str, Measured], titles: Mapping[str, str]) -> None:
+def stacked(axes: Axes, measured: Mapping[str, Measurements], titles: Mapping[str, str]) -> None:
     names, left = [titles[key] for key in measured], [0.0] * len(measured)
     parts = [shares(one.stages) for one in measured.values()]
     for stage, colour in zip(STAGES, STAGE_COLOURS, strict=True):

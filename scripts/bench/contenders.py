@@ -1,4 +1,4 @@
-"""A contestant of the benchmark: how its server is started, asked and ended, and the figures that it collects."""
+"""Contenders of the benchmark: start and stop of their servers, HTTP client, and measurements."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from typing import Any
 from ..deploy import sandbox
 from ..deploy.appengine import read_config
 from ..deploy.traffic import Request
-from .figures import Measured
+from .figures import Measurements
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFIG = read_config(ROOT)
 _, _, _, *GUNICORN, APP = CONFIG["entrypoint"].split()  # gunicorn --bind :$PORT OPTIONS main:app
-"""As app.yaml starts this project's server; every contestant is started with the same options."""
+"""gunicorn's options and application of app.yaml; every contender is started with the same options."""
 CLIENTS = 4
 TIMEOUT = 120.0
 
 
 @dataclass(frozen=True)
-class Contestant:
+class Contender:
     """A server to measure: the Python of its virtual environment and what gunicorn serves."""
 
     key: str
@@ -37,26 +37,27 @@ class Contestant:
     python: Path
     app: str
     environment: dict[str, str] = field(default_factory=dict)
-    measured: Measured = field(default_factory=Measured)
+    measured: Measurements = field(default_factory=Measurements)
 
 
 @dataclass
 class Server:
-    """A contestant's running server."""
+    """The running server of a contender."""
 
-    contestant: Contestant
+    contender: Contender
     process: subprocess.Popen
     port: int
     log: Path
-    begun: float
+    started: float
 
     @property
     def worker(self) -> int:
-        """Id of the process that answers: gunicorn's only child."""
+        """Id of the worker process: gunicorn's only child."""
         return max(sandbox.descendants(self.process.pid), default=self.process.pid)
 
     def connect(self) -> http.client.HTTPConnection:
-        """A connection that is kept alive, once the server listens. RuntimeError with the end of its log if it never does."""
+        """Open a keep-alive connection as soon as the server listens. Raises RuntimeError with the end of its log if it does
+        not."""
         until = time.perf_counter() + TIMEOUT
         while time.perf_counter() < until and self.process.poll() is None:
             connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=TIMEOUT)
@@ -65,64 +66,66 @@ class Server:
                 return connection
             except ConnectionRefusedError:
                 time.sleep(0.01)
-        raise RuntimeError(f"{self.contestant.title} does not listen; the end of its log:\n{self.log.read_text()[-2000:]}")
+        log = self.log.read_text(encoding="utf-8", errors="replace")
+        raise RuntimeError(f"{self.contender.title} does not listen; the end of its log:\n{log[-2000:]}")
 
-    def ask(self, connection: http.client.HTTPConnection, request: Request) -> tuple[float, dict[str, Any]]:
-        """Milliseconds until the whole answer is here, and the answer. RuntimeError for anything but a 200."""
-        begun = time.perf_counter()
+    def send(self, connection: http.client.HTTPConnection, request: Request) -> tuple[float, dict[str, Any]]:
+        """Send a request; returns milliseconds until the end of the response, and its JSON. Raises RuntimeError unless it is a
+        200."""
+        started = time.perf_counter()
         connection.request("POST", request.path, request.body, request.headers)
         response = connection.getresponse()
         body = response.read()
-        taken = (time.perf_counter() - begun) * 1e3
+        milliseconds = (time.perf_counter() - started) * 1e3
         if response.status != 200:
-            raise RuntimeError(f"{self.contestant.title} answers {response.status}: {body[:300]!r}")
-        return taken, json.loads(body)
+            raise RuntimeError(f"{self.contender.title} answers {response.status}: {body[:300]!r}")
+        return milliseconds, json.loads(body)
 
-    def sequence(self, request: Request, seconds: float, least: int) -> list[tuple[float, dict[str, Any]]]:
-        """Answers to `request` on one connection for `seconds`, `least` or more. The first is not counted: caches are cold."""
+    def sequence(self, request: Request, seconds: float, min_requests: int) -> list[tuple[float, dict[str, Any]]]:
+        """Send `request` for `seconds`, at least `min_requests` times, on one connection. A first request is sent for warm-up."""
         with closing(self.connect()) as connection:
-            self.ask(connection, request)
-            answers: list[tuple[float, dict[str, Any]]] = []
+            self.send(connection, request)
+            responses: list[tuple[float, dict[str, Any]]] = []
             until = time.perf_counter() + seconds
-            while len(answers) < least or time.perf_counter() < until:
-                answers.append(self.ask(connection, request))
-        return answers
+            while len(responses) < min_requests or time.perf_counter() < until:
+                responses.append(self.send(connection, request))
+        return responses
 
     def rate(self, request: Request, seconds: float) -> float:
-        """Answers a second to CLIENTS that each send `request` for `seconds`, a new one as soon as the last is answered."""
-        begun = time.perf_counter()
+        """Return responses per second to CLIENTS concurrent clients that send `request` one after another for `seconds`."""
+        started = time.perf_counter()
 
         def client(_: int) -> int:
             count = 0
             with closing(self.connect()) as connection:
-                while time.perf_counter() - begun < seconds:
-                    self.ask(connection, request)
+                while time.perf_counter() - started < seconds:
+                    self.send(connection, request)
                     count += 1
             return count
 
         with ThreadPoolExecutor(CLIENTS) as pool:
             total = sum(pool.map(client, range(CLIENTS)))
-        return total / (time.perf_counter() - begun)
+        return total / (time.perf_counter() - started)
 
 
 @contextmanager
-def serving(contestant: Contestant, folder: Path, core: int | None = None) -> Iterator[Server]:
-    """Start the contestant's server on a free port of 127.0.0.1, on `core` alone if one is given; it is ended afterwards."""
+def run_server(contender: Contender, folder: Path, core: int | None = None) -> Iterator[Server]:
+    """Run the contender's server on a free port of 127.0.0.1, pinned to `core` if one is given."""
     with socket.socket() as place:
         place.bind(("127.0.0.1", 0))
         port = place.getsockname()[1]
-    command = [str(contestant.python), "-m", "gunicorn", "--bind", f"127.0.0.1:{port}", *GUNICORN, contestant.app]
+    command = [str(contender.python), "-m", "gunicorn", "--bind", f"127.0.0.1:{port}", *GUNICORN, contender.app]
     pinned = [] if core is None else ["taskset", "--cpu-list", str(core)]
-    environment = {"PATH": os.environ["PATH"], "HOME": str(folder), "TF_CPP_MIN_LOG_LEVEL": "2", **contestant.environment}
-    log, begun = folder / f"{contestant.key}.log", time.perf_counter()
+    environment = {"PATH": os.environ["PATH"], "HOME": str(folder), "TF_CPP_MIN_LOG_LEVEL": "2", **contender.environment}
+    log, started = folder / f"{contender.key}.log", time.perf_counter()
     process = sandbox.start_unsandboxed([*pinned, *command], group=None, log=log, folder=ROOT, environment=environment)
     try:
-        yield Server(contestant, process, port, log, begun)
+        yield Server(contender, process, port, log, started)
     finally:
         sandbox.stop(process)
 
 
 def peak_bytes(pid: int) -> int:
-    """The most memory that a process ever held."""
+    """Return the peak resident memory of a process."""
     lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM"))

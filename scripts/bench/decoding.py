@@ -1,9 +1,9 @@
-"""Peak memory and time of decoding beside what the budget is asked for, as a Markdown table (Linux).
+"""Peak memory and time of decoding compared with the estimated memory, as a Markdown table (Linux).
 
     python -m scripts.bench.decoding --megapixels 12
     python -m scripts.bench.decoding FILE [FILE ...]
 
-Each file is opened in a fresh process, which reads its own high-water mark. (ru_maxrss would begin at the parent's.)
+Each file is decoded in a new process, which reads its own VmHWM. (ru_maxrss would start at the parent's value.)
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ MAX_SIDE = 2048
 
 
 def samples(folder: Path, megapixels: float) -> Iterator[Path]:
-    """Write a picture of that size (4:3, smooth shapes under noise) in each format and in the variants that cost more."""
+    """Write a picture of that size (4:3, smooth shapes with noise) in each format and in its more expensive variants."""
     import cv2
     import pillow_heif
 
@@ -79,8 +79,8 @@ def samples(folder: Path, megapixels: float) -> Iterator[Path]:
 
 
 def measure(path: Path) -> dict[str, object]:
-    """Open one file in this process, whatever the budget says; the process must be fresh."""
-    import pillow_heif  # noqa: F401  loaded once for the process, and no part of a picture's cost
+    """Decode one file in this process without a memory limit; the process must be new."""
+    import pillow_heif  # noqa: F401  loaded once per process, not part of a picture's cost
 
     for plugin in ("Jpeg", "Png", "Gif", "Bmp", "Tiff", "WebP", "Avif"):
         __import__(f"PIL.{plugin}ImagePlugin")
@@ -95,12 +95,12 @@ def measure(path: Path) -> dict[str, object]:
 
 
 def _memory(field: str) -> int:
-    lines = Path("/proc/self/status").read_text().splitlines()
+    lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
     return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(field))
 
 
 def report(paths: Iterator[Path]) -> None:
-    print("| file | MB | pixels | given | estimate MB | peak MB | peak bytes a pixel | ms | |")
+    print("| file | MB | pixels | decoded | estimate MB | peak MB | peak bytes per pixel | ms | |")
     print("| --- | --- | --- | --- | --- | --- | --- | --- | --- |")
     for path in paths:
         command = [sys.executable, "-m", "scripts.bench.decoding", "--one", str(path)]

@@ -1,10 +1,10 @@
-"""Read an hour of film by the command line with its memory capped, and tell what it took.
+"""Analyze an hour of video by the command line within a memory limit; report time and memory.
 
-    python -m scripts.bench.long_video                               60 minutes at one picture a second under 384 MB, as root
-    python -m scripts.bench.long_video --minutes 10 --annotate       and write the annotated film as well
+    python -m scripts.bench.long_video                               60 minutes at one frame per second within 384 MB; needs root
+    python -m scripts.bench.long_video --minutes 10 --annotate       and write the annotated video as well
 
-The film is made here: a minute of 640 x 480 pixels at 25 frames a second, in which the camera moves over sample photos, again
-and again. What the group held at its peak counts what it read of the file too, which the kernel could have dropped.
+The video is generated: one minute of 640 x 480 pixels at 25 frames per second, in which the camera moves over sample photos, is
+repeated. The peak of the control group includes reclaimable file cache.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ SIZE, RATE, MINUTE = (640, 480), 25, 60
 MEGABYTE = 2**20
 
 
-def a_minute() -> bytes:
-    """The camera over each photo in turn, as a minute of MP4."""
+def encode_minute() -> bytes:
+    """Encode one minute of MP4, in which the camera moves over each photo in turn."""
     buffer, each = BytesIO(), MINUTE * RATE // len(SAMPLES)
     with av.open(buffer, "w", format="mp4") as output:
         stream = output.add_stream("libx264", rate=RATE, options={"preset": "veryfast"})
@@ -50,9 +50,9 @@ def a_minute() -> bytes:
     return buffer.getvalue()
 
 
-def make(path: Path, minutes: int) -> None:
-    """That minute so many times, its packets copied: an hour is made in seconds."""
-    with av.open(BytesIO(a_minute()), "r") as source, av.open(str(path), "w", format="mp4") as output:
+def write_video(path: Path, minutes: int) -> None:
+    """Write `minutes` copies of that minute without encoding it again."""
+    with av.open(BytesIO(encode_minute()), "r") as source, av.open(str(path), "w", format="mp4") as output:
         stream = source.streams.video[0]
         copy = output.add_stream_from_template(stream)
         packets = [packet for packet in source.demux(stream) if packet.dts is not None]
@@ -66,13 +66,13 @@ def make(path: Path, minutes: int) -> None:
 
 
 def measure(minutes: int, fps: float, memory: int, annotate: bool) -> dict[str, Any]:
-    """Read such a film in a group of `memory` bytes; gives what it took."""
+    """Analyze such a video within `memory` bytes; returns exit status, time and memory."""
     with tempfile.TemporaryDirectory(dir="/var/tmp") as name:
-        path, out = Path(name, "film.mp4"), Path(name, "out")
-        make(path, minutes)
+        path, out = Path(name, "video.mp4"), Path(name, "out")
+        write_video(path, minutes)
         command = [sys.executable, "-m", "emotions", "video", str(path), "--fps", str(fps), "--format", "jsonl"]
         command += ["--annotate", str(out)] if annotate else []
-        begun, resident, rows, last = time.perf_counter(), {}, 0, None
+        started, resident, rows, last = time.perf_counter(), {}, 0, None
         pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL, "text": True}
         with ControlGroup(memory, 64.0) as group:
             with subprocess.Popen(command, cwd=ROOT, preexec_fn=group.enter, **pipes) as process:
@@ -82,32 +82,32 @@ def measure(minutes: int, fps: float, memory: int, annotate: bool) -> dict[str, 
                     if rows and last.get("time", 1) % (minutes * MINUTE // 4) < 1e-3:
                         resident[round(last["time"] / MINUTE, 1)] = resident_bytes(process.pid)
             return {
-                "exit": process.returncode, "rows": rows, "seconds": time.perf_counter() - begun, "resident": resident,
-                "film_bytes": path.stat().st_size, "peak_bytes": group.peak_bytes, "kills": group.oom_kills,
+                "exit": process.returncode, "rows": rows, "seconds": time.perf_counter() - started, "resident": resident,
+                "video_bytes": path.stat().st_size, "peak_bytes": group.peak_bytes, "oom_kills": group.oom_kills,
                 "summary": last and last.get("summary"), "annotated_bytes": sum(one.stat().st_size for one in out.glob("*.mp4")),
             }  # fmt: skip
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--minutes", type=int, default=60, help="length of the film (default 60)")
-    parser.add_argument("--fps", type=float, default=1.0, help="pictures a second to read (default 1)")
-    parser.add_argument("--memory", type=int, default=384, help="megabytes that the command may take (default 384)")
-    parser.add_argument("--annotate", action="store_true", help="write the annotated film too")
+    parser.add_argument("--minutes", type=int, default=60, help="length of the video (default 60)")
+    parser.add_argument("--fps", type=float, default=1.0, help="frames per second to analyze (default 1)")
+    parser.add_argument("--memory", type=int, default=384, help="memory limit of the command in MB (default 384)")
+    parser.add_argument("--annotate", action="store_true", help="write the annotated video as well")
     options = parser.parse_args()
-    told = measure(options.minutes, options.fps, options.memory * MEGABYTE, options.annotate)
-    summary = told["summary"]
-    print(f"film      {options.minutes} minutes, {told['film_bytes'] / MEGABYTE:.0f} MB")
-    ended = f"exit code {told['exit']}, killed for memory: {told['kills']}"
-    print(f"read      {told['rows']} pictures in {told['seconds']:.0f} s, {ended}")
-    sizes = [f"{size / MEGABYTE:.0f} MB at minute {minute:g}" for minute, size in told["resident"].items()]
+    result = measure(options.minutes, options.fps, options.memory * MEGABYTE, options.annotate)
+    summary = result["summary"]
+    print(f"video     {options.minutes} minutes, {result['video_bytes'] / MEGABYTE:.0f} MB")
+    ended = f"exit code {result['exit']}, out-of-memory kills: {result['oom_kills']}"
+    print(f"analyzed  {result['rows']} frames in {result['seconds']:.0f} s, {ended}")
+    sizes = [f"{size / MEGABYTE:.0f} MB at minute {minute:g}" for minute, size in result["resident"].items()]
     print("resident  " + ", ".join(sizes))
-    print(f"peak      {told['peak_bytes'] / MEGABYTE:.0f} MB of {options.memory}, with what the kernel kept of the file")
+    print(f"peak      {result['peak_bytes'] / MEGABYTE:.0f} MB of {options.memory} MB, including file cache")
     if summary:
         print(f"summary   {summary['duration']:.1f} s, {len(summary['people'])} people, partial: {summary['partial']}")
-    if told["annotated_bytes"]:
-        print(f"annotated {told['annotated_bytes'] / MEGABYTE:.0f} MB")
-    return 0 if told["exit"] == 0 and not told["kills"] else 1
+    if result["annotated_bytes"]:
+        print(f"annotated {result['annotated_bytes'] / MEGABYTE:.0f} MB")
+    return 0 if result["exit"] == 0 and not result["oom_kills"] else 1
 
 
 if __name__ == "__main__":

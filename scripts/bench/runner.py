@@ -1,4 +1,4 @@
-"""What the benchmark does: start the contestants, ask them in turn, round after round. Their figures end up in them."""
+"""Measurements of the benchmark: contenders are measured in turn, in several rounds, and hold their own figures."""
 
 from __future__ import annotations
 
@@ -12,158 +12,155 @@ from PIL import Image
 
 from ..deploy import sandbox, traffic
 from ..deploy.traffic import Request
-from .contenders import Contestant, Server, peak_bytes, serving
-
-# The pictures of the benchmark, made of the samples' public-domain portraits: a photo, crowds, and ever larger scenes.
+from .contenders import Contender, Server, peak_bytes, run_server
 
 SAMPLES = Path(__file__).resolve().parents[2] / "static" / "samples"
-HEADS = {"obama.jpg": (150, 18, 254), "collins.jpg": (141, 30, 171)}
+HEAD_SQUARES = {"obama.jpg": (150, 18, 254), "collins.jpg": (141, 30, 171)}
 """Left, top and side, in pixels, of the square around the head in each portrait."""
-CROWD = (1280, 960)
-PLACES = (9, 6)  # columns and rows of heads
-HEAD = 142  # pixels: the face in it is about 89 wide
+CROWD_SIZE = (1280, 960)
+GRID = (9, 6)  # columns and rows of heads
+HEAD_SIDE = 142  # pixels: the face in it is about 89 wide
 BACKGROUND = (200, 200, 200)
 SCENES = {0.3: (640, 480), 1.2: (1280, 960), 3.1: (2048, 1536), 6.0: (2828, 2121), 12.0: (4000, 3000), 24.0: (6000, 4000)}
 """Megapixels -> width and height."""
 
 
 def photo() -> traffic.Request:
-    """The photo that the budgets speak of: 640 x 480 pixels with one face."""
+    """Return the standard photo: 640 x 480 pixels with one face."""
     return traffic.standard_photo(SAMPLES / "obama.jpg")
 
 
-def explained() -> traffic.Request:
-    """The same photo, asked for what the answer rests on as well: this project alone can say."""
+def saliency() -> traffic.Request:
+    """Return the request of the standard photo with a saliency map."""
     plain = photo()
     return replace(plain, path=f"{plain.path}?explain=true")
 
 
 def crowd(faces: int) -> Image.Image:
-    """1280 x 960 pixels with the first `faces` of 54 places taken: size and faces stay the same, only their number grows."""
-    if not 0 <= faces <= PLACES[0] * PLACES[1]:
-        raise ValueError(f"there are {PLACES[0] * PLACES[1]} places, not {faces}")
+    """Compose 1280 x 960 pixels with `faces` of at most 54 faces: only their number varies, not their size."""
+    if not 0 <= faces <= GRID[0] * GRID[1]:
+        raise ValueError(f"there are {GRID[0] * GRID[1]} places, not {faces}")
     heads = []
-    for name, (left, top, side) in HEADS.items():
+    for name, (left, top, side) in HEAD_SQUARES.items():
         with Image.open(SAMPLES / name) as portrait:
             window = (left, top, left + side, top + side)
-            heads.append(portrait.convert("RGB").resize((HEAD, HEAD), Image.Resampling.LANCZOS, box=window))
-    scene = Image.new("RGB", CROWD, BACKGROUND)
+            heads.append(portrait.convert("RGB").resize((HEAD_SIDE, HEAD_SIDE), Image.Resampling.LANCZOS, box=window))
+    scene = Image.new("RGB", CROWD_SIZE, BACKGROUND)
     for place in range(faces):
-        row, column = divmod(place, PLACES[0])
-        scene.paste(heads[place % len(heads)], (column * CROWD[0] // PLACES[0], row * CROWD[1] // PLACES[1]))
+        row, column = divmod(place, GRID[0])
+        scene.paste(heads[place % len(heads)], (column * CROWD_SIZE[0] // GRID[0], row * CROWD_SIZE[1] // GRID[1]))
     return scene
 
 
 def crowds(counts: tuple[int, ...]) -> dict[float, traffic.Request]:
-    """Number of faces -> a JPEG upload with so many."""
-    return {float(count): _upload(crowd(count)) for count in counts}
+    """Return number of faces -> JPEG upload."""
+    return {float(count): _jpeg_upload(crowd(count)) for count in counts}
 
 
 def scenes(megapixels: tuple[float, ...]) -> dict[float, traffic.Request]:
-    """Megapixels -> a JPEG upload of that size with one large face, as heavy as a camera's."""
+    """Return megapixels -> JPEG upload with one large face and a file size like a camera's."""
     with Image.open(SAMPLES / "obama.jpg") as opened:
         portrait = opened.convert("RGB")
-    return {size: _upload(traffic.enlarge(portrait, *SCENES[size])) for size in megapixels}
+    return {size: _jpeg_upload(traffic.enlarge(portrait, *SCENES[size])) for size in megapixels}
 
 
-def _upload(picture: Image.Image) -> traffic.Request:
+def _jpeg_upload(picture: Image.Image) -> traffic.Request:
     return traffic.upload("photo.jpg", traffic.encode(picture, "JPEG", quality=90))
 
 
 OURS = "ours"
-"""Key of the contestant that is this project."""
-EXPLAINED = 15
-"""How often a photo's answer is explained, with two cores and with one: each costs as much as 49 faces."""
+"""Key of this project among the contenders."""
+SALIENCY = 15
+"""Number of saliency maps, with all cores and with one: each costs as much as 49 faces."""
 SLOW_MS = 1000.0
-"""In a sweep, whoever took longer for a picture is not asked for it again."""
+"""In a sweep, a contender that took longer for a picture does not get it again."""
 
 
 @dataclass(frozen=True)
-class Pace:
-    """How often all are asked in turn, for how many seconds each, and how many answers a turn must give at least."""
+class Schedule:
+    """Number of rounds, seconds per contender and round, and minimum number of requests in that time."""
 
     rounds: int
     seconds: float
-    least: int = 1
+    min_requests: int = 1
 
 
-def start_all(stack: ExitStack, contestants: list[Contestant], rounds: int, folder: Path, photo: Request) -> list[Server]:
-    """Start each `rounds` times, in turn; gives the servers of the last round, which `stack` ends. Logs go to `folder`."""
+def start_all(stack: ExitStack, contenders: list[Contender], rounds: int, folder: Path, photo: Request) -> list[Server]:
+    """Start each contender `rounds` times, in turn; returns the servers of the last round, which `stack` stops."""
     servers = []
     for turn in range(1, rounds + 1):
-        for contestant in contestants:
+        for contender in contenders:
             with ExitStack() as own:
-                server = own.enter_context(serving(contestant, folder))
-                contestant.measured.starts.append(first_answer(server, photo))
-                contestant.measured.first_bytes = sandbox.resident_bytes(server.worker)
+                server = own.enter_context(run_server(contender, folder))
+                contender.measured.starts.append(seconds_to_first_response(server, photo))
+                contender.measured.first_bytes = sandbox.resident_bytes(server.worker)
                 if turn == rounds:
                     servers.append(server)
                     stack.push(own.pop_all())
     return servers
 
 
-def first_answer(server: Server, photo: Request) -> float:
-    """Seconds from the start of the process to the first answer."""
+def seconds_to_first_response(server: Server, photo: Request) -> float:
+    """Return the seconds from the start of the process to the end of the first response."""
     with closing(server.connect()) as connection:
-        server.ask(connection, photo)
-    return time.perf_counter() - server.begun
+        server.send(connection, photo)
+    return time.perf_counter() - server.started
 
 
-def ask_photos(servers: list[Server], pace: Pace, photo: Request) -> None:
-    """Photos one after the other: times, stages, and the memory held at the end."""
-    for server in servers * pace.rounds:
-        measured = server.contestant.measured
-        answers = server.sequence(photo, pace.seconds, pace.least)
-        measured.photos.append([taken for taken, _ in answers])
-        for taken, answer in answers:
-            timing = answer["timing_ms"]
-            for stage, spent in {**timing, "HTTP and the rest": taken - sum(timing.values())}.items():
+def measure_photos(servers: list[Server], schedule: Schedule, photo: Request) -> None:
+    """Measure sequential photos: times, stages, and memory at the end."""
+    for server in servers * schedule.rounds:
+        measured = server.contender.measured
+        responses = server.sequence(photo, schedule.seconds, schedule.min_requests)
+        measured.photos.append([milliseconds for milliseconds, _ in responses])
+        for milliseconds, response in responses:
+            timing = response["timing_ms"]
+            for stage, spent in {**timing, "HTTP and the rest": milliseconds - sum(timing.values())}.items():
                 measured.stages.setdefault(stage, []).append(spent)
         measured.last_bytes = sandbox.resident_bytes(server.worker)
 
 
-def ask_together(servers: list[Server], pace: Pace, photo: Request) -> None:
-    """Photos from several clients at once."""
-    for server in servers * pace.rounds:
-        server.contestant.measured.rates.append(server.rate(photo, pace.seconds))
+def measure_concurrent(servers: list[Server], schedule: Schedule, photo: Request) -> None:
+    """Measure the throughput with concurrent clients."""
+    for server in servers * schedule.rounds:
+        server.contender.measured.rates.append(server.rate(photo, schedule.seconds))
 
 
 def sweep(servers: list[Server], rounds: int, kind: str, requests: dict[float, Request]) -> None:
-    """Each of `requests` to each server, in turn; `kind` is `faces` or `sizes`."""
+    """Send each of `requests` to each server, in turn; `kind` is `faces` or `sizes`."""
     for value, request in requests.items():
         for server in servers * rounds:
-            measured = server.contestant.measured
+            measured = server.contender.measured
             times = getattr(measured, kind).setdefault(value, [])
             if not times or times[0] < SLOW_MS:
                 with closing(server.connect()) as connection:
-                    taken, answer = server.ask(connection, request)
-                times.append(taken)
-                measured.found.setdefault(kind, {})[value] = len(answer["faces"])
+                    milliseconds, response = server.send(connection, request)
+                times.append(milliseconds)
+                measured.found.setdefault(kind, {})[value] = len(response["faces"])
 
 
-def ask_explained(server: Server, least: int, explained: Request) -> list[float]:
-    """Milliseconds that explaining the answer for the photo's one face took of the server, `least` times or more."""
-    return [answer["timing_ms"]["explain"] for _, answer in server.sequence(explained, 0.0, least)]
+def measure_saliency(server: Server, min_requests: int, saliency: Request) -> list[float]:
+    """Return the server's milliseconds of at least `min_requests` saliency maps."""
+    return [response["timing_ms"]["explain"] for _, response in server.sequence(saliency, 0.0, min_requests)]
 
 
-def note_peaks(servers: list[Server]) -> None:
-    """The most memory that each server held until now."""
+def record_peak_memory(servers: list[Server]) -> None:
+    """Record the peak memory of each server so far."""
     for server in servers:
-        server.contestant.measured.peak_bytes = peak_bytes(server.worker)
+        server.contender.measured.peak_bytes = peak_bytes(server.worker)
 
 
-def ask_on_one_core(contestants: list[Contestant], pace: Pace, folder: Path, photo: Request, explained: Request) -> None:
-    """Photos to servers that were started on one core, and `explained` to this project's; the client keeps to the other cores, if
-    there are any."""
+def measure_on_one_core(contenders: list[Contender], schedule: Schedule, folder: Path, photo: Request, saliency: Request) -> None:
+    """Measure servers that are pinned to one core; the client is pinned to the other cores, if there are any."""
     everywhere = os.sched_getaffinity(0)
     core = min(everywhere)
     with ExitStack() as stack:
-        servers = [stack.enter_context(serving(contestant, folder, core)) for contestant in contestants]
+        servers = [stack.enter_context(run_server(contender, folder, core)) for contender in contenders]
         os.sched_setaffinity(0, everywhere - {core} or everywhere)
         stack.callback(os.sched_setaffinity, 0, everywhere)
-        for server in servers * pace.rounds:
-            answers = server.sequence(photo, pace.seconds, pace.least)
-            server.contestant.measured.one_core.append([taken for taken, _ in answers])
+        for server in servers * schedule.rounds:
+            responses = server.sequence(photo, schedule.seconds, schedule.min_requests)
+            server.contender.measured.one_core.append([milliseconds for milliseconds, _ in responses])
         for server in servers:
-            if server.contestant.key == OURS:
-                server.contestant.measured.explained_alone = ask_explained(server, EXPLAINED, explained)
+            if server.contender.key == OURS:
+                server.contender.measured.saliency_one_core = measure_saliency(server, SALIENCY, saliency)

@@ -1,4 +1,4 @@
-"""The benchmark's arithmetic, report, pictures and client. No times are judged; the rivals run in `make bench` itself."""
+"""Statistics, report, pictures and client of the benchmark. Times are not checked; baselines run in `make bench` only."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ import pytest
 from emotions.face.analyzer import FaceAnalyzer
 from emotions.image.loading import LoadedImage
 from scripts.bench import runner
-from scripts.bench.contenders import APP, GUNICORN, Contestant, serving
-from scripts.bench.figures import MEGABYTE, STAGES, Measured, quantile, shares, short, times_better
+from scripts.bench.contenders import APP, GUNICORN, Contender, run_server
+from scripts.bench.figures import MEGABYTE, STAGES, Measurements, format_figure, median_ratio, quantile, shares
 from scripts.bench.report import report, rows, targets
 from scripts.deploy import sandbox
 from scripts.deploy.traffic import Request
@@ -23,9 +23,9 @@ from scripts.docs import readme
 TITLES = {"ours": "this project", "usual": "usual stack", "small": "small", "fer": "fer"}
 
 
-def figures(factor: float, rounds: int = 2) -> Measured:
-    """A contestant that is `factor` times worse than 10 ms, 2 s, 100 MB; three rounds of photos, each noisier than the last."""
-    return Measured(
+def figures(factor: float, rounds: int = 2) -> Measurements:
+    """Measurements `factor` times worse than 10 ms, 2 s, 100 MB; three rounds of photos with increasing noise."""
+    return Measurements(
         starts=[1.0 * factor, 2.0 * factor, 4.0 * factor],
         first_bytes=int(90 * MEGABYTE * factor),
         last_bytes=int(100 * MEGABYTE * factor),
@@ -34,8 +34,8 @@ def figures(factor: float, rounds: int = 2) -> Measured:
         stages={"decode": [1.0], "detect": [4.0], "classify": [3.0], "HTTP and the rest": [2.0]},
         rates=[100 / factor, 50 / factor],
         one_core=[[8.0 * factor], [9.0 * factor]][:rounds],
-        explained=[30.0, 50.0, 40.0] if factor == 1 else [],
-        explained_alone=[90.0, 70.0, 80.0] if factor == 1 else [],
+        saliency=[30.0, 50.0, 40.0] if factor == 1 else [],
+        saliency_one_core=[90.0, 70.0, 80.0] if factor == 1 else [],
         faces={1.0: [10.0 * factor], 50.0: [100.0 * factor]},
         sizes={0.3: [10.0 * factor], 24.0: [30.0 * factor]},
         found={"faces": {1.0: 1, 50.0: 49}, "sizes": {0.3: 1, 24.0: 1}},
@@ -43,7 +43,7 @@ def figures(factor: float, rounds: int = 2) -> Measured:
 
 
 @pytest.fixture
-def measured() -> dict[str, Measured]:
+def measured() -> dict[str, Measurements]:
     return {"ours": figures(1), "usual": figures(20), "small": figures(2, rounds=0), "fer": figures(2.5)}
 
 
@@ -52,42 +52,42 @@ def test_quantile_is_the_nearest_rank():
     assert quantile(range(1, 102), 0.99) == 100 and quantile([7.0], 0.99) == 7.0
 
 
-def test_ratios_are_taken_within_rounds():
-    """Noise that meets both in a round alike changes nothing, where the medians of all rounds (3 and 20) say 6.7 times."""
-    assert times_better([1, 10, 3], [2, 20, 300]) == 2
-    assert times_better([100, 50], [50, 10], more_is_better=True) == 3.5
+def test_ratios_are_computed_within_rounds():
+    """Noise common to a round cancels; the ratio of the medians over rounds (3 and 20) would be 6.7."""
+    assert median_ratio([1, 10, 3], [2, 20, 300]) == 2
+    assert median_ratio([100, 50], [50, 10], higher_is_better=True) == 3.5
 
 
 def test_rows(measured):
     table = rows(measured)
     photos = {"ours": ("20.0 ms", None), "usual": ("400 ms", 20.0), "small": ("40.0 ms", 2.0), "fer": ("50.0 ms", 2.5)}
-    assert table["p50 a photo"] == photos
-    assert table["start to first answer"]["usual"] == ("40.0 s", 20.0)
-    assert table["memory"]["fer"] == ("250 MB", 2.5) and table["p99 a photo"]["ours"] == ("150 ms", None)
-    assert table["photos a second"]["usual"] == ("3.75", 20.0)
-    assert set(table["p50 a photo on one core"]) == {"ours", "usual", "fer"}
-    assert table["explaining an answer"] == {"ours": ("40.0 ms", None)}
+    assert table["p50 per photo"] == photos
+    assert table["start to first response"]["usual"] == ("40.0 s", 20.0)
+    assert table["memory"]["fer"] == ("250 MB", 2.5) and table["p99 per photo"]["ours"] == ("150 ms", None)
+    assert table["photos per second"]["usual"] == ("3.75", 20.0)
+    assert set(table["p50 per photo on one core"]) == {"ours", "usual", "fer"}
+    assert table["saliency map"] == {"ours": ("40.0 ms", None)}
 
 
 def test_targets(measured):
     judged = targets(measured, TITLES)
     assert [reached for *_, reached in judged] == [True, True, True, False, True, True]
-    assert judged[3][:2] == ("p50 a photo: 3 times better than fer", "2.50 times")
+    assert judged[3][:2] == ("p50 per photo: 3 times better than fer", "2.50 times")
     measured["ours"].one_core = [[11.0], [11.0]]
-    measured["ours"].explained_alone = [301.0]
+    measured["ours"].saliency_one_core = [301.0]
     assert targets(measured, TITLES)[-2:] == [
-        ("p50 a photo on one core: at most 10 ms", "11.0 ms", False),
-        ("explaining an answer on one core: at most 300 ms", "301 ms", False),
+        ("p50 per photo on one core: at most 10 ms", "11.0 ms", False),
+        ("saliency map on one core: at most 300 ms", "301 ms", False),
     ]
 
 
 def test_shares_and_digits():
     split = shares({"decode": [1, 1, 9], "detect": [4], "classify": [3], "HTTP and the rest": [2]})
     assert split["detect"] == (4, 0.4) and sum(share for _, share in split.values()) == pytest.approx(1)
-    assert [short(value) for value in (0.1234, 1.234, 12.34, 123.4, 1234)] == ["0.123", "1.23", "12.3", "123", "1,234"]
+    assert [format_figure(value) for value in (0.1234, 1.234, 12.34, 123.4, 1234)] == ["0.123", "1.23", "12.3", "123", "1,234"]
 
 
-def test_the_report(measured, tmp_path, monkeypatch):
+def test_report(measured, tmp_path, monkeypatch):
     facts = {"date": "2026-01-31", "command": "`make bench`", "commit": "0123abc"}
     text = report(measured, TITLES, facts, "2026-01-31.svg")
     assert text.startswith("# Benchmark of 2026-01-31\n") and "](2026-01-31.svg)" in text
@@ -101,11 +101,11 @@ def test_the_report(measured, tmp_path, monkeypatch):
     (folder / "2026-01-31.md").write_text(text)
     monkeypatch.setattr(readme, "ROOT", tmp_path)
     summary = readme.speed()
-    assert "| p50 a photo | 20.0 ms | 400 ms (20.0x) |" in summary and "![" not in summary
+    assert "| p50 per photo | 20.0 ms | 400 ms (20.0x) |" in summary and "![" not in summary
     assert "(benchmarks/2026-01-31.md)" in summary
 
 
-def test_crowds_differ_in_their_number_only():
+def test_crowds_differ_only_in_the_number_of_faces():
     crowds = {count: np.asarray(runner.crowd(count)) for count in (0, 1, 5, 50)}
     assert {crowd.shape for crowd in crowds.values()} == {(960, 1280, 3)}
     for fewer, more, columns in ((0, 1, (0, 142)), (1, 5, (142, 710))):
@@ -117,53 +117,53 @@ def test_crowds_differ_in_their_number_only():
         runner.crowd(55)
 
 
-def test_pictures_are_as_large_as_they_say():
+def test_scenes_have_their_stated_size():
     for megapixels, (width, height) in runner.SCENES.items():
         assert width * height / 1e6 == pytest.approx(megapixels, rel=0.05)
 
 
-def test_every_contestant_is_started_as_app_yaml_says():
+def test_options_of_gunicorn_are_those_of_app_yaml():
     assert APP == "main:app" and {"--workers", "--threads", "--no-control-socket"} <= set(GUNICORN)
     assert not any(":" in word or word == "--bind" for word in GUNICORN)
 
 
-def test_a_run_against_the_real_server(tmp_path, monkeypatch):
-    """Every phase, short, with this project's own server; in the end nothing of it is left running."""
-    monkeypatch.setattr(runner, "SLOW_MS", float("inf"))  # a busy machine changes nothing here
-    contestant = Contestant("ours", "this project", Path(sys.executable), APP)
-    photo, pace = runner.photo(), runner.Pace(rounds=2, seconds=0.05, least=3)
+def test_all_measurements_with_the_real_server(tmp_path, monkeypatch):
+    """Each measurement, shortened, with this project's server; no process is left running."""
+    monkeypatch.setattr(runner, "SLOW_MS", float("inf"))  # independent of the machine's load
+    contender = Contender("ours", "this project", Path(sys.executable), APP)
+    photo, schedule = runner.photo(), runner.Schedule(rounds=2, seconds=0.05, min_requests=3)
     with ExitStack() as stack:
-        (server,) = runner.start_all(stack, [contestant], 1, tmp_path, photo)
+        (server,) = runner.start_all(stack, [contender], 1, tmp_path, photo)
         pids = [server.process.pid, server.worker]
-        runner.ask_photos([server], pace, photo)
-        runner.ask_together([server], pace, photo)
+        runner.measure_photos([server], schedule, photo)
+        runner.measure_concurrent([server], schedule, photo)
         runner.sweep([server], 2, "faces", runner.crowds((2,)))
-        explained = runner.ask_explained(server, 2, runner.explained())
-        runner.note_peaks([server])
+        saliency = runner.measure_saliency(server, 2, runner.saliency())
+        runner.record_peak_memory([server])
         with closing(server.connect()) as connection, pytest.raises(RuntimeError, match="answers 400.*no_file"):
-            server.ask(connection, Request("nothing", photo.path, body=b""))
+            server.send(connection, Request("nothing", photo.path, body=b""))
     assert not any(map(sandbox.resident_bytes, pids))
-    runner.ask_on_one_core([contestant], pace, tmp_path, photo, runner.explained())
-    got = contestant.measured
+    runner.measure_on_one_core([contender], schedule, tmp_path, photo, runner.saliency())
+    got = contender.measured
     assert len(got.starts) == 1 and len(got.rates) == len(got.photos) == len(got.one_core) == 2
     assert all(len(times) >= 3 and min(times) > 0 for times in got.photos + got.one_core)
     assert set(got.stages) == set(STAGES) and got.found == {"faces": {2.0: 2}} and len(got.faces[2.0]) == 2
-    assert len(explained) == 2 and len(got.explained_alone) == runner.EXPLAINED and min(explained + got.explained_alone) > 0
+    assert len(saliency) == 2 and len(got.saliency_one_core) == runner.SALIENCY and min(saliency + got.saliency_one_core) > 0
     assert 0 < got.first_bytes <= got.peak_bytes and got.last_bytes <= got.peak_bytes
 
 
-def test_a_slow_contestant_is_asked_once(tmp_path, monkeypatch):
+def test_slow_contender_gets_a_picture_once(tmp_path, monkeypatch):
     monkeypatch.setattr(runner, "SLOW_MS", 0.0)
-    contestant = Contestant("ours", "this project", Path(sys.executable), APP)
-    with serving(contestant, tmp_path) as server:
+    contender = Contender("ours", "this project", Path(sys.executable), APP)
+    with run_server(contender, tmp_path) as server:
         runner.sweep([server], 3, "sizes", {0.3: runner.photo()})
-    assert len(contestant.measured.sizes[0.3]) == 1
+    assert len(contender.measured.sizes[0.3]) == 1
 
 
-def test_a_server_that_does_not_start_is_said_with_its_log(tmp_path):
-    with serving(Contestant("none", "nobody", Path(sys.executable), "no_such_module:app"), tmp_path) as server:
+def test_error_for_a_server_that_does_not_start_contains_its_log(tmp_path):
+    with run_server(Contender("none", "nobody", Path(sys.executable), "no_such_module:app"), tmp_path) as server:
         with pytest.raises((RuntimeError, OSError)):
-            runner.first_answer(server, runner.photo())
+            runner.seconds_to_first_response(server, runner.photo())
         server.process.wait(10)
         with pytest.raises(RuntimeError, match="nobody does not listen(.|\n)*no_such_module"):
             server.connect()
