@@ -1,4 +1,4 @@
-"""How a head learns: loss and accuracy after every epoch, on the faces it learns from and on faces held out."""
+"""Learning curves of a head: loss and accuracy on training and held-out faces after every epoch."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from emotions.runtime.litert import softmax
 from ..common.metrics import cross_entropy
 
 
-class Curves(keras.callbacks.Callback):
-    """Give it to `heads.fit`; `rows` then holds one dict an epoch: "<part> loss" and "<part> accuracy" for each part.
+class LearningCurves(keras.callbacks.Callback):
+    """Callback for `heads.fit`; `rows` then holds one dictionary per epoch: "<part> loss" and "<part> accuracy" for each part.
 
-    `parts`: name -> (features (N, F), class ids (N,)). All are measured alike: after the epoch, without dropout, against plain
-    labels. What Keras itself reports for training is an average over the epoch with dropout on, which looks worse than it is.
+    `parts`: name -> (features (N, F), class ids (N,)). All are evaluated after the epoch, without dropout and label smoothing.
+    Keras' own training metrics are averages over the epoch with dropout, which are not comparable with validation metrics.
     """
 
     def __init__(self, parts: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> None:

@@ -1,4 +1,4 @@
-"""Record the moving picture of README in a real browser: a photo is dropped, a webcam follows a face, a drawn face is recognized.
+"""Record README's animation in a browser: a dropped photo, face tracking by webcam, a drawn face.
 
     python -m scripts.docs.demo            writes docs/demo.gif (at most 2 MB)
 
@@ -33,7 +33,7 @@ VIEWPORT = {"width": 1120, "height": 700}
 SIZE = (800, 500)
 COLORS = 128
 MAX_BYTES = 2_000_000
-LIVE_SECONDS, LIVE_FPS = 4.5, 4
+WEBCAM_SECONDS, WEBCAM_FPS = 4.5, 4
 CAMERA = ("--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream")
 
 PICK_UP = """([uri, width]) => {
@@ -46,7 +46,7 @@ PICK_UP = """([uri, width]) => {
     return image.decode();
 }"""
 MOVE = "([x, y]) => Object.assign(document.getElementById('demo-file').style, {left: `${x}px`, top: `${y}px`})"
-"""The picture under the pointer, as a file manager would show it."""
+"""Moves the dragged picture, as a file manager would show it."""
 DROP = """([bytes, name, type]) => {
     document.getElementById("demo-file").remove();
     const data = new DataTransfer();
@@ -68,13 +68,13 @@ class Recorder:
         self.durations.append(milliseconds)
 
     def save(self, path: Path) -> None:
-        """Write a GIF with a palette for each frame; without dithering, which would make still parts differ."""
+        """Write a GIF with a palette per frame, without dithering, which would change static parts between frames."""
         frames = [image.quantize(COLORS, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE) for image in self.images]
         frames[0].save(path, save_all=True, append_images=frames[1:], duration=self.durations, loop=0, optimize=True, disposal=1)
 
 
-def drop_photo(page: Page, address: str, recorder: Recorder, sample: str) -> None:
-    """Drag a sample onto the form, drop it, and show the result."""
+def record_photo(page: Page, address: str, recorder: Recorder, sample: str) -> None:
+    """Drag a sample onto the form, drop it, and record the result."""
     page.goto(address)
     photo = SAMPLES / sample
     kind = "image/png" if photo.suffix == ".png" else "image/jpeg"
@@ -96,22 +96,22 @@ def drop_photo(page: Page, address: str, recorder: Recorder, sample: str) -> Non
     recorder.take(page, 2600)
 
 
-def follow_webcam(page: Page, address: str, recorder: Recorder) -> None:
-    """Start the webcam page and show some seconds of it."""
+def record_webcam(page: Page, address: str, recorder: Recorder) -> None:
+    """Start the webcam page and record some seconds."""
     page.goto(f"{address}live")
     page.locator("#start").click()
-    page.locator("#track-panels > *").first.wait_for()  # fails if the server does not answer frames
-    page.wait_for_timeout(3000)  # the chart has begun
+    page.locator("#track-panels > *").first.wait_for()  # fails if the server does not process frames
+    page.wait_for_timeout(3000)  # until the chart has data
     page.evaluate("document.getElementById('viewer').scrollIntoView({block: 'start'})")
-    interval = 1 / LIVE_FPS
-    begun = time.monotonic()
-    for number in range(round(LIVE_SECONDS * LIVE_FPS)):
-        time.sleep(max(0.0, begun + number * interval - time.monotonic()))
+    interval = 1 / WEBCAM_FPS
+    started = time.monotonic()
+    for number in range(round(WEBCAM_SECONDS * WEBCAM_FPS)):
+        time.sleep(max(0.0, started + number * interval - time.monotonic()))
         recorder.take(page, round(1000 * interval))
 
 
 def camera_frames(frames: int = 120) -> Iterator[Image.Image]:
-    """A person in front of a camera who moves from side to side and to and fro, and ends where it began."""
+    """Yield frames of a person who moves sideways, forwards and backwards, as a closed loop."""
     with Image.open(SAMPLES / "obama.jpg") as photo:
         person = photo.convert("RGB").crop((56, 0, 504, 480))
     for index in range(frames):
@@ -124,7 +124,7 @@ def camera_frames(frames: int = 120) -> Iterator[Image.Image]:
 
 
 def camera_video(path: Path) -> Path:
-    """The frames as motion JPEG, which Chromium repeats as the picture of its fake camera, 30 frames a second."""
+    """Write motion JPEG, which Chromium repeats as its fake camera's video at 30 frames per second."""
     with path.open("wb") as file:
         for frame in camera_frames():
             frame.save(file, "JPEG", quality=90)
@@ -133,7 +133,7 @@ def camera_video(path: Path) -> Path:
 
 @contextmanager
 def serving() -> Iterator[str]:
-    """The address of a server with warm models, on a free port of this machine."""
+    """Run a server with loaded models on a free local port; yields its address."""
     app = create_app({"LOG_LEVEL": logging.ERROR})
     server = make_server("127.0.0.1", 0, app, threaded=True)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
@@ -156,9 +156,9 @@ def record(chromium: str, out: Path) -> None:
             executable_path=chromium, args=[*CAMERA, f"--use-file-for-fake-video-capture={video}"]
         )
         page = browser.new_page(viewport=VIEWPORT, color_scheme="light", reduced_motion="reduce")
-        drop_photo(page, address, recorder, "collins.jpg")
-        follow_webcam(page, address, recorder)
-        drop_photo(page, address, recorder, "friends.png")
+        record_photo(page, address, recorder, "collins.jpg")
+        record_webcam(page, address, recorder)
+        record_photo(page, address, recorder, "friends.png")
         browser.close()
     recorder.save(out)
     print(f"{out}: {len(recorder.images)} frames, {sum(recorder.durations) / 1000:.1f} s, {out.stat().st_size / 1e6:.2f} MB")

@@ -1,12 +1,13 @@
-"""The notebooks' figures. Each function draws one; a notebook shows it below the cell.
+"""Figures of the notebooks. Each function shows one figure.
 
-Colours are those of the page (Okabe and Ito's palette, told apart by colour-blind readers too); maps of numbers use cividis and
-carry the numbers as well.
+Colours are those of the page (Okabe and Ito's palette for colour-blind readers); heat maps use cividis and show the numbers.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import wraps
+from typing import ParamSpec
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -19,22 +20,35 @@ from emotions.labels import COLOURS, EMOTIONS, TITLES
 
 from ..data.dataset import SPLITS, Faces
 
+P = ParamSpec("P")
 NAMES = [TITLES[name] for name in EMOTIONS]
 FILLS = [COLOURS[name] for name in EMOTIONS]
 MARKERS = "ovsPXD^"
-"""A shape an emotion, so that no point is known by its colour alone."""
-FIRST, SECOND = ("#0072b2", "-", "o"), ("#d55e00", "--", "s")
-"""Colour, line and marker of two things that are compared."""
+"""Marker of each emotion, so that points do not differ by colour alone."""
+FIRST_STYLE, SECOND_STYLE = ("#0072b2", "-", "o"), ("#d55e00", "--", "s")
+"""Colour, line style and marker of two compared series."""
 EDGE = "#333333"
 
-plt.rcParams.update({
+STYLE = {
     "figure.dpi": 110, "font.size": 9, "axes.titlesize": 10, "axes.spines.top": False, "axes.spines.right": False,
     "axes.axisbelow": True, "grid.color": "#dddddd", "legend.frameon": False,
-})  # fmt: skip
+}  # fmt: skip
 
 
+def styled(plot: Callable[P, None]) -> Callable[P, None]:
+    """Decorate a plotting function to use STYLE without changing Matplotlib's settings for other figures."""
+
+    @wraps(plot)
+    def wrapper(*args: P.args, **kwargs: P.kwargs) -> None:
+        with plt.rc_context(STYLE):
+            plot(*args, **kwargs)
+
+    return wrapper
+
+
+@styled
 def pictures(images: Sequence[np.ndarray], titles: Sequence[str] = (), columns: int = 8, side: float = 1.05) -> None:
-    """Pictures (H, W) grey or (H, W, 3) RGB in rows of `columns`, a title above each; `side`: inches a picture."""
+    """Show pictures (H, W) grey or (H, W, 3) RGB in rows of `columns` with titles; `side`: inches per picture."""
     if not len(images):
         print("no picture to show")
         return
@@ -52,8 +66,9 @@ def pictures(images: Sequence[np.ndarray], titles: Sequence[str] = (), columns: 
     plt.show()
 
 
-def sheet(faces: Faces, each: int = 4, seed: int = 0) -> None:
-    """Faces of a table drawn at random: a column an emotion, `each` below one another; blank where there are too few."""
+@styled
+def contact_sheet(faces: Faces, each: int = 4, seed: int = 0) -> None:
+    """Show `each` random faces of a table per emotion, in columns; blank cells where there are fewer."""
     random, blank = np.random.default_rng(seed), np.full(faces.pixels.shape[1:], 255, np.uint8)
     columns = []
     for label in range(len(EMOTIONS)):
@@ -62,8 +77,9 @@ def sheet(faces: Faces, each: int = 4, seed: int = 0) -> None:
     pictures([column[row] for row in range(each) for column in columns], NAMES, columns=len(EMOTIONS))
 
 
-def catalogue(images: Mapping[tuple[str, str], np.ndarray], rows: Sequence[str], side: float = 0.8) -> None:
-    """Pictures by (row, emotion), a row for each of `rows` and a column an emotion; blank where there is none."""
+@styled
+def style_grid(images: Mapping[tuple[str, str], np.ndarray], rows: Sequence[str], side: float = 0.8) -> None:
+    """Show pictures by (row, emotion), with a row for each of `rows` and a column for each emotion; missing ones are blank."""
     size = 1.2 + side * len(EMOTIONS), 0.3 + side * len(rows)
     figure, axes = plt.subplots(len(rows), len(EMOTIONS), figsize=size, squeeze=False, layout="constrained")
     figure.get_layout_engine().set(w_pad=0.02, h_pad=0.02, wspace=0, hspace=0)
@@ -79,8 +95,11 @@ def catalogue(images: Mapping[tuple[str, str], np.ndarray], rows: Sequence[str],
     plt.show()
 
 
-def framed(images: Sequence[np.ndarray], outlines: Sequence[np.ndarray | None], crops: Sequence[np.ndarray | None]) -> None:
-    """Pictures with the outline (4, 2) of the crop that the service would cut, and that crop (S, S) below each."""
+@styled
+def detected_crops(
+    images: Sequence[np.ndarray], outlines: Sequence[np.ndarray | None], crops: Sequence[np.ndarray | None]
+) -> None:
+    """Show pictures with the outline (4, 2) of the served crop, and the crop (S, S) below each."""
     size = (1.55 * len(images), 3.1) if len(images) > 1 else (3.1, 4.6)
     _, axes = plt.subplots(2, len(images), figsize=size, squeeze=False, layout="constrained", height_ratios=(3, 2))
     for (above, below), image, outline, crop in zip(axes.T, images, outlines, crops, strict=True):
@@ -90,20 +109,21 @@ def framed(images: Sequence[np.ndarray], outlines: Sequence[np.ndarray | None], 
         if outline is None:
             above.set_title("no face found", fontsize=8)
             continue
-        for width, colour in ((3, "white"), (1.5, SECOND[0])):  # a white rim keeps the line visible on any ground
+        for width, colour in ((3, "white"), (1.5, SECOND_STYLE[0])):  # a white outline keeps the line visible on any background
             above.plot(*np.vstack([outline, outline[:1]]).T, color=colour, linewidth=width)
         above.set(xlim=(0, image.shape[1]), ylim=(image.shape[0], 0))
         below.imshow(crop, cmap="gray", vmin=0, vmax=255)
     plt.show()
 
 
+@styled
 def landmarks(pixels: np.ndarray, box: Box, points: np.ndarray | None) -> None:
-    """A picture (H, W, 3), the box of a face in it, and the face's points (N, 2) beside it from closer."""
+    """Show a picture (H, W, 3) with the box of a face, and the enlarged face with its landmarks (N, 2)."""
     figure, (whole, close) = plt.subplots(1, 2, figsize=(7, 3.4), layout="constrained")
     for axis in (whole, close):
         axis.imshow(pixels)
         axis.axis("off")
-        for width, colour in ((4, "white"), (2, SECOND[0])):
+        for width, colour in ((4, "white"), (2, SECOND_STYLE[0])):
             axis.add_patch(Rectangle((box.left, box.top), box.width, box.height, fill=False, edgecolor=colour, linewidth=width))
     if points is not None:
         close.scatter(*points.T, 3, "white", edgecolors=EDGE, linewidths=0.3)
@@ -112,8 +132,9 @@ def landmarks(pixels: np.ndarray, box: Box, points: np.ndarray | None) -> None:
     plt.show()
 
 
+@styled
 def counts(faces: Faces) -> None:
-    """How many faces of each emotion each split has, a panel a split, each with a scale of its own."""
+    """Plot the number of faces per emotion, with a panel and scale for each split."""
     figure, axes = plt.subplots(1, len(SPLITS), figsize=(9, 2.5), sharey=True, layout="constrained")
     for axis, split in zip(axes, SPLITS, strict=True):
         labels = faces.split(split).labels
@@ -124,8 +145,9 @@ def counts(faces: Faces) -> None:
     plt.show()
 
 
+@styled
 def probabilities(values: np.ndarray, title: str = "") -> None:
-    """Seven probabilities (7,) as bars."""
+    """Plot seven probabilities (7,) as bars."""
     _, axis = plt.subplots(figsize=(5, 2.4), layout="constrained")
     _bars(axis, values, [f"{value:.1%}" for value in values])
     axis.xaxis.set_major_formatter(PercentFormatter(1))
@@ -134,11 +156,12 @@ def probabilities(values: np.ndarray, title: str = "") -> None:
     plt.show()
 
 
+@styled
 def heat_map(
     values: np.ndarray, rows: Sequence[str], columns: Sequence[str], title: str, ylabel: str, xlabel: str, form: str = ".0%",
     texts: np.ndarray | None = None,
 ) -> None:  # fmt: skip
-    """A matrix (R, C) as coloured cells, each with its number (or its text of `texts`). Zeros stay silent, NaN white."""
+    """Plot a matrix (R, C) as coloured cells with their number, or their text in `texts`. Zeros have no text, NaN is white."""
     figure, axis = plt.subplots(figsize=(1.9 + 0.62 * len(columns), 1.2 + 0.36 * len(rows)), layout="constrained")
     image = axis.imshow(values, cmap="cividis", vmin=0, aspect="auto")
     for place, value in np.ndenumerate(values):
@@ -155,18 +178,20 @@ def heat_map(
     plt.show()
 
 
+@styled
 def confusion(matrix: np.ndarray, title: str) -> None:
-    """A confusion matrix (7, 7) of counts: cells tell the count, colours the share of the row."""
+    """Plot a confusion matrix (7, 7) of counts; colours show the share of the row."""
     shares = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
     texts = np.array([[f"{number:,}" for number in row] for row in matrix])
-    heat_map(shares, NAMES, NAMES, title, "label", "answer", texts=texts)
+    heat_map(shares, NAMES, NAMES, title, "label", "prediction", texts=texts)
 
 
+@styled
 def histogram(parts: Mapping[str, np.ndarray], title: str, xlabel: str, mark: float | None = None) -> None:
-    """Two distributions on one scale, each as shares of its own faces; `mark`: a place where a line is drawn."""
+    """Plot two normalised distributions on one scale; `mark`: position of a vertical line."""
     figure, axis = plt.subplots(figsize=(6, 2.9), layout="constrained")
     bins = np.histogram_bin_edges(np.concatenate(list(parts.values())), 40)
-    for (name, values), (colour, line, _) in zip(parts.items(), (FIRST, SECOND), strict=False):
+    for (name, values), (colour, line, _) in zip(parts.items(), (FIRST_STYLE, SECOND_STYLE), strict=False):
         weights = np.full(len(values), 1 / max(len(values), 1))
         axis.hist(values, bins, weights=weights, histtype="stepfilled", color=colour, alpha=0.25)
         axis.hist(values, bins, weights=weights, histtype="step", color=colour, linestyle=line, label=name, linewidth=1.5)
@@ -178,25 +203,27 @@ def histogram(parts: Mapping[str, np.ndarray], title: str, xlabel: str, mark: fl
     plt.show()
 
 
-def cloud(points: np.ndarray, labels: np.ndarray, title: str) -> None:
-    """Points (N, 2) with the colour and shape of their class ids (N,)."""
+@styled
+def scatter(points: np.ndarray, labels: np.ndarray, title: str) -> None:
+    """Plot points (N, 2) with the colour and marker of their class ids (N,)."""
     _, axis = plt.subplots(figsize=(6.4, 4.2), layout="constrained")
-    order = np.random.default_rng(0).permutation(len(points))  # else the last emotion would lie over all others
+    order = np.random.default_rng(0).permutation(len(points))  # otherwise the last emotion would cover the others
     for number, name in enumerate(NAMES):
         chosen = order[labels[order] == number]
-        look = {"alpha": 0.8, "edgecolors": EDGE, "linewidths": 0.3}
-        axis.scatter(*points[chosen].T, 16, FILLS[number], MARKERS[number], label=name, **look)
+        style = {"alpha": 0.8, "edgecolors": EDGE, "linewidths": 0.3}
+        axis.scatter(*points[chosen].T, 16, FILLS[number], MARKERS[number], label=name, **style)
     axis.set(title=title, xlabel="first direction", ylabel="second direction", xticks=[], yticks=[])
     axis.legend(loc="center left", bbox_to_anchor=(1, 0.5))
     plt.show()
 
 
-def learning(rows: Sequence[Mapping[str, float]], title: str) -> None:
-    """Loss and accuracy an epoch, as scripts.docs.curves records them: train and validation."""
+@styled
+def learning_curves(rows: Sequence[Mapping[str, float]], title: str) -> None:
+    """Plot loss and accuracy per epoch, as recorded by scripts.docs.curves, for training and validation."""
     figure, axes = plt.subplots(1, 2, figsize=(8.5, 2.9), layout="constrained")
     epochs = np.arange(1, len(rows) + 1)
     for axis, measure in zip(axes, ("loss", "accuracy"), strict=True):
-        for part, (colour, line, marker) in zip(("train", "validation"), (FIRST, SECOND), strict=True):
+        for part, (colour, line, marker) in zip(("train", "validation"), (FIRST_STYLE, SECOND_STYLE), strict=True):
             values = [row[f"{part} {measure}"] for row in rows]
             axis.plot(epochs, values, line, color=colour, marker=marker, markersize=4, label=part)
         axis.set(xlabel="epoch", ylabel="cross-entropy" if measure == "loss" else measure)
@@ -207,11 +234,12 @@ def learning(rows: Sequence[Mapping[str, float]], title: str) -> None:
     plt.show()
 
 
-def tried(
+@styled
+def head_search(
     heads: Mapping[str, Sequence[Mapping[str, float]]], xlabel: str, ylabel: str, chosen: Mapping[str, int], title: str,
     keys: tuple[str, str],
 ) -> None:  # fmt: skip
-    """Every head that was tried by two of its figures, `keys`, on validation (0..1); the chosen one of each truth is ringed."""
+    """Plot all trained heads by two validation metrics, `keys` (0..1); the selected one of each label set is ringed."""
     _, axis = plt.subplots(figsize=(6.4, 3.8), layout="constrained")
     for number, (name, rows) in enumerate(heads.items()):
         x, y = ([row[key] for row in rows] for key in keys)
@@ -227,27 +255,28 @@ def tried(
     plt.show()
 
 
+@styled
 def reliability(panels: Mapping[str, Sequence[Mapping[str, float]]]) -> None:
-    """Reliability diagrams side by side: title -> rows of metrics.reliability. On the diagonal confidence is what it says."""
+    """Plot reliability diagrams: title -> rows of metrics.reliability. Calibrated predictions lie on the diagonal."""
     _, axes = plt.subplots(1, len(panels), figsize=(4.2 * len(panels), 3.6), sharey=True, squeeze=False, layout="constrained")
     for axis, (title, rows) in zip(axes.flat, panels.items(), strict=True):
-        most = max(row["count"] for row in rows)
-        sizes = [20 + 180 * row["count"] / most for row in rows]
-        axis.plot([0, 1], [0, 1], ":", color=EDGE, linewidth=1, label="as it should be")
+        max_count = max(row["count"] for row in rows)
+        sizes = [20 + 180 * row["count"] / max_count for row in rows]
+        axis.plot([0, 1], [0, 1], ":", color=EDGE, linewidth=1, label="calibrated")
         places, heights = [row["confidence"] for row in rows], [row["accuracy"] for row in rows]
-        axis.vlines(places, places, heights, color=SECOND[0], linewidth=1.5)
-        axis.scatter(places, heights, sizes, FIRST[0], edgecolors="white", linewidths=0.5, zorder=3, clip_on=False)
+        axis.vlines(places, places, heights, color=SECOND_STYLE[0], linewidth=1.5)
+        axis.scatter(places, heights, sizes, FIRST_STYLE[0], edgecolors="white", linewidths=0.5, zorder=3, clip_on=False)
         axis.xaxis.set_major_formatter(PercentFormatter(1))
         axis.yaxis.set_major_formatter(PercentFormatter(1))
         axis.set(title=title, xlabel="mean confidence of a bin", xlim=(0, 1.02), ylim=(0, 1.02), aspect="equal")
         axis.grid()
-    axes.flat[0].set_ylabel("share of right answers")
+    axes.flat[0].set_ylabel("accuracy")
     axes.flat[0].legend(loc="upper left")
     plt.show()
 
 
 def _bars(axis: plt.Axes, values: np.ndarray, texts: Sequence[str]) -> None:
-    """A horizontal bar an emotion in its colour, a text at the end of each; the first emotion on top."""
+    """Draw a labelled horizontal bar per emotion in its colour, the first emotion on top."""
     bars = axis.barh(NAMES, values, color=FILLS, edgecolor=EDGE, linewidth=0.5)
     axis.bar_label(bars, texts, padding=3, fontsize=8)
     axis.set_ylim(len(NAMES) - 0.5, -0.5)

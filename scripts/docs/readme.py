@@ -28,7 +28,7 @@ PEERS = {
     "faces": "`fer` 65.5% on the same file; DeepFace 57.4% (its maintainer's figure)",
     "texts": "TF-IDF with logistic regression 0.57; BERT-base 0.62 to 0.64",
 }
-"""What usual tools reach in the same tasks: measured here on the same test file, or quoted."""
+"""Results of common tools in the same tasks: measured on the same test file, or quoted."""
 
 WHEELS = (
     (
@@ -42,11 +42,11 @@ WHEELS = (
         "BSD-3-Clause; the wheel as a whole GPL-2.0: it holds x265, libheif and libde265",
     ),
 )
-"""What requirements.txt installs that binds whoever passes it on, as the wheels' own files and libraries say."""
+"""Packages of requirements.txt whose licences bind redistributors, according to the wheels' files and libraries."""
 
 
 def accuracy_summary(heads: Sequence[Mapping[str, Any]], text: Mapping[str, Any], voice: Mapping[str, Any]) -> str:
-    """A row for each task, the served head's or the best one's figure beside those of usual tools."""
+    """Return a row per task with the figure of the served or the best head and of common tools."""
     served = next(entry for entry in heads if entry["name"] == DEFAULT_HEAD)["evaluation"]["fer2013_test"]
     votes = max(
         (entry["evaluation"]["ferplus_test"] | {"head": entry["name"]} for entry in heads), key=lambda row: row["accuracy"]
@@ -69,7 +69,7 @@ def _interval(row: Mapping[str, Any], key: str, form: str) -> str:
 
 
 def accuracy(entries: Sequence[Mapping[str, Any]]) -> str:
-    """A row a head, from the figures that `scripts.evaluate.accuracy` put into the manifest."""
+    """Return a row per head with the figures of `scripts.evaluate.accuracy`."""
     elsewhere = all("facial_expressions_test" in entry["evaluation"] for entry in entries)
     lines = [
         "| head | FER2013 test, original labels | macro-F1 | calibration error | FER+ test, clear majority |",
@@ -93,7 +93,7 @@ def accuracy(entries: Sequence[Mapping[str, Any]]) -> str:
 
 
 def texts(entries: Sequence[Mapping[str, Any]]) -> str:
-    """A row a corpus, from the figures that `scripts.text.evaluate` put into the manifest."""
+    """Return a row per text model with the figures of `scripts.text.evaluate`."""
     lines = [
         "| text model | GoEmotions test, macro-F1 of seven classes | abstained | MELD test, not trained on |",
         "| --- | ---: | ---: | ---: |",
@@ -110,7 +110,7 @@ def texts(entries: Sequence[Mapping[str, Any]]) -> str:
 
 
 def speech(entry: Mapping[str, Any]) -> str:
-    """A row a measurement, from the figures that `scripts.speech` put into the manifest."""
+    """Return a row per test set with the figures of `scripts.speech`."""
     lines = ["| speech, measured on | clips | mean recall (UAR) | 95 % interval |", "| --- | ---: | ---: | --- |"]
     for name, title in TITLES.items():
         if name in entry["evaluation"]:
@@ -121,7 +121,7 @@ def speech(entry: Mapping[str, Any]) -> str:
 
 
 def licences(entries: Sequence[Mapping[str, Any]]) -> str:
-    """A row for everything in the tree that is not this project's code."""
+    """Return a row for each third-party part of the repository and for each model."""
     lines = ["| what | where | licence |", "| --- | --- | --- |"]
     lines += [f"| `{entry['name']}` {entry['version']} | `models/{entry['file']}` | {entry['licence']} |" for entry in entries]
     lines += [f"| {what} | {where} | {licence} |" for what, where, licence in CODE_LICENCES]
@@ -131,24 +131,24 @@ def licences(entries: Sequence[Mapping[str, Any]]) -> str:
 
 
 def model_licences(entries: Sequence[Mapping[str, Any]]) -> str:
-    """A row a model file, for models/LICENSE.md."""
+    """Return a row per model file, for models/LICENSE.md."""
     rows = [f"| `{entry['name']}` {entry['version']} | `{entry['file']}` | {entry['licence']} |" for entry in entries]
     return "\n".join(["| model | file | terms |", "| --- | --- | --- |", *rows])
 
 
 def speed() -> str:
-    """The newest benchmark's summary: what stands between its own `summary` markers."""
+    """Return the summary of the newest benchmark, between its `summary` markers."""
     reports = sorted((ROOT / "benchmarks").glob("20*.md"))
     if not reports:
         return "Not measured yet: `make bench`."
-    found = re.search(r"<!-- summary -->\n(.*?)\n<!-- /summary -->", reports[-1].read_text(), re.DOTALL)
+    found = re.search(r"<!-- summary -->\n(.*?)\n<!-- /summary -->", reports[-1].read_text(encoding="utf-8"), re.DOTALL)
     return f"{found[1]}\n\nFrom [{reports[-1].name}](benchmarks/{reports[-1].name})." if found else ""
 
 
 def designs() -> list[dict[str, Any]]:
-    """Rows of the table of designs, from what scripts.evaluate.experiments recorded."""
+    """Return the rows of the table of architectures, from the results of scripts.evaluate.experiments."""
     base = ModelRegistry().entry("expression-base").metadata
-    rows = json.loads((ROOT / "benchmarks" / "experiments.json").read_text())
+    rows = json.loads((ROOT / "benchmarks" / "experiments.json").read_text(encoding="utf-8"))
     return design_table.designs(rows, f"{base['name']}-{base['version']}")
 
 
@@ -159,11 +159,11 @@ PAGES = {
     "docs/licenses.md": ("licences",),
     "models/LICENSE.md": ("model-licences",),
 }
-"""Page -> names of the generated parts that it has."""
+"""Page -> names of its generated parts."""
 
 
 def parts() -> dict[str, str]:
-    """Name -> content of every generated part, with links as from the repository's root."""
+    """Return name -> content of each generated part, with links relative to the repository's root."""
     registry = ModelRegistry()
     heads = [entry.metadata for entry in registry.entries("expression-head")]
     text, voice = registry.entry("text").metadata, registry.entry("speech").metadata
@@ -182,7 +182,7 @@ def parts() -> dict[str, str]:
 
 
 def rendered(text: str, page: str = "README.md") -> str:
-    """The text of a page of PAGES with every generated part made again. Raises ValueError where a marker is missing."""
+    """Return the text of a page of PAGES with its generated parts updated. Raises ValueError if a marker is missing."""
     contents = parts()
     for name in PAGES[page]:
         begin, end = f"<!-- {name} -->\n", f"<!-- /{name} -->"

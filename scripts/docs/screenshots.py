@@ -1,8 +1,8 @@
-"""The pictures of README: the result pages of a happy and an angry sample, as a browser shows them.
+"""Screenshots of README: result pages of a happy and an angry sample.
 
     python -m scripts.docs.screenshots            writes docs/result-happy.png and docs/result-angry.png
 
-Needs Chromium; to be run again whenever the served model or the look of the page changes.
+Needs Chromium. Run it again after changes of the served model or of the page's style.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ VIEWPORT = {"width": 1180, "height": 920}
 
 
 def take(address: str, chromium: str, folder: Path) -> None:
-    """Photograph the result of each sample, without the form below it."""
+    """Take a screenshot of each sample's result, without the form below it."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium)
         page = browser.new_page(viewport=VIEWPORT)
@@ -35,7 +35,7 @@ def take(address: str, chromium: str, folder: Path) -> None:
             page.evaluate(
                 "document.querySelectorAll('.next-title, .next-forms, footer').forEach((element) => { element.hidden = true; })"
             )
-            page.evaluate("scrollTo(0, 0)")  # hiding moves the page
+            page.evaluate("scrollTo(0, 0)")  # hiding elements scrolls the page
             page.screenshot(path=folder / name)
             print(f"{name}: {page.locator('#headline').inner_text()}")
         browser.close()
@@ -47,7 +47,7 @@ def main() -> int:
         print("Chromium is needed.", file=sys.stderr)
         return 1
     app = create_app({"LOG_LEVEL": logging.ERROR})
-    app.extensions["analyzer"].warm_up()  # the page tells its time, and loading the models is none of it
+    app.extensions["analyzer"].warm_up()  # the page shows the analysis time, which must not include loading
     server = make_server("127.0.0.1", 0, app, threaded=True)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     take(f"http://127.0.0.1:{server.server_port}/", chromium, ROOT / "docs")

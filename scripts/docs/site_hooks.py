@@ -1,4 +1,4 @@
-"""MkDocs hooks: add reports and model cards to the site, and resolve links that lead out of docs/.
+"""MkDocs hooks: add reports and model cards to the site, and resolve links to files outside of docs/.
 
 Pages are written for the repository, where `../benchmarks/tracking.md` is a valid link. On the site, links to pages of
 benchmarks/ and models/ lead to copies of them; other files of the repository are shown as text, unless `repo_url` gives
@@ -73,7 +73,7 @@ def resolve_links(text: str, origin: str, page: str, repo_url: str | None = None
 
 
 def site_path(name: str) -> str | None:
-    """The place on the site of a file of the repository, None if it has none."""
+    """Return the path on the site of a repository file, or None if it is not part of the site."""
     if name in PROJECT_PAGES:
         return PROJECT_PAGES[name]
     if name.startswith("docs/"):

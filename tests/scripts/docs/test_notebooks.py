@@ -1,4 +1,4 @@
-"""The notebooks, run from top to bottom by the documented command on tiny data, and what they say where there is none."""
+"""Notebooks: run by the documented command on small data, messages for missing data, committed form."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from scripts.common import metrics
 from scripts.data.dataset import Faces
 from scripts.data.readers.fer2013 import IDS, read_fer2013
 from scripts.data.readers.ferg import CHARACTERS
-from scripts.docs.notebooks import METADATA, NAMES, left_out
+from scripts.docs.notebooks import METADATA, NAMES, skip_reason
 from scripts.synthetic.generate import split_of
 from tests.scripts.speech_clips import tiny_clips
 
@@ -42,10 +42,10 @@ COMMENTS = [
 
 
 def committed_notebooks() -> dict[str, dict]:
-    return {name: json.loads((ROOT / "scripts" / "notebooks" / f"{name}.ipynb").read_text()) for name in NAMES}
+    return {name: json.loads((ROOT / "scripts" / "notebooks" / f"{name}.ipynb").read_text(encoding="utf-8")) for name in NAMES}
 
 
-def as_table(archive: Path, votes: Path, folder: Path) -> None:
+def write_fer2013(archive: Path, votes: Path, folder: Path) -> None:
     """The published faces as fer2013.csv in a zip, and FER+'s table, with three rows more: a picture without a face, which FER+
     gives no name, a test face that is the first training face, labelled happy, and a darker second one for validation."""
     faces, _ = read_fer2013(archive)
@@ -59,21 +59,21 @@ def as_table(archive: Path, votes: Path, folder: Path) -> None:
         *zip(faces.pixels, faces.labels, faces.splits, strict=True),
         (wall, 0, "train"), (faces.pixels[0], 3, "test"), ((faces.pixels[1] * 0.8).astype(np.uint8), 0, "validation"),
     ]:  # fmt: skip
-        told = " ".join(map(str, pixels.ravel()))
-        rows.writerow({"emotion": IDS.index(names[label]), "pixels": told, "Usage": USAGES[str(split)]})
+        values = " ".join(map(str, pixels.ravel()))
+        rows.writerow({"emotion": IDS.index(names[label]), "pixels": values, "Usage": USAGES[str(split)]})
     with zipfile.ZipFile(folder / "fer2013.zip", "w", zipfile.ZIP_DEFLATED) as packed:
         packed.writestr("fer2013.csv", stream.getvalue())
-    columns = votes.read_text().splitlines()[0].split(",")
+    columns = votes.read_text(encoding="utf-8").splitlines()[0].split(",")
     more = [{"Usage": "train", "Image name": "", "NF": 10}] + [
         {"Usage": split, "Image name": f"fer{number:07d}.png", "anger": 10}
         for number, split in enumerate(("test", "validation"), FACES)
     ]
     lines = [",".join(str(row.get(column, 0)) for column in columns) for row in more]
-    text = "\n".join([*votes.read_text().splitlines(), *lines]) + "\n"
+    text = "\n".join([*votes.read_text(encoding="utf-8").splitlines(), *lines]) + "\n"
     (folder / "fer2013new.csv.gz").write_bytes(gzip.compress(text.encode()))
 
 
-def style() -> dict:
+def style_definition() -> dict:
     """A definition in DiceBear's form: a round head, two eyes, and a mouth that smiles or frowns."""
 
     def element(name: str, **attributes: str | dict) -> dict:
@@ -96,15 +96,15 @@ def style() -> dict:
     }
 
 
-def as_styles(folder: Path) -> None:
+def write_styles(folder: Path) -> None:
     (folder / "styles").mkdir()
     for name in STYLES:
-        (folder / "styles" / f"{name}.json").write_text(json.dumps(style()))
+        (folder / "styles" / f"{name}.json").write_text(json.dumps(style_definition()))
     rows = [f"{name},{shown}" for name in STYLES for shown in ("happy,mouth=smile", "sad,mouth=frown")]
     (folder / "recipes.csv").write_text("\n".join(["style,expression,components", *rows]) + "\n")
 
 
-def as_ferg(folder: Path) -> None:
+def write_ferg(folder: Path) -> None:
     random = np.random.default_rng(3)
     with zipfile.ZipFile(folder / "FERG_DB_256.zip", "w") as packed:
         for name in CHARACTERS:
@@ -113,7 +113,7 @@ def as_ferg(folder: Path) -> None:
                 packed.writestr(f"FERG_DB_256/{name}/{name}_{word}/{name}_{word}_1.png", picture)
 
 
-def as_expressions(folder: Path) -> None:
+def write_facial_expressions(folder: Path) -> None:
     with zipfile.ZipFile(folder / "expressions.zip", "w") as packed:
         packed.write(ROOT / "static" / "samples" / "collins.jpg", "images/Eileen_Collins_0001.jpg")
         packed.writestr("data/legend.csv", "user.id,image,emotion\n1,Eileen_Collins_0001.jpg,HAPPINESS\n")
@@ -137,13 +137,13 @@ def bare(committed, tmp_path_factory) -> tuple[Path, subprocess.CompletedProcess
 
 
 @pytest.fixture(scope="module")
-def told(bare, published) -> Path:
+def workspace(bare, published) -> Path:
     """The same clone after the documented command, on tiny data."""
     folder = bare[0]
-    as_table(*published, folder)
-    as_styles(folder)
-    as_ferg(folder)
-    as_expressions(folder)
+    write_fer2013(*published, folder)
+    write_styles(folder)
+    write_ferg(folder)
+    write_facial_expressions(folder)
     as_comments(folder)
     tiny_clips().save(folder / "speech.npz")
     line = re.search(r"^make notebooks.*$", DOCS, re.MULTILINE)[0].split()
@@ -159,8 +159,8 @@ def told(bare, published) -> Path:
 
 
 def results(folder: Path, name: str) -> tuple[str, list[np.ndarray]]:
-    """What an executed copy printed, and its figures."""
-    book = json.loads((folder / "build" / "notebooks" / f"{name}.ipynb").read_text())
+    """Printed text and figures of an executed copy."""
+    book = json.loads((folder / "build" / "notebooks" / f"{name}.ipynb").read_text(encoding="utf-8"))
     outputs = [output for cell in book["cells"] for output in cell.get("outputs", ())]
     assert all(cell["execution_count"] for cell in book["cells"] if cell["cell_type"] == "code")
     printed = "".join("".join(output["text"]) for output in outputs if output.get("name") == "stdout")
@@ -168,44 +168,44 @@ def results(folder: Path, name: str) -> tuple[str, list[np.ndarray]]:
     return printed, [cv2.imdecode(np.frombuffer(base64.b64decode(one), np.uint8), cv2.IMREAD_COLOR) for one in encoded]
 
 
-def drawn_on(figures: list[np.ndarray], count: int) -> bool:
-    """Whether there are `count` figures and none is blank."""
+def has_figures(figures: list[np.ndarray], count: int) -> bool:
+    """True if there are `count` figures and none is blank."""
     return len(figures) == count and all(figure.std() > 5 for figure in figures)
 
 
 @pytest.mark.slow
-def test_human_faces(told):
-    printed, figures = results(told, "Human_Face_Data_Cleanup")
-    assert drawn_on(figures, 10)
+def test_human_faces(workspace):
+    printed, figures = results(workspace, "Human_Face_Data_Cleanup")
+    assert has_figures(figures, 10)
     assert f"dropped: 1 of {FACES + 3}; kept: {FACES + 2}" in printed
     assert "1 faces repeat another pixel for pixel: 1 of validation and test are in an earlier split too" in printed
     assert "1 pictures are there more than once, 1 of them under different labels" in printed
     assert "held-out faces with a twin in training: 1 exact, 1 more above 0.98" in printed
     assert f"1 labels ({1 / (FACES + 2):.1%}) are contradicted by nine raters in ten" in printed
     assert f"of those {(FACES + 1) / (FACES + 2):.1%} bear it as label" in printed
-    faces = Faces.load(told / "data" / "notebooks" / "human.npz")  # it refuses pickles
+    faces = Faces.load(workspace / "data" / "notebooks" / "human.npz")  # rejects pickles
     assert len(faces) == FACES and set(faces.raters) == {10.0} and set(faces.groups) == {""}
     assert f"{FACES} faces (train {len(faces.split('train'))}, validation" in printed
-    assert len(Faces.load(told / "data" / "notebooks" / "expressions.npz")) == 1 and "1 people" in printed
+    assert len(Faces.load(workspace / "data" / "notebooks" / "expressions.npz")) == 1 and "1 people" in printed
 
 
 @pytest.mark.slow
-def test_drawn_faces(told):
-    printed, figures = results(told, "Animated_Face_Cleanup")
-    assert drawn_on(figures, 11)
-    faces = Faces.load(told / "data" / "notebooks" / "drawn.npz")
+def test_drawn_faces(workspace):
+    printed, figures = results(workspace, "Animated_Face_Cleanup")
+    assert has_figures(figures, 11)
+    faces = Faces.load(workspace / "data" / "notebooks" / "drawn.npz")
     assert len(faces) == FACES and np.bincount(faces.labels, minlength=7).tolist() == [0, 0, 0, 42, 0, 42, 0]
     assert all(split_of(group) == split for group, split in zip(faces.groups, faces.splits, strict=True))
-    assert "Made for a test" in (told / "data" / "notebooks" / "drawn-ATTRIBUTION.md").read_text()
-    ferg = Faces.load(told / "data" / "notebooks" / "ferg.npz")
+    assert "Made for a test" in (workspace / "data" / "notebooks" / "drawn-ATTRIBUTION.md").read_text(encoding="utf-8")
+    ferg = Faces.load(workspace / "data" / "notebooks" / "ferg.npz")
     assert set(ferg.split("test").groups) == {"ray"} and len(ferg) == 12 and "12 faces; test is ray, validation aia" in printed
 
 
 @pytest.mark.slow
-def test_heads_are_trained_exported_and_measured(told):
-    printed, figures = results(told, "Emotion_Detection")
-    assert drawn_on(figures, 7)
-    run, models = told / "data" / "notebooks" / "run", told / "data" / "notebooks" / "models"
+def test_heads_are_trained_exported_and_evaluated(workspace):
+    printed, figures = results(workspace, "Emotion_Detection")
+    assert has_figures(figures, 7)
+    run, models = workspace / "data" / "notebooks" / "run", workspace / "data" / "notebooks" / "models"
     faces = Faces.load(run / "faces.npz")
     with np.load(run / "features.npz", allow_pickle=False) as stored:
         assert stored["plain"].shape == stored["mirrored"].shape == (FACES, 512) and stored["plain"].std() > 0
@@ -221,49 +221,55 @@ def test_heads_are_trained_exported_and_measured(told):
     assert re.search(r"human called drawn: [\d.]+%, drawn called human: [\d.]+%", printed)
     shipped = ModelRegistry(ROOT / "models").entry("expression-base").metadata
     assert f"base from models/{shipped['file']}" in printed
-    assert (told / "models" / "manifest.json").read_bytes() == (ROOT / "models" / "manifest.json").read_bytes()
+    assert (workspace / "models" / "manifest.json").read_bytes() == (ROOT / "models" / "manifest.json").read_bytes()
 
 
 @pytest.mark.slow
-def test_a_photo_is_read_as_the_library_reads_it(told):
-    printed, figures = results(told, "Emotion_Prediction")
-    assert drawn_on(figures, 8)
+def test_photo_result_is_that_of_the_library(workspace):
+    printed, figures = results(workspace, "Emotion_Prediction")
+    assert has_figures(figures, 8)
     result = FaceAnalyzer(head="mixed").analyze(open_image(ROOT / "static" / "samples" / "collins.jpg"))
     assert f"face 0: {result.faces[0].emotion} {result.faces[0].confidence:.1%}" in printed
 
 
 @pytest.mark.slow
-def test_texts_are_measured_and_explained(told):
-    printed, figures = results(told, "Text_Emotion")
-    assert drawn_on(figures, 2) and "test: 21 texts" in printed and "python -m scripts.text.prepare" in printed
+def test_texts_are_evaluated_and_explained(workspace):
+    printed, figures = results(workspace, "Text_Emotion")
+    assert has_figures(figures, 2) and "test: 21 texts" in printed and "python -m scripts.text.prepare" in printed
     assert float(re.search(r"test: macro-F1 (0\.\d+|1\.0+)", printed)[1]) > 0.9
     assert "'Ich freue mich so sehr darauf!': other_language" in printed and "love +" in printed
 
 
 @pytest.mark.slow
-def test_speech(told):
-    printed, figures = results(told, "Speech_Emotion")
-    assert drawn_on(figures, 3)
+def test_speech(workspace):
+    printed, figures = results(workspace, "Speech_Emotion")
+    assert has_figures(figures, 3)
     assert re.search(r"ravdess, 84 clips: mean recall [\d.]+%, guessing gives 14.3%", printed)
     assert "steady_noise: not_speech" in printed and "1058 features per window" in printed
 
 
 @pytest.mark.slow
-def test_without_data_one_sentence_says_where_it_is_from(bare):
+def test_message_for_missing_data_names_its_source(bare):
     folder, done = bare
     assert done.returncode == 1
-    said = dict(line.split(": ", 1) for line in done.stdout.splitlines())
-    assert said["Human_Face_Data_Cleanup"].startswith("fer2013.zip is not there. `python -m scripts.data.fetch fer2013` gets")
-    assert said["Animated_Face_Cleanup"].startswith("data/sources/dicebear is not there. `python -m scripts.data.fetch dicebear`")
-    assert said["Emotion_Detection"].startswith("data/notebooks/human.npz is not there. Run the notebook Human_Face")
-    assert re.fullmatch(r"build/notebooks/Emotion_Prediction\.ipynb, \d+ s", said["Emotion_Prediction"]) and len(said) == 6
-    assert said["Text_Emotion"] == "left out, data/goemotions.csv.gz is not there (if it lies elsewhere: TEXTS=...)"
-    assert said["Speech_Emotion"] == "left out, data/speech.npz is not there (if it lies elsewhere: SPEECH=...)"
+    messages = dict(line.split(": ", 1) for line in done.stdout.splitlines())
+    assert messages["Human_Face_Data_Cleanup"].startswith(
+        "fer2013.zip does not exist. `python -m scripts.data.fetch fer2013` gets"
+    )
+    assert messages["Animated_Face_Cleanup"].startswith(
+        "data/sources/dicebear does not exist. `python -m scripts.data.fetch dicebear`"
+    )
+    assert messages["Emotion_Detection"].startswith("data/notebooks/human.npz does not exist. Run the notebook Human_Face")
+    assert (
+        re.fullmatch(r"build/notebooks/Emotion_Prediction\.ipynb, \d+ s", messages["Emotion_Prediction"]) and len(messages) == 6
+    )
+    assert messages["Text_Emotion"] == "skipped, data/goemotions.csv.gz does not exist (for another path set TEXTS=...)"
+    assert messages["Speech_Emotion"] == "skipped, data/speech.npz does not exist (for another path set SPEECH=...)"
 
 
-def shown_in_editor(path: Path) -> list[str]:
-    """The lines of the one error that an executed copy ends with."""
-    cells = json.loads(path.read_text())["cells"]
+def error_lines(path: Path) -> list[str]:
+    """Lines of the error in an executed copy."""
+    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
     (error,) = [output for cell in cells for output in cell.get("outputs", ()) if output["output_type"] == "error"]
     return error["traceback"]
 
@@ -272,34 +278,34 @@ def shown_in_editor(path: Path) -> list[str]:
 @pytest.mark.parametrize(
     ("setting", "message"),
     [
-        ({"PHOTO": "nowhere.jpg"}, "nowhere.jpg is not there. It must be a picture file. If it lies elsewhere, name it: "),
-        ({"PHOTO": "README.md"}, None),  # the library's own words
+        ({"PHOTO": "nowhere.jpg"}, "nowhere.jpg does not exist. It must be a picture file. For another path set "),
+        ({"PHOTO": "README.md"}, None),  # the library's message
         ({"PHOTO": "wall.png"}, "No face was found in wall.png."),
     ],
 )
-def test_a_reader_sees_no_traceback(setting, message, bare, tmp_path, monkeypatch):
+def test_expected_errors_have_no_traceback(setting, message, bare, tmp_path, monkeypatch):
     for name, value in setting.items():
         monkeypatch.setenv(name, value)
     cv2.imwrite(str(bare[0] / "wall.png"), np.full((200, 200, 3), 120, np.uint8))
     command = [sys.executable, "-m", "scripts.docs.notebooks", "Emotion_Prediction", "--out", str(tmp_path)]
     done = subprocess.run(command, cwd=bare[0], capture_output=True, text=True)
-    (line,) = shown_in_editor(tmp_path / "Emotion_Prediction.ipynb")
+    (line,) = error_lines(tmp_path / "Emotion_Prediction.ipynb")
     assert done.returncode == 1 and line.startswith("Stopped: ") and "\n" not in line and len(line) < 200
     assert done.stdout == f"Emotion_Prediction: {line.removeprefix('Stopped: ')}\n"
     assert message is None or message in line
 
 
-# What is committed
+# Committed notebooks
 
 
-def test_committed_notebooks_hold_no_results_and_nothing_of_a_machine():
+def test_committed_notebooks_have_no_results_and_no_absolute_paths():
     for name, book in committed_notebooks().items():
         assert book["metadata"] == METADATA and (book["nbformat"], book["nbformat_minor"]) == (4, 5)
         ids = [cell["id"] for cell in book["cells"]]
         assert len(set(ids)) == len(ids) and all(not cell["metadata"] for cell in book["cells"])
         for cell in book["cells"]:
             assert cell["cell_type"] == "markdown" or (cell["outputs"] == [] and cell["execution_count"] is None)
-        text = (ROOT / "scripts" / "notebooks" / f"{name}.ipynb").read_text()
+        text = (ROOT / "scripts" / "notebooks" / f"{name}.ipynb").read_text(encoding="utf-8")
         assert not re.search(r"(?<![\w.])/(home|work|tmp|Users|root|mnt)/", text) and len(text) < 100_000
 
 
@@ -310,20 +316,20 @@ def test_no_notebook_uses_pickle():
         compile(code, "notebook", "exec")
 
 
-def test_notebooks_about_other_data_than_faces_want_theirs(tmp_path, monkeypatch):
+def test_text_and_speech_notebooks_are_skipped_without_data(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert [name for name in NAMES if left_out(name)] == ["Text_Emotion", "Speech_Emotion"]
-    assert "data/speech.npz is not there" in left_out("Speech_Emotion")
+    assert [name for name in NAMES if skip_reason(name)] == ["Text_Emotion", "Speech_Emotion"]
+    assert "data/speech.npz does not exist" in skip_reason("Speech_Emotion")
     (tmp_path / "comments.csv.gz").touch()
     monkeypatch.setenv("TEXTS", "comments.csv.gz")
-    assert [name for name in NAMES if left_out(name)] == ["Speech_Emotion"]
+    assert [name for name in NAMES if skip_reason(name)] == ["Speech_Emotion"]
 
 
 @pytest.mark.slow
-def test_an_editor_s_traces_are_taken_out(told):
+def test_clear_restores_the_committed_notebooks(workspace):
     for name in NAMES:
-        shutil.copy(told / "build" / "notebooks" / f"{name}.ipynb", told / "scripts" / "notebooks")
-    subprocess.run([sys.executable, "-m", "scripts.docs.notebooks", "--clear"], cwd=told, check=True)
+        shutil.copy(workspace / "build" / "notebooks" / f"{name}.ipynb", workspace / "scripts" / "notebooks")
+    subprocess.run([sys.executable, "-m", "scripts.docs.notebooks", "--clear"], cwd=workspace, check=True)
     for name in NAMES:
-        cleared, committed = (folder / "scripts" / "notebooks" / f"{name}.ipynb" for folder in (told, ROOT))
+        cleared, committed = (folder / "scripts" / "notebooks" / f"{name}.ipynb" for folder in (workspace, ROOT))
         assert cleared.read_bytes() == committed.read_bytes()
