@@ -15,8 +15,8 @@ Assumptions (not documented):
   than a start;
 - utilization is the mean of the last WINDOW_SECONDS, and at most one instance per tick is started for it; instances beyond the
   needed number count as idle;
-- a request goes to the instance with the fewest requests, the oldest of several; an instance processes requests one at a time in
-  order of arrival, as it has less than one core; starting takes the measured time;
+- a request is sent to the instance with the fewest requests, the oldest of several; an instance processes requests one at a time,
+  in order of arrival, as it has less than one core; starting takes the measured time;
 - a request is rejected after QUEUE_TIMEOUT seconds in the queue, as reported by users of App Engine
   (https://github.com/catapult-project/catapult/issues/4408);
 - an idle instance is ended when it is no longer billed.
