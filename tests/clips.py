@@ -1,4 +1,4 @@
-"""Small video files made from the sample photos, for tests of everything that reads video."""
+"""Small generated video files for tests."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ def still(name: str = "obama.jpg", size: tuple[int, int] = (320, 240)) -> np.nda
         return np.asarray(image.convert("RGB").resize(size))
 
 
-def steady(
+def still_frames(
     frames: int, fps: float = 10.0, name: str = "obama.jpg", size: tuple[int, int] = (320, 240)
 ) -> list[tuple[float, np.ndarray]]:
-    """The same picture `frames` times: (seconds, pixels) pairs."""
+    """Repeat a picture `frames` times: pairs (seconds, pixels)."""
     return [(index / fps, still(name, size)) for index in range(frames)]
 
 
@@ -93,8 +93,8 @@ def _write(
             _add_silence(output, silence, moments[-1][0])
 
 
-def sound_alone(container: str = "mp4", cover: bool = False) -> bytes:
-    """A second of silence, with a still cover picture where asked for."""
+def audio_only(container: str = "mp4", cover: bool = False) -> bytes:
+    """A file with one second of silence, and optionally a cover picture."""
     buffer = BytesIO()
     with av.open(buffer, "w", format=container) as output:
         silence = output.add_stream("libmp3lame" if container == "mp3" else "aac", rate=48000, layout="mono")
@@ -119,13 +119,13 @@ def _add_silence(output, stream, seconds: float) -> None:
 
 
 class _Pipe:
-    """Takes bytes and cannot be wound back."""
+    """Writable stream that cannot seek."""
 
     def __init__(self, buffer: BytesIO) -> None:
         self.write = buffer.write
 
 
-def with_stated_length(matroska: bytes, seconds: float) -> bytes:
-    """A Matroska file whose header states another length: its Duration (element 0x4489) is a float64 of milliseconds."""
+def with_header_duration(matroska: bytes, seconds: float) -> bytes:
+    """Change the duration in a Matroska header (element 0x4489, float64 of milliseconds)."""
     start = matroska.index(b"\x44\x89\x88") + 3
     return matroska[:start] + struct.pack(">d", seconds * 1000) + matroska[start + 8 :]

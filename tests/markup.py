@@ -1,4 +1,4 @@
-"""A page's elements for tests: enough of a parser to ask what a page holds."""
+"""Minimal HTML parser to find elements of a page in tests."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Element:
 
 
 class Page(HTMLParser):
-    """`Page(html).find("img", "photo")`: elements by tag, and by class if one is given, in the order of the page."""
+    """Parsed page; `Page(html).find("img", "photo")` returns elements by tag and optional class in document order."""
 
     def __init__(self, html: str) -> None:
         super().__init__()

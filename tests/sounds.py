@@ -1,4 +1,4 @@
-"""Recordings made for the tests: waveforms, and files of any format that PyAV writes."""
+"""Generated recordings for tests: waveforms, and audio files in the formats of PyAV."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ RATE = 16_000
 
 
 def voice_like(seconds: float = 3.0, rate: int = RATE, seed: int = 0) -> np.ndarray:
-    """A buzz with moving pitch and formants in syllables, (n,) float32: near enough to speech for what decodes and cuts it."""
+    """A speech-like waveform (n,) float32 with moving pitch, formants and syllables."""
     random = np.random.default_rng(seed)
     time = np.arange(int(seconds * rate)) / rate
     pitch = 140 * 2 ** (0.3 * np.sin(2 * np.pi * 0.7 * time) + 0.1 * np.sin(2 * np.pi * 2.1 * time))
@@ -26,7 +26,7 @@ def voice_like(seconds: float = 3.0, rate: int = RATE, seed: int = 0) -> np.ndar
 
 
 def encoded(samples: np.ndarray, kind: str = "wav", codec: str = "pcm_s16le", rate: int = RATE, layout: str = "mono") -> bytes:
-    """Samples (n,) or (channels, n), full scale 1, as a file of that kind."""
+    """Encode samples (n,) or (channels, n), full scale 1, as an audio file."""
     import av
 
     planes = np.atleast_2d(samples)

@@ -1,4 +1,4 @@
-"""docs/deploy.md is run as far as that is possible without accounts: the canary's files, models from a bucket."""
+"""Commands of docs/deploy.md that need no account: files of the canary version, models from a bucket."""
 
 from __future__ import annotations
 
@@ -26,30 +26,30 @@ TEXT = (ROOT / "docs" / "deploy.md").read_text()
 BLOCKS = re.findall(r"^```bash\n(.*?)^```", TEXT, re.DOTALL | re.MULTILINE)
 LINES = [line for block in BLOCKS for line in block.splitlines()]
 KNOWN = {
-    "make publish": "test_a_bucket_without_an_account, tests/scripts/release/test_publish.py",
-    "make run MODELS=gs://": "test_a_bucket_without_an_account, tests/web/test_inference.py",
+    "make publish": "test_models_in_a_bucket_without_an_account, tests/scripts/release/test_publish.py",
+    "make run MODELS=gs://": "test_models_in_a_bucket_without_an_account, tests/web/test_inference.py",
     "make smoke-heroku": "tests/scripts/deploy/test_heroku.py",
-    ".venv-test/bin/python -m scripts.deploy.gcs_emulator": "test_a_bucket_without_an_account",
-    "export STORAGE_EMULATOR_HOST=": "test_a_bucket_without_an_account",
-    "awk ": "test_the_canary_s_files",
+    ".venv-test/bin/python -m scripts.deploy.gcs_emulator": "test_models_in_a_bucket_without_an_account",
+    "export STORAGE_EMULATOR_HOST=": "test_models_in_a_bucket_without_an_account",
+    "awk ": "test_files_of_the_canary_version",
     "make smoke-appengine": "tests/scripts/deploy/test_load_testing.py",
     "docker ": "needs a Docker daemon: tests/test_dockerfile.py runs the steps",
     "gcloud ": "needs an account; tests/scripts/deploy/test_appengine.py reads app.yaml with Google's parser",
     "heroku ": "needs an account",
     "git push heroku ": "needs an account",
 }
-"""Beginnings of the commands, and who runs them."""
+"""Prefixes of commands -> test that runs them, or reason why none does."""
 
 
 @pytest.mark.parametrize("line", LINES)
-def test_every_command_is_known(line):
+def test_every_command_is_listed(line):
     assert any(line.startswith(known) for known in KNOWN), f"nothing runs the command: {line}"
     if line.startswith("make "):
         subprocess.run(["make", "--dry-run", *line.split()[1:]], cwd=ROOT, check=True, capture_output=True, timeout=60)
 
 
-def test_the_canary_s_files(tmp_path):
-    """Google's own parser reads what the recipe writes: app.yaml and nothing but MODELS beside it."""
+def test_files_of_the_canary_version(tmp_path):
+    """Google's parser accepts the written files, which differ from app.yaml only in MODELS."""
     (tmp_path / "app.yaml").write_text((ROOT / "app.yaml").read_text())
     read = {"app.yaml": None}
     for line in LINES:
@@ -64,14 +64,14 @@ def test_the_canary_s_files(tmp_path):
 
 
 def last_line(target: str, *variables: str) -> str:
-    """The command behind a make target, with this interpreter in place of the environments that make would bring up to date."""
+    """Return the last command of a make target, with this interpreter instead of the environments."""
     done = subprocess.run(
         ["make", "--no-print-directory", "--dry-run", target, *variables], cwd=ROOT, check=True, capture_output=True, text=True
     )
     return re.sub(r"\.venv(-test)?/bin/python", sys.executable, done.stdout.splitlines()[-1])
 
 
-def test_a_bucket_without_an_account(tmp_path):
+def test_models_in_a_bucket_without_an_account(tmp_path):
     """The section "Try it without an account", on free ports."""
     (block,) = [block for block in BLOCKS if "export STORAGE_EMULATOR_HOST" in block]
     export, publish, run = block.splitlines()

@@ -1,4 +1,4 @@
-"""The Dockerfile, step by step in a folder: its files, start command and user. `docker build` runs where Docker does."""
+"""Dockerfile: files, start command and user, checked without Docker; `docker build` if Docker is available."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def start_command() -> str:
 
 
 def in_context(path: Path) -> bool:
-    """Whether .dockerignore leaves a file of the tree in the build context: the last pattern that matches decides."""
+    """True if a file is in the build context: the last matching pattern of .dockerignore decides."""
     kept, name = True, path.relative_to(ROOT).as_posix()
     parents = [name, *(parent.as_posix() for parent in Path(name).parents)]
     for line in (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines():
@@ -47,23 +47,23 @@ def in_context(path: Path) -> bool:
     return kept
 
 
-def test_the_start_command_is_that_of_the_procfile():
+def test_start_command_is_that_of_the_procfile():
     (line,) = (ROOT / "Procfile").read_text(encoding="utf-8").splitlines()
     assert start_command() == line.removeprefix("web: ")
 
 
-def test_python_is_that_of_the_other_platforms():
+def test_python_version_is_that_of_the_other_platforms():
     (image,) = arguments("FROM")
     assert image == f"python:{(ROOT / '.python-version').read_text(encoding='utf-8').strip()}-slim"
 
 
-def test_it_runs_as_an_unprivileged_user_and_installs_the_server_s_requirements_alone():
+def test_unprivileged_user_and_server_requirements_only():
     assert arguments("USER") == [f"{USER}:{USER}"] and [name for name, _ in STEPS].index("USER") > len(STEPS) - 5
     installs = [line for line in arguments("RUN") if "pip install" in line]
     assert len(installs) == 1 and installs[0].endswith("-r requirements.txt") and "--no-cache-dir" in installs[0]
 
 
-def test_the_context_holds_what_is_uploaded_to_other_platforms():
+def test_build_context_equals_the_upload_to_other_platforms():
     copied = {Path(line.split()[0]) for line in arguments("COPY")}
     wanted = {
         line[1:].strip("/") for line in (ROOT / ".gcloudignore").read_text(encoding="utf-8").splitlines() if line[:1] == "!"
@@ -84,7 +84,7 @@ def test_the_context_holds_what_is_uploaded_to_other_platforms():
 
 @pytest.fixture(scope="module")
 def image() -> Iterator[Path]:
-    """The folder that COPY and compileall leave: readable by everybody, writable by nobody but root."""
+    """Folder after COPY and compileall: readable by all users, writable by root only."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         for line in arguments("COPY"):
@@ -104,8 +104,8 @@ def image() -> Iterator[Path]:
             path.chmod(0o755)
 
 
-def test_its_steps_without_docker(image):
-    """What `docker run --read-only` would start, without Docker; read-only and as the image's user where bubblewrap works."""
+def test_container_without_docker(image):
+    """Start command as under `docker run --read-only`; read-only and as the image's user if bubblewrap is available."""
     with socket.socket() as place:
         place.bind(("127.0.0.1", 0))
         port = place.getsockname()[1]
@@ -139,7 +139,7 @@ def test_its_steps_without_docker(image):
 
 
 def sandbox(folder: Path) -> list[str]:
-    """A read-only root file system with an empty /tmp and the image's user, by bubblewrap; nothing where that does not work."""
+    """Return the bubblewrap command for a read-only root, an empty /tmp and the image's user; empty if it is not available."""
     root = [
         "bwrap",
         "--unshare-user",
@@ -165,7 +165,7 @@ def docker_runs() -> bool:
 
 
 @pytest.mark.skipif(
-    not docker_runs(), reason="no Docker daemon: docker build was not run; test_its_steps_without_docker runs its steps instead"
+    not docker_runs(), reason="no Docker daemon: docker build was not run; test_container_without_docker runs its steps instead"
 )
 def test_docker_build():
     subprocess.run(["docker", "build", "-t", "emotion-detector-test", "."], cwd=ROOT, check=True, timeout=1800)

@@ -1,4 +1,4 @@
-"""The documentation site: built in strict mode by the command of `make docs`, and shown without a request to another host."""
+"""Documentation site: strict build by the command of `make docs`, no requests to other hosts."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ LOADED = re.compile(
 
 class Quiet(SimpleHTTPRequestHandler):
     def log_message(self, *_: object) -> None:
-        """Tests show no access log."""
+        """Disable the access log."""
 
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory) -> Path:
-    """The site in a folder of its own, built by the command of `make docs`."""
+    """Site built by the command of `make docs` in a temporary folder."""
     out = tmp_path_factory.mktemp("site")
     environment = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
     (command,) = subprocess.run(
@@ -53,14 +53,14 @@ def site(tmp_path_factory) -> Path:
     return out
 
 
-def test_every_page_is_there(site):
+def test_all_pages_exist(site):
     pages = {path.with_suffix(".html").name for path in (ROOT / "docs").glob("*.md")}
     assert pages <= {path.name for path in site.glob("*.html")}
     assert "Keep a Changelog" in (site / "changelog.html").read_text(encoding="utf-8")
     assert (site / "benchmarks").is_dir() and list((site / "models").glob("vgg16-*.html")) and (site / "demo.gif").exists()
 
 
-def test_pages_and_styles_name_no_file_of_another_host(site):
+def test_pages_and_styles_refer_to_no_other_host(site):
     for path in [*site.rglob("*.html"), *site.rglob("*.css")]:
         assert not LOADED.search(path.read_text(encoding="utf-8")), path.relative_to(site)
 
@@ -79,7 +79,7 @@ def address(site) -> Iterator[str]:
 @pytest.mark.browser
 @pytest.mark.browser
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
-def test_a_browser_asks_no_other_host(address):
+def test_browser_requests_no_other_host(address):
     from playwright.sync_api import sync_playwright
 
     asked, errors = [], []

@@ -1,4 +1,4 @@
-"""Every script of examples/, run as its first line says."""
+"""Scripts of examples/, run by the command in their first line."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def run(name: str, *arguments: object, code: int = 0) -> str:
 @pytest.fixture(scope="module")
 def video(tmp_path_factory) -> Path:
     path = tmp_path_factory.mktemp("examples") / "clip.mp4"
-    path.write_bytes(clips.clip(clips.steady(20)))
+    path.write_bytes(clips.clip(clips.still_frames(20)))
     return path
 
 
@@ -48,7 +48,7 @@ def test_each_example_is_tested_and_listed():
 
 
 @pytest.mark.parametrize("name", sorted(TESTED))
-def test_each_example_says_how_it_is_started(name):
+def test_each_example_shows_its_command(name):
     first = (EXAMPLES / f"{name}.py").read_text(encoding="utf-8").splitlines()[0]
     assert first.startswith('"""') and f"examples/{name}.py" in first
 

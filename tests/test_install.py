@@ -1,4 +1,4 @@
-"""`pip install .`: a wheel with the models in it and the command, of which no part needs the repository."""
+"""`pip install .`: the wheel holds models and command and works without the repository."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory) -> Path:
-    """Built from a copy of what it is made of: building leaves folders behind."""
+    """Wheel built from a copy of its sources, since building writes into the source tree."""
     source, out = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("wheel")
     for name in ("emotions", "models"):
         shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
@@ -49,7 +49,7 @@ def wheel(tmp_path_factory) -> Path:
     return path
 
 
-def test_the_wheel_holds_the_library_and_its_models(wheel):
+def test_wheel_holds_library_and_models(wheel):
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())
         (entry_points,) = [archive.read(name).decode() for name in names if name.endswith("entry_points.txt")]
@@ -62,7 +62,7 @@ def test_the_wheel_holds_the_library_and_its_models(wheel):
     assert wheel.stat().st_size < 32 * 2**20
 
 
-def test_the_version_and_the_licence_are_the_same_everywhere(wheel):
+def test_version_and_licence_agree(wheel):
     with zipfile.ZipFile(wheel) as archive:
         (metadata,) = [archive.read(name).decode() for name in archive.namelist() if name.endswith(".dist-info/METADATA")]
     assert f"\nVersion: {emotions.__version__}\n" in metadata and "\nLicense-Expression: MIT\n" in metadata
@@ -71,7 +71,7 @@ def test_the_version_and_the_licence_are_the_same_everywhere(wheel):
     assert "Copyright (c) 2026 Emotion Detector contributors" in (ROOT / "LICENSE").read_text(encoding="utf-8")
 
 
-def test_it_reads_a_photo_without_the_repository(wheel, tmp_path):
+def test_analyzes_a_photo_without_the_repository(wheel, tmp_path):
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(tmp_path / "installed")
     shutil.copy(ROOT / "static" / "samples" / "obama.jpg", tmp_path)
@@ -83,7 +83,7 @@ def test_it_reads_a_photo_without_the_repository(wheel, tmp_path):
     assert json.loads(done.stdout)["faces"][0]["emotion"] == "happy"
 
 
-def test_the_dependencies_admit_the_versions_of_the_server():
+def test_dependencies_admit_the_versions_of_the_server():
     pinned = dict(re.findall(r"^([\w.-]+)==([^\s;]+)", (ROOT / "requirements.txt").read_text(), re.MULTILINE))
     for line in PROJECT["project"]["dependencies"]:
         wanted = Requirement(line)

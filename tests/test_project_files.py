@@ -1,4 +1,4 @@
-"""License, changelog, citation and templates: versions that agree, and links that lead somewhere."""
+"""License, changelog, citation and templates: consistent versions, valid links and paths."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def read(name: str) -> str:
     return (ROOT / name).read_text(encoding="utf-8")
 
 
-def test_the_code_is_under_the_mit_license():
+def test_code_is_under_the_mit_license():
     assert read("LICENSE").startswith("MIT License\n\nCopyright (c) 2026 Emotion Detector contributors\n")
 
 
@@ -32,7 +32,7 @@ def test_versions_agree():
     assert citation["license"] == "MIT" and citation["cff-version"] == "1.2.0" and citation["authors"] and citation["message"]
 
 
-def test_the_changelog_has_the_models_that_ship():
+def test_changelog_lists_the_bundled_models():
     sections = re.split(r"^### ", CHANGELOG.partition("## Models")[2], flags=re.MULTILINE)[1:]
     for entry in json.loads(read("models/manifest.json"))["models"]:
         name = "vgg16" if entry["role"].startswith("expression") else entry["name"]
@@ -53,7 +53,7 @@ def test_issue_forms_are_complete(path):
 
 
 @pytest.mark.parametrize("name", PAPERS)
-def test_links_lead_somewhere(name):
+def test_links_are_valid(name):
     for target in re.findall(r"\]\((?!https?:|#)([^)#]+)", read(name)):
         assert ((ROOT / name).parent / target).exists(), f"{name}: {target}"
 
@@ -61,7 +61,7 @@ def test_links_lead_somewhere(name):
 @pytest.mark.parametrize(
     "name", [*PAPERS, "README.md", *(path.relative_to(ROOT).as_posix() for path in sorted((ROOT / "docs").glob("*.md")))]
 )
-def test_files_that_are_named_exist(name):
+def test_mentioned_files_exist(name):
     """Paths of the repository in backquotes."""
     if name == "CHANGELOG.md":
         return  # names what was, too
@@ -74,7 +74,7 @@ def test_files_that_are_named_exist(name):
 @pytest.mark.parametrize(
     "name", [*PAPERS, "README.md", *(path.relative_to(ROOT).as_posix() for path in sorted((ROOT / "docs").glob("*.md")))]
 )
-def test_modules_and_make_targets_that_are_named_exist(name):
+def test_mentioned_modules_and_make_targets_exist(name):
     targets = set(re.findall(r"^([a-z-]+):", read("Makefile"), re.MULTILINE))
     for module in re.findall(r"-m (scripts[\w.]*)|`(scripts\.[\w.]+)`", read(name)):
         place = ROOT / (module[0] or module[1]).rstrip(".").replace(".", "/")

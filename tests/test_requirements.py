@@ -1,4 +1,4 @@
-"""The requirements files: compiled from the extras in pyproject.toml, pinned with hashes, and agreeing with one another."""
+"""Requirements files: compiled from the extras of pyproject.toml, pinned with hashes, consistent with each other."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def entries(name: str) -> dict[str, tuple[str, list[str]]]:
 
 
 def wanted(extra: str) -> list[Requirement]:
-    """What an extra asks for, those that it includes and the library's dependencies among it."""
+    """Requirements of an extra, with those of included extras and of the library."""
     collected = [Requirement(line) for line in PROJECT["dependencies"]]
     for line in EXTRAS[extra]:
         requirement = Requirement(line)
@@ -39,12 +39,12 @@ def wanted(extra: str) -> list[Requirement]:
     return collected
 
 
-def test_every_extra_has_its_file_and_every_file_its_extra():
+def test_extras_and_files_correspond():
     assert {path.name for path in ROOT.glob("requirements*.txt")} == set(FILES.values())
 
 
 @pytest.mark.parametrize("extra", FILES)
-def test_a_file_pins_its_extra_with_hashes(extra):
+def test_files_pin_their_extra_with_hashes(extra):
     pinned = entries(FILES[extra])
     assert all(hashes for _, hashes in pinned.values())
     for requirement in wanted(extra):
@@ -53,7 +53,7 @@ def test_a_file_pins_its_extra_with_hashes(extra):
 
 
 @pytest.mark.parametrize("extra", FILES)
-def test_all_environments_agree_with_the_server(extra):
+def test_versions_agree_with_the_server(extra):
     server, pinned = entries("requirements.txt"), entries(FILES[extra])
     assert {name: pinned[name][0] for name in server.keys() & pinned.keys()} == {
         name: server[name][0] for name in server.keys() & pinned.keys()
@@ -61,7 +61,7 @@ def test_all_environments_agree_with_the_server(extra):
 
 
 @pytest.mark.parametrize("name", FILES.values())
-def test_no_file_names_a_registry_or_a_path(name):
+def test_files_contain_no_registry_and_no_path(name):
     assert not re.search(
         r"https?://|file:|--(index|extra-index|find-links)|(?<!\w)/\w", (ROOT / name).read_text(encoding="utf-8")
     )

@@ -54,7 +54,7 @@ def pictures(tmp_path) -> Path:
 @pytest.fixture(scope="module")
 def video_file(tmp_path_factory) -> Path:
     path = tmp_path_factory.mktemp("videos") / "clip.mp4"
-    path.write_bytes(clips.clip(clips.steady(20)))
+    path.write_bytes(clips.clip(clips.still_frames(20)))
     return path
 
 
@@ -178,8 +178,8 @@ def test_exit_code_2_if_no_file_can_be_analyzed(run, words):
 def test_help_lists_the_exit_codes(capsys):
     with pytest.raises(SystemExit) as stopped:
         main(["--help"])
-    told = capsys.readouterr().out
-    assert stopped.value.code == 0 and all(f"\n  {code} " in told for code in (0, 1, 2, 130))
+    printed = capsys.readouterr().out
+    assert stopped.value.code == 0 and all(f"\n  {code} " in printed for code in (0, 1, 2, 130))
 
 
 def test_a_closed_pipe_prints_no_traceback():
@@ -221,7 +221,7 @@ def test_annotated_videos_and_charts(run, video_file, tmp_path):
 
 
 def test_damaged_and_truncated_videos(run, video_file, tmp_path):
-    data = clips.clip(clips.steady(30), "matroska")
+    data = clips.clip(clips.still_frames(30), "matroska")
     (tmp_path / "cut.mkv").write_bytes(data[: len(data) * 2 // 3])
     (tmp_path / "words.mp4").write_text("words, not a video", encoding="utf-8")
     code, out = run("video", "words.mp4", "cut.mkv", video_file, "--summary", "--annotate", "out")
@@ -242,7 +242,7 @@ def test_a_video_from_standard_input(video_file):
 def test_ctrl_c_leaves_no_partial_video(tmp_path):
     """Stopped within a video of two minutes: exit code 130, the rows so far, no file."""
     path = tmp_path / "long.mp4"
-    path.write_bytes(clips.clip(clips.steady(1200), codec_options={"preset": "ultrafast"}))
+    path.write_bytes(clips.clip(clips.still_frames(1200), codec_options={"preset": "ultrafast"}))
     command = [sys.executable, "-m", "emotions", "video", str(path), "--annotate", str(tmp_path / "out")]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
         first = json.loads(process.stdout.readline())
@@ -258,17 +258,17 @@ def test_progress_is_only_shown_on_a_terminal(video_file):
     leader, follower = pty.openpty()
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=follower, text=True)
     os.close(follower)
-    told = b""
+    printed = b""
     try:
         while piece := os.read(leader, 4096):
-            told += piece
+            printed += piece
     except OSError:  # how Linux says that the other end is closed
         pass
     os.close(leader)
     out = process.stdout.read()
     process.stdout.close()
     assert process.wait(30) == 0 and len(lines(out)) == 1
-    assert b" of 2 s" in told and told.endswith(b"\x1b[K")
+    assert b" of 2 s" in printed and printed.endswith(b"\x1b[K")
     plain = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert "\r" not in plain.stderr and "\x1b" not in plain.stderr
 

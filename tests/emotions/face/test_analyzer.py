@@ -82,7 +82,7 @@ def test_the_default_head_is_the_same_everywhere(portrait):
     assert name.endswith("/mixed")
     assert ExpressionClassifier(ModelRegistry()).description["name"] == name
     assert FaceAnalyzer().analyze(portrait).model["name"] == emotions.analyze_photo(portrait).model["name"] == name
-    assert VideoAnalyzer(clips.clip(clips.steady(1))).summary()["model"]["name"] == name
+    assert VideoAnalyzer(clips.clip(clips.still_frames(1))).summary()["model"]["name"] == name
 
 
 def test_check_head_reports_an_unknown_head_before_the_first_image():

@@ -36,7 +36,7 @@ def two_people(seconds: float = 2.0) -> bytes:
 
 
 def test_identical_frames_give_identical_results(analyzer):
-    lossless = clips.clip(clips.steady(12), "matroska", "ffv1", pixels="yuv444p")
+    lossless = clips.clip(clips.still_frames(12), "matroska", "ffv1", pixels="yuv444p")
     results = list(VideoAnalyzer(lossless, 10, analyzer=analyzer))
     assert len(results) == 12 and all(len(one.result.faces) == 1 for one in results)
     faces = [one.result.faces[0] for one in results]
@@ -49,14 +49,14 @@ def test_identical_frames_give_identical_results(analyzer):
 def test_the_container_does_not_change_the_result(analyzer):
     bodies = []
     for container in ("matroska", "mov"):
-        data = clips.clip(clips.steady(6), container, "mjpeg", pixels="yuvj420p")
+        data = clips.clip(clips.still_frames(6), container, "mjpeg", pixels="yuvj420p")
         bodies.append([one.to_json() for one in VideoAnalyzer(data, analyzer=analyzer)])
     assert bodies[0] == bodies[1] and bodies[0][0]["faces"]
 
 
 def test_rotation_metadata_is_applied(analyzer):
-    sideways = [(time, np.rot90(picture, -1)) for time, picture in clips.steady(4)]
-    (upright,) = VideoAnalyzer(clips.clip(clips.steady(4)), analyzer=analyzer, fps=1)
+    sideways = [(time, np.rot90(picture, -1)) for time, picture in clips.still_frames(4)]
+    (upright,) = VideoAnalyzer(clips.clip(clips.still_frames(4)), analyzer=analyzer, fps=1)
     (rotated,) = VideoAnalyzer(clips.clip(sideways, rotation=90), analyzer=analyzer, fps=1)
     (one,), (other,) = upright.result.faces, rotated.result.faces
     assert (rotated.result.width, rotated.result.height) == (320, 240)
@@ -98,7 +98,7 @@ def test_summary(analyzer):
 
 
 def test_truncated_video_gives_a_partial_summary(analyzer):
-    data = clips.clip(clips.steady(30), "matroska")
+    data = clips.clip(clips.still_frames(30), "matroska")
     video = VideoAnalyzer(data[: len(data) * 2 // 3], analyzer=analyzer)
     rows = list(video)
     summary = video.summary()

@@ -21,7 +21,7 @@ from emotions.video.reader import MAX_SIDE, VideoReader
 from tests import clips
 
 ROOT = Path(__file__).resolve().parents[3]
-THREE_SECONDS = clips.steady(30)
+THREE_SECONDS = clips.still_frames(30)
 QUICK = {
     "libx265": {"x265-params": "log-level=none", "preset": "ultrafast"},
     "libvpx": {"deadline": "realtime", "cpu-used": "8"},
@@ -78,7 +78,7 @@ def test_av1():
 
 @pytest.mark.parametrize("degrees", [90, 180, 270])
 def test_rotation_of_phone_videos(degrees):
-    _, (first, *_) = read(clips.clip(clips.steady(3), rotation=degrees))
+    _, (first, *_) = read(clips.clip(clips.still_frames(3), rotation=degrees))
     upright = np.rot90(clips.still(), degrees // 90)
     assert first.image.pixels.shape == upright.shape and (first.image.width, first.image.height) == upright.shape[1::-1]
     assert np.abs(first.image.pixels - upright.astype(int)).mean() < 8
@@ -96,7 +96,7 @@ def test_sampling_rate(fps):
 @pytest.mark.parametrize("fps", [0, -1, 31, float("nan")])
 def test_invalid_sampling_rates(fps):
     with pytest.raises(ValueError, match="fps must be"):
-        VideoReader(clips.clip(clips.steady(2)), fps)
+        VideoReader(clips.clip(clips.still_frames(2)), fps)
 
 
 def test_frames_at_irregular_times():
@@ -141,7 +141,7 @@ def test_non_square_pixels():
 
 
 def test_wrong_declared_duration():
-    wrong = clips.with_stated_length(clips.clip(THREE_SECONDS, "matroska"), 3600)
+    wrong = clips.with_header_duration(clips.clip(THREE_SECONDS, "matroska"), 3600)
     reader, frames = read(wrong)
     assert reader.declared_duration == 3600 and reader.duration == pytest.approx(3, abs=0.1) and len(frames) == 15
     with VideoReader(wrong) as reader:
@@ -184,13 +184,13 @@ def test_damaged_packets_are_skipped():
         (lambda: b"\0\0\0\x18ftypheic" + bytes(100), "not_a_video"),
         (lambda: b"FLV\1" + bytes(100), "unsupported_video"),
         (lambda: b"OggS" + bytes(100), "unsupported_video"),
-        (lambda: clips.clip(clips.steady(2), "mpegts"), "unsupported_video"),
-        (lambda: clips.clip(clips.steady(2), "mov", "png", pixels="rgb24"), "unsupported_video"),
-        (lambda: clips.sound_alone(), "no_picture_track"),
-        (lambda: clips.sound_alone(cover=True), "no_picture_track"),
-        (lambda: clips.sound_alone("mp3", cover=True), "no_picture_track"),
+        (lambda: clips.clip(clips.still_frames(2), "mpegts"), "unsupported_video"),
+        (lambda: clips.clip(clips.still_frames(2), "mov", "png", pixels="rgb24"), "unsupported_video"),
+        (lambda: clips.audio_only(), "no_picture_track"),
+        (lambda: clips.audio_only(cover=True), "no_picture_track"),
+        (lambda: clips.audio_only("mp3", cover=True), "no_picture_track"),
         (lambda: clips.clip(THREE_SECONDS)[:20_000], "truncated_video"),
-        (lambda: clips.clip(clips.steady(2))[:40] + b"x" * 4000, "truncated_video"),
+        (lambda: clips.clip(clips.still_frames(2))[:40] + b"x" * 4000, "truncated_video"),
         (lambda: b"\x1aE\xdf\xa3" + bytes(500), "truncated_video"),
         (lambda: clips.clip([(0, np.zeros((4096, 4096, 3), np.uint8))], codec="mjpeg", pixels="yuvj420p"), "too_many_pixels"),
     ],
@@ -200,14 +200,14 @@ def test_files_that_are_rejected(make, code):
 
 
 def test_memory_is_reserved_while_a_video_is_open():
-    reader = VideoReader(clips.clip(clips.steady(2)))
+    reader = VideoReader(clips.clip(clips.still_frames(2)))
     assert budget.used > 0
     reader.close()
     assert budget.used == 0
     before = budget.limit
     set_decode_budget(1)
     try:
-        assert error_code(clips.clip(clips.steady(2))) == "too_much_memory"
+        assert error_code(clips.clip(clips.still_frames(2))) == "too_much_memory"
     finally:
         budget.limit = before
 
@@ -240,7 +240,7 @@ def test_memory_does_not_grow_with_length(tmp_path):
     for minutes in (1, 20):
         path = tmp_path / f"{minutes}.mp4"
         path.write_bytes(
-            clips.clip(clips.steady(minutes * 60 * 5, fps=5, size=(160, 120)), codec_options={"preset": "ultrafast"})
+            clips.clip(clips.still_frames(minutes * 60 * 5, fps=5, size=(160, 120)), codec_options={"preset": "ultrafast"})
         )
         done = subprocess.run(
             [sys.executable, "-c", COUNT_FRAMES.format(path=str(path))], cwd=ROOT, capture_output=True, text=True, check=True
@@ -269,7 +269,7 @@ def test_frames_keep_the_size_of_the_first():
 @pytest.mark.parametrize("container", ["mp4", "webm", "avi"])
 def test_damaged_files_give_frames_or_a_video_error(container):
     codec = {"mp4": "libx264", "webm": "libvpx", "avi": "mpeg4"}[container]
-    intact = clips.clip(clips.steady(10, size=(160, 120)), container, codec, codec_options=QUICK.get(codec))
+    intact = clips.clip(clips.still_frames(10, size=(160, 120)), container, codec, codec_options=QUICK.get(codec))
     random = np.random.default_rng(0)
     codes = set()
     for _ in range(150):

@@ -80,7 +80,7 @@ def images() -> list[bytes]:
 
 
 def videos() -> list[bytes]:
-    return [clips.clip(clips.steady(2)), clips.clip(clips.steady(3), "webm", "libvpx")]
+    return [clips.clip(clips.still_frames(2)), clips.clip(clips.still_frames(3), "webm", "libvpx")]
 
 
 schemathesis.openapi.media_type("video/*", strategies.sampled_from(videos()))

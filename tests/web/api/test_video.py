@@ -28,7 +28,7 @@ ROOT = Path(__file__).resolve().parents[3]
 @pytest.fixture(scope="module")
 def clip() -> bytes:
     """Two seconds of a smiling face."""
-    return clips.clip(clips.steady(20))
+    return clips.clip(clips.still_frames(20))
 
 
 @pytest.fixture
@@ -112,8 +112,8 @@ def test_unknown_options(send, clip):
         (lambda: b"text, not a video", (422, "not_a_video")),
         (lambda: (clips.SAMPLES / "obama.jpg").read_bytes(), (422, "not_a_video")),
         (lambda: b"OggS" + bytes(100), (415, "unsupported_video")),
-        (lambda: clips.sound_alone(cover=True), (422, "no_picture_track")),
-        (lambda: clips.clip(clips.steady(20))[:9000], (422, "truncated_video")),
+        (lambda: clips.audio_only(cover=True), (422, "no_picture_track")),
+        (lambda: clips.clip(clips.still_frames(20))[:9000], (422, "truncated_video")),
         (
             lambda: clips.clip([(0, np.zeros((4000, 5000, 3), np.uint8))], codec="mjpeg", pixels="yuvj420p"),
             (413, "too_many_pixels"),
@@ -132,7 +132,7 @@ def test_detail_of_too_long_a_video(send):
 
 
 def test_overstated_duration_is_ignored(send):
-    with send(clips.with_stated_length(clips.clip(clips.steady(10), "matroska"), 7200)) as response:
+    with send(clips.with_header_duration(clips.clip(clips.still_frames(10), "matroska"), 7200)) as response:
         summary = lines(response)[-1]["summary"]
     assert summary["stated_duration"] == 7200 and summary["duration"] == pytest.approx(1, abs=0.1) and not summary["partial"]
 
@@ -157,7 +157,7 @@ def test_wrong_field(client, clip):
 
 
 def test_truncated_video_is_analyzed_in_part(send):
-    data = clips.clip(clips.steady(30), "matroska")
+    data = clips.clip(clips.still_frames(30), "matroska")
     with send(data[: len(data) * 2 // 3]) as response:
         *rows, last = lines(response)
     assert rows and last["summary"]["partial"] and last["summary"]["reason"] == "cut_off"
@@ -260,7 +260,7 @@ def cpu_ticks(pid: int) -> int:
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="reads /proc")
 def test_lines_are_streamed_and_stop_on_disconnect(server):
     port, scratch, worker = server
-    data = clips.clip(clips.steady(3000, 30), codec_options={"preset": "ultrafast"})  # seconds of work at 30 frames per second
+    data = clips.clip(clips.still_frames(3000, 30), codec_options={"preset": "ultrafast"})  # takes seconds at 30 frames/s
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     connection.request("POST", "/api/v1/video?fps=30&landmarks=1", data, {"Content-Type": "video/mp4"})
     response = connection.getresponse()
