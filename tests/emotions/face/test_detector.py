@@ -15,7 +15,7 @@ from emotions.face.drawn_detector import flatness
 from emotions.face.results import Box
 from emotions.image.loading import open_image
 from emotions.runtime.manifest import ModelRegistry
-from scripts.evaluate.detection_scenes import labelled, recall_precision, tally, without_faces
+from scripts.evaluate.detection_scenes import face_free_photos, labelled_photos, match_scenes, recall_precision
 from tests.shared_data import shared
 
 FACE = Box(140, 41, 70, 95)  # boxes.csv, derived/astronaut_gray.jpg: the same photo
@@ -212,11 +212,11 @@ def test_threads_get_the_same_results(face_detector, pixels):
 
 
 def test_published_recall_and_precision(face_detector):
-    scenes = labelled(shared("photos"))
-    recall, precision = recall_precision(*tally(lambda picture: face_detector.detect(picture)[1], scenes))
+    scenes = labelled_photos(shared("photos"))
+    recall, precision = recall_precision(*match_scenes(lambda picture: face_detector.detect(picture)[1], scenes))
     assert recall >= 0.95 and precision >= 0.97
 
 
 def test_few_false_alarms_on_photos_without_faces(face_detector):
-    alarms = [scene.name for scene in without_faces(shared("photos")) if face_detector.detect(scene.pixels)[1]]
+    alarms = [scene.name for scene in face_free_photos(shared("photos")) if face_detector.detect(scene.pixels)[1]]
     assert len(alarms) <= 1, alarms

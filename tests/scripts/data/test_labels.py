@@ -14,7 +14,7 @@ from scripts.data import prepare
 from scripts.data.dataset import Faces, table
 from scripts.data.readers.pictures import Listed, some
 from scripts.data.splits import copies, duplicates, nearest
-from scripts.docs.curves import Curves
+from scripts.docs.curves import LearningCurves
 from scripts.train.heads import BATCH, fit
 from scripts.train.networks import dense_head
 
@@ -75,7 +75,7 @@ def test_curves_measure_both_parts_without_dropout():
     features, labels = random.normal(size=(60, 16)).astype(np.float32), random.integers(0, 7, 60)
     keras.utils.set_random_seed(1)
     head = dense_head("original", features=16)
-    curves = Curves({"train": (features[:40], labels[:40]), "validation": (features[40:], labels[40:])})
+    curves = LearningCurves({"train": (features[:40], labels[:40]), "validation": (features[40:], labels[40:])})
     fit(head, features[:40], np.eye(7, dtype=np.float32)[labels[:40]], epochs=3, callbacks=[curves])
     assert len(curves.rows) == 3
     logits = head.predict(features, verbose=0)
