@@ -1,0 +1,128 @@
+"""VGG-16 and ResNet-18 for grey faces, and their export to files that Keras can be given."""
+
+from __future__ import annotations
+
+import copy
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from .data import CLASSES, PackedFaces
+
+EPSILON, MOMENTUM = 1e-3, 0.1
+"""Of batch norm, as in scripts.train.networks (Keras counts the momentum of the old statistics: 0.9)."""
+VGG_FILTERS, VGG_BLOCKS = (64, 128, 256, 512, 512), (2, 2, 3, 3, 3)
+
+
+class ConvBlock(nn.Sequential):
+    """Convolution, batch norm, ReLU."""
+
+    def __init__(self, inputs: int, filters: int, side: int = 3, stride: int = 1, relu: bool = True) -> None:
+        conv = nn.Conv2d(inputs, filters, side, stride, side // 2, bias=False)
+        nn.init.kaiming_normal_(conv.weight, nonlinearity="relu")
+        super().__init__(conv, nn.BatchNorm2d(filters, EPSILON, MOMENTUM), *([nn.ReLU(inplace=True)] if relu else []))
+
+
+class Residual(nn.Module):
+    """Two convolutions beside a shortcut (He et al. 2016)."""
+
+    def __init__(self, inputs: int, filters: int, stride: int) -> None:
+        super().__init__()
+        self.body = nn.Sequential(ConvBlock(inputs, filters, 3, stride), ConvBlock(filters, filters, relu=False))
+        nn.init.zeros_(self.body[1][1].weight)
+        same = stride == 1 and inputs == filters
+        self.shortcut = nn.Identity() if same else ConvBlock(inputs, filters, 1, stride, relu=False)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return F.relu(self.body(x) + self.shortcut(x), inplace=True)
+
+
+class ExpressionNet(nn.Module):
+    """Grey faces (N, 1, S, S) 0..255 -> logits (N, 14): seven of the labels, seven of the votes.
+
+    `kind`: "vgg16", or "resnet18" whose stem keeps the resolution. `width` multiplies, `divisor` divides the channels (tests).
+    """
+
+    def __init__(self, kind: str, dropout: float, width: float = 1.0, divisor: int = 1) -> None:
+        super().__init__()
+
+        def channels(count: int) -> int:
+            return max(round(count * width) // divisor, 4)
+
+        parts: list[nn.Module] = []
+        if kind == "vgg16":
+            inputs = 1
+            for filters, count in zip(VGG_FILTERS, VGG_BLOCKS, strict=True):
+                for _ in range(count):
+                    parts.append(ConvBlock(inputs, channels(filters)))
+                    inputs = channels(filters)
+                parts.append(nn.MaxPool2d(2))
+        elif kind == "resnet18":
+            inputs = channels(64)
+            parts.append(ConvBlock(1, inputs))
+            for stage, filters in enumerate((64, 128, 256, 512)):
+                for block in range(2):
+                    parts.append(Residual(inputs, channels(filters), 2 if stage and not block else 1))
+                    inputs = channels(filters)
+        else:
+            raise ValueError(f"kind must be vgg16 or resnet18, not {kind!r}")
+        self.backbone, self.dropout, self.heads = nn.Sequential(*parts), nn.Dropout(dropout), nn.Linear(inputs, 2 * CLASSES)
+
+    def placed(self, device: torch.device) -> ExpressionNet:
+        """The network on a device, on a GPU with its weights in channels-last layout."""
+        return self.to(device, memory_format=torch.channels_last) if device.type == "cuda" else self.to(device)
+
+    def features(self, pixels: torch.Tensor) -> torch.Tensor:
+        """Bottleneck features (N, F)."""
+        x = pixels / 64 - 2
+        x = x.contiguous(memory_format=torch.channels_last) if x.is_cuda else x
+        return self.backbone(x).float().mean((2, 3))
+
+    def forward(self, pixels: torch.Tensor) -> torch.Tensor:
+        features = self.dropout(self.features(pixels))
+        with torch.autocast(pixels.device.type, enabled=False):  # logits in float32
+            return self.heads(features)
+
+
+def write_arrays(path: Path, arrays: dict[str, np.ndarray], compress: bool = False) -> None:
+    """Write an .npz file under a temporary name first, so that a partial file never has the final one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}")
+    with open(partial, "wb") as stream:
+        save: Any = np.savez_compressed if compress else np.savez  # the type stubs take the names of arrays for options
+        save(stream, **arrays)
+    os.replace(partial, path)
+
+
+def export(net: ExpressionNet, faces: PackedFaces, folder: Path, name: str, max_bytes: int = 15 << 20) -> None:
+    """Write float16 kernels in Keras' order and float32 norms as `<name>-<number>.npz`, each of at most about `max_bytes`.
+
+    Sixteen validation faces and their features go along, by which `import_run` checks the imported network.
+    """
+    net = copy.deepcopy(net).cpu().eval()
+    rows = faces.rows("validation", 0)[:16]
+    pixels = faces.pixels[rows].cpu()
+    with torch.no_grad():
+        features = net.features(pixels[:, None].float()).numpy()
+    arrays = {"sample-pixels": pixels.numpy(), "sample-features": features}
+    arrays |= {"heads-kernel": net.heads.weight.detach().numpy().T, "heads-bias": net.heads.bias.detach().numpy()}
+    for number, (conv, norm, *_) in enumerate(block for block in net.backbone if isinstance(block, ConvBlock)):
+        arrays[f"{number:02}-kernel"] = conv.weight.detach().permute(2, 3, 1, 0).numpy().astype(np.float16)
+        for key, value in (
+            ("gamma", norm.weight),
+            ("beta", norm.bias),
+            ("mean", norm.running_mean),
+            ("variance", norm.running_var),
+        ):
+            arrays[f"{number:02}-{key}"] = value.detach().numpy()
+    total = sum(array.nbytes for array in arrays.values())
+    parts: list[dict[str, np.ndarray]] = [{} for _ in range(-(-total // max_bytes))]
+    for key, value in sorted(arrays.items(), key=lambda item: -item[1].nbytes):
+        min(parts, key=lambda part: sum(array.nbytes for array in part.values()))[key] = value
+    for number, part in enumerate(parts):
+        write_arrays(folder / f"{name}-{number}.npz", part)

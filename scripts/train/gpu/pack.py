@@ -1,0 +1,131 @@
+"""Pack tables of faces for a machine with a GPU: sprite sheets, targets, sampling weights and alignment matrices.
+
+    python -m scripts.train.gpu.pack data/fer2013.npz data/facial_expressions.npz data/drawn.npz --aligned 0 --out packed
+
+Needs the library. The first table names the label sets; validation faces that repeat a training face of it are left out, and so
+is the test split of every table unless --test is given. `--aligned` lists the tables (by number) whose faces are not cropped as
+serving does: they get an alignment matrix from Face Mesh on the whole face, and training shows them with and without it.
+
+    packed/train-000.webp ...     faces to train on, 32 x 64 in a sheet
+    packed/held-out-000.webp ...  the others
+    packed/columns.npz            all other columns, in the order of the tables
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from emotions.face.alignment import alignment_matrix
+from emotions.face.landmarks import FaceMesh, Region
+from emotions.face.results import Box
+from emotions.labels import EMOTIONS
+from emotions.runtime.manifest import ModelRegistry
+
+from ...data.dataset import Faces
+from ...data.labels import available_label_sets, vote_targets
+from ...data.pack import sheets
+from ...data.splits import without_copies
+from ..targets import sample_keys
+
+MIN_SCALE, MAX_SCALE, MAX_ROTATION, MAX_SHIFT = 0.55, 1.7, 40.0, 0.35
+"""Limits of a plausible alignment: side of the crop relative to the face's, degrees, shift of the centre relative to the side.
+Served FER2013 validation faces have 0.56 to 1.58 and -39 to 26 degrees."""
+COMMON = (EMOTIONS.index("happy"), EMOTIONS.index("neutral"))
+
+
+def is_plausible(matrix: np.ndarray, size: int) -> bool:
+    """True if a (2, 3) matrix from crop to face coordinates, both `size` wide, can be that of a face."""
+    if not np.isfinite(matrix).all():
+        return False
+    scale, rotation = np.sqrt(abs(np.linalg.det(matrix[:, :2]))), np.degrees(np.arctan2(matrix[1, 0], matrix[0, 0]))
+    shift = np.abs(matrix @ [size / 2, size / 2, 1] - size / 2).max() / size
+    return bool(MIN_SCALE <= scale <= MAX_SCALE and abs(rotation) <= MAX_ROTATION and shift <= MAX_SHIFT)
+
+
+def alignments(pixels: np.ndarray, mesh: FaceMesh) -> np.ndarray:
+    """Alignment matrices (N, 2, 3) float32 of faces (N, S, S) uint8; NaN where Face Mesh sees no face or an implausible one.
+
+    Serving finds the face with BlazeFace first; its crops differ by 1.7 px at the corners in the median.
+    """
+    size = pixels.shape[1]
+    box = Box(0.0, 0.0, float(size), float(size))
+    region = Region.of_box(box, np.full((6, 2), np.nan, np.float32))
+    found = np.full((len(pixels), 2, 3), np.nan, np.float32)
+    for row, face in enumerate(pixels):
+        points = mesh.predict_refined(np.repeat(face[..., None], 3, axis=2), region)
+        if points is not None and is_plausible(matrix := alignment_matrix(face.shape, box, points[:, :2], size), size):
+            found[row] = matrix
+    return found
+
+
+def sampling_weights(tables: Sequence[Faces]) -> np.ndarray:
+    """How often each face occurs in an epoch, (N,) float32.
+
+    Classes with fewer than 3 % of a table's labels count double. Of further tables, photographs of the two classes that web
+    pictures mostly show count 0.6 and the others 2.5 times, drawn faces 0.6.
+    """
+    parts = []
+    for number, table in enumerate(tables):
+        labels = table.labels
+        share = np.bincount(labels[labels >= 0], minlength=len(EMOTIONS)) / max((labels >= 0).sum(), 1)
+        weight = np.where((labels >= 0) & (share[labels] < 0.03), 2.0, 1.0)
+        if number and (table.sources == "dicebear").all():
+            weight = np.full(len(table), 0.6)
+        elif number:
+            weight = np.where(np.isin(labels, COMMON), 0.6, 2.5)
+        parts.append(weight)
+    return np.concatenate(parts).astype(np.float32)
+
+
+def pack(tables: Sequence[Faces], aligned: Sequence[int], folder: Path, quality: int, held_out_quality: int, test: bool) -> int:
+    """Write the folder and return its size in bytes. WebP of the given qualities; 100 is lossless."""
+    tables = [without_copies(table) for table in tables]
+    tables = tables if test else [table.where(table.splits != "test") for table in tables]
+    registry = ModelRegistry()
+    entry = registry.entry("landmarks", "face-mesh")
+    mesh = FaceMesh(entry, registry.model(entry))
+    unknown = [np.full((len(table), 2, 3), np.nan, np.float32) for table in tables]
+    align = [alignments(table.pixels, mesh) if number in aligned else unknown[number] for number, table in enumerate(tables)]
+    faces = Faces.joined(tables)
+    folder.mkdir(parents=True, exist_ok=True)
+    for old in folder.glob("*.webp"):
+        old.unlink()
+    train = faces.splits == "train"
+    for name, chosen, wanted in (("train", train, quality), ("held-out", ~train, held_out_quality)):
+        for number, sheet in enumerate(sheets(faces.pixels[chosen])):
+            stream = io.BytesIO()
+            sheet.save(stream, "WEBP", **({"lossless": True} if wanted == 100 else {"quality": wanted, "method": 6}))
+            (folder / f"{name}-{number:03}.webp").write_bytes(stream.getvalue())
+    np.savez_compressed(
+        folder / "columns.npz", size=faces.pixels.shape[1], align=np.concatenate(align).astype(np.float16),
+        tables=np.repeat(np.arange(len(tables)), [len(table) for table in tables]).astype(np.uint8),
+        labels=faces.labels, votes=vote_targets(faces).astype(np.float16), splits=faces.splits,
+        weights=sampling_weights(tables).astype(np.float16), keys=sample_keys(faces),
+        label_sets=np.array(available_label_sets(tables[0])),
+    )  # fmt: skip
+    known = np.isfinite(np.concatenate(align)[:, 0, 0]).sum()
+    print(f"{len(faces)} faces, {train.sum()} to train on, {known} with an alignment")
+    return sum(path.stat().st_size for path in folder.iterdir())
+
+
+def main(arguments: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("tables", type=Path, nargs="+", help="made by scripts.data.prepare; the first names the label sets")
+    parser.add_argument("--aligned", type=int, nargs="*", default=[0], help="numbers of the tables that get alignments")
+    parser.add_argument("--out", type=Path, default=Path("packed"))
+    parser.add_argument("--quality", type=int, default=82, help="WebP quality of the faces to train on")
+    parser.add_argument("--held-out-quality", type=int, default=90, help="of the others; 100 is lossless")
+    parser.add_argument("--test", action="store_true", help="pack the test splits too")
+    options = parser.parse_args(arguments)
+    tables = [Faces.load(path) for path in options.tables]
+    size = pack(tables, options.aligned, options.out, options.quality, options.held_out_quality, options.test)
+    print(f"written: {options.out}, {size / 2**20:.1f} MiB")
+
+
+if __name__ == "__main__":
+    main()
