@@ -1,4 +1,4 @@
-"""App Engine's door: `gunicorn main:app`."""
+"""WSGI entry point: `gunicorn main:app`."""
 
 from web import create_app
 

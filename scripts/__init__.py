@@ -1,0 +1,1 @@
+"""Commands that are run with `python -m scripts.<package>.<module>`: data, training, evaluation, release, deployment."""

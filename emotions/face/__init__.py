@@ -1,1 +1,1 @@
-"""Face detection, alignment and expression classification."""
+"""Faces of one image: detection, alignment, expression classification, explanation and annotation."""

@@ -1,1 +1,1 @@
-"""Image decoding: formats, limits and conversion to RGB."""
+"""Image decoding: formats, limits, orientation and conversion to RGB."""

@@ -1,1 +1,1 @@
-"""Model files, the LiteRT runtime and the memory budget."""
+"""Model files: the manifest, download from a bucket, the LiteRT runtime and the memory budget."""

@@ -1,1 +1,1 @@
-"""Emotion classification of speech recordings."""
+"""Emotion classification of speech recordings: audio decoding, features, classifier."""

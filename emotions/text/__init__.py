@@ -1,1 +1,1 @@
-"""Emotion classification of English text."""
+"""Emotion classification of English text: language check, tokenizer, classifier, attribution."""

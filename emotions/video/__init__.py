@@ -1,1 +1,1 @@
-"""Video decoding, face tracking and timelines."""
+"""Videos: decoding, face tracking, timelines and annotated copies."""

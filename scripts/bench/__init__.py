@@ -1,1 +1,1 @@
-"""Benchmarks of speed and memory."""
+"""Benchmarks of speed and memory, against baselines, and their reports."""

@@ -1,1 +1,1 @@
-"""Demo applications."""
+"""Demo applications on top of the library: Gradio."""

@@ -1,0 +1,1 @@
+"""Speech model: data, training, export, evaluation and model card."""

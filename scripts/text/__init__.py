@@ -1,0 +1,1 @@
+"""Text model: data, vocabulary, training, export, evaluation and model card."""

@@ -1,0 +1,1 @@
+"""Tests of the Apache Beam pipeline and the Gradio demo."""

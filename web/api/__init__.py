@@ -1,1 +1,1 @@
-"""HTTP API v1: one module a modality, views beside their schemas."""
+"""HTTP API v1: a module for each resource, its views beside their schemas."""

@@ -1,1 +1,1 @@
-"""HTML pages."""
+"""HTML pages: a module for each, with its view and what its template needs; templates are in templates/."""

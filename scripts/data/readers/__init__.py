@@ -1,1 +1,1 @@
-"""Readers of published face data sets, one module each; all return a `Reading`."""
+"""Readers of published face data sets and of own folders, one module for each form; all return a `Reading`."""
