@@ -16,14 +16,14 @@ camera = cv2.VideoCapture(int(source) if source.isdigit() else source)
 if not camera.isOpened():
     sys.exit(f"cannot open {source}")
 analyzer, tracker = FaceAnalyzer(), FaceTracker()
-begun = time.monotonic()
+start = time.monotonic()
 try:
     while True:
         read, frame = camera.read()
         if not read:  # the end of a video file
             break
         image = open_image(cv2.cvtColor(frame, cv2.COLOR_BGR2RGB))  # OpenCV gives BGR
-        seconds = time.monotonic() - begun
+        seconds = time.monotonic() - start
         result = tracker.update(image, analyzer.analyze(image), time=seconds)
         faces = "; ".join(f"person {face.id}: {face.emotion} ({face.confidence:.0%})" for face in result.faces)
         print(f"{seconds:6.2f} s  {faces or 'no face'}")

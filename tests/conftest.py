@@ -1,4 +1,4 @@
-"""What several rooms' tests share."""
+"""Fixtures that several folders of tests share."""
 
 from __future__ import annotations
 

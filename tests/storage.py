@@ -26,13 +26,13 @@ class Relay(threading.Thread):
     def __init__(self, port: int, after: int, then) -> None:
         super().__init__(daemon=True)
         self.port, self.after, self.then, self.passed = port, after, then, 0
-        self.door = socket.create_server(("127.0.0.1", 0))
-        self.address = f"http://127.0.0.1:{self.door.getsockname()[1]}"
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.address = f"http://127.0.0.1:{self.listener.getsockname()[1]}"
 
     def run(self) -> None:
         while True:
             try:
-                near = self.door.accept()[0]
+                near = self.listener.accept()[0]
             except OSError:
                 return
             try:
@@ -40,10 +40,10 @@ class Relay(threading.Thread):
             except OSError:
                 near.close()
                 continue
-            threading.Thread(target=self.carry, args=(near, far, False), daemon=True).start()
-            threading.Thread(target=self.carry, args=(far, near, True), daemon=True).start()
+            threading.Thread(target=self.forward, args=(near, far, False), daemon=True).start()
+            threading.Thread(target=self.forward, args=(far, near, True), daemon=True).start()
 
-    def carry(self, source: socket.socket, target: socket.socket, counts: bool) -> None:
+    def forward(self, source: socket.socket, target: socket.socket, counts: bool) -> None:
         with suppress(OSError):
             while data := source.recv(65536):
                 before = self.passed
@@ -58,14 +58,14 @@ class Relay(threading.Thread):
             end.close()
 
     def close(self) -> None:
-        self.door.close()
+        self.listener.close()
 
 
 class Storage(ThreadingHTTPServer):
-    """A bucket in memory that honours `ifGenerationMatch=0` and can be told to fail.
+    """A bucket in memory that honours `ifGenerationMatch=0` and can be made to fail.
 
     `faults[name]` are served before the object itself: a status, or `cut` (closed after half of it), `stall`, `slow`, or
-    with other content: `wrong` (a byte differs), `short`, `long`. `asked` lists what was asked: (method, name, value of
+    with other content: `wrong` (a byte differs), `short`, `long`. `requests` lists the requests: (method, name, value of
     ifGenerationMatch).
     """
 
@@ -75,7 +75,7 @@ class Storage(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Handler)
         self.objects: dict[str, bytes] = {}
         self.faults: dict[str, list[int | str]] = defaultdict(list)
-        self.asked: list[tuple[str, str, str | None]] = []
+        self.requests: list[tuple[str, str, str | None]] = []
         self.sessions: dict[str, tuple[str, str | None]] = {}
         self.before_upload = lambda name: None
         self.address = f"http://127.0.0.1:{self.server_port}"
@@ -92,7 +92,7 @@ class Storage(ThreadingHTTPServer):
         """A client that went away in the middle is part of the tests."""
 
     def downloads(self) -> list[str]:
-        return [name for method, name, _ in self.asked if method == "GET"]
+        return [name for method, name, _ in self.requests if method == "GET"]
 
     def described(self, name: str) -> dict[str, str]:
         data = self.objects[name]
@@ -124,7 +124,7 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(data)
 
     def refuse(self, status: int) -> None:
-        self.answer(status, {"error": {"code": status, "message": "told to fail"}})
+        self.answer(status, {"error": {"code": status, "message": "made to fail"}})
 
     def do_GET(self) -> None:
         path, query = urlsplit(self.path).path, parse_qs(urlsplit(self.path).query)
@@ -135,7 +135,7 @@ class Handler(BaseHTTPRequestHandler):
             names = sorted(name for name in self.server.objects if name.startswith(query["prefix"][0]))
             return self.answer(200, {"kind": "storage#objects", "items": [self.server.described(name) for name in names]})
         name = unquote(found[3])
-        self.server.asked.append(("GET" if found[1] else "DESCRIBE", name, None))
+        self.server.requests.append(("GET" if found[1] else "DESCRIBE", name, None))
         fault = self.server.faults[name].pop(0) if self.server.faults[name] else None
         if isinstance(fault, int) or name not in self.server.objects:
             return self.refuse(fault or 404)
@@ -182,7 +182,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def store(self, name: str, data: bytes, match: str | None) -> None:
         self.server.before_upload(name)
-        self.server.asked.append(("PUT", name, match))
+        self.server.requests.append(("PUT", name, match))
         if self.server.faults[name]:
             return self.refuse(self.server.faults[name].pop(0))
         if match == "0" and name in self.server.objects:

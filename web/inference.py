@@ -109,7 +109,7 @@ def load_tracker(tracks: str) -> FaceTracker:
 
 
 def update_tracker(tracker: FaceTracker, image: LoadedImage, result: ImageResult, time: float | None) -> ImageResult:
-    """Return the result with track ids and smoothed probabilities; the time goes into the response's headers and the log."""
+    """Return the result with track ids and smoothed probabilities; the time is put into the response's headers and the log."""
     result = tracker.update(image, result, time)
     g.timing_ms["follow"] = result.timing_ms["follow"]
     return result

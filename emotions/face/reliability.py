@@ -90,7 +90,7 @@ def unsure_reason_after_smoothing(reason: str | None, confidence: float, thresho
     """Return the reason that applies to a face whose probabilities were smoothed over time.
 
     Args:
-        reason: Reason of the current frame alone. One that concerns the crop is kept; `low_confidence` is decided anew.
+        reason: Reason of the current frame alone. One that concerns the crop is kept; `low_confidence` is decided again.
         confidence: Smoothed probability of the predicted emotion, 0..1.
         thresholds: As for `unsure_reason`.
     """

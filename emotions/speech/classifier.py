@@ -7,6 +7,7 @@ from functools import cached_property
 
 import numpy as np
 
+from ..labels import EMOTIONS
 from ..runtime.litert import BATCH, softmax
 from ..runtime.manifest import ModelEntry, ModelRegistry
 from ..sources import Source
@@ -30,7 +31,7 @@ from .spectrogram import (
 
 BLOCK_SAMPLES = 4 * SAMPLE_RATE
 """Minimum number of samples whose spectrogram is computed at once."""
-UNIFORM = (1 / 7,) * 7
+UNIFORM = (1 / len(EMOTIONS),) * len(EMOTIONS)
 """Probabilities of a recording that is too short for a single frame."""
 
 

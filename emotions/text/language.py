@@ -2,7 +2,7 @@
 
 The text model is trained on English only. No language is identified. A text is rejected if most of its letters are of a
 non-Latin script, if frequent words of other languages outnumber English function words, or if too few of its words are English.
-Comments contain slang, names and misspellings, so short texts are accepted when in doubt.
+Comments contain slang, names and misspellings, so short texts are accepted if the evidence is ambiguous.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ def _read_word_list(file: str) -> frozenset[str]:
     return frozenset(word for line in lines if not line.startswith("#") for word in line.split())
 
 
-NON_ENGLISH_WORDS = _read_word_list("common_words.txt")
+NON_ENGLISH_WORDS = _read_word_list("non_english_words.txt")
 """Most frequent words of other languages in Latin script, without accents. Some are English words too; a word in the model's list
 of English words counts as English (see scripts/text/vocabulary.py)."""
-FUNCTION_WORDS = _read_word_list("function_words.txt")
+FUNCTION_WORDS = _read_word_list("english_function_words.txt")
 """English function words."""
 IGNORED = re.compile(r"\[(?:NAME|RELIGION)\]|(?:https?://|www\.)\S+|[@#]\w+|\b[ur]/\w+")
 """GoEmotions' masks, links, user names and tags: they say nothing about the language."""
@@ -35,7 +35,7 @@ EMOTICON = re.compile(
 MIN_ENGLISH_SHARE = 0.5
 """Minimum share of English words in a text of at least MIN_WORDS words."""
 MIN_WORDS = 4
-"""Number of words from which the strict rules apply; shorter texts are accepted when in doubt."""
+"""Number of words from which the strict rules apply; shorter texts are accepted if the evidence is ambiguous."""
 
 
 def letter_words(text: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""A tiny data set in the owner's form: 48 px faces drawn from noise, with two emotions that can be told apart."""
+"""A tiny data set in the owner's form: 48 px faces drawn from noise, with two emotions that can be distinguished."""
 
 from __future__ import annotations
 

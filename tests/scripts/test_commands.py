@@ -76,10 +76,10 @@ def test_own_pictures_are_trained_carded_and_served(tree, configured_small):
     assert set(table.sources) == {"my-faces"} and set(table.licences) == {"CC BY 4.0"} and not table.raters.any()
     (tree / "own.toml").write_text(configured_small("elsewhere.npz", 1))
     lines = [line for line in DOCS.splitlines() if line.startswith("make ") and "my-faces" in line]
-    train, export, doubts, serve = lines
+    train, export, thresholds, serve = lines
     assert "written: runs/my-faces/base.keras" in make(tree, train, "CONFIG=own.toml")
     make(tree, export.partition(" EXTRA=")[0])
-    make(tree, doubts)
+    make(tree, thresholds)
     card = (tree / "build" / "models" / "vgg16-1.0.0.md").read_text()
     counts = " | ".join(str(len(table.split(split))) for split in ("train", "validation", "test"))
     assert f"| my-faces | CC BY 4.0 | {counts} | base and heads |" in card

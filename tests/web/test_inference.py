@@ -38,7 +38,7 @@ def storage(monkeypatch, tmp_path) -> Iterator[Storage]:
     with Storage() as server:
         monkeypatch.setenv("STORAGE_EMULATOR_HOST", server.address)
         publish(BUNDLED, f"gs://{BUCKET}/emotions", "shipped")
-        server.asked.clear()
+        server.requests.clear()
         yield server
 
 
@@ -52,9 +52,9 @@ def test_models_from_the_bucket(storage, photo, capsys):
     line = json.loads(capsys.readouterr().out.splitlines()[0])
     assert line["severity"] == "INFO" and line["message"] == "models loaded from the bucket"
     assert line["models"]["address"] == ADDRESS and line["models"]["set"] == models["set"]
-    asked = len(storage.asked)
+    count = len(storage.requests)
     create_app({"MODELS": ADDRESS})
-    assert len(storage.asked) == asked == len({entry.file for entry in ModelRegistry().entries()}) + 2, (
+    assert len(storage.requests) == count == len({entry.file for entry in ModelRegistry().entries()}) + 2, (
         "model files and both JSON files"
     )
 

@@ -144,7 +144,7 @@ def text(body: dict) -> Response:
 
 
 def classify_texts(texts: Sequence[str], explain: bool, sentences: bool) -> list[TextResult]:
-    """Classify each text; the time goes into the response's headers and the log. Raises Problem and TextError."""
+    """Classify each text; the time is put into the response's headers and the log. Raises Problem and TextError."""
     if len(texts) > MAX_TEXTS:
         raise Problem("too_many_texts", f"The request carries {len(texts):,} texts; send at most {MAX_TEXTS:,} at once.")
     if (total := sum(map(len, texts))) > MAX_CHARACTERS:

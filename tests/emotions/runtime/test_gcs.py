@@ -56,7 +56,7 @@ def test_a_set_is_downloaded_once(storage, models, into):
     folder = download_models(ADDRESS, into)
     assert same_files(folder, models) and (folder.stat().st_mode & 0o077) == 0
     assert storage.downloads() == [MANIFEST, BASE, "emotions/set-1.0.0/head-1.0.0.tflite"], "the manifest first, each once"
-    assert download_models(ADDRESS + "/", into) == folder and len(storage.asked) == 3
+    assert download_models(ADDRESS + "/", into) == folder and len(storage.requests) == 3
     assert remaining(into) == [folder, *folder.iterdir()]
 
 
@@ -257,7 +257,7 @@ def test_a_folder_that_others_can_write_is_not_trusted(storage, into):
     store.symlink_to(into / "theirs")
     with pytest.raises(ModelFileError, match="cannot be kept in the folder for temporary files .Not a directory"):
         download_models(ADDRESS, into)
-    assert storage.asked == []
+    assert storage.requests == []
 
 
 def test_a_real_storage_server(models, into, monkeypatch):

@@ -146,7 +146,7 @@ def test_approaching_face_with_a_shaking_camera(analyzer, pair):
 
 
 def test_missed_frame(analyzer, pair):
-    """Two people are visible in one frame, nobody in the next, as when the light goes off."""
+    """Two people are visible in one frame, nobody in the next, as when the light is switched off."""
     actors = [(pair[0], walk(0.2, 0.4, 2)), (pair[1], walk(0.6, 0.8, 2))]
     dark = [(person, lambda time, path=path: None if 0.85 < time < 1.15 else path(time)) for person, path in actors]
     assert [len(set(one)) for one in tracked_ids(analyzer, dark, 2)] == [1, 1]

@@ -292,8 +292,8 @@ def test_prepare_reads_and_joins_data_sets(tmp_path, ferg, capsys):
     out = [str(tmp_path / name) for name in ("ferg.npz", "own.npz", "all.npz")]
     main(["ferg", "--faces", str(ferg), "--leave-out", "aia", "--crop", "whole", "--out", out[0]])
     main(["folders", "--faces", str(own), "--name", "mine", "--crop", "whole", "--size", "48", "--out", out[1]])
-    told = capsys.readouterr().out
-    assert "0 faces repeat" in told and "3 faces repeat another pixel for pixel: 2 of validation and test" in told
+    printed = capsys.readouterr().out
+    assert "0 faces repeat" in printed and "3 faces repeat another pixel for pixel: 2 of validation and test" in printed
     main(["join", *out[:2], "--out", out[2]])
     faces = Faces.load(tmp_path / "all.npz")
     assert len(faces) == 46 and set(faces.sources) == {"ferg", "mine"}

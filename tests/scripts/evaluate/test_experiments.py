@@ -104,7 +104,7 @@ def test_the_heads_that_were_tried_are_rows_too(tmp_path):
     assert "| **fer2013** (kept) | linear | 100% | 61.0% | 70.0% | 0.3 | 50.0% |" in page
 
 
-def test_a_design_that_learnt_a_table_of_ones_own_is_no_row(tmp_path):
+def test_an_architecture_trained_on_an_own_data_set_has_no_row(tmp_path):
     run = written(tmp_path / "frozen", stages=[])
     (run / "history.csv").unlink()
     (run / "heads.json").write_text(json.dumps({"my-faces": {"chosen": {"my-faces": 0.5}, "tried": []}}))

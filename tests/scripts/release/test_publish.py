@@ -36,7 +36,7 @@ def storage(monkeypatch):
 
 
 def uploads(storage: Storage) -> list[tuple[str, str | None]]:
-    return [(name.rpartition("/")[2], match) for method, name, match in storage.asked if method == "PUT"]
+    return [(name.rpartition("/")[2], match) for method, name, match in storage.requests if method == "PUT"]
 
 
 def test_models_are_uploaded_first_and_the_manifest_last(storage, models, capsys, tmp_path):
@@ -58,7 +58,7 @@ def test_publishing_again_uploads_nothing(storage, models, capsys):
 def test_other_bytes_under_a_published_name_are_rejected_before_the_upload(storage, models, tmp_path, capsys):
     publish(models, ADDRESS)
     before = dict(storage.objects)
-    other = make_set(tmp_path / "other", {**SIZES, "third-1.0.0.tflite": 10}, note="trained anew")
+    other = make_set(tmp_path / "other", {**SIZES, "third-1.0.0.tflite": 10}, note="trained again")
     assert main(["--bucket", ADDRESS, "--models", str(other)]) == 1
     assert "exists with other bytes and is not overwritten" in capsys.readouterr().err
     assert storage.objects == before and len(uploads(storage)) == 6
@@ -135,6 +135,6 @@ def test_a_real_storage_server(models, tmp_path, monkeypatch):
                 bucket.blob(f"{SET}/manifest.json").upload_from_string(b"mine", if_generation_match=0)
             folder = download_models(f"{ADDRESS}/base-1.0.0", tmp_path)
             assert (folder / "manifest.json").read_bytes() == (models / "manifest.json").read_bytes()
-            other = make_set(tmp_path / "other", SIZES, note="trained anew")
+            other = make_set(tmp_path / "other", SIZES, note="trained again")
             assert main(["--bucket", ADDRESS, "--models", str(other)]) == 1
             assert bucket.blob(f"{SET}/manifest.json").download_as_bytes() == (models / "manifest.json").read_bytes()

@@ -17,22 +17,22 @@ import json, sys
 import keras, torch
 import numpy as np
 from keras.src.backend.torch import nn
-copied = nn._transpose_spatial_inputs
+original = nn._transpose_spatial_inputs
 from scripts.train.backbones import residual_backbone
 from scripts.train.networks import vgg_backbone
 
-spared = nn._transpose_spatial_inputs
-told = {"replaced": spared is not copied}
+patched = nn._transpose_spatial_inputs
+report = {"replaced": patched is not original}
 for name, build in {"vgg": lambda: vgg_backbone(), "residual": lambda: residual_backbone()}.items():
     keras.utils.set_random_seed(1)
     base, faces, steps = build(), np.random.default_rng(0).integers(0, 256, (2, 48, 48, 1)), []
-    for nn._transpose_spatial_inputs in (copied, spared):
+    for nn._transpose_spatial_inputs in (original, patched):
         base.zero_grad()
         features = base(faces.astype("float32"), training=True)
         features.square().sum().backward()
         steps.append([features, *(weight.value.grad for weight in base.trainable_weights)])
-    told[name] = [float((one - other).abs().max() / (one.abs().max() + 1e-12)) for one, other in zip(*steps)]
-print(json.dumps(told))
+    report[name] = [float((one - other).abs().max() / (one.abs().max() + 1e-12)) for one, other in zip(*steps)]
+print(json.dumps(report))
 """
 
 
@@ -41,6 +41,6 @@ def test_outputs_and_gradients_are_the_same():
     environment = {**os.environ, "KERAS_BACKEND": "torch", "CUDA_VISIBLE_DEVICES": ""}
     done = subprocess.run([sys.executable, "-c", STEP], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
-    told = json.loads(done.stdout.splitlines()[-1])
-    assert told.pop("replaced") and len(told) == 2
-    assert all(max(differences) < 1e-3 for differences in told.values()), told
+    report = json.loads(done.stdout.splitlines()[-1])
+    assert report.pop("replaced") and len(report) == 2
+    assert all(max(differences) < 1e-3 for differences in report.values()), report

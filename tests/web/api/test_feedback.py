@@ -12,10 +12,10 @@ GOOD = {"shown": "happy", "said": "neutral", "confidence": 0.71, "model": "vgg16
 def test_feedback_is_one_log_line(client, capsys):
     response = client.post("/api/v1/feedback", json=GOOD)
     assert response.status_code == 204 and response.data == b""
-    said, request = map(json.loads, capsys.readouterr().out.splitlines())
-    assert said["message"] == "feedback" and said["feedback"] == GOOD and said["severity"] == "INFO"
-    assert said["request_id"] == request["request_id"] == response.headers["X-Request-Id"]
-    assert set(said) == {"severity", "time", "message", "feedback", "request_id"}
+    logged, request = map(json.loads, capsys.readouterr().out.splitlines())
+    assert logged["message"] == "feedback" and logged["feedback"] == GOOD and logged["severity"] == "INFO"
+    assert logged["request_id"] == request["request_id"] == response.headers["X-Request-Id"]
+    assert set(logged) == {"severity", "time", "message", "feedback", "request_id"}
 
 
 @pytest.mark.parametrize(

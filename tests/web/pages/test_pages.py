@@ -174,8 +174,8 @@ def limits(app):
 def test_unsure_reason_is_shown(read, limits, photo, thresholds, words):
     limits(thresholds)
     page = read(photo)
-    [doubt] = page.find("p", "warning")
-    assert words in doubt.text
+    [warning] = page.find("p", "warning")
+    assert words in warning.text
     assert downloaded(page)["faces"][0]["unsure"] == next(iter(thresholds))
     assert page.by_id("headline").text.startswith("Happy"), "the emotion is still given"
 
