@@ -22,7 +22,7 @@ from scripts.deploy.gcs_emulator import BUCKET
 from scripts.release.publish import name_of
 
 ROOT = Path(__file__).resolve().parent.parent
-TEXT = (ROOT / "docs" / "deploy.md").read_text()
+TEXT = (ROOT / "docs" / "deploy.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```bash\n(.*?)^```", TEXT, re.DOTALL | re.MULTILINE)
 LINES = [line for block in BLOCKS for line in block.splitlines()]
 KNOWN = {
@@ -50,14 +50,14 @@ def test_every_command_is_listed(line):
 
 def test_files_of_the_canary_version(tmp_path):
     """Google's parser accepts the written files, which differ from app.yaml only in MODELS."""
-    (tmp_path / "app.yaml").write_text((ROOT / "app.yaml").read_text())
+    (tmp_path / "app.yaml").write_text((ROOT / "app.yaml").read_text(encoding="utf-8"))
     read = {"app.yaml": None}
     for line in LINES:
         if line.startswith("awk "):
             subprocess.run(["bash", "-c", line], cwd=tmp_path, check=True, timeout=60)
             read[line.rpartition("> ")[2]] = re.search(r"gs://[\w./-]+", line)[0]
     assert len(read) == 3 and all(f"gcloud app deploy {name} " in TEXT for name in list(read)[1:])
-    configs = {name: appinfo.LoadSingleAppInfo((tmp_path / name).read_text()) for name in read}
+    configs = {name: appinfo.LoadSingleAppInfo((tmp_path / name).read_text(encoding="utf-8")) for name in read}
     for name, models in read.items():
         variables = dict(configs[name].env_variables)
         assert variables.pop("MODELS", None) == models and variables == dict(configs["app.yaml"].env_variables)

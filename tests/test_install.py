@@ -20,7 +20,7 @@ import emotions
 from emotions import ModelRegistry
 
 ROOT = Path(__file__).resolve().parent.parent
-PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +84,7 @@ def test_analyzes_a_photo_without_the_repository(wheel, tmp_path):
 
 
 def test_dependencies_admit_the_versions_of_the_server():
-    pinned = dict(re.findall(r"^([\w.-]+)==([^\s;]+)", (ROOT / "requirements.txt").read_text(), re.MULTILINE))
+    pinned = dict(re.findall(r"^([\w.-]+)==([^\s;]+)", (ROOT / "requirements.txt").read_text(encoding="utf-8"), re.MULTILINE))
     for line in PROJECT["project"]["dependencies"]:
         wanted = Requirement(line)
         version = pinned[canonicalize_name(wanted.name)]

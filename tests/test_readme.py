@@ -100,7 +100,7 @@ def folder(tmp_path_factory):
     (place / "holiday").mkdir()
     (place / "holiday" / "beach.jpg").write_bytes((ROOT / "static" / "samples" / "collins.jpg").read_bytes())
     (place / "voice.wav").write_bytes(sounds.encoded(sounds.voice_like()))
-    (place / "comments.txt").write_text("I love it, thank you so much!\nso sad\n")
+    (place / "comments.txt").write_text("I love it, thank you so much!\nso sad\n", encoding="utf-8")
     (place / "static").symlink_to(ROOT / "static")
     return place
 
@@ -200,7 +200,7 @@ def test_generated_tables_are_current(page):
 
 
 def test_generated_designs_are_current():
-    assert json.loads((ROOT / "models" / "designs.json").read_text()) == designs(), "run `make readme`"
+    assert json.loads((ROOT / "models" / "designs.json").read_text(encoding="utf-8")) == designs(), "run `make readme`"
 
 
 def headings(text: str) -> set[str]:

@@ -1,4 +1,4 @@
-"""Statistics, report, pictures and client of the benchmark. Times are not checked; baselines run in `make bench` only."""
+"""Statistics, report, images and client of the benchmark. Times are not checked; baselines run in `make bench` only."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def test_report(measured, tmp_path, monkeypatch):
         assert len({line.count("|") for line in block.splitlines()}) == 1, block
     folder = tmp_path / "benchmarks"
     folder.mkdir()
-    (folder / "2026-01-31.md").write_text(text)
+    (folder / "2026-01-31.md").write_text(text, encoding="utf-8")
     monkeypatch.setattr(readme, "ROOT", tmp_path)
     summary = readme.speed()
     assert "| p50 per photo | 20.0 ms | 400 ms (20.0x) |" in summary and "![" not in summary
@@ -152,7 +152,7 @@ def test_all_measurements_with_the_real_server(tmp_path, monkeypatch):
     assert 0 < got.first_bytes <= got.peak_bytes and got.last_bytes <= got.peak_bytes
 
 
-def test_slow_contender_gets_a_picture_once(tmp_path, monkeypatch):
+def test_slow_contender_gets_a_image_once(tmp_path, monkeypatch):
     monkeypatch.setattr(runner, "SLOW_MS", 0.0)
     contender = Contender("ours", "this project", Path(sys.executable), APP)
     with run_server(contender, tmp_path) as server:

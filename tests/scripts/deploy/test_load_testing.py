@@ -75,7 +75,7 @@ def test_groups_are_removed_also_those_of_killed_runs(tmp_path):
 def test_control_group_version_2(tmp_path, monkeypatch):
     """Plain files stand in for the kernel's unified hierarchy, which machines with version 1 lack."""
     monkeypatch.setattr(sandbox, "ROOT", tmp_path)
-    (tmp_path / "cgroup.controllers").write_text("cpu memory")
+    (tmp_path / "cgroup.controllers").write_text("cpu memory", encoding="utf-8")
     group = sandbox.ControlGroup(384 * 2**20, 0.3).__enter__()
     [folder] = tmp_path.glob(f"{sandbox.GROUP_PREFIX}*")
     assert (tmp_path / "cgroup.subtree_control").read_text(encoding="utf-8") == "+memory +cpu"
@@ -83,8 +83,8 @@ def test_control_group_version_2(tmp_path, monkeypatch):
         encoding="utf-8"
     ) == "30000 100000"
     assert group.peak_bytes is None  # as before Linux 5.19
-    (folder / "memory.peak").write_text("123\n")
-    (folder / "memory.events").write_text("low 0\nmax 7\noom 2\noom_kill 1\n")
+    (folder / "memory.peak").write_text("123\n", encoding="utf-8")
+    (folder / "memory.events").write_text("low 0\nmax 7\noom 2\noom_kill 1\n", encoding="utf-8")
     assert (group.peak_bytes, group.oom_kills) == (123, 1)
 
 

@@ -84,8 +84,8 @@ def folder(tmp_path_factory) -> Path:
     root = tmp_path_factory.mktemp("stylised")
     (root / "src").mkdir()
     for name in ("blob", "orb"):
-        (root / "src" / f"{name}.json").write_text(json.dumps(definition()))
-    with open(root / "recipes.csv", "w", newline="") as stream:
+        (root / "src" / f"{name}.json").write_text(json.dumps(definition()), encoding="utf-8")
+    with open(root / "recipes.csv", "w", newline="", encoding="utf-8") as stream:
         rows = csv.writer(stream)
         rows.writerow(["style", "expression", "components"])
         for style in ("blob", "blob-neutral", "orb"):
@@ -93,7 +93,7 @@ def folder(tmp_path_factory) -> Path:
             rows.writerow([style, "sad", "eyes=small;mouth=frown"])
     (root / "emoji").mkdir()
     Image.fromarray(np.full((64, 64, 4), 200, np.uint8)).save(root / "emoji" / "1.png")
-    (root / "labels.csv").write_text("file,label,set\nemoji/1.png,happy,plain\n")
+    (root / "labels.csv").write_text("file,label,set\nemoji/1.png,happy,plain\n", encoding="utf-8")
     return root
 
 
@@ -153,15 +153,15 @@ def test_a_shifted_colour_keeps_its_lightness():
 def test_variants_that_hide_the_face_are_excluded(renderer):
     assert renderer._occluding_variants["blob"]["veil"] == {"cloth"}
     for seed in range(20):
-        picture, mask = renderer.render("blob", "happy", 100, np.random.default_rng(seed))
-        inner = picture[30:48, 30:70].reshape(-1, 3).astype(int)
+        image, mask = renderer.render("blob", "happy", 100, np.random.default_rng(seed))
+        inner = image[30:48, 30:70].reshape(-1, 3).astype(int)
         assert np.ptp(inner, axis=0).max() > 60  # eyes are seen: neither glasses nor veil are over them
         assert mask[37:40, 37:40].all() and not mask[:28].any() and mask[60:].any()
 
 
 def test_neutral_style_shows_features_on_plain_skin(renderer):
-    picture, mask = renderer.render("blob-neutral", "sad", 80, np.random.default_rng(3))
-    corners = {tuple(picture[row, column]) for row in (0, 79) for column in (0, 79)}
+    image, mask = renderer.render("blob-neutral", "sad", 80, np.random.default_rng(3))
+    corners = {tuple(image[row, column]) for row in (0, 79) for column in (0, 79)}
     assert corners <= {(255, 204, 153), (102, 51, 17)} and len(corners) == 1
     width = np.ptp(np.nonzero(mask)[1]) / 80
     assert 0.45 < width < 0.85
@@ -179,10 +179,10 @@ def test_visible_fraction_of_a_crop():
 def test_crops_follow_their_matrix(monkeypatch):
     for name in ("ROTATION_SD", "SCALE_SD", "SHIFT_SD"):
         monkeypatch.setattr(framing, name, 0.0)
-    picture = np.zeros((96, 96, 3), np.uint8)
-    picture[:48, 48:] = 255
+    image = np.zeros((96, 96, 3), np.uint8)
+    image[:48, 48:] = 255
     for seed in range(4):  # on a canvas or not
-        quarter = framing.jittered_crop(picture, np.array([[0.5, 0, 0.25], [0, 0.5, 0.25]]), 48, np.random.default_rng(seed))
+        quarter = framing.jittered_crop(image, np.array([[0.5, 0, 0.25], [0, 0.5, 0.25]]), 48, np.random.default_rng(seed))
         assert quarter.shape == (48, 48) and quarter[:23, 25:].min() == 255 and quarter[25:].max() == quarter[:, :23].max() == 0
 
 
@@ -215,7 +215,7 @@ def test_generated_table_and_attribution(made, renderer, monkeypatch):
         assert EMOTIONS[label] == expression and style.startswith(group)
         assert split == ("validation" if group == "orb" else "train")
     assert faces.pixels.std(axis=(1, 2)).mean() > 10
-    text = made.with_name("drawn-ATTRIBUTION.md").read_text()
+    text = made.with_name("drawn-ATTRIBUTION.md").read_text(encoding="utf-8")
     assert "- **blob** (Nobody; CC0 1.0): Blob, CC0 1.0" in text and text.count("- **") == 2
     monkeypatch.setattr(generate, "PROBE_PICTURES", 2)
     again = generate.render_table(renderer, FaceDetector(ModelRegistry()), 40, 1)
@@ -234,9 +234,9 @@ def test_generated_table_and_attribution(made, renderer, monkeypatch):
 )
 def test_invalid_files_are_rejected(tmp_path, capsys, file, content, message):
     (tmp_path / "src").mkdir()
-    (tmp_path / "src" / "blob.json").write_text(json.dumps(definition()))
-    (tmp_path / "recipes.csv").write_text("style,expression,components\nblob,happy,eyes=small\n")
-    (tmp_path / file).write_text(content)
+    (tmp_path / "src" / "blob.json").write_text(json.dumps(definition()), encoding="utf-8")
+    (tmp_path / "recipes.csv").write_text("style,expression,components\nblob,happy,eyes=small\n", encoding="utf-8")
+    (tmp_path / file).write_text(content, encoding="utf-8")
     with pytest.raises(SystemExit) as stop:
         generate.main(["--styles", str(tmp_path), "--recipes", str(tmp_path / "recipes.csv"), "--out", str(tmp_path / "out.npz")])
     assert stop.value.code == 1 and message in capsys.readouterr().err and not (tmp_path / "out.npz").exists()
@@ -251,7 +251,7 @@ def test_evaluation_on_held_out_families(made, folder, prepared, tmp_path, monke
     tables = ["--drawn", str(made), "--faces", str(prepared)]
     styles = ["--styles", str(folder), "--recipes", str(folder / "recipes.csv"), "--emoji", str(folder)]
     drawn_faces.main([*styles, *tables, "--each", "2", "--out", str(out)])
-    text = out.read_text()
+    text = out.read_text(encoding="utf-8")
     assert "12 pictures of 2 style families" in text and "| blob | 2 |" in text and "| plain |" in text
     assert "| orb (validation) | 2 |" in text and "| **mean, validation** |" in text
     assert "| original, human + drawn |" in text
@@ -311,8 +311,8 @@ def test_the_real_styles():
     assert len(styles) == 19 and len(renderer.subjects) == 125
     assert len(attribution(styles).splitlines()) == 19 and "Lisa Wischofsky" in attribution(styles)
     for style, expression in renderer.subjects[::6]:
-        picture, mask = renderer.render(style, expression, 64, np.random.default_rng(1))
-        assert picture.shape == (64, 64, 3) and 0.003 < mask.mean() < 0.5, style
+        image, mask = renderer.render(style, expression, 64, np.random.default_rng(1))
+        assert image.shape == (64, 64, 3) and 0.003 < mask.mean() < 0.5, style
     artists = [style.definition["meta"]["creator"]["name"] for style in styles.values()]
     held = [
         styles[name].definition["meta"]["creator"]["name"] for name in (*generate.TEST_FAMILIES, *generate.VALIDATION_FAMILIES)
