@@ -108,14 +108,8 @@ class ControlGroup:
         """Number of processes killed because of the memory limit."""
         return self._table("memory.events" if self.version == 2 else "memory.oom_control").get("oom_kill", 0)
 
-    @property
-    def throttled(self) -> float:
-        """Share of active periods in which the CPU quota was used up."""
-        counts = self._table("cpu.stat", self._cpu)
-        return counts.get("nr_throttled", 0) / max(counts.get("nr_periods", 0), 1)
-
-    def _table(self, name: str, folder: Path | None = None) -> dict[str, int]:
-        lines = ((folder or self._memory) / name).read_text().splitlines()
+    def _table(self, name: str) -> dict[str, int]:
+        lines = (self._memory / name).read_text().splitlines()
         return {key: int(value) for key, value in map(str.split, lines)}
 
 
