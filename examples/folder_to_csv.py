@@ -1,4 +1,4 @@
-"""Analyze all pictures of a folder into a CSV file, one row for each face: python examples/folder_to_csv.py FOLDER OUT.csv"""
+"""Analyze all images of a folder into a CSV file, one row for each face: python examples/folder_to_csv.py FOLDER OUT.csv"""
 
 import csv
 import sys
@@ -9,14 +9,14 @@ from emotions import EMOTIONS, EmotionDetectorError, FaceAnalyzer
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".heic", ".avif", ".bmp", ".gif", ".tif", ".tiff"}
 
 folder, out = Path(sys.argv[1]), Path(sys.argv[2])
-analyzer = FaceAnalyzer()  # loads the models once for all pictures
+analyzer = FaceAnalyzer()  # loads the models once for all images
 with out.open("w", newline="", encoding="utf-8") as file:
     writer = csv.writer(file)
     writer.writerow(["file", "face", "left", "top", "width", "height", "emotion", "confidence", *EMOTIONS, "error"])
     for path in sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES):
         try:
             faces = analyzer.analyze(path).faces
-        except EmotionDetectorError as error:  # one damaged picture does not end the run
+        except EmotionDetectorError as error:  # one damaged image does not end the run
             writer.writerow([path, *[""] * (7 + len(EMOTIONS)), error])
             continue
         for face in faces:

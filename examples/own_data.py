@@ -1,4 +1,4 @@
-"""Measure the model on your own labelled pictures, in a folder for each emotion: python examples/own_data.py FOLDER
+"""Measure the model on your own labelled images, in a folder for each emotion: python examples/own_data.py FOLDER
 
     FOLDER/happy/1.jpg, FOLDER/sad/2.png, ...
 

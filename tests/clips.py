@@ -30,7 +30,7 @@ def still(name: str = "obama.jpg", size: tuple[int, int] = (320, 240)) -> np.nda
 def still_frames(
     frames: int, fps: float = 10.0, name: str = "obama.jpg", size: tuple[int, int] = (320, 240)
 ) -> list[tuple[float, np.ndarray]]:
-    """Repeat a picture `frames` times: pairs (seconds, pixels)."""
+    """Repeat an image `frames` times: pairs (seconds, pixels)."""
     return [(index / fps, still(name, size)) for index in range(frames)]
 
 
@@ -83,8 +83,8 @@ def _write(
         silence = (
             output.add_stream("aac" if container in ("mp4", "mov") else "libopus", rate=48000, layout="mono") if sound else None
         )
-        for seconds, picture in moments:
-            frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), "rgb24")
+        for seconds, pixels in moments:
+            frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels), "rgb24")
             frame.time_base = stream.codec_context.time_base
             frame.pts = round(seconds / frame.time_base)
             output.mux(stream.encode(frame))
@@ -94,17 +94,17 @@ def _write(
 
 
 def audio_only(container: str = "mp4", cover: bool = False) -> bytes:
-    """A file with one second of silence, and optionally a cover picture."""
+    """A file with one second of silence, and optionally a cover image."""
     buffer = BytesIO()
     with av.open(buffer, "w", format=container) as output:
         silence = output.add_stream("libmp3lame" if container == "mp3" else "aac", rate=48000, layout="mono")
         if cover:
-            picture = output.add_stream("mjpeg", rate=1)
-            picture.width, picture.height, picture.pix_fmt = 320, 240, "yuvj420p"
-            picture.disposition = av.stream.Disposition.attached_pic
+            cover_stream = output.add_stream("mjpeg", rate=1)
+            cover_stream.width, cover_stream.height, cover_stream.pix_fmt = 320, 240, "yuvj420p"
+            cover_stream.disposition = av.stream.Disposition.attached_pic
             frame = av.VideoFrame.from_ndarray(still(), "rgb24")
             frame.pts = 0
-            output.mux([*picture.encode(frame), *picture.encode()])
+            output.mux([*cover_stream.encode(frame), *cover_stream.encode()])
         _add_silence(output, silence, 1.0)
     return buffer.getvalue()
 

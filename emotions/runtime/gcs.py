@@ -229,7 +229,7 @@ def _download_file(blob: Any, path: Path, max_bytes: int, deadline: float) -> st
 
 
 class _BoundedWriter:
-    """Writes to a file; refuses more than `max_bytes` bytes, and what arrives after `deadline` by the monotonic clock."""
+    """Writer to a file that refuses more than `max_bytes` bytes, and what arrives after `deadline` by the monotonic clock."""
 
     def __init__(self, file: IO[bytes], max_bytes: int, deadline: float) -> None:
         self._file, self._max_bytes, self._deadline = file, max_bytes, deadline

@@ -21,7 +21,7 @@ ENCODER = {"preset": "veryfast", "crf": "23", "x264-params": "rc-lookahead=10:sy
 
 
 class VideoWriter:
-    """Writes an MP4. Use it in `with`: an error then leaves no file behind.
+    """Writer of an MP4. Use it in `with`: an error then leaves no file behind.
 
     Args:
         path: File to write; it is complete only after `close`.

@@ -66,8 +66,8 @@ COLUMNS: dict[str, str] = {
 def _analyze(file: str, analyzer: FaceAnalyzer, detector: str) -> dict[str, Any]:
     for attempts_left in reversed(range(MAX_ATTEMPTS)):
         try:
-            picture = open_image(_source(file))
-            return analyzer.analyze(picture, detector).to_json()
+            image = open_image(_source(file))
+            return analyzer.analyze(image, detector).to_json()
         except ImageError as error:
             if error.code != "busy" or not attempts_left:
                 raise

@@ -53,15 +53,15 @@ def keras_analyzer(name: str, models: Path) -> Analyzer:
         batch = crop[np.newaxis].astype("float32") / 255
         return model.predict(batch, verbose=0)[0] if name == "usual" else model(batch, training=False).numpy()[0]
 
-    def analyze(picture: np.ndarray) -> tuple[list[dict[str, Any]], dict[str, float]]:
+    def analyze(pixels: np.ndarray) -> tuple[list[dict[str, Any]], dict[str, float]]:
         started = time.perf_counter()
-        grey = cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY)
+        grey = cv2.cvtColor(pixels, cv2.COLOR_BGR2GRAY)
         with lock:  # a CascadeClassifier keeps state while it runs
             boxes = cascade.detectMultiScale(grey)
         found = time.perf_counter()
         faces = []
         for x, y, width, height in boxes:
-            crop = cv2.resize(picture[y : y + height, x : x + width], (side, side))
+            crop = cv2.resize(pixels[y : y + height, x : x + width], (side, side))
             faces.append(face((x, y, width, height), dict(zip(EMOTIONS, scores(crop), strict=True))))
         return faces, {"detect": (found - started) * 1e3, "classify": (time.perf_counter() - found) * 1e3}
 
@@ -83,10 +83,10 @@ def fer_analyzer() -> Analyzer:
 
     detector.find_faces = timed
 
-    def analyze(picture: np.ndarray) -> tuple[list[dict[str, Any]], dict[str, float]]:
+    def analyze(pixels: np.ndarray) -> tuple[list[dict[str, Any]], dict[str, float]]:
         with lock:  # neither its interpreter nor its cascade may be used by two threads
             started = time.perf_counter()
-            faces = [face(found["box"], found["emotions"]) for found in detector.detect_emotions(picture)]
+            faces = [face(found["box"], found["emotions"]) for found in detector.detect_emotions(pixels)]
             whole, detect = time.perf_counter() - started, seconds["detect"]
         return faces, {"detect": detect * 1e3, "classify": (whole - detect) * 1e3}
 
@@ -109,10 +109,10 @@ def create_app(name: str) -> Any:
     @app.post("/api/v1/image")  # the path of this project's API
     def image() -> Any:
         started = time.perf_counter()
-        picture = cv2.imdecode(np.frombuffer(request.files["file"].read(), np.uint8), cv2.IMREAD_COLOR)
-        assert picture is not None  # the benchmark sends pictures
+        pixels = cv2.imdecode(np.frombuffer(request.files["file"].read(), np.uint8), cv2.IMREAD_COLOR)
+        assert pixels is not None  # the benchmark sends images
         decode = (time.perf_counter() - started) * 1e3
-        faces, timing = analyze(picture)
+        faces, timing = analyze(pixels)
         return jsonify(faces=faces, timing_ms={"decode": decode, **timing})
 
     return app

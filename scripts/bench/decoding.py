@@ -27,7 +27,7 @@ MAX_SIDE = 2048
 
 
 def samples(folder: Path, megapixels: float) -> Iterator[Path]:
-    """Write a picture of that size (4:3, smooth shapes with noise) in each format and in its more expensive variants."""
+    """Write an image of that size (4:3, smooth shapes with noise) in each format and in its more expensive variants."""
     import cv2
     import pillow_heif
 
@@ -37,50 +37,50 @@ def samples(folder: Path, megapixels: float) -> Iterator[Path]:
     coarse = Image.fromarray(rng.integers(0, 255, (15, 20, 3), np.uint8))
     coarse = coarse.resize((width, width * 3 // 4), Image.Resampling.BICUBIC)
     noise = np.resize(rng.integers(-4, 5, (509, width, 3), np.int8), (coarse.height, width, 3))
-    picture = Image.fromarray((np.asarray(coarse) // 2 + 64 + noise).astype(np.uint8))
-    clear = picture.copy()
-    clear.putalpha(picture.convert("L"))
+    image = Image.fromarray((np.asarray(coarse) // 2 + 64 + noise).astype(np.uint8))
+    clear = image.copy()
+    clear.putalpha(image.convert("L"))
     variants: list[tuple[str, Image.Image, dict]] = [
-        ("baseline.jpg", picture, {}),
-        ("progressive.jpg", picture, {"progressive": True}),
-        ("progressive-444.jpg", picture, {"progressive": True, "subsampling": 0}),
-        ("cmyk.jpg", picture.convert("CMYK"), {}),
-        ("rgb.png", picture, {"compress_level": 1}),
+        ("baseline.jpg", image, {}),
+        ("progressive.jpg", image, {"progressive": True}),
+        ("progressive-444.jpg", image, {"progressive": True, "subsampling": 0}),
+        ("cmyk.jpg", image.convert("CMYK"), {}),
+        ("rgb.png", image, {"compress_level": 1}),
         ("alpha.png", clear, {"compress_level": 1}),
-        ("grey16.png", picture.convert("L").convert("I;16"), {"compress_level": 1}),
-        ("palette.png", picture.quantize(64), {"compress_level": 1}),
-        ("palette.gif", picture.quantize(64), {}),
-        ("rgb.bmp", picture, {}),
-        ("lzw.tif", picture, {"compression": "tiff_lzw"}),
-        ("one-strip.tif", picture, {"compression": "tiff_deflate", "strip_size": 2**30}),
-        ("turned.tif", picture, {"tiffinfo": {274: 6}}),
-        ("lossy.webp", picture, {"method": 0}),
+        ("grey16.png", image.convert("L").convert("I;16"), {"compress_level": 1}),
+        ("palette.png", image.quantize(64), {"compress_level": 1}),
+        ("palette.gif", image.quantize(64), {}),
+        ("rgb.bmp", image, {}),
+        ("lzw.tif", image, {"compression": "tiff_lzw"}),
+        ("one-strip.tif", image, {"compression": "tiff_deflate", "strip_size": 2**30}),
+        ("turned.tif", image, {"tiffinfo": {274: 6}}),
+        ("lossy.webp", image, {"method": 0}),
         ("alpha.webp", clear, {"method": 0}),
-        ("lossless.webp", picture, {"lossless": True, "method": 0, "quality": 0}),
-        ("animated.webp", picture, {"save_all": True, "append_images": [clear], "method": 0}),
-        ("420.avif", picture, {"speed": 10}),
-        ("444.avif", picture, {"speed": 10, "subsampling": "4:4:4"}),
+        ("lossless.webp", image, {"lossless": True, "method": 0, "quality": 0}),
+        ("animated.webp", image, {"save_all": True, "append_images": [clear], "method": 0}),
+        ("420.avif", image, {"speed": 10}),
+        ("444.avif", image, {"speed": 10, "subsampling": "4:4:4"}),
         ("alpha.avif", clear, {"speed": 10}),
-        ("420.heic", picture, {}),
-        ("444.heic", picture, {"chroma": 444}),
-        ("grey.heic", picture.convert("L"), {}),
+        ("420.heic", image, {}),
+        ("444.heic", image, {"chroma": 444}),
+        ("grey.heic", image.convert("L"), {}),
         ("alpha.heic", clear, {}),
-        ("tiles.heic", picture, {"tile_size": 512}),
+        ("tiles.heic", image, {"tile_size": 512}),
     ]
-    for name, image, options in variants:
-        image.save(folder / name, **options)
+    for name, variant, options in variants:
+        variant.save(folder / name, **options)
         yield folder / name
-    deep = np.asarray(picture).astype(np.uint16)
+    deep = np.asarray(image).astype(np.uint16)
     cv2.imwrite(str(folder / "10bit.avif"), deep * 4, [cv2.IMWRITE_AVIF_DEPTH, 10, cv2.IMWRITE_AVIF_SPEED, 10])
     yield folder / "10bit.avif"
     for name, options in (("10bit.heic", {}), ("10bit-444.heic", {"chroma": 444}), ("10bit-tiles.heic", {"tile_size": 512})):
-        pillow_heif.from_bytes("RGB;16", picture.size, (deep * 257).tobytes()).save(folder / name, **options)
+        pillow_heif.from_bytes("RGB;16", image.size, (deep * 257).tobytes()).save(folder / name, **options)
         yield folder / name
 
 
 def measure(path: Path) -> dict[str, object]:
     """Decode one file in this process without a memory limit; the process must be new."""
-    import pillow_heif  # noqa: F401  loaded once per process, not part of a picture's cost
+    import pillow_heif  # noqa: F401  loaded once per process, not part of an image's cost
 
     for plugin in ("Jpeg", "Png", "Gif", "Bmp", "Tiff", "WebP", "Avif"):
         __import__(f"PIL.{plugin}ImagePlugin")
@@ -90,8 +90,8 @@ def measure(path: Path) -> dict[str, object]:
     row: dict[str, object] = {"file": path.name, "size": header.size, "estimate": estimate(header, MAX_SIDE)}
     del header
     before = _memory("VmRSS")
-    picture = open_image(data, MAX_SIDE)
-    return row | {"peak": _memory("VmHWM") - before, "ms": picture.decode_ms, "given": picture.pixels.shape[1::-1]}
+    image = open_image(data, MAX_SIDE)
+    return row | {"peak": _memory("VmHWM") - before, "ms": image.decode_ms, "given": image.pixels.shape[1::-1]}
 
 
 def _memory(field: str) -> int:

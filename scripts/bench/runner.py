@@ -64,8 +64,8 @@ def scenes(megapixels: tuple[float, ...]) -> dict[float, traffic.Request]:
     return {size: _jpeg_upload(traffic.enlarge(portrait, *SCENES[size])) for size in megapixels}
 
 
-def _jpeg_upload(picture: Image.Image) -> traffic.Request:
-    return traffic.upload("photo.jpg", traffic.encode(picture, "JPEG", quality=90))
+def _jpeg_upload(image: Image.Image) -> traffic.Request:
+    return traffic.upload("photo.jpg", traffic.encode(image, "JPEG", quality=90))
 
 
 OURS = "ours"
@@ -73,7 +73,7 @@ OURS = "ours"
 SALIENCY = 15
 """Number of saliency maps, with all cores and with one: each costs as much as 49 faces."""
 SLOW_MS = 1000.0
-"""In a sweep, a contender that took longer for a picture does not get it again."""
+"""In a sweep, a contender that took longer for an image does not get it again."""
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ QUALITY = 92
 
 
 def sheets(pixels: np.ndarray) -> list[Image.Image]:
-    """Tile faces (N, S, S) uint8 in pictures of up to 32 x 64 faces; empty tiles are black."""
+    """Tile faces (N, S, S) uint8 in images of up to 32 x 64 faces; empty tiles are black."""
     size, found = pixels.shape[1], []
     for start in range(0, len(pixels), COLUMNS * ROWS):
         part = pixels[start : start + COLUMNS * ROWS]
@@ -38,9 +38,9 @@ def sheets(pixels: np.ndarray) -> list[Image.Image]:
     return found
 
 
-def faces_of(pictures: list[Image.Image], size: int, count: int) -> np.ndarray:
+def faces_of(images: list[Image.Image], size: int, count: int) -> np.ndarray:
     """The inverse of `sheets`: (count, S, S) uint8."""
-    parts = [np.asarray(picture).reshape(-1, size, COLUMNS, size).swapaxes(1, 2).reshape(-1, size, size) for picture in pictures]
+    parts = [np.asarray(image).reshape(-1, size, COLUMNS, size).swapaxes(1, 2).reshape(-1, size, size) for image in images]
     return np.concatenate([np.zeros((0, size, size), np.uint8), *parts])[:count]
 
 
@@ -75,8 +75,8 @@ def unpack(folder: Path) -> Faces:
         size, lossy = int(columns.pop("size")), columns["splits"] == "train"
         pixels = np.zeros((len(lossy), size, size), np.uint8)
         for name, chosen in (("train", lossy), ("held", ~lossy)):
-            pictures: list[Image.Image] = [Image.open(path) for path in sorted(folder.glob(f"{name}-*"))]
-            pixels[chosen] = faces_of(pictures, size, int(chosen.sum()))
+            images: list[Image.Image] = [Image.open(path) for path in sorted(folder.glob(f"{name}-*"))]
+            pixels[chosen] = faces_of(images, size, int(chosen.sum()))
         return Faces(pixels=pixels, **columns)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DatasetError(f"{folder} holds no packed faces ({error}): make them with `python -m scripts.data.pack`") from None

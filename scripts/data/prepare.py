@@ -31,7 +31,7 @@ from .readers.fer2013 import read_fer2013
 from .readers.ferg import read_ferg
 from .readers.ferplus import add_ferplus_votes
 from .readers.folders import read_folders, read_label_map
-from .readers.pictures import CROPS, Cropper, Reading
+from .readers.images import CROPS, Cropper, Reading
 from .splits import SHARES, duplicates
 
 

@@ -1,4 +1,4 @@
-"""Splits without leakage: no person, character or copy of a picture in two of train, validation and test."""
+"""Splits without leakage: no person, character or copy of an image in two of train, validation and test."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ SHARES = {"test": 0.2, "validation": 0.15, "train": 0.65}
 
 
 def hashed_split(key: str | bytes, seed: int = 0, among: Sequence[str] = SPLITS) -> str:
-    """Assign a person's name or a picture's bytes to a split by SHA-256, independent of the rest of the data set.
+    """Assign a person's name or an image's bytes to a split by SHA-256, independent of the rest of the data set.
 
     `among` restricts the splits, in the proportion of their SHARES.
     """

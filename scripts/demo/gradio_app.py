@@ -54,11 +54,11 @@ def photo_tab(analyzer: FaceAnalyzer) -> None:
         if path is None:
             raise gr.Error("Choose a photo first.", print_exception=False)
         try:
-            picture = open_image(Path(path))
+            image = open_image(Path(path))
         except ImageError as error:
             raise gr.Error(f"{error} ({error.code})", print_exception=False) from None
-        result = analyzer.analyze(picture, detector, landmarks)
-        shown = annotate(picture, result) if annotated else picture.pixels
+        result = analyzer.analyze(image, detector, landmarks)
+        shown = annotate(image, result) if annotated else image.pixels
         return shown, labels(result.faces[0].to_json()["probabilities"]) if result.faces else None, result.to_json()
 
     with gr.Row():
@@ -85,11 +85,11 @@ def webcam_tab(analyzer: FaceAnalyzer) -> None:
     def track(frame: np.ndarray | None, tracks: str) -> tuple[Any, ...]:
         if frame is None:
             return None, None, ""
-        picture = LoadedImage(np.ascontiguousarray(frame), frame.shape[1], frame.shape[0], 0.0)
+        image = LoadedImage(np.ascontiguousarray(frame), frame.shape[1], frame.shape[0], 0.0)
         tracker = FaceTracker(tracks)
-        result = tracker.update(picture, analyzer.analyze(picture), time.monotonic())
+        result = tracker.update(image, analyzer.analyze(image), time.monotonic())
         label = labels(result.faces[0].to_json()["probabilities"]) if result.faces else None
-        return annotate(picture, result), label, tracker.state
+        return annotate(image, result), label, tracker.state
 
     with gr.Row():
         camera = gr.Image(sources=["webcam"], streaming=True, type="numpy", label="Webcam")

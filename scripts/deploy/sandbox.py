@@ -151,7 +151,7 @@ def bubblewrap(
 
 
 def missing_features() -> dict[str, str]:
-    """What this machine does not give, with the reason: `files` (read-only file system), `caps` (memory and CPU)."""
+    """Features that this machine lacks, with the reason: `files` (read-only file system), `caps` (memory and CPU)."""
     if os.geteuid() != 0:
         return dict.fromkeys(("files", "caps"), "needs root")
     reasons = {}

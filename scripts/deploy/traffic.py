@@ -63,9 +63,9 @@ def upload(name: str, data: bytes, path: str = IMAGE, statuses: tuple[int, ...] 
     return Request(name, path, statuses, body, {"Content-Type": f"multipart/form-data; boundary={boundary}"}, faces)
 
 
-def encode(picture: Image.Image, form: str, **options) -> bytes:
+def encode(image: Image.Image, form: str, **options) -> bytes:
     buffer = io.BytesIO()
-    picture.save(buffer, form, **options)
+    image.save(buffer, form, **options)
     return buffer.getvalue()
 
 
@@ -94,18 +94,18 @@ def decompression_bomb(width: int = 20_000, height: int = 10_000) -> bytes:
 def standard_photo(portrait: Path) -> Request:
     """Return the photo for which budgets are stated: 640 x 480 pixels with one face."""
     with Image.open(portrait) as opened:
-        picture = opened.convert("RGB")
+        image = opened.convert("RGB")
     scene = Image.new("RGB", (640, 480), (96, 104, 112))
-    scene.paste(picture.resize((480 * picture.width // picture.height, 480)), (80, 0))
+    scene.paste(image.resize((480 * image.width // image.height, 480)), (80, 0))
     return upload("photo.jpg", encode(scene, "JPEG", quality=90), faces=1)
 
 
 def large_photos(portrait: Path) -> list[Request]:
     """Return two photos of the size of phones and cameras: 24 megapixels as JPEG, 12 as HEIC."""
     with Image.open(portrait) as opened:
-        picture = opened.convert("RGB")
-    jpeg = encode(enlarge(picture, 6000, 4000), "JPEG", quality=90)
-    heic = encode(enlarge(picture, 4000, 3000), "HEIF", quality=60, enc_params={"preset": "ultrafast"})
+        image = opened.convert("RGB")
+    jpeg = encode(enlarge(image, 6000, 4000), "JPEG", quality=90)
+    heic = encode(enlarge(image, 4000, 3000), "HEIF", quality=60, enc_params={"preset": "ultrafast"})
     return [upload("24-megapixels.jpg", jpeg, faces=1), upload("12-megapixels.heic", heic, faces=1)]
 
 
@@ -113,8 +113,8 @@ def mixed_requests(portrait: Path) -> list[Request]:
     """Return one request of each kind but the large photos: image formats, options, pages, and files that must be rejected."""
     data = portrait.read_bytes()
     with Image.open(portrait) as opened:
-        picture = opened.convert("RGB")
-    phone = enlarge(picture, 4000, 3000)
+        image = opened.convert("RGB")
+    phone = enlarge(image, 4000, 3000)
     rejected = tuple(range(400, 500))
     return [
         standard_photo(portrait),
@@ -123,10 +123,10 @@ def mixed_requests(portrait: Path) -> list[Request]:
         upload("landmarks.jpg", data, f"{IMAGE}?landmarks=true", faces=1),
         upload("whole.jpg", data, f"{IMAGE}?detector=none", faces=1),
         upload("page.jpg", data, "/"),
-        upload("portrait.png", encode(picture, "PNG"), faces=1),
-        upload("portrait.webp", encode(picture, "WEBP"), faces=1),
-        upload("portrait.heic", encode(picture, "HEIF"), faces=1),
-        upload("turned.jpg", encode(picture.rotate(90, expand=True), "JPEG", exif=_exif_orientation(6)), faces=1),
+        upload("portrait.png", encode(image, "PNG"), faces=1),
+        upload("portrait.webp", encode(image, "WEBP"), faces=1),
+        upload("portrait.heic", encode(image, "HEIF"), faces=1),
+        upload("turned.jpg", encode(image.rotate(90, expand=True), "JPEG", exif=_exif_orientation(6)), faces=1),
         upload("phone.jpg", encode(phone, "JPEG", quality=85), faces=1),
         Request("raw", IMAGE, body=data, headers={"Content-Type": "image/jpeg"}, faces=1),
         upload("flat.jpg", encode(Image.new("RGB", (640, 480), "gray"), "JPEG")),

@@ -46,7 +46,7 @@ PICK_UP = """([uri, width]) => {
     return image.decode();
 }"""
 MOVE = "([x, y]) => Object.assign(document.getElementById('demo-file').style, {left: `${x}px`, top: `${y}px`})"
-"""Moves the dragged picture, as a file manager would show it."""
+"""Moves the dragged image, as a file manager would show it."""
 DROP = """([bytes, name, type]) => {
     document.getElementById("demo-file").remove();
     const data = new DataTransfer();

@@ -47,8 +47,8 @@ def styled(plot: Callable[P, None]) -> Callable[P, None]:
 
 
 @styled
-def pictures(images: Sequence[np.ndarray], titles: Sequence[str] = (), columns: int = 8, side: float = 1.05) -> None:
-    """Show pictures (H, W) grey or (H, W, 3) RGB in rows of `columns` with titles; `side`: inches per picture."""
+def show_images(images: Sequence[np.ndarray], titles: Sequence[str] = (), columns: int = 8, side: float = 1.05) -> None:
+    """Show images (H, W) grey or (H, W, 3) RGB in rows of `columns` with titles; `side`: inches per image."""
     if not len(images):
         print("no picture to show")
         return
@@ -74,12 +74,12 @@ def contact_sheet(faces: Faces, each: int = 4, seed: int = 0) -> None:
     for label in range(len(EMOTIONS)):
         chosen = random.permutation(np.flatnonzero(faces.labels == label))[:each]
         columns.append([*faces.pixels[chosen], *[blank] * (each - len(chosen))])
-    pictures([column[row] for row in range(each) for column in columns], NAMES, columns=len(EMOTIONS))
+    show_images([column[row] for row in range(each) for column in columns], NAMES, columns=len(EMOTIONS))
 
 
 @styled
 def style_grid(images: Mapping[tuple[str, str], np.ndarray], rows: Sequence[str], side: float = 0.8) -> None:
-    """Show pictures by (row, emotion), with a row for each of `rows` and a column for each emotion; missing ones are blank."""
+    """Show images by (row, emotion), with a row for each of `rows` and a column for each emotion; missing ones are blank."""
     size = 1.2 + side * len(EMOTIONS), 0.3 + side * len(rows)
     figure, axes = plt.subplots(len(rows), len(EMOTIONS), figsize=size, squeeze=False, layout="constrained")
     figure.get_layout_engine().set(w_pad=0.02, h_pad=0.02, wspace=0, hspace=0)
@@ -99,7 +99,7 @@ def style_grid(images: Mapping[tuple[str, str], np.ndarray], rows: Sequence[str]
 def detected_crops(
     images: Sequence[np.ndarray], outlines: Sequence[np.ndarray | None], crops: Sequence[np.ndarray | None]
 ) -> None:
-    """Show pictures with the outline (4, 2) of the served crop, and the crop (S, S) below each."""
+    """Show images with the outline (4, 2) of the served crop, and the crop (S, S) below each."""
     size = (1.55 * len(images), 3.1) if len(images) > 1 else (3.1, 4.6)
     _, axes = plt.subplots(2, len(images), figsize=size, squeeze=False, layout="constrained", height_ratios=(3, 2))
     for (above, below), image, outline, crop in zip(axes.T, images, outlines, crops, strict=True):
@@ -118,7 +118,7 @@ def detected_crops(
 
 @styled
 def landmarks(pixels: np.ndarray, box: Box, points: np.ndarray | None) -> None:
-    """Show a picture (H, W, 3) with the box of a face, and the enlarged face with its landmarks (N, 2)."""
+    """Show an image (H, W, 3) with the box of a face, and the enlarged face with its landmarks (N, 2)."""
     figure, (whole, close) = plt.subplots(1, 2, figsize=(7, 3.4), layout="constrained")
     for axis in (whole, close):
         axis.imshow(pixels)

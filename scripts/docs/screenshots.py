@@ -18,7 +18,7 @@ from werkzeug.serving import make_server
 
 from web import ROOT, create_app
 
-PICTURES = {"collins": "result-happy.png", "angry": "result-angry.png"}
+IMAGES = {"collins": "result-happy.png", "angry": "result-angry.png"}
 """Sample -> file in docs/."""
 VIEWPORT = {"width": 1180, "height": 920}
 
@@ -28,7 +28,7 @@ def take(address: str, chromium: str, folder: Path) -> None:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium)
         page = browser.new_page(viewport=VIEWPORT)
-        for sample, name in PICTURES.items():
+        for sample, name in IMAGES.items():
             page.goto(address)
             page.click(f"button[value={sample}]")
             page.wait_for_selector("#headline")

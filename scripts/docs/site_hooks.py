@@ -17,7 +17,7 @@ from mkdocs.structure.files import File, Files
 
 ROOT = Path(__file__).resolve().parents[2]
 INCLUDED = ("benchmarks", "examples", "models", "static/samples")
-"""Folders whose pages and pictures are part of the site."""
+"""Folders whose pages and images are part of the site."""
 SUFFIXES = {".md", ".svg", ".png"}
 PROJECT_PAGES = {"CONTRIBUTING.md": "contributing.md", "CHANGELOG.md": "changelog.md", "README.md": "index.md"}
 """File of the repository -> page of the site with its content."""
@@ -27,7 +27,7 @@ FENCE = re.compile(r"^(```.*?^```)", re.DOTALL | re.MULTILINE)
 
 
 def on_files(files: Files, config: Any) -> Files:
-    """Add the pages and pictures of INCLUDED."""
+    """Add the pages and images of INCLUDED."""
     for folder in INCLUDED:
         for path in sorted((ROOT / folder).iterdir()):
             if path.suffix in SUFFIXES:

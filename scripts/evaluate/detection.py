@@ -50,7 +50,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def raw_blazeface(face_detector: FaceDetector, name: str, pixels: np.ndarray) -> list[Detection]:
-    """Detections of one model on the whole picture."""
+    """Detections of one model on the whole image."""
     model = face_detector.blazeface(name)
     (rows,) = model.detect(pixels, MIN_THRESHOLD)
     return [to_detection(row, model.entry.box) for row in rows]
@@ -181,7 +181,7 @@ def small_table(face_detector: FaceDetector, scenes: list[Scene], empty: list[Sc
 
 
 def drawn_table(face_detector: FaceDetector, folder: Path, empty: list[Scene]) -> list[str]:
-    """Recall on drawings by the height of the face relative to the picture's longer side."""
+    """Recall on drawings by the height of the face relative to the image's longer side."""
     bands = ((0.0, 0.1), (0.1, 0.2), (0.2, 0.3), (0.3, 1.0))
     functions = {name: detect for name, (detect, _) in detectors(face_detector).items()}
     found: dict[str, list[tuple[float, bool, int, int]]] = {name: [] for name in functions}

@@ -1,6 +1,6 @@
-"""Pictures with known faces for `scripts.evaluate.detection`: labelled photos, small faces in large scenes, drawings on canvases.
+"""Images with known faces for `scripts.evaluate.detection`: labelled photos, small faces in large scenes, drawings on canvases.
 
-Ground-truth boxes are (N, 4) float arrays of left, top, right, bottom in pixels of the picture beside them.
+Ground-truth boxes are (N, 4) float arrays of left, top, right, bottom in pixels of the image beside them.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ LARGE = (4000, 3000)
 
 @dataclass(frozen=True)
 class Scene:
-    """A picture (H, W, 3) uint8 RGB and its face boxes; `name` determines its half and its random seed."""
+    """An image (H, W, 3) uint8 RGB and its face boxes; `name` determines its half and its random seed."""
 
     name: str
     pixels: np.ndarray
@@ -66,8 +66,8 @@ def labelled_photos(folder: Path) -> list[Scene]:
             truth.setdefault(row["file"], []).append([x, y, x + width, y + height])
     scenes = []
     for name, boxes in sorted(truth.items()):
-        picture = open_image(folder / name)
-        scenes.append(Scene(name, picture.pixels, np.array(boxes) / picture.scale))
+        image = open_image(folder / name)
+        scenes.append(Scene(name, image.pixels, np.array(boxes) / image.scale))
     return scenes
 
 
@@ -104,10 +104,10 @@ def drawn(folder: Path, empty: list[Scene]) -> Iterator[Scene]:
         side = int(min(height, width) * random.uniform(*DRAWN_SIDE))
         left, top = int(random.integers(0, width - side + 1)), int(random.integers(0, height - side + 1))
         drawing = Image.open(folder / row["file"]).convert("RGBA").resize((side, side), Image.Resampling.LANCZOS)
-        picture = Image.fromarray(canvas)
-        picture.paste(drawing, (left, top), drawing)
+        image = Image.fromarray(canvas)
+        image.paste(drawing, (left, top), drawing)
         face = np.array(DRAWN_FACES.get(row["file"].split("/")[1], EMOJI_FACE)) * side
-        yield Scene(row["file"], np.asarray(picture), (face + [left, top, left, top])[None])
+        yield Scene(row["file"], np.asarray(image), (face + [left, top, left, top])[None])
 
 
 def _canvas(random: np.random.Generator, empty: list[Scene]) -> np.ndarray:

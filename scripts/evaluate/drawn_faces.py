@@ -3,7 +3,7 @@
     python -m scripts.synthetic.generate --styles data/sources/dicebear --out data/drawn.npz
     python -m scripts.evaluate.drawn_faces --styles data/sources/dicebear --drawn data/drawn.npz --faces data/fer2013.npz
 
-Every picture is processed as served: detectors, crop and backbone are the library's. For each family, heads are trained on the
+Every image is processed as served: detectors, crop and backbone are the library's. For each family, heads are trained on the
 drawings of all others (and on human faces). The backbone and the shipped head were trained on every family but the held-out
 ones (scripts/synthetic/generate.py), so that only the metrics of these are of unseen drawings. `--emoji` is a folder of emoji
 with its labels.csv (file, label, set); none are trained on. The report has 28 face emoji whose meaning in Unicode points to one
@@ -34,7 +34,7 @@ from ..common.metrics import balanced_recall
 from ..data.dataset import DatasetError, Faces
 from ..report.drawn_faces import HeadPredictions, Views, report
 from ..synthetic.catalogue import RECIPES
-from ..synthetic.framing import MIN_VISIBLE, PICTURE_SIDE, crop_matrix, place_on_canvas, visible_fraction
+from ..synthetic.framing import IMAGE_SIDE, MIN_VISIBLE, crop_matrix, place_on_canvas, visible_fraction
 from ..synthetic.renderer import AvatarRenderer, load_renderer, style_family
 from ..train.heads import class_weights, fit
 from ..train.networks import dense_head
@@ -43,18 +43,18 @@ EPOCHS = 8
 SEED = 20261122
 
 
-def views(analyzer: FaceAnalyzer, pictures: Iterator[tuple[np.ndarray, np.ndarray, str, str]]) -> Views:
-    """Process pictures (pixels (S, S, 3), mask of what a crop must show, expression, group) in all framings."""
+def views(analyzer: FaceAnalyzer, images: Iterator[tuple[np.ndarray, np.ndarray, str, str]]) -> Views:
+    """Process images (pixels (S, S, 3), mask of what a crop must show, expression, group) in all framings."""
     crops, found, labels, groups = [], [], [], []
     random, size = np.random.default_rng(SEED), analyzer.classifier.size
-    for pixels, mask, expression, group in pictures:
+    for pixels, mask, expression, group in images:
         whole = np.array([0, 0, len(pixels)])
-        views_of_picture = [_view(analyzer, pixels, mask, whole, "none", size)]
-        views_of_picture.append(_view(analyzer, pixels, mask, whole, "auto", size))
+        views_of_image = [_view(analyzer, pixels, mask, whole, "none", size)]
+        views_of_image.append(_view(analyzer, pixels, mask, whole, "auto", size))
         canvas, place = place_on_canvas(pixels, random)
-        views_of_picture.append(_view(analyzer, canvas, mask, place, "auto", size))
-        crops.append([crop for crop, _ in views_of_picture])
-        found.append([right for _, right in views_of_picture])
+        views_of_image.append(_view(analyzer, canvas, mask, place, "auto", size))
+        crops.append([crop for crop, _ in views_of_image])
+        found.append([right for _, right in views_of_image])
         labels.append(EMOTIONS.index(expression))
         groups.append(group)
     return Views(np.array(crops), np.array(found), np.array(labels), np.array(groups))
@@ -69,11 +69,11 @@ def _view(analyzer, pixels, mask, place, detector, size) -> tuple[np.ndarray, bo
 
 
 def render_drawings(renderer: AvatarRenderer, each: int) -> Iterator[tuple[np.ndarray, np.ndarray, str, str]]:
-    """`each` pictures of every style and expression in original colours and lines, other than the training ones."""
+    """`each` images of every style and expression in original colours and lines, other than the training ones."""
     random = np.random.default_rng(SEED)
     for style, expression in renderer.subjects:
         for _ in range(each):
-            yield *renderer.render(style, expression, PICTURE_SIDE, random), expression, style_family(style)
+            yield *renderer.render(style, expression, IMAGE_SIDE, random), expression, style_family(style)
 
 
 def load_emoji(folder: Path) -> Iterator[tuple[np.ndarray, np.ndarray, str, str]]:
@@ -162,7 +162,7 @@ def measure_heads(
 ) -> dict[str, HeadPredictions]:
     """Predictions of the shipped head and of heads trained without the family that is measured.
 
-    `drawn` and `human` are tables with their features (N, F); `drawings` and `glyphs` are the pictures to measure.
+    `drawn` and `human` are tables with their features (N, F); `drawings` and `glyphs` are the images to measure.
     """
     faces, human_features = human
     table, features = drawn

@@ -2,8 +2,8 @@
 
     python -m scripts.evaluate.framing --faces data/fer2013.npz
 
-Validation faces are enlarged, set into a larger picture (with replicated edges) and processed by the served detectors and Face
-Mesh. Printed are the medians of positions, as shares of the side of the FER2013 picture, with the deviation of each way to scale
+Validation faces are enlarged, set into a larger image (with replicated edges) and processed by the served detectors and Face
+Mesh. Printed are the medians of positions, as shares of the side of the FER2013 image, with the deviation of each way to scale
 a crop: the one with the lowest deviation is closest to how the training faces were cropped.
 """
 
@@ -22,11 +22,11 @@ from emotions.runtime.manifest import ModelRegistry
 from ..data.dataset import DatasetError, Faces
 
 ENLARGE = 4  # 48 -> 192 pixels: size of the face in the detectors' input
-PADDING = 96  # half of the enlarged picture on each side: the detectors expect some background
+PADDING = 96  # half of the enlarged image on each side: the detectors expect some background
 
 
 def placed(face: np.ndarray) -> np.ndarray:
-    """RGB picture with the face (S, S) enlarged in its centre."""
+    """RGB image with the face (S, S) enlarged in its centre."""
     large = cv2.resize(face, None, fx=ENLARGE, fy=ENLARGE, interpolation=cv2.INTER_CUBIC)
     padded = cv2.copyMakeBorder(large, PADDING, PADDING, PADDING, PADDING, cv2.BORDER_REPLICATE)
     return cv2.cvtColor(padded, cv2.COLOR_GRAY2RGB)
@@ -34,10 +34,10 @@ def placed(face: np.ndarray) -> np.ndarray:
 
 def measures(face_detector: FaceDetector, face: np.ndarray) -> dict[str, float] | None:
     """Positions and sizes in a face as shares of its side; None if no face or no mesh was found."""
-    picture = placed(face)
+    image = placed(face)
     side = len(face) * ENLARGE
-    _, found = face_detector.detect(picture)
-    landmarks = face_detector.landmarks(picture, found[0]) if found else None
+    _, found = face_detector.detect(image)
+    landmarks = face_detector.landmarks(image, found[0]) if found else None
     points = None if landmarks is None else landmarks[:, :2]
     if points is None:
         return None

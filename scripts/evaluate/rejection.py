@@ -6,7 +6,7 @@
 Run it again for every new version of the models: an export clears the thresholds, and no prediction is marked. It takes two and a
 half minutes of one core and needs matplotlib, but no TensorFlow.
 
-The faces of a table are set into larger pictures (scripts/evaluate/framing.py) and classified by the served detectors, crop and
+The faces of a table are set into larger images (scripts/evaluate/framing.py) and classified by the served detectors, crop and
 model files. The threshold of a reason is where predictions become more often wrong than right, or wrong ERROR_FACTOR times as
 often as for all validation faces, whichever comes first: it maximises the sum, over the predictions beyond it, of (wrong - that
 limit), as Chow rejects at a given cost ("On optimum recognition error and reject tradeoff", 1970). If a face has two labels
@@ -68,20 +68,20 @@ class DetectedFaces:
 def detect(
     face_detector: FaceDetector, model: ExpressionClassifier, faces: Faces, sides: np.ndarray, blurs: np.ndarray
 ) -> DetectedFaces:
-    """Set each face, blurred, into a picture, shrink it to the given side, and detect it; faces not found are left out."""
+    """Set each face, blurred, into an image, shrink it to the given side, and detect it; faces not found are left out."""
     kept, quality, crops = [], [], []
     for index, (pixels, side, blur) in enumerate(zip(faces.pixels, sides, blurs, strict=True)):
-        picture = placed(cv2.GaussianBlur(pixels, (0, 0), blur) if blur > 0 else pixels)
+        image = placed(cv2.GaussianBlur(pixels, (0, 0), blur) if blur > 0 else pixels)
         shrink = side / (len(pixels) * ENLARGE)
         if shrink < 1:
-            picture = cv2.resize(picture, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA)
-        _, found = face_detector.detect(picture)
+            image = cv2.resize(image, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA)
+        _, found = face_detector.detect(image)
         if not found:
             continue
-        mesh = face_detector.landmarks(picture, found[0])
-        crop = align_crop(picture, found[0].box, None if mesh is None else mesh[:, :2], model.size)
+        mesh = face_detector.landmarks(image, found[0])
+        crop = align_crop(image, found[0].box, None if mesh is None else mesh[:, :2], model.size)
         kept.append(index)
-        quality.append(measure_quality(picture.shape, found[0].box, mesh, crop))
+        quality.append(measure_quality(image.shape, found[0].box, mesh, crop))
         crops.append(crop)
     if not kept:
         raise DatasetError(f"no face was found in any of {len(faces)} pictures: is this a table of faces?")
@@ -188,7 +188,7 @@ def selective_metrics(
 
 
 def measure(folder: Path, faces: Faces, degraded: int, seed: int) -> dict[str, dict[str, Any]]:
-    """Thresholds of every expression head, and its metrics {split: {kind of pictures: {label set: metrics}}}."""
+    """Thresholds of every expression head, and its metrics {split: {kind of images: {label set: metrics}}}."""
     registry, cache, report = ModelRegistry(folder), {}, {}
     face_detector, label_sets = (
         FaceAnalyzer(registry, head=None).face_detector,

@@ -47,7 +47,7 @@ class Frame:
     """A frame and its ground truth: the box of each visible actor, by actor, those in front last."""
 
     time: float
-    picture: LoadedImage
+    image: LoadedImage
     truth: dict[int, Box]
 
 
@@ -86,15 +86,15 @@ def people(analyzer: FaceAnalyzer, photos: Iterable[Path], name_of: Callable[[Pa
     """
     found: dict[str, list[tuple[np.ndarray, Box]]] = {}
     for photo in photos:
-        picture = open_image(photo)
-        faces = analyzer.analyze(picture, "blazeface").faces
-        boxes = [face.box.scaled(1 / picture.scale) for face in faces]
+        image = open_image(photo)
+        faces = analyzer.analyze(image, "blazeface").faces
+        boxes = [face.box.scaled(1 / image.scale) for face in faces]
         for number, (face, box) in enumerate(zip(faces, boxes, strict=True)):
             alone = not any(_near(box, other) for other in boxes if other is not box)
             clear = box.height >= SMALLEST and face.unsure not in ("turned", "small")
-            if clear and alone and _has_room(box, picture.pixels.shape):
+            if clear and alone and _has_room(box, image.pixels.shape):
                 name = name_of(photo, number) if name_of else f"{photo.stem} {number}"
-                found.setdefault(name, []).append(cut_out(picture.pixels, box))
+                found.setdefault(name, []).append(cut_out(image.pixels, box))
     return [Person(name, *map(tuple, zip(*looks, strict=True))) for name, looks in found.items()]
 
 
@@ -180,7 +180,7 @@ class Scene:
 
 
 def crossing(cast: Sequence[Person], random: np.random.Generator, seed: int) -> Scene:
-    """Two or three people cross the picture."""
+    """Two or three people cross the image."""
     count = 2 if random.random() < 0.7 else 3
     seconds = random.uniform(2.0, 4.0)
     actors = []
@@ -245,7 +245,7 @@ def still(person: Person, seed: int) -> Scene:
 
 
 def change(person: Person, before: int, after: int, seed: int) -> Scene:
-    """As `still`, with another look in the second half."""
+    """One person as in `still`, with another appearance in the second half."""
     course = still(person, seed).actors[0][1]
     times = tuple(number / 15 for number in range(60))
     return Scene(((person, lambda time: _with_look(course(time), before if time < times[30] else after)),), times, seed)

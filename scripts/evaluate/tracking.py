@@ -51,8 +51,8 @@ def assigned_ids(count: int, frames: Iterable[Observed]) -> list[list[int]]:
     """Track ids assigned to each of `count` actors, in the frames in which it was detected."""
     tracker = FaceTracker()
     ids: list[list[int]] = [[] for _ in range(count)]
-    for time, picture, result, truth in frames:
-        for face in tracker.update(picture, result, time).faces:
+    for time, image, result, truth in frames:
+        for face in tracker.update(image, result, time).faces:
             actor = actor_of(truth, face.box)
             if actor is not None:
                 ids[actor].append(face.id)
@@ -72,7 +72,7 @@ def share_an_id(ids: Sequence[Sequence[int]]) -> bool:
 def observe(analyzer: FaceAnalyzer, scene: Scene) -> list[Observed]:
     """Render a scene and detect its faces."""
     frames = render(scene.actors, scene.times, CAMERA, scene.seed)
-    return [(one.time, one.picture, analyzer.analyze(one.picture, "blazeface"), one.truth) for one in frames]
+    return [(one.time, one.image, analyzer.analyze(one.image, "blazeface"), one.truth) for one in frames]
 
 
 def id_table(analyzer: FaceAnalyzer, cast: Sequence[Person], count: int, seed: int) -> str:

@@ -1,4 +1,4 @@
-"""Crop framing of drawn faces: measured with the served detectors on a few pictures per style, applied to all."""
+"""Crop framing of drawn faces: measured with the served detectors on a few images per style, applied to all."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ CANVASES = ((640, 480), (800, 600), (480, 640), (768, 768))
 DRAWING_SCALE = 0.25, 0.9  # side of the drawing / shorter side of the canvas
 MIN_VISIBLE = 0.8  # share of eyes, brows and mouth inside of a valid crop
 ROTATION_SD, SCALE_SD, SHIFT_SD = 6.0, 0.1, 0.04  # jitter of training crops: degrees, log scale, share of the crop's side
-PICTURE_SIDE = 256  # side in pixels of the pictures given to the detectors
+IMAGE_SIDE = 256  # side in pixels of the images given to the detectors
 CANVAS_PAD = 0.5  # margin around a drawing as a share of its side, wider than any crop
 
 
@@ -28,15 +28,15 @@ class Framings:
     detection_rate: float
 
 
-def place_on_canvas(picture: np.ndarray, random: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Paste a picture (S, S, 3) on a larger plain canvas; return the canvas (H, W, 3) and (left, top, side) of the drawing."""
+def place_on_canvas(image: np.ndarray, random: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Paste an image (S, S, 3) on a larger plain canvas; return the canvas (H, W, 3) and (left, top, side) of the drawing."""
     width, height = CANVASES[random.integers(len(CANVASES))]
     side = int(min(width, height) * random.uniform(*DRAWING_SCALE))
     left, top = int(random.integers(0, width - side + 1)), int(random.integers(0, height - side + 1))
     canvas = np.full((height, width, 3), random.integers(0, 256, 3), np.uint8)
-    larger = side > len(picture)
+    larger = side > len(image)
     canvas[top : top + side, left : left + side] = cv2.resize(
-        picture, (side, side), interpolation=cv2.INTER_CUBIC if larger else cv2.INTER_AREA
+        image, (side, side), interpolation=cv2.INTER_CUBIC if larger else cv2.INTER_AREA
     )
     return canvas, np.array([left, top, side])
 
@@ -57,7 +57,7 @@ def crop_matrix(face_detector: FaceDetector, pixels: np.ndarray, face: Detection
 
 
 def measure_framings(renderer: AvatarRenderer, face_detector: FaceDetector, style: str, count: int, seed: int) -> Framings:
-    """Measure the crops of `count` pictures of a style: detected on a canvas, detected in the drawing alone, and undetected.
+    """Measure the crops of `count` images of a style: detected on a canvas, detected in the drawing alone, and undetected.
 
     Crops that cut off much of the expression (for example a false detection of an eye) are discarded.
     """
@@ -65,14 +65,14 @@ def measure_framings(renderer: AvatarRenderer, face_detector: FaceDetector, styl
     expressions = [expression for name, expression in renderer.subjects if name == style]
     matrices, found = [], 0
     for number in range(count):
-        picture, mask = renderer.render(style, expressions[number % len(expressions)], PICTURE_SIDE, random)
-        alone = np.array([0, 0, PICTURE_SIDE])
-        for pixels, place in (place_on_canvas(picture, random), (picture, alone)):
+        image, mask = renderer.render(style, expressions[number % len(expressions)], IMAGE_SIDE, random)
+        alone = np.array([0, 0, IMAGE_SIDE])
+        for pixels, place in (place_on_canvas(image, random), (image, alone)):
             crops = [crop_matrix(face_detector, pixels, face, place) for face in face_detector.detect(pixels)[1]]
             crops = [matrix for matrix in crops if visible_fraction(mask, matrix) >= MIN_VISIBLE]
             found += bool(crops)
             matrices += crops[:1]
-        whole = crop_matrix(face_detector, picture, face_detector.detect(picture, "none")[1][0], alone)
+        whole = crop_matrix(face_detector, image, face_detector.detect(image, "none")[1][0], alone)
         matrices.append(whole if visible_fraction(mask, whole) >= MIN_VISIBLE else np.eye(2, 3))
     return Framings(matrices, found / (2 * count))
 
@@ -82,9 +82,9 @@ def relative_side(matrix: np.ndarray) -> float:
     return float(np.sqrt(abs(np.linalg.det(matrix[:, :2]))))
 
 
-def jittered_crop(picture: np.ndarray, matrix: np.ndarray, size: int, random: np.random.Generator) -> np.ndarray:
+def jittered_crop(image: np.ndarray, matrix: np.ndarray, size: int, random: np.random.Generator) -> np.ndarray:
     """Crop (S, S, 3) RGB by `matrix` (see Framings) with random rotation, scale and shift; returns (size, size) uint8 grey."""
-    grey, side = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), len(picture)
+    grey, side = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), len(image)
     if random.random() < 0.5:  # on a plain canvas; otherwise the drawing's edge is repeated
         pad = round(CANVAS_PAD * side)
         grey = cv2.copyMakeBorder(grey, pad, pad, pad, pad, cv2.BORDER_CONSTANT, value=int(random.integers(0, 256)))

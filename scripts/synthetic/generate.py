@@ -4,7 +4,7 @@
     python -m scripts.synthetic.generate --styles data/sources/dicebear --count 20000 --out data/drawn.npz
 
 `--styles` is a folder of style definitions, or their repository; scripts/configs/dicebear_recipes.csv lists the parts that show
-each expression. Every style family and expression gets the same number of pictures; hair, clothes, skin, colours, line width,
+each expression. Every style family and expression gets the same number of images; hair, clothes, skin, colours, line width,
 position, size and brightness are sampled from `--seed`. `<out>-ATTRIBUTION.md` beside the table holds the attribution that the
 licences require.
 """
@@ -35,8 +35,8 @@ VALIDATION_FAMILIES = ("dylan", "micah")
 SIZE = 48
 SHARPNESS = 0.8, 2.0  # pixels of the drawing per pixel of the crop
 SIDES = 64, 384  # least and greatest side of a drawing in pixels
-PROBE_PICTURES = 16
-"""Pictures per style with which its framing is measured."""
+PROBE_IMAGES = 16
+"""Images per style with which its framing is measured."""
 
 
 def split_of(name: str) -> str:
@@ -47,7 +47,7 @@ def split_of(name: str) -> str:
 
 
 def sample_plan(renderer: AvatarRenderer, count: int, random: np.random.Generator) -> list[tuple[str, str]]:
-    """Return (style, expression) of `count` pictures in random order, balanced over style families and expressions."""
+    """Return (style, expression) of `count` images in random order, balanced over style families and expressions."""
     cells: dict[tuple[str, str], list[str]] = {}
     for style, expression in renderer.subjects:
         cells.setdefault((style_family(style), expression), []).append(style)
@@ -61,15 +61,15 @@ def sample_plan(renderer: AvatarRenderer, count: int, random: np.random.Generato
 def render_table(renderer: AvatarRenderer, face_detector: FaceDetector, count: int, seed: int) -> Faces:
     """Render a table of `count` drawn faces (SIZE, SIZE), cropped as the detectors would crop, with random jitter."""
     random = np.random.default_rng(seed)
-    frames = {style: measure_framings(renderer, face_detector, style, PROBE_PICTURES, seed) for style in renderer.styles}
+    frames = {style: measure_framings(renderer, face_detector, style, PROBE_IMAGES, seed) for style in renderer.styles}
     for style, found in frames.items():
-        print(f"{style:20} {split_of(style):10} found in {found.detection_rate:.0%} of {PROBE_PICTURES * 2} pictures", flush=True)
+        print(f"{style:20} {split_of(style):10} found in {found.detection_rate:.0%} of {PROBE_IMAGES * 2} pictures", flush=True)
     pixels, labels, names, chosen = [], [], [], sample_plan(renderer, count, random)
     for number, (style, expression) in enumerate(chosen):
         matrix = frames[style].matrices[random.integers(len(frames[style].matrices))]
         side = int(np.clip(SIZE / relative_side(matrix) * random.uniform(*SHARPNESS), *SIDES))
-        picture = renderer.render_varied(style, expression, side, random)
-        pixels.append(degrade(jittered_crop(picture, matrix, SIZE, random), random))
+        image = renderer.render_varied(style, expression, side, random)
+        pixels.append(degrade(jittered_crop(image, matrix, SIZE, random), random))
         labels.append(EMOTIONS.index(expression))
         names.append(f"{style}/{expression}/{number:06d}")
         if (number + 1) % 2000 == 0 or number + 1 == count:

@@ -1,4 +1,4 @@
-"""Square patches of drawings and of pictures without faces, labelled as face or not: training data of the drawn-face verifier."""
+"""Square patches of drawings and of images without faces, labelled as face or not: training data of the drawn-face verifier."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ class Patches:
     splits: np.ndarray
 
 
-def labelled_patches(renderer: AvatarRenderer, pictures: int, non_faces: int, size: int, seed: int) -> Patches:
-    """Sample patches of `pictures` drawings per style and expression, half of them on a canvas, and of `non_faces` pictures."""
+def labelled_patches(renderer: AvatarRenderer, images: int, non_faces: int, size: int, seed: int) -> Patches:
+    """Sample patches of `images` drawings per style and expression, half of them on a canvas, and of `non_faces` images."""
     random = np.random.default_rng(seed)
     crops, faces, splits = [], [], []
 
@@ -50,11 +50,11 @@ def labelled_patches(renderer: AvatarRenderer, pictures: int, non_faces: int, si
         splits.append(split)
 
     for style, expression in renderer.subjects:
-        for _ in range(pictures):
-            picture, mask = renderer.render(style, expression, SIDE, random)
+        for _ in range(images):
+            image, mask = renderer.render(style, expression, SIDE, random)
             if not mask.any():
                 continue
-            pixels, place = place_on_canvas(picture, random) if random.random() < 0.5 else (picture, np.array([0, 0, SIDE]))
+            pixels, place = place_on_canvas(image, random) if random.random() < 0.5 else (image, np.array([0, 0, SIDE]))
             grey, features = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), feature_box(mask, place)
             for _ in range(FACE_PATCHES):
                 add(grey, face_square(features, random), True, split_of(style))
@@ -68,7 +68,7 @@ def labelled_patches(renderer: AvatarRenderer, pictures: int, non_faces: int, si
 
 
 def feature_box(mask: np.ndarray, place: np.ndarray) -> np.ndarray:
-    """Return (left, top, right, bottom) of the facial features in a picture; the drawing's `mask` lies at `place` (left, top,
+    """Return (left, top, right, bottom) of the facial features in an image; the drawing's `mask` lies at `place` (left, top,
     side)."""
     rows, columns = np.nonzero(mask)
     corners = np.array([columns.min(), rows.min(), columns.max() + 1, rows.max() + 1])

@@ -30,11 +30,11 @@ NEUTRAL_SUFFIX = "-neutral"
 OCCLUDERS = ("accessories", "eyepatch", "gesture", "glasses", "mask")
 """Components that occlude eyes or mouth."""
 BEARDS = ("beard", "facialHair", "mustache")
-BEARD_RATE = 0.03  # share of pictures with a beard, which hides most of the mouth
+BEARD_RATE = 0.03  # share of images with a beard, which hides most of the mouth
 MIN_VISIBLE_AREA = 0.6  # share of a feature's pixels that other components must leave visible
 MIN_DIFFERENCE = 24  # grey levels by which a pixel must change to count as part of a feature
 PREVIEW_SIDE = 96  # side in pixels of the renderings that are compared
-FEATURE_WIDTH = 0.5, 0.8  # width of the features of a `-neutral` style as a share of the picture
+FEATURE_WIDTH = 0.5, 0.8  # width of the features of a `-neutral` style as a share of the image
 
 
 def style_family(style: str) -> str:
@@ -68,8 +68,8 @@ class AvatarRenderer:
 
     def render(self, style: str, expression: str, side: int, random: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         """Render (side, side, 3) uint8 RGB in the original colours and lines, with a mask (side, side) of the features."""
-        picture, mask = self._compose(style, expression, side, random, varied=False)
-        return picture, mask()
+        image, mask = self._compose(style, expression, side, random, varied=False)
+        return image, mask()
 
     def _compose(
         self, style: str, expression: str, side: int, random: np.random.Generator, varied: bool
@@ -98,11 +98,11 @@ class AvatarRenderer:
             ), lambda: drawing[..., 3] > MIN_DIFFERENCE
         drawing = rasterise(to_svg(definition, parts, colours, transforms, stroke_scale=stroke_scale), side)
         background = colours.get("background")
-        picture = alpha_blend(
+        image = alpha_blend(
             drawing, np.full((side, side, 3), parse_rgb(background), np.uint8) if background else random_background(side, random)
         )
         return (
-            picture,
+            image,
             lambda: rasterise(to_svg(definition, parts, colours, transforms, only=shown), side)[..., 3] > MIN_DIFFERENCE,
         )
 
@@ -200,12 +200,12 @@ def load_renderer(folder: Path, recipes: Path = RECIPES) -> AvatarRenderer:
     return AvatarRenderer(load_styles(folder, {style_family(recipe.style) for recipe in entries}), entries)
 
 
-def vary_line_width(picture: np.ndarray, random: np.random.Generator) -> np.ndarray:
+def vary_line_width(image: np.ndarray, random: np.random.Generator) -> np.ndarray:
     """Randomly thicken or thin dark lines by a pixel. (Most styles draw lines as filled shapes, which have no stroke width.)"""
     chance, kernel = random.random(), np.ones((2, 2), np.uint8)
     if chance < 0.2:
-        return cv2.erode(picture, kernel)
-    return cv2.dilate(picture, kernel) if chance < 0.3 else picture
+        return cv2.erode(image, kernel)
+    return cv2.dilate(image, kernel) if chance < 0.3 else image
 
 
 def degrade(face: np.ndarray, random: np.random.Generator) -> np.ndarray:

@@ -24,7 +24,7 @@ PLAY = """async (video64) => {
 
 def test_plays_to_its_end_and_upright(visit):
     on_its_side = clips.clip(
-        [(time, picture[:, ::-1].swapaxes(0, 1)[:, ::-1]) for time, picture in clips.still_frames(10)], rotation=90
+        [(time, image[:, ::-1].swapaxes(0, 1)[:, ::-1]) for time, image in clips.still_frames(10)], rotation=90
     )
     width, height, seconds = visit("/about").evaluate(PLAY, base64.b64encode(on_its_side).decode())
     assert (width, height) == (320, 240) and 0.85 < seconds < 1.15

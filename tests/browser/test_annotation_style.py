@@ -123,13 +123,11 @@ def test_server_and_canvas_draw_alike(visit, model, scene):
     assert lines.sum() > 500, "frames are compared"
     assert difference[free].mean() < MEAN_DIFFERENCE
     assert difference[lines].mean() < MEAN_ON_LINES
-    for picture in (server, browser):
+    for image in (server, browser):
         one = faces[0]  # no other label covers the largest face's
         left, top, bottom, padding = plate_of(one.box, width, height)
         middle = (top + bottom) // 2
-        assert (
-            np.abs(picture[middle - 4 : middle + 4, left + 2 : left + round(padding) - 2] - rgb(COLOURS[one.emotion])).max() < 12
-        )
+        assert np.abs(image[middle - 4 : middle + 4, left + 2 : left + round(padding) - 2] - rgb(COLOURS[one.emotion])).max() < 12
 
 
 def test_mirrored_canvas_keeps_texts_readable(visit):

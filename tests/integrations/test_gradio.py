@@ -82,37 +82,35 @@ def files(tmp_path_factory) -> dict[str, Path]:
     folder = tmp_path_factory.mktemp("files")
     pillow_heif.register_heif_opener()
     with Image.open(SAMPLES / "obama.jpg") as opened:
-        picture = opened.convert("RGB")
+        image = opened.convert("RGB")
     exif = Image.Exif()
     exif[0x0112] = 6
-    picture.rotate(90, expand=True).save(folder / "turned.jpg", exif=exif, quality=95)
-    picture.convert("RGBA").save(folder / "clear.png")
-    picture.save(folder / "phone.heic")
+    image.rotate(90, expand=True).save(folder / "turned.jpg", exif=exif, quality=95)
+    image.convert("RGBA").save(folder / "clear.png")
+    image.save(folder / "phone.heic")
     return {path.name: path for path in (*folder.iterdir(), SAMPLES / "obama.jpg", SAMPLES / "friends.png")}
 
 
 @pytest.mark.parametrize("name", ["obama.jpg", "friends.png", "turned.jpg", "clear.png", "phone.heic"])
 def test_photo_as_by_the_library(client, analyzer, files, name):
     shown, label, body = client.predict(handle_file(files[name]), "auto", True, False, api_name="/photo")
-    picture = emotions.open_image(files[name])
-    result = analyzer.analyze(picture)
+    image = emotions.open_image(files[name])
+    result = analyzer.analyze(image)
     assert result.faces and without_times(body) == without_times(result.to_json())
     assert confidences(label) == {TITLES[key]: value for key, value in result.faces[0].to_json()["probabilities"].items()}
     assert len(confidences(label)) == len(EMOTIONS) and label["label"] == TITLES[result.faces[0].emotion]
     annotated = np.asarray(Image.open(shown).convert("RGB")).astype(int)
-    expected = annotate(picture, result).astype(int)
+    expected = annotate(image, result).astype(int)
     assert annotated.shape == expected.shape and np.abs(annotated - expected).mean() < 5  # JPEG's loss
 
 
 def test_options(client, analyzer):
     portrait = SAMPLES / "obama.jpg"
-    picture = emotions.open_image(portrait)
+    image = emotions.open_image(portrait)
     shown, _, body = client.predict(handle_file(portrait), "none", False, True, api_name="/photo")
-    assert without_times(body) == without_times(
-        json.loads(json.dumps(analyzer.analyze(picture, "none", landmarks=True).to_json()))
-    )
+    assert without_times(body) == without_times(json.loads(json.dumps(analyzer.analyze(image, "none", landmarks=True).to_json())))
     assert body["detector"] == "none" and len(body["faces"][0]["landmarks"]) == 468
-    assert np.abs(np.asarray(Image.open(shown).convert("RGB")).astype(int) - picture.pixels).mean() < 5
+    assert np.abs(np.asarray(Image.open(shown).convert("RGB")).astype(int) - image.pixels).mean() < 5
     _, _, body = client.predict(handle_file(portrait), "haar", True, False, api_name="/photo")
     assert body["detector"] == "haar"
 

@@ -74,9 +74,9 @@ def published(tmp_path_factory) -> tuple[Path, Path]:
         for split, count in (("train", 8), ("validation", 2), ("test", 2)):
             for index, (emotion, name) in enumerate(FOLDERS.items()):
                 for _ in range(count):
-                    picture = io.BytesIO()
-                    Image.fromarray(face(index, random)).save(picture, "PNG")
-                    archive.writestr(f"{split}/{name}/fer{number:07d}.png", picture.getvalue())
+                    image = io.BytesIO()
+                    Image.fromarray(face(index, random)).save(image, "PNG")
+                    archive.writestr(f"{split}/{name}/fer{number:07d}.png", image.getvalue())
                     table.writerow({"Usage": split, "Image name": f"fer{number:07d}.png", VOTED[emotion]: 8, "unknown": 2})
                     number += 1
     return folder / "faces.zip", folder / "votes.csv"

@@ -67,8 +67,8 @@ def test_other_data_sets_are_prepared(tree):
     assert Faces.load(tree / "data" / "facial_expressions.npz").labels.tolist() == [3]
 
 
-def test_own_pictures_are_trained_carded_and_served(tree, configured_small):
-    own_pictures(tree / "my-faces")
+def test_own_images_are_trained_carded_and_served(tree, configured_small):
+    own_images(tree / "my-faces")
     (tree / "labels.toml").write_text("\n".join(f'{name} = "{emotion}"' for name, emotion in OWN.items()))
     [line] = prepare_lines("folders")
     run_line(tree, line)
@@ -105,7 +105,7 @@ def test_own_pictures_are_trained_carded_and_served(tree, configured_small):
     assert pages == [200, 200, 200]
 
 
-def own_pictures(folder: Path) -> None:
+def own_images(folder: Path) -> None:
     """Eight noisy copies of one portrait for each class, in folders with names of another language."""
     portrait = Image.open(ROOT / "tests" / "data" / "astronaut.jpg").convert("RGB").resize((256, 256))
     random = np.random.default_rng(0)

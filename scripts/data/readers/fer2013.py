@@ -20,7 +20,7 @@ from ..dataset import SPLIT_NAMES, DatasetError, Faces, table
 from .ferplus import row_name
 from .files import Files, table_rows, text
 from .folders import fill_missing_splits, list_folders
-from .pictures import Cropper, Listed, Reading, read_pictures
+from .images import Cropper, Listed, Reading, read_images
 
 IDS = ("anger", "disgust", "fear", "happy", "sad", "surprise", "neutral")
 """Class names of the column `emotion` (Kaggle's data page); the order differs from this project's."""
@@ -46,9 +46,9 @@ def read_fer2013(path: Path) -> Reading:
                     raise DatasetError(f"{inner.path}: no fer2013.csv in it")
                 with text(inner.path, inner, table_name) as lines:
                     return _reading(read_rows(lines, f"{inner.path}: {table_name}"))
-        if not files.pictures() and (name := files.called("train.csv")):
+        if not files.images() and (name := files.called("train.csv")):
             raise DatasetError(f"{path}: {name} has training faces only: take icml_face_data.csv or fer2013.csv")
-        return read_pictures(files, _folders(files), "fer2013", Cropper(SIDE, "whole"))
+        return read_images(files, _folders(files), "fer2013", Cropper(SIDE, "whole"))
 
 
 def read_rows(lines: Iterator[str], whence: str) -> Faces:
@@ -77,9 +77,9 @@ def read_rows(lines: Iterator[str], whence: str) -> Faces:
 
 
 def _folders(files: Files) -> list[Listed]:
-    """Pictures of class folders; copies without a validation split get one from the training pictures.
+    """Images of class folders; copies without a validation split get one from the training images.
 
-    If names repeat (each folder has an im0.png) the name of a picture is its path.
+    If names repeat (each folder has an im0.png) the name of an image is its path.
     """
     listed = fill_missing_splits(list_folders(files), ("validation",))
     if len({entry.name for entry in listed}) < len(listed):

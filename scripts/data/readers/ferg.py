@@ -1,6 +1,6 @@
 """FERG-DB (Aneja et al., "Modeling Stylized Character Expressions via Deep Learning", ACCV 2016): six drawn 3D characters.
 
-`FERG_DB_256/<character>/<character>_<expression>/*.png`, 55,767 pictures. Neighbouring frames are nearly identical, so that only
+`FERG_DB_256/<character>/<character>_<expression>/*.png`, 55,767 images. Neighbouring frames are nearly identical, so that only
 a held-out character gives a meaningful test: `scripts.data.splits.leave_one_group_out`.
 """
 
@@ -13,23 +13,23 @@ from emotions.labels import EMOTIONS
 from ..dataset import LABEL_NAMES, DatasetError
 from ..splits import leave_one_group_out
 from .files import Files
-from .pictures import Cropper, Listed, Reading, read_pictures, some
+from .images import Cropper, Listed, Reading, read_images, some
 
 CHARACTERS = ("aia", "bonnie", "jules", "malcolm", "mery", "ray")
 
 
-def read_ferg(path: Path, crop: Cropper | None = None, test: str = "ray", max_pictures: int | None = None) -> Reading:
+def read_ferg(path: Path, crop: Cropper | None = None, test: str = "ray", max_images: int | None = None) -> Reading:
     """Read a folder or an archive; `groups` are the characters: `test` is held out, the next one is validation.
 
-    Heads fill these pictures, so that pictures without a detected face are used whole. `max_pictures` are drawn at random; all by
+    Heads fill these images, so that images without a detected face are used whole. `max_images` are drawn at random; all by
     default. Raises DatasetError.
     """
     with Files(path) as files:
-        listed = [entry for name in files.pictures() if (entry := _listed(path, name))]
+        listed = [entry for name in files.images() if (entry := _listed(path, name))]
         if not listed:
             raise DatasetError(f"{path}: no picture under <character>/<character>_<expression>/: is this FERG_DB_256?")
-        listed = some(listed, max_pictures)
-        reading = read_pictures(files, listed, "ferg", crop or Cropper(how="face-or-whole"))
+        listed = some(listed, max_images)
+        reading = read_images(files, listed, "ferg", crop or Cropper(how="face-or-whole"))
     there = {entry.group for entry in listed}
     counts = {"pictures": len(listed), "characters": len(there)}
     if absent := [name for name in CHARACTERS if name not in there]:
@@ -38,7 +38,7 @@ def read_ferg(path: Path, crop: Cropper | None = None, test: str = "ray", max_pi
 
 
 def _listed(path: Path, file: str) -> Listed | None:
-    """Picture with its character and label; None for other files. Raises DatasetError for an unknown expression."""
+    """Image with its character and label; None for other files. Raises DatasetError for an unknown expression."""
     *_, above, folder, name = ("", "", *PurePosixPath(file).parts)
     character, separator, expression = folder.lower().rpartition("_")
     if not separator or character != above.lower():

@@ -16,7 +16,7 @@ from typing import IO, cast
 
 from ..dataset import DatasetError
 
-PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff")
+IMAGES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff")
 
 
 @contextmanager
@@ -91,9 +91,9 @@ class Files:
         with readable(f"{self.path}: {name}"), self.open(name) as stream:
             return stream.read()
 
-    def pictures(self) -> list[str]:
-        """Names of all pictures."""
-        return [name for name in self.names if name.lower().endswith(PICTURES)]
+    def images(self) -> list[str]:
+        """Names of all images."""
+        return [name for name in self.names if name.lower().endswith(IMAGES)]
 
     def called(self, *names: str) -> str | None:
         """First file with one of these base names, in the order of `names`."""

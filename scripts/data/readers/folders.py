@@ -14,7 +14,7 @@ from emotions.labels import EMOTIONS
 
 from ..dataset import LABEL_NAMES, SPLIT_NAMES, SPLITS, DatasetError
 from .files import Files, readable
-from .pictures import Cropper, Listed, Reading, read_pictures
+from .images import Cropper, Listed, Reading, read_images
 
 IGNORE = "ignore"
 KAGGLE_SPLIT = re.compile(r"(training|publictest|privatetest)_\d+", re.IGNORECASE)
@@ -39,13 +39,13 @@ def read_label_map(path: Path) -> dict[str, str]:
 
 
 def list_folders(files: Files, labels: Mapping[str, str] = LABEL_NAMES) -> list[Listed]:
-    """Pictures of `<split>/<class>/<picture>`; without split folders all belong to train.
+    """Images of `<split>/<class>/<image>`; without split folders all belong to train.
 
     Other folders may lie around and between. Raises DatasetError for folders that are not in `labels`.
     """
     listed: list[Listed] = []
     unknown = Counter[str]()
-    for file in files.pictures():
+    for file in files.images():
         *folders, name = PurePosixPath(file).parts
         folders = [folder.lower() for folder in folders]
         label = next((labels[folder] for folder in reversed(folders) if folder in labels), None)
@@ -70,23 +70,23 @@ def read_folders(
 ) -> Reading:  # fmt: skip
     """Read a folder or an archive of class folders with the names in `labels`.
 
-    Splits without a folder are taken from the training pictures by a hash: of the person, matched by the first group of `people`
-    in a picture's path, so that no person is in two splits; else of the file, so that no copy is. Raises DatasetError.
+    Splits without a folder are taken from the training images by a hash: of the person, matched by the first group of `people`
+    in an image's path, so that no person is in two splits; else of the file, so that no copy is. Raises DatasetError.
     """
     with Files(path) as files:
         listed = list_folders(files, labels)
         people_of = _people(listed, people)
         listed = [replace(entry, name=entry.file, group=group) for entry, group in zip(listed, people_of, strict=True)]
         listed = fill_missing_splits(listed, SPLITS)
-        reading = read_pictures(files, listed, source, crop or Cropper(), seed)
-    ignored = len(files.pictures()) - len(listed)
+        reading = read_images(files, listed, source, crop or Cropper(), seed)
+    ignored = len(files.images()) - len(listed)
     people_count = len({entry.group for entry in listed if entry.group})
     counts = {"pictures": len(listed), "pictures in folders that the label map ignores": ignored, "people": people_count}
     return Reading(reading.faces, {what: count for what, count in counts.items() if count} | reading.counts)
 
 
 def fill_missing_splits(listed: list[Listed], wanted: Sequence[str]) -> list[Listed]:
-    """Let training pictures go to each of the `wanted` splits that has no picture."""
+    """Let training images go to each of the `wanted` splits that has no image."""
     given = {entry.splits[0] for entry in listed}
     cut = ("train", *(split for split in wanted if split not in given and split != "train"))
     return [replace(entry, splits=cut if entry.splits[0] == "train" else entry.splits) for entry in listed]

@@ -40,7 +40,7 @@ def run(capsys, monkeypatch, tmp_path):
 
 
 @pytest.fixture
-def pictures(tmp_path) -> Path:
+def images(tmp_path) -> Path:
     """A folder with two photos, one of them in a subfolder, a text file, and a damaged photo."""
     folder = tmp_path / "pictures"
     (folder / "below").mkdir(parents=True)
@@ -66,8 +66,8 @@ def table(text: str) -> list[dict]:
     return list(csv.DictReader(StringIO(text)))
 
 
-def test_each_file_is_a_json_line_and_so_is_each_error(run, pictures):
-    code, out = run("photo", pictures, pictures / "gone.jpg", SAMPLES / "friends.png")
+def test_each_file_is_a_json_line_and_so_is_each_error(run, images):
+    code, out = run("photo", images, images / "gone.jpg", SAMPLES / "friends.png")
     first, second, third, gone, group = lines(out)
     assert code == 1
     assert [Path(line["file"]).name for line in (first, second, third)] == ["a.jpg", "b.jpg", "a.JPG"]
@@ -93,18 +93,18 @@ def test_csv_has_a_row_for_each_face_or_one_without_faces(run, tmp_path):
     assert (bad["file"], bad["error"]) == ("bad, name.jpg", "not_an_image") and bad["message"]
 
 
-def test_table(run, pictures):
-    _, out = run("photo", "--format", "table", pictures)
+def test_table(run, images):
+    _, out = run("photo", "--format", "table", images)
     head, first, bad, _ = out.splitlines()
     assert head.split() == ["file", "id", "emotion", "confidence", "unsure"]
     assert "happy" in first and "(not_an_image)" in bad
 
 
-def test_patterns_and_folders(run, pictures):
-    code, out = run("photo", pictures / "**" / "a.*", pictures / "*.png", pictures / "below" / "none")
+def test_patterns_and_folders(run, images):
+    code, out = run("photo", images / "**" / "a.*", images / "*.png", images / "below" / "none")
     assert [line.get("error", {}).get("code") for line in lines(out)] == [None, None, "file_not_found", "file_not_found"]
-    (pictures / "empty").mkdir()
-    assert files.expand([str(pictures / "empty")], photo.SUFFIXES)[0].error.code == "no_files"
+    (images / "empty").mkdir()
+    assert files.expand([str(images / "empty")], photo.SUFFIXES)[0].error.code == "no_files"
 
 
 def test_standard_input():
@@ -114,9 +114,9 @@ def test_standard_input():
     assert line["file"] == "-" and line["faces"][0]["emotion"] == "happy"
 
 
-def test_worker_processes_return_the_same_rows_in_the_same_order(run, pictures):
+def test_worker_processes_return_the_same_rows_in_the_same_order(run, images):
     def results(*options: str) -> list[dict]:
-        _, out = run("photo", pictures, SAMPLES / "friends.png", *options)
+        _, out = run("photo", images, SAMPLES / "friends.png", *options)
         return [{name: value for name, value in line.items() if name != "timing_ms"} for line in lines(out)]
 
     assert results("--processes", "2") == results()
@@ -139,15 +139,15 @@ def test_a_dead_process_costs_one_job():
     assert isinstance(pairs[3][1], workers.ProcessDied)
 
 
-def test_annotated_images_never_overwrite_a_file(run, pictures):
-    before = {path: path.read_bytes() for path in pictures.rglob("*.*")}
-    code, out = run("photo", pictures, "--annotate", pictures)
+def test_annotated_images_never_overwrite_a_file(run, images):
+    before = {path: path.read_bytes() for path in images.rglob("*.*")}
+    code, out = run("photo", images, "--annotate", images)
     written = [Path(line["annotated"]) for line in lines(out) if "annotated" in line]
     assert [path.name for path in written] == ["a-2.jpg", "a-3.jpg"] and all(
         path.read_bytes()[:3] == b"\xff\xd8\xff" for path in written
     )
     assert {path: path.read_bytes() for path in before} == before
-    assert len(list(pictures.rglob("*.*"))) == len(before) + 2, "no partial file is left"
+    assert len(list(images.rglob("*.*"))) == len(before) + 2, "no partial file is left"
 
 
 def test_atomic_write_leaves_no_partial_file(tmp_path):

@@ -69,12 +69,12 @@ def test_faces_come_largest_first_in_full_size_pixels(analyzer, portrait):
 
 
 def test_no_face_gives_an_empty_result(analyzer):
-    picture = open_image(encode_jpeg(np.full((300, 400, 3), 90, np.uint8)))
-    assert analyzer.analyze(picture).faces == ()
-    (whole,) = analyzer.analyze(picture, "none").faces
+    image = open_image(encode_jpeg(np.full((300, 400, 3), 90, np.uint8)))
+    assert analyzer.analyze(image).faces == ()
+    (whole,) = analyzer.analyze(image, "none").faces
     assert whole.score is None and whole.box.to_json() == {"left": 0, "top": 0, "width": 400, "height": 300}
     with pytest.raises(ValueError, match="detector must be one of"):
-        analyzer.analyze(picture, "dlib")
+        analyzer.analyze(image, "dlib")
 
 
 def test_the_default_head_is_the_same_everywhere(portrait):
@@ -100,23 +100,23 @@ def test_warm_up_runs_every_model():
 
 
 def test_annotated_image_has_a_box_and_a_label(analyzer, portrait):
-    picture = open_image(portrait)
-    result = analyzer.analyze(picture)
-    drawn = annotate(picture, result)
-    assert drawn.shape == picture.pixels.shape and drawn.dtype == np.uint8
+    image = open_image(portrait)
+    result = analyzer.analyze(image)
+    drawn = annotate(image, result)
+    assert drawn.shape == image.pixels.shape and drawn.dtype == np.uint8
     (face,) = result.faces
     colour = np.array([int(COLOURS[face.emotion][place : place + 2], 16) for place in (1, 3, 5)])
     middle = round(face.box.top + face.box.height / 2)
     edge = drawn[middle, round(face.box.left) - 3 : round(face.box.left) + 8].astype(int)
     assert np.abs(edge - colour).sum(axis=1).min() < 12, "the left side of the box has the emotion's colour"
-    assert np.abs(drawn.astype(int) - picture.pixels).sum(axis=2).any()
+    assert np.abs(drawn.astype(int) - image.pixels).sum(axis=2).any()
     inside = np.s_[middle - 20 : middle + 20, round(face.box.left) + 30 : round(face.box.left + face.box.width) - 30]
-    assert np.array_equal(drawn[inside], picture.pixels[inside]), "the face itself is unchanged"
+    assert np.array_equal(drawn[inside], image.pixels[inside]), "the face itself is unchanged"
 
 
 def test_annotated_image_is_at_most_1600_px(analyzer):
-    picture = open_image(encode_jpeg(np.zeros((1000, 2000, 3), np.uint8)))
-    assert annotate(picture, analyzer.analyze(picture)).shape == (800, 1600, 3) and STYLE["max_side"] == 1600
+    image = open_image(encode_jpeg(np.zeros((1000, 2000, 3), np.uint8)))
+    assert annotate(image, analyzer.analyze(image)).shape == (800, 1600, 3) and STYLE["max_side"] == 1600
 
 
 def test_label_text_contrasts_with_every_colour():

@@ -124,9 +124,9 @@ def test_boxes_are_mapped_back_from_the_letterbox(face_detector, pixels, size, l
 
 @pytest.mark.parametrize("degrees", [-60, -30, 30, 60, 90])
 def test_rotated_faces_are_aligned_upright(face_detector, pixels, degrees):
-    def crop(picture):
-        (face,) = face_detector.detect(picture)[1]
-        return align_crop(picture, face.box, face_detector.landmarks(picture, face), 48).astype(float).ravel()
+    def crop(image):
+        (face,) = face_detector.detect(image)[1]
+        return align_crop(image, face.box, face_detector.landmarks(image, face), 48).astype(float).ravel()
 
     assert np.corrcoef(crop(pixels), crop(rotated(pixels, degrees)))[0, 1] > 0.9
 
@@ -158,8 +158,8 @@ def test_flatness_separates_drawings_from_photos(pixels):
 @pytest.mark.parametrize("detector", ["auto", "blazeface", "haar"])
 def test_no_face_gives_an_empty_list(face_detector, pixels, detector):
     noise = np.random.default_rng(0).integers(0, 256, (300, 400, 3), np.uint8)
-    for picture in (np.zeros((300, 400, 3), np.uint8), noise, pixels[230:, :]):
-        assert face_detector.detect(picture, detector)[1] == []
+    for image in (np.zeros((300, 400, 3), np.uint8), noise, pixels[230:, :]):
+        assert face_detector.detect(image, detector)[1] == []
 
 
 def test_whole_image_as_one_face(face_detector, pixels):
@@ -178,11 +178,11 @@ def test_whole_image_without_a_visible_face(face_detector):
 @pytest.mark.parametrize("detector", DETECTORS)
 @pytest.mark.parametrize("shape", [(1, 1), (1, 3000), (3000, 2), (7, 5)])
 def test_degenerate_images_are_handled(face_detector, detector, shape):
-    picture = np.full((*shape, 3), 130, np.uint8)
-    _, found = face_detector.detect(picture, detector)
+    image = np.full((*shape, 3), 130, np.uint8)
+    _, found = face_detector.detect(image, detector)
     assert len(found) == (detector == "none")
     for face in found:
-        assert align_crop(picture, face.box, face_detector.landmarks(picture, face), 48).shape == (48, 48)
+        assert align_crop(image, face.box, face_detector.landmarks(image, face), 48).shape == (48, 48)
 
 
 def test_unknown_detector_is_rejected(face_detector, pixels):
@@ -192,28 +192,28 @@ def test_unknown_detector_is_rejected(face_detector, pixels):
 
 def test_threads_get_the_same_results(face_detector, pixels):
     """Interpreters and cascades are not thread-safe: without their locks this gives wrong results or crashes."""
-    pictures = [pixels, placed(pixels, (500, 420), 80, 5), rotated(pixels, 20), cv2.flip(pixels, 1)[:200]]
+    images = [pixels, placed(pixels, (500, 420), 80, 5), rotated(pixels, 20), cv2.flip(pixels, 1)[:200]]
 
-    def detect(picture: np.ndarray) -> list[np.ndarray]:
+    def detect(image: np.ndarray) -> list[np.ndarray]:
         arrays = []
         for detector in ("auto", "haar"):
-            for face in face_detector.detect(picture, detector)[1]:
-                points = face_detector.landmarks(picture, face)
-                arrays += [corners(face.box), points, align_crop(picture, face.box, points, 48)]
+            for face in face_detector.detect(image, detector)[1]:
+                points = face_detector.landmarks(image, face)
+                arrays += [corners(face.box), points, align_crop(image, face.box, points, 48)]
         assert arrays
         return arrays
 
-    alone = [detect(picture) for picture in pictures]
+    alone = [detect(image) for image in images]
     with ThreadPoolExecutor(8) as pool:
-        together = list(pool.map(detect, pictures * 4))
+        together = list(pool.map(detect, images * 4))
     for index, arrays in enumerate(together):
-        for got, wanted in zip(arrays, alone[index % len(pictures)], strict=True):
+        for got, wanted in zip(arrays, alone[index % len(images)], strict=True):
             np.testing.assert_array_equal(got, wanted)
 
 
 def test_published_recall_and_precision(face_detector):
     scenes = labelled_photos(shared("photos"))
-    recall, precision = recall_precision(*match_scenes(lambda picture: face_detector.detect(picture)[1], scenes))
+    recall, precision = recall_precision(*match_scenes(lambda image: face_detector.detect(image)[1], scenes))
     assert recall >= 0.95 and precision >= 0.97
 
 

@@ -21,7 +21,7 @@ def analyzer():
     return FaceAnalyzer()
 
 
-def bare_face(picture: np.ndarray, x: int, y: int, side: int) -> Box:
+def bare_face(image: np.ndarray, x: int, y: int, side: int) -> Box:
     """Draw two eyes, brows and a laughing mouth around (x, y), without an outline, and return their box."""
     unit = side / 100
 
@@ -29,10 +29,10 @@ def bare_face(picture: np.ndarray, x: int, y: int, side: int) -> Box:
         return round(x + right * unit), round(y + down * unit)
 
     for turn in (-1, 1):
-        cv2.circle(picture, at(22 * turn, -16), round(11 * unit), (255, 255, 255), -1, cv2.LINE_AA)
-        cv2.circle(picture, at(22 * turn, -16), round(5 * unit), INK, -1, cv2.LINE_AA)
+        cv2.circle(image, at(22 * turn, -16), round(11 * unit), (255, 255, 255), -1, cv2.LINE_AA)
+        cv2.circle(image, at(22 * turn, -16), round(5 * unit), INK, -1, cv2.LINE_AA)
         cv2.ellipse(
-            picture,
+            image,
             at(22 * turn, -28),
             (round(12 * unit), round(5 * unit)),
             0,
@@ -42,8 +42,8 @@ def bare_face(picture: np.ndarray, x: int, y: int, side: int) -> Box:
             max(2, round(3 * unit)),
             cv2.LINE_AA,
         )
-    cv2.ellipse(picture, at(0, 12), (round(24 * unit), round(20 * unit)), 0, 0, 180, RED, -1, cv2.LINE_AA)
-    cv2.ellipse(picture, at(0, 12), (round(24 * unit), round(20 * unit)), 0, 0, 180, INK, max(1, round(2 * unit)), cv2.LINE_AA)
+    cv2.ellipse(image, at(0, 12), (round(24 * unit), round(20 * unit)), 0, 0, 180, RED, -1, cv2.LINE_AA)
+    cv2.ellipse(image, at(0, 12), (round(24 * unit), round(20 * unit)), 0, 0, 180, INK, max(1, round(2 * unit)), cv2.LINE_AA)
     left, top = at(-34, -34)
     return Box(left, top, 68 * unit, 68 * unit)
 
@@ -55,10 +55,10 @@ def contains(outer: Box, inner: Box) -> bool:
 
 def test_square_to_box_is_inverse_to_the_crop():
     random = np.random.default_rng(1)
-    picture = random.integers(0, 256, (200, 300), dtype=np.uint8)
+    image = random.integers(0, 256, (200, 300), dtype=np.uint8)
     for x, y, side in ((150, 100, 96), (40, 60, 48), (280, 20, 130)):
         matrix = np.array([[side / 48, 0, x - side / 2], [0, side / 48, y - side / 2]])
-        assert np.array_equal(align_crop(picture, square_to_box((x, y, side)), None, 48), warp_crop(picture, matrix, 48))
+        assert np.array_equal(align_crop(image, square_to_box((x, y, side)), None, 48), warp_crop(image, matrix, 48))
 
 
 @pytest.mark.parametrize(("height", "width"), [(256, 256), (480, 640), (1000, 200)])
@@ -74,20 +74,20 @@ def test_windows_cover_the_image(height, width):
 
 @pytest.mark.parametrize("side", [160, 256, 400])
 def test_face_without_an_outline_is_detected_and_its_pupils_are_not(analyzer, side):
-    picture = np.full((side, side, 3), SKIN, np.uint8)
-    inner = bare_face(picture, side // 2, side // 2, side)
-    (face,) = analyzer.face_detector.detect(picture)[1]
+    image = np.full((side, side, 3), SKIN, np.uint8)
+    inner = bare_face(image, side // 2, side // 2, side)
+    (face,) = analyzer.face_detector.detect(image)[1]
     assert contains(face.box, inner) and 0.6 < np.sqrt(face.box.area / inner.area) < 1.8 and 0.8 < face.score <= 1
     assert np.isnan(face.keypoints).all()
 
 
 def test_several_drawn_faces_are_detected(analyzer):
-    picture = np.full((480, 640, 3), (120, 170, 210), np.uint8)
+    image = np.full((480, 640, 3), (120, 170, 210), np.uint8)
     faces = []
     for x, y in ((170, 150), (460, 300)):
-        cv2.circle(picture, (x, y), 110, SKIN, -1, cv2.LINE_AA)
-        faces.append(bare_face(picture, x, y, 190))
-    found = analyzer.face_detector.detect(picture)[1]
+        cv2.circle(image, (x, y), 110, SKIN, -1, cv2.LINE_AA)
+        faces.append(bare_face(image, x, y, 190))
+    found = analyzer.face_detector.detect(image)[1]
     assert len(found) == 2 and all(sum(contains(face.box, inner) for face in found) == 1 for inner in faces)
 
 
@@ -101,22 +101,22 @@ def test_photos_are_not_searched(analyzer):
     """With the noise of a sensor no window is flat, so that the network does not run."""
     calls = []
     random = np.random.default_rng(2)
-    picture = np.clip(random.normal(128, 40, (240, 320, 1)) + random.normal(0, 6, (240, 320, 3)), 0, 255).astype(np.uint8)
+    image = np.clip(random.normal(128, 40, (240, 320, 1)) + random.normal(0, 6, (240, 320, 3)), 0, 255).astype(np.uint8)
     classifier = analyzer.classifier
     face_detector = FaceDetector(analyzer.registry, "vgg16", lambda crops: calls.append(len(crops)) or classifier.features(crops))
-    assert face_detector.detect(picture)[1] == [] and calls == []
+    assert face_detector.detect(image)[1] == [] and calls == []
 
 
 def test_without_a_verifier_for_the_backbone_flatness_decides(analyzer):
-    picture = np.full((256, 256, 3), SKIN, np.uint8)
-    bare_face(picture, 128, 128, 256)
+    image = np.full((256, 256, 3), SKIN, np.uint8)
+    bare_face(image, 128, 128, 256)
     other = FaceDetector(analyzer.registry, "another", analyzer.classifier.features)
-    assert [face.box for face in other.detect(picture)[1]] == [
-        face.box for face in FaceDetector(analyzer.registry).detect(picture)[1]
+    assert [face.box for face in other.detect(image)[1]] == [
+        face.box for face in FaceDetector(analyzer.registry).detect(image)[1]
     ]
 
 
 def test_flatness_of_a_drawing():
-    picture = np.full((100, 100, 3), SKIN, np.uint8)
-    cv2.circle(picture, (50, 50), 20, INK, -1)
-    assert flatness(picture, Box(0, 0, 100, 100)) > 0.7 and flatness(picture, Box(90, 90, 4, 4)) == 0
+    image = np.full((100, 100, 3), SKIN, np.uint8)
+    cv2.circle(image, (50, 50), 20, INK, -1)
+    assert flatness(image, Box(0, 0, 100, 100)) > 0.7 and flatness(image, Box(90, 90, 4, 4)) == 0

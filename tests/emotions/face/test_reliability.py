@@ -34,12 +34,12 @@ def pixels(portrait) -> np.ndarray:
     return open_image(portrait).pixels
 
 
-def quality(analyzer: FaceAnalyzer, picture: np.ndarray) -> CropQuality:
+def quality(analyzer: FaceAnalyzer, image: np.ndarray) -> CropQuality:
     """Measure the largest face as `analyze` does."""
-    face = analyzer.face_detector.detect(picture)[1][0]
-    landmarks = analyzer.face_detector.landmarks(picture, face)
-    crop = align_crop(picture, face.box, landmarks, analyzer.classifier.size)
-    return measure_quality(picture.shape, face.box, landmarks, crop)
+    face = analyzer.face_detector.detect(image)[1][0]
+    landmarks = analyzer.face_detector.landmarks(image, face)
+    crop = align_crop(image, face.box, landmarks, analyzer.classifier.size)
+    return measure_quality(image.shape, face.box, landmarks, crop)
 
 
 @pytest.mark.parametrize(
@@ -113,15 +113,15 @@ def limited(tmp_path):
 
 
 def test_thresholds_come_from_the_manifest(limited, pixels):
-    picture = open_image(encode_jpeg(pixels, 95))
+    image = open_image(encode_jpeg(pixels, 95))
     reasons = {}
     for name, limit in {"turned": -1, "small": 1e4, "blurred": 9, "low_confidence": 1.01}.items():
-        (face,) = limited({name: limit}).analyze(picture).faces
+        (face,) = limited({name: limit}).analyze(image).faces
         reasons[name] = face.unsure
         assert face.to_json()["unsure"] == name and face.emotion == "happy", "the prediction is still reported"
     assert list(reasons.values()) == list(UNSURE_REASONS)
-    assert limited({}).analyze(picture).faces[0].unsure is None
-    assert limited(None).analyze(picture).faces[0].unsure is None, "an older manifest without thresholds"
+    assert limited({}).analyze(image).faces[0].unsure is None
+    assert limited(None).analyze(image).faces[0].unsure is None, "an older manifest without thresholds"
 
 
 def test_shipped_thresholds_flag_bad_images_and_not_a_good_one(analyzer, pixels):
@@ -140,9 +140,9 @@ def test_shipped_thresholds_flag_bad_images_and_not_a_good_one(analyzer, pixels)
 
 
 def test_annotated_image_has_a_question_mark(limited, pixels):
-    picture = open_image(encode_jpeg(pixels, 95))
-    sure, unsure = (annotate(picture, limited(limits).analyze(picture)) for limits in ({}, {"turned": -1}))
+    image = open_image(encode_jpeg(pixels, 95))
+    sure, unsure = (annotate(image, limited(limits).analyze(image)) for limits in ({}, {"turned": -1}))
     changed = np.argwhere(np.abs(sure.astype(int) - unsure).sum(axis=2) > 30)
     assert len(changed), "the label differs"
-    box = limited({}).analyze(picture).faces[0].box
+    box = limited({}).analyze(image).faces[0].box
     assert changed[:, 0].max() < box.top, "only the label differs, which is above the box"

@@ -25,7 +25,7 @@ def analyzer() -> FaceAnalyzer:
 
 
 @pytest.fixture(scope="module")
-def picture(portrait):
+def photo(portrait):
     return open_image(portrait)
 
 
@@ -87,8 +87,8 @@ def test_rendered_map_is_brightest_at_the_largest_drop():
     assert tinted < np.abs(hot - cold).sum() / 2, "a small drop is not rendered as a large one"
 
 
-def test_a_smile_depends_on_the_mouth(analyzer, picture):
-    (face,) = analyzer.analyze(picture, explain=True).faces
+def test_a_smile_depends_on_the_mouth(analyzer, photo):
+    (face,) = analyzer.analyze(photo, explain=True).faces
     heat = face.explanation.heat
     assert face.emotion == "happy" and heat.shape == (analyzer.classifier.size,) * 2
     size = len(heat)
@@ -96,9 +96,9 @@ def test_a_smile_depends_on_the_mouth(analyzer, picture):
     assert mouth.mean() > 3 * np.abs(heat[: size // 3]).mean() and face.explanation.strongest == "lower"
 
 
-def test_the_map_is_of_the_shipped_model(analyzer, picture):
+def test_the_map_is_of_the_shipped_model(analyzer, photo):
     """Covering the crop and classifying it again gives the drops of the map."""
-    (face,) = analyzer.analyze(picture, explain=True).faces
+    (face,) = analyzer.analyze(photo, explain=True).faces
     heat, crop = face.explanation.heat, face.explanation.crop
     np.testing.assert_allclose(analyzer.classifier.probabilities(crop[None])[0], face.probabilities, atol=1e-5)
     places = np.linspace(0, len(crop) - 24, GRID).round().astype(int)
@@ -113,22 +113,22 @@ def test_the_map_is_of_the_shipped_model(analyzer, picture):
     assert heat[places[y] : places[y] + 24, places[x] : places[x] + 24].max() == pytest.approx(heat.max())
 
 
-def test_no_cost_without_explain(analyzer, picture, monkeypatch):
+def test_no_cost_without_explain(analyzer, photo, monkeypatch):
     calls = []
     real = type(analyzer.classifier).features
     monkeypatch.setattr(
         type(analyzer.classifier), "features", lambda model, crops: calls.append(len(crops)) or real(model, crops)
     )
-    plain = analyzer.analyze(picture)
+    plain = analyzer.analyze(photo)
     assert calls == [1] and plain.faces[0].explanation is None and "explain" not in plain.timing_ms
     assert "explanation" not in plain.to_json()["faces"][0]
-    explained = analyzer.analyze(picture, explain=True)
+    explained = analyzer.analyze(photo, explain=True)
     assert calls == [1, 1, GRID**2] and explained.timing_ms["explain"] > 0
     assert explained.faces == plain.faces
 
 
-def test_at_most_max_explained_faces_are_explained(analyzer, picture):
-    face = Image.fromarray(picture.pixels).crop((90, 0, 290, 200)).resize((150, 150))
+def test_at_most_max_explained_faces_are_explained(analyzer, photo):
+    face = Image.fromarray(photo.pixels).crop((90, 0, 290, 200)).resize((150, 150))
     crowd = Image.new("RGB", (960, 400), "grey")
     for number in range(7):
         crowd.paste(face, (20 + number % 4 * 230, 20 + number // 4 * 190))
@@ -139,8 +139,8 @@ def test_at_most_max_explained_faces_are_explained(analyzer, picture):
     ]
 
 
-def test_json_has_the_rendered_map(analyzer, picture):
-    (face,) = json.loads(json.dumps(analyzer.analyze(picture, explain=True).to_json()))["faces"]
+def test_json_has_the_rendered_map(analyzer, photo):
+    (face,) = json.loads(json.dumps(analyzer.analyze(photo, explain=True).to_json()))["faces"]
     head, _, data = face["explanation"].partition(",")
     assert head == "data:image/jpeg;base64"
     with Image.open(BytesIO(base64.b64decode(data, validate=True))) as image:

@@ -50,7 +50,7 @@ COLLECTION = sorted(path.relative_to(PHOTOS).as_posix() for path in PHOTOS.glob(
 
 
 def scene(width: int = 96, height: int = 64) -> Image.Image:
-    """A picture without symmetry: red grows to the right, green downwards, and the top left corner is blue."""
+    """An image without symmetry: red grows to the right, green downwards, and the top left corner is blue."""
     down, across = np.mgrid[0:height, 0:width]
     pixels = np.stack([across * 255 // (width - 1), down * 255 // (height - 1), np.zeros_like(down)], axis=-1).astype(np.uint8)
     pixels[: height // 4, : width // 4, 2] = 255
@@ -75,7 +75,7 @@ def code_of(data: bytes | Path) -> str:
 
 
 def difference(data: bytes, expected: Image.Image) -> float:
-    """Mean absolute difference of the decoded pixels from the expected picture, in levels."""
+    """Mean absolute difference of the decoded pixels from the expected image, in levels."""
     return float(np.abs(open_image(data).pixels.astype(int) - np.asarray(expected.convert("RGB")).astype(int)).mean())
 
 
@@ -94,15 +94,15 @@ def test_collection(name):
     if name in FAILS:
         assert code_of(path) == FAILS[name]
     else:
-        picture = open_image(path)
-        assert picture.pixels.dtype == np.uint8 and picture.pixels.flags.c_contiguous
-        assert max(picture.pixels.shape) <= 2048 and picture.width >= picture.pixels.shape[1]
+        loaded = open_image(path)
+        assert loaded.pixels.dtype == np.uint8 and loaded.pixels.flags.c_contiguous
+        assert max(loaded.pixels.shape) <= 2048 and loaded.width >= loaded.pixels.shape[1]
 
 
 @pytest.mark.parametrize("kind", SAMPLES)
 def test_formats(kind):
-    picture = open_image(encoded(kind, **SAMPLES[kind]))
-    assert (picture.width, picture.height, picture.pixels.shape, picture.scale) == (96, 64, (64, 96, 3), 1.0)
+    loaded = open_image(encoded(kind, **SAMPLES[kind]))
+    assert (loaded.width, loaded.height, loaded.pixels.shape, loaded.scale) == (96, 64, (64, 96, 3), 1.0)
     assert difference(encoded(kind, **SAMPLES[kind]), scene()) < (8 if kind == "GIF" else 4)
 
 
@@ -116,8 +116,8 @@ def test_orientation(kind, orientation):
     stored.getexif()[0x0112] = undo
     stored = ImageOps.exif_transpose(stored)
     data = encoded(kind, stored, **SAMPLES[kind], exif=exif.tobytes())  # AVIF and HEIC get boxes that say the same
-    picture = open_image(data)
-    assert (picture.width, picture.height) == (96, 64)
+    loaded = open_image(data)
+    assert (loaded.width, loaded.height) == (96, 64)
     assert difference(data, scene()) < 4
 
 
@@ -239,9 +239,9 @@ def test_damaged_exif_is_ignored(kind, place):
 def test_large_images_are_scaled_down():
     big = scene(3000, 1000)
     for kind, width in (("PNG", 2048), ("JPEG", 2048), ("WEBP", 2048)):
-        picture = open_image(encoded(kind, big))
-        assert picture.pixels.shape == (683, width, 3) and (picture.width, picture.height) == (3000, 1000)
-        assert picture.scale == pytest.approx(3000 / width)
+        loaded = open_image(encoded(kind, big))
+        assert loaded.pixels.shape == (683, width, 3) and (loaded.width, loaded.height) == (3000, 1000)
+        assert loaded.scale == pytest.approx(3000 / width)
     assert open_image(encoded("JPEG", scene(1900, 20)), max_side=1024).pixels.shape[1] == 950  # half is near enough
     assert open_image(encoded("JPEG", scene(6000, 40))).pixels.shape == (14, 2048, 3)
     assert open_image(encoded("PNG", scene(2, 2)), max_side=1).pixels.shape == (1, 1, 3)
@@ -343,7 +343,7 @@ def test_one_warnings_filter_for_all_images():
 
 @pytest.mark.parametrize("kind", SAMPLES)
 def test_malformed_files_only_raise_image_errors(kind):
-    """Mutated headers, with a fixed seed: whatever a decoder does with them, callers see a picture or an ImageError."""
+    """Mutated headers, with a fixed seed: whatever a decoder does with them, callers see an image or an ImageError."""
     data, chance = encoded(kind, **SAMPLES[kind]), random.Random(kind)
     for _ in range(150):
         broken = bytearray(data)
@@ -353,11 +353,11 @@ def test_malformed_files_only_raise_image_errors(kind):
         if chance.random() < 0.2:
             del broken[chance.randrange(4, len(broken)) :]
         try:
-            picture = open_image(bytes(broken))
+            loaded = open_image(bytes(broken))
         except ImageError as error:
             assert error.code in CODES
         else:
-            assert picture.pixels.ndim == 3
+            assert loaded.pixels.ndim == 3
 
 
 def test_sniffing_does_not_decode():

@@ -55,7 +55,7 @@ def test_the_container_does_not_change_the_result(analyzer):
 
 
 def test_rotation_metadata_is_applied(analyzer):
-    sideways = [(time, np.rot90(picture, -1)) for time, picture in clips.still_frames(4)]
+    sideways = [(time, np.rot90(image, -1)) for time, image in clips.still_frames(4)]
     (upright,) = VideoAnalyzer(clips.clip(clips.still_frames(4)), analyzer=analyzer, fps=1)
     (rotated,) = VideoAnalyzer(clips.clip(sideways, rotation=90), analyzer=analyzer, fps=1)
     (one,), (other,) = upright.result.faces, rotated.result.faces

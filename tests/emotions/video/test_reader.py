@@ -121,7 +121,7 @@ def test_audio_stream_is_ignored():
 
 def test_negative_times_and_late_starts():
     for shift in (-1.0, 5.0):
-        shifted = [(time + shift, picture) for time, picture in THREE_SECONDS]
+        shifted = [(time + shift, image) for time, image in THREE_SECONDS]
         _, frames = read(clips.clip(shifted, "matroska"))
         assert frames[0].time == 0 and all(0 <= frame.time <= 3 for frame in frames)
 

@@ -90,7 +90,7 @@ def tracked_ids(
     analyzer: FaceAnalyzer, actors: Sequence, seconds: float, camera: Camera = STEADY, rate: int = 10, seed: int = 1
 ) -> list[list[int]]:
     frames = render(actors, times(seconds, rate), camera, seed)
-    read_frames = [(one.time, one.picture, analyzer.analyze(one.picture, "blazeface"), one.truth) for one in frames]
+    read_frames = [(one.time, one.image, analyzer.analyze(one.image, "blazeface"), one.truth) for one in frames]
     return assigned_ids(len(actors), read_frames)
 
 
@@ -176,11 +176,11 @@ def test_group_with_a_moving_camera(analyzer, name):
 
 def test_tracking_is_deterministic_and_the_state_is_complete(analyzer, pair):
     actors = [(pair[0], walk(0.15, 0.85, 2)), (pair[1], walk(0.85, 0.15, 2, y=0.43))]
-    frames = [(frame, analyzer.analyze(frame.picture)) for frame in render(actors, times(2), HAND_HELD, 5)]
+    frames = [(frame, analyzer.analyze(frame.image)) for frame in render(actors, times(2), HAND_HELD, 5)]
     one, other, tracks = FaceTracker(), FaceTracker(), ""
     for frame, result in frames:
         fresh = FaceTracker(tracks)
-        results = [tracker.update(frame.picture, result, frame.time).faces for tracker in (one, other, fresh)]
+        results = [tracker.update(frame.image, result, frame.time).faces for tracker in (one, other, fresh)]
         assert results[0] == results[1] == results[2] and one.state == other.state == fresh.state
         tracks = fresh.state
         assert tracks.isascii() and len(tracks) <= MAX_BYTES
@@ -191,10 +191,8 @@ def test_frame_size_may_change(analyzer, pair):
     tracker, seen = FaceTracker(), []
     for number, frame in enumerate(render(actors, times(1), STEADY, 3)):
         size = (WIDTH, HEIGHT) if number % 2 else (2 * WIDTH, 2 * HEIGHT)
-        picture = open_image(encode_jpeg(cv2.resize(frame.picture.pixels, size), 90))
-        seen.append(
-            {face.id: face.box.left / picture.width < 0.5 for face in tracker.update(picture, analyzer.analyze(picture)).faces}
-        )
+        image = open_image(encode_jpeg(cv2.resize(frame.image.pixels, size), 90))
+        seen.append({face.id: face.box.left / image.width < 0.5 for face in tracker.update(image, analyzer.analyze(image)).faces})
     assert all(one == seen[0] for one in seen) and len(seen[0]) == 2
 
 

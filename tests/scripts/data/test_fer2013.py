@@ -141,8 +141,8 @@ def test_public_and_private_test_in_one_folder_are_separated(tmp_path, published
 
 def test_class_folders_get_a_validation_split_and_unique_names(tmp_path, published):
     with zipfile.ZipFile(published[0]) as archive:
-        pictures = [archive.read(name) for name in archive.namelist() if name.startswith("train/")]
-    folders = {f"{split}/{name}/im{number}.png": pictures[number]
+        images = [archive.read(name) for name in archive.namelist() if name.startswith("train/")]
+    folders = {f"{split}/{name}/im{number}.png": images[number]
                for split in ("train", "test") for name in ("happy", "sad") for number in range(40)}  # fmt: skip
     put(tmp_path / "archive.zip", **folders)
     faces, _ = read_fer2013(tmp_path / "archive.zip")

@@ -12,7 +12,7 @@ import pytest
 from scripts.data import labels as raters
 from scripts.data import prepare
 from scripts.data.dataset import Faces, table
-from scripts.data.readers.pictures import Listed, some
+from scripts.data.readers.images import Listed, some
 from scripts.data.splits import copies, duplicates, nearest
 from scripts.docs.curves import LearningCurves
 from scripts.train.heads import BATCH, fit

@@ -29,9 +29,9 @@ def test_packed_faces_are_restored(prepared, tmp_path, capsys):
 
 def test_several_sheets_and_a_part_of_one():
     pixels = np.random.default_rng(0).integers(0, 256, (2100, 8, 8)).astype(np.uint8)
-    pictures = pack.sheets(pixels)
-    assert [picture.size for picture in pictures] == [(256, 512), (256, 16)]
-    assert np.array_equal(pack.faces_of(pictures, 8, 2100), pixels)
+    images = pack.sheets(pixels)
+    assert [image.size for image in images] == [(256, 512), (256, 16)]
+    assert np.array_equal(pack.faces_of(images, 8, 2100), pixels)
 
 
 def test_errors_of_packing_and_unpacking(prepared, tmp_path):

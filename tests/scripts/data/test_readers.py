@@ -1,4 +1,4 @@
-"""Data sets of pictures: facial_expressions, FERG-DB and folders of one's own, as tiny look-alikes of real faces."""
+"""Data sets of images: facial_expressions, FERG-DB and folders of one's own, as tiny look-alikes of real faces."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from emotions.image.loading import encode_jpeg, open_image
 from emotions.labels import EMOTIONS
 from scripts.data.dataset import DatasetError, Faces
 from scripts.data.prepare import main
-from scripts.data.readers.facial_expressions import list_pictures, person, read_facial_expressions
+from scripts.data.readers.facial_expressions import list_images, person, read_facial_expressions
 from scripts.data.readers.ferg import CHARACTERS, read_ferg
 from scripts.data.readers.files import Files
 from scripts.data.readers.folders import read_folders, read_label_map
-from scripts.data.readers.pictures import Cropper
+from scripts.data.readers.images import Cropper
 
 ROOT = Path(__file__).resolve().parents[3]
 SHARED = ROOT.parent / "shared" / "data" / "faces"
@@ -31,7 +31,7 @@ WHOLE = Cropper(how="whole")
 
 @pytest.fixture(scope="module")
 def portrait() -> np.ndarray:
-    """(H, W, 3) RGB: Eileen Collins, reduced as the pictures of the data sets are."""
+    """(H, W, 3) RGB: Eileen Collins, reduced as the images of the data sets are."""
     return open_image(SAMPLES / "collins.jpg", max_side=160).pixels
 
 
@@ -76,9 +76,9 @@ def test_legend_rows_are_cleaned_and_counted(tmp_path, face):
         "1,Cy_0003.jpg,disgust",
     )  # fmt: skip
     names = ["Ann_0001", "Ann_0002", "Bob_0001", "Bob_0002", "Cy_0001", "Dan_0001"]
-    pictures = {f"set/images/{name}.jpg": face for name in names}
-    pictures |= {"set/images/Cy_0002.jpg": WALL, "set/images/Cy_0003.jpg": b"no picture"}
-    path = archive(tmp_path / "set.zip", {"set/data/legend.csv": rows, "set/copies/Ann_0001.jpg": WALL, **pictures})
+    images = {f"set/images/{name}.jpg": face for name in names}
+    images |= {"set/images/Cy_0002.jpg": WALL, "set/images/Cy_0003.jpg": b"no picture"}
+    path = archive(tmp_path / "set.zip", {"set/data/legend.csv": rows, "set/copies/Ann_0001.jpg": WALL, **images})
     faces, counts = read_facial_expressions(path)
     found = dict(zip(faces.names.tolist(), (EMOTIONS[label] for label in faces.labels), strict=True))
     assert found == {"Ann_0001.jpg": "happy", "Ann_0002.jpg": "surprise", "Cy_0001.jpg": "anger"}
@@ -93,7 +93,7 @@ def test_legend_rows_are_cleaned_and_counted(tmp_path, face):
 
 def test_no_person_is_in_two_splits(tmp_path, face):
     people = [f"Person{number}" for number in range(30)]
-    rows = {f"{name}_000{picture}.jpg": name for name in people for picture in (1, 2)}
+    rows = {f"{name}_000{image}.jpg": name for name in people for image in (1, 2)}
     members = {"data/legend.csv": legend(*(f"1,{file},neutral" for file in rows)), **{f"images/{file}": face for file in rows}}
     faces, counts = read_facial_expressions(archive(tmp_path / "set.zip", members), WHOLE)
     splits = {name: set(faces.splits[faces.groups == name].tolist()) for name in people}
@@ -122,7 +122,7 @@ def test_an_unknown_archive_raises_a_dataset_error(tmp_path, members, message):
         read_facial_expressions(archive(tmp_path / "set.zip", members))
 
 
-def test_a_picture_damaged_in_the_archive_is_named(tmp_path, face):
+def test_a_image_damaged_in_the_archive_is_named(tmp_path, face):
     members = {"data/legend.csv": legend("1,Ann_0001.jpg,fear"), "images/Ann_0001.jpg": face}
     path = archive(tmp_path / "set.zip", members)
     path.write_bytes(path.read_bytes().replace(face[300:340], bytes(40)))
@@ -133,7 +133,7 @@ def test_a_picture_damaged_in_the_archive_is_named(tmp_path, face):
 @pytest.mark.skipif(not SHARED.is_dir(), reason="the archive is not beside the project")
 def test_the_real_legend():
     with Files(SHARED / "facial_expressions.zip") as files:
-        listed, counts = list_pictures(files)
+        listed, counts = list_images(files)
     assert counts == {
         "rows in the legend": 13690, "rows that list a picture again": 8, "pictures with two different labels, left out": 1,
         "pictures labelled contempt, left out": 9, "listed pictures that are not there": 0,
@@ -150,10 +150,10 @@ def test_crops_are_independent_of_the_position_of_the_face(portrait):
     padded = cv2.copyMakeBorder(portrait, 40, 200, 160, 20, cv2.BORDER_REPLICATE)
     apart = [np.abs(close.astype(int) - other).mean() for other in (Cropper().face(padded), WHOLE.whole(padded))]
     assert close.shape == (48, 48) and close.dtype == np.uint8
-    assert apart[0] < 8 < 25 < apart[1]  # grey levels: the same face, and another part of the picture
+    assert apart[0] < 8 < 25 < apart[1]  # grey levels: the same face, and another part of the image
 
 
-def test_the_whole_picture_is_padded_to_a_square():
+def test_the_whole_image_is_padded_to_a_square():
     wide = np.zeros((24, 48, 3), np.uint8)
     wide[6:18, 18:30] = 255  # a square stays one
     crop = WHOLE.whole(wide)
@@ -167,7 +167,7 @@ def test_the_whole_picture_is_padded_to_a_square():
 
 @pytest.fixture(scope="module")
 def ferg(tmp_path_factory) -> Path:
-    """A tar archive of the owner's form: six characters, seven expressions, one picture each."""
+    """A tar archive of the owner's form: six characters, seven expressions, one image each."""
     words = ("anger", "disgust", "fear", "joy", "neutral", "sadness", "surprise")
     path, random = tmp_path_factory.mktemp("ferg") / "FERG_DB_256.tar.gz", np.random.default_rng(1)
     with tarfile.open(path, "w:gz") as stream:
@@ -190,7 +190,7 @@ def test_ferg_holds_a_character_out(ferg):
     assert of_split == {"train": {"aia", "bonnie", "jules", "malcolm"}, "validation": {"ray"}, "test": {"mery"}}
 
 
-def test_ferg_uses_whole_pictures_without_a_detected_face(tmp_path):
+def test_ferg_uses_whole_images_without_a_detected_face(tmp_path):
     drawn = (SAMPLES / "angry.png").read_bytes()
     members = {f"{name}/{name}_anger/1.png": drawn if name == "aia" else WALL for name in ("aia", "ray", "mery")}
     faces, counts = read_ferg(archive(tmp_path / "ferg.zip", members))
@@ -230,7 +230,7 @@ def test_own_folders_with_a_label_map(tmp_path):
     assert np.bincount(faces.labels, minlength=7).tolist() == [60, 0, 0, 60, 0, 0, 0] and set(faces.sources) == {"mine"}
     assert counts == {"pictures": 120, "pictures in folders that the label map ignores": 60}
     assert [len(faces.split(split)) for split in ("train", "validation", "test")] == pytest.approx([78, 18, 24], abs=12)
-    # The same picture under two labels is at least not trained on and tested on.
+    # The same image under two labels is at least not trained on and tested on.
     split_of = dict(zip(faces.names.tolist(), faces.splits.tolist(), strict=True))
     assert all(split_of[name.replace("wut", "lachend")] == split for name, split in split_of.items())
 

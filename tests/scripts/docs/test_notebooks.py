@@ -46,7 +46,7 @@ def committed_notebooks() -> dict[str, dict]:
 
 
 def write_fer2013(archive: Path, votes: Path, folder: Path) -> None:
-    """The published faces as fer2013.csv in a zip, and FER+'s table, with three rows more: a picture without a face, which FER+
+    """The published faces as fer2013.csv in a zip, and FER+'s table, with three rows more: an image without a face, which FER+
     gives no name, a test face that is the first training face, labelled happy, and a darker second one for validation."""
     faces, _ = read_fer2013(archive)
     order = np.argsort(faces.names)
@@ -109,8 +109,8 @@ def write_ferg(folder: Path) -> None:
     with zipfile.ZipFile(folder / "FERG_DB_256.zip", "w") as packed:
         for name in CHARACTERS:
             for word in ("anger", "joy"):
-                picture = cv2.imencode(".png", random.integers(0, 256, (64, 64, 3), np.uint8))[1].tobytes()
-                packed.writestr(f"FERG_DB_256/{name}/{name}_{word}/{name}_{word}_1.png", picture)
+                image = cv2.imencode(".png", random.integers(0, 256, (64, 64, 3), np.uint8))[1].tobytes()
+                packed.writestr(f"FERG_DB_256/{name}/{name}_{word}/{name}_{word}_1.png", image)
 
 
 def write_facial_expressions(folder: Path) -> None:

@@ -103,7 +103,7 @@ def test_the_command_writes_manifest_and_report(models, tmp_path, capsys):
     assert (tmp_path / "rejection.svg").read_text().lstrip().startswith("<?xml")
 
 
-def test_errors_name_pictures_without_faces_and_missing_tables(models, tmp_path, capsys):
+def test_errors_name_images_without_faces_and_missing_tables(models, tmp_path, capsys):
     plain = table([np.full((48, 48), 90)] * 2, [3, 3], ["validation", "test"], ["a", "b"], "fer2013")
     plain.save(tmp_path / "plain.npz")
     for path, words in ((tmp_path / "plain.npz", "no face was found"), (tmp_path / "nothing.npz", "is not there")):

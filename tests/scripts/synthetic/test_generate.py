@@ -200,7 +200,7 @@ def test_plan_is_balanced_and_families_stay_in_one_split(renderer):
 def made(folder, tmp_path_factory) -> Path:
     out = tmp_path_factory.mktemp("made") / "drawn.npz"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(generate, "PROBE_PICTURES", 2)
+        patch.setattr(generate, "PROBE_IMAGES", 2)
         patch.setattr(generate, "VALIDATION_FAMILIES", ("orb",))
         recipes = ["--recipes", str(folder / "recipes.csv")]
         generate.main(["--styles", str(folder), *recipes, "--count", "40", "--out", str(out), "--seed", "1"])
@@ -217,7 +217,7 @@ def test_generated_table_and_attribution(made, renderer, monkeypatch):
     assert faces.pixels.std(axis=(1, 2)).mean() > 10
     text = made.with_name("drawn-ATTRIBUTION.md").read_text(encoding="utf-8")
     assert "- **blob** (Nobody; CC0 1.0): Blob, CC0 1.0" in text and text.count("- **") == 2
-    monkeypatch.setattr(generate, "PROBE_PICTURES", 2)
+    monkeypatch.setattr(generate, "PROBE_IMAGES", 2)
     again = generate.render_table(renderer, FaceDetector(ModelRegistry()), 40, 1)
     assert np.array_equal(again.pixels, faces.pixels) and np.array_equal(again.names, faces.names)
 

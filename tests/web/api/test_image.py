@@ -32,7 +32,7 @@ def without_times(response) -> dict:
     return body
 
 
-def picture(width: int = 64, height: int = 64, kind: str = "PNG") -> bytes:
+def encoded_image(width: int = 64, height: int = 64, kind: str = "PNG") -> bytes:
     buffer = BytesIO()
     Image.new("RGB", (width, height), "teal").save(buffer, kind)
     return buffer.getvalue()
@@ -49,11 +49,11 @@ def test_face_is_detected_and_classified(post, photo):
 
 
 def test_no_face_is_no_error(post):
-    assert answer(post(picture()))["faces"] == []
+    assert answer(post(encoded_image()))["faces"] == []
 
 
-def test_whole_picture_as_one_face(post):
-    (face,) = answer(post(picture(), detector="none"))["faces"]
+def test_whole_image_as_one_face(post):
+    (face,) = answer(post(encoded_image(), detector="none"))["faces"]
     assert face["box"] == {"left": 0, "top": 0, "width": 64, "height": 64} and face["score"] is None
 
 
@@ -151,8 +151,8 @@ def test_unknown_options(post, photo, query, fields):
         ({"file": (BytesIO(b"x"), "a.jpg"), "second": (BytesIO(b"y"), "b.jpg")}, (400, "too_many_files")),
         ({"file": (BytesIO(), "a.jpg")}, (422, "empty_file")),
         ({"file": (BytesIO(b"text, not an image"), "a.jpg")}, (422, "not_an_image")),
-        ({"file": (BytesIO(picture(kind="JPEG")[:-200]), "a.jpg")}, (422, "truncated_image")),
-        ({"file": (BytesIO(picture(kind="PPM")), "a.jpg")}, (415, "unsupported_image")),
+        ({"file": (BytesIO(encoded_image(kind="JPEG")[:-200]), "a.jpg")}, (422, "truncated_image")),
+        ({"file": (BytesIO(encoded_image(kind="PPM")), "a.jpg")}, (415, "unsupported_image")),
         ({f"field{number}": "x" for number in range(30)}, (413, "body_too_large")),
     ],
 )
@@ -166,10 +166,10 @@ def test_invalid_forms(client, form, expected):
     [
         (b"", None, (400, "no_file")),
         (b"", "image/png", (422, "empty_file")),
-        (picture(), "application/octet-stream", (415, "unsupported_media_type")),
-        (picture(), "application/x-www-form-urlencoded", (415, "unsupported_media_type")),
+        (encoded_image(), "application/octet-stream", (415, "unsupported_media_type")),
+        (encoded_image(), "application/x-www-form-urlencoded", (415, "unsupported_media_type")),
         (b"{}", "application/json", (415, "unsupported_media_type")),
-        (picture(), None, (415, "unsupported_media_type")),
+        (encoded_image(), None, (415, "unsupported_media_type")),
         (b"no boundary", "multipart/form-data", (400, "no_file")),
         (b"--x\r\nnonsense", "multipart/form-data; boundary=x", (400, "no_file")),
         (LONG_TEXT, "multipart/form-data; boundary=x", (413, "body_too_large")),

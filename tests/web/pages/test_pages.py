@@ -44,7 +44,7 @@ def read(client):
     return post
 
 
-def picture(uri: str) -> Image.Image:
+def decoded(uri: str) -> Image.Image:
     head, _, body = uri.partition(",")
     assert head == "data:image/jpeg;base64"
     return Image.open(BytesIO(base64.b64decode(body)))
@@ -104,7 +104,7 @@ def test_result_is_that_of_the_api(read, client, photo):
 
 def test_annotated_image_has_a_text_alternative(read, photo):
     [figure] = [image for image in read(photo).find("img") if image.inside("figure")]
-    annotated = picture(figure.attrs["src"])
+    annotated = decoded(figure.attrs["src"])
     assert annotated.size == Image.open(BytesIO(photo)).size
     assert figure.attrs["alt"].startswith("Your photo with 1 face framed: ")
 
@@ -189,7 +189,7 @@ def test_no_warning_without_unsure_reason(read, limits, photo):
 def test_explanation_with_the_form_option(read, photo):
     page = read(photo, explain="1")
     [figure] = [image for image in page.find("img") if image.inside("figcaption") is False and image.attrs.get("width") == "240"]
-    assert picture(figure.attrs["src"]).size == (240, 240)
+    assert decoded(figure.attrs["src"]).size == (240, 240)
     assert "brightest in the lower third, where covering it changed the prediction most" in " ".join(figure.attrs["alt"].split())
     words = " ".join(element.text for element in page.find("figcaption"))
     assert "Image regions behind “Happy”" in words and "does not show that the prediction is correct" in words
@@ -229,7 +229,7 @@ def test_landmarks_and_pose_on_request(read, photo):
     assert np.shape(face["landmarks"]) == (468, 2) and set(face["pose"]) == {"yaw", "pitch", "roll"}
     [before], [after] = ([image for image in one.find("img") if image.inside("figure")] for one in (plain, page))
     changed = (
-        np.abs(np.asarray(picture(before.attrs["src"]), int) - np.asarray(picture(after.attrs["src"]), int)).max(axis=2) > 60
+        np.abs(np.asarray(decoded(before.attrs["src"]), int) - np.asarray(decoded(after.attrs["src"]), int)).max(axis=2) > 60
     )
     left, top, width, height = (face["box"][name] for name in ("left", "top", "width", "height"))
     assert changed[top : top + height, left : left + width].sum() > 400, "468 points of a pixel or more, some side by side"
@@ -265,7 +265,7 @@ def test_several_faces_are_sorted_by_size_and_have_thumbnails(read):
     assert areas == sorted(areas, reverse=True)
     thumbnails = [image for image in page.find("img") if image.inside("summary")]
     assert len(boxes) == len(thumbnails) == len(page.find("table", "bars")) > 1
-    assert {picture(image.attrs["src"]).size for image in thumbnails} == {(96, 96)}
+    assert {decoded(image.attrs["src"]).size for image in thumbnails} == {(96, 96)}
 
 
 def test_without_a_face_the_whole_image_is_offered(read, faceless):

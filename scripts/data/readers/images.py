@@ -1,4 +1,4 @@
-"""Open and crop listed pictures with the code that serves, so that training and serving see the same crops."""
+"""Open and crop listed images with the code that serves, so that training and serving see the same crops."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from ..splits import hashed_split
 from .files import Files
 
 CROPS = ("face", "face-or-whole", "whole")
-"""Crops: the largest detected face, else nothing; the largest detected face, else the whole picture; the whole picture."""
+"""Crops: the largest detected face, else nothing; the largest detected face, else the whole image; the whole image."""
 
 
 class Reading(NamedTuple):
@@ -35,7 +35,7 @@ class Reading(NamedTuple):
 
 @dataclass(frozen=True)
 class Listed:
-    """A picture that a data set lists.
+    """An image that a data set lists.
 
     `splits` are the splits it may be assigned to; among several, the hash of its group, or of its bytes without one, decides.
     """
@@ -48,7 +48,7 @@ class Listed:
 
 
 class Cropper:
-    """Crops one face of a picture as (size, size) uint8 grey; models are loaded on first use."""
+    """Crops one face of an image as (size, size) uint8 grey; models are loaded on first use."""
 
     def __init__(self, size: int = 48, how: str = "face") -> None:
         self.size, self.how = size, how
@@ -61,7 +61,7 @@ class Cropper:
         return align_crop(pixels, found[0].box, self._face_detector.landmarks(pixels, found[0]), self.size)
 
     def whole(self, pixels: np.ndarray) -> np.ndarray:
-        """Crop the smallest square around the whole picture, whose face is framed already."""
+        """Crop the smallest square around the whole image, whose face is framed already."""
         height, width = pixels.shape[:2]
         return align_crop(pixels, Box(0.0, 0.0, float(width), float(height)), None, self.size)
 
@@ -70,14 +70,14 @@ class Cropper:
         return FaceDetector(ModelRegistry())
 
 
-def some(listed: Sequence[Listed], max_pictures: int | None, seed: int = 0) -> list[Listed]:
-    """At most `max_pictures` of the listed pictures, drawn at random, in their order; all if None."""
-    chosen = np.random.default_rng(seed).permutation(len(listed))[:max_pictures]
+def some(listed: Sequence[Listed], max_images: int | None, seed: int = 0) -> list[Listed]:
+    """At most `max_images` of the listed images, drawn at random, in their order; all if None."""
+    chosen = np.random.default_rng(seed).permutation(len(listed))[:max_images]
     return [listed[index] for index in np.sort(chosen)]
 
 
-def read_pictures(files: Files, listed: Sequence[Listed], source: str, crop: Cropper, seed: int = 0) -> Reading:
-    """Open and crop the listed pictures; those that cannot be decoded or show no face are dropped and counted.
+def read_images(files: Files, listed: Sequence[Listed], source: str, crop: Cropper, seed: int = 0) -> Reading:
+    """Open and crop the listed images; those that cannot be decoded or show no face are dropped and counted.
 
     Raises DatasetError if none is left.
     """
@@ -86,18 +86,18 @@ def read_pictures(files: Files, listed: Sequence[Listed], source: str, crop: Cro
     for entry in tqdm(listed, unit=" pictures"):
         data = files.read(entry.file)
         try:
-            picture = open_image(data).pixels
+            image = open_image(data).pixels
         except ImageError as error:
             counts["pictures that cannot be opened, left out"] += 1
             reasons.append(f"{entry.file}: {error}")
             continue
-        face = None if crop.how == "whole" else crop.face(picture)
+        face = None if crop.how == "whole" else crop.face(image)
         if face is None and crop.how != "whole":
             counts[f"pictures without a face that is found, {'left out' if crop.how == 'face' else 'taken whole'}"] += 1
             if crop.how == "face":
                 continue
         rows.append(entry)
-        pixels.append(crop.whole(picture) if face is None else face)
+        pixels.append(crop.whole(image) if face is None else face)
         splits.append(entry.splits[0] if len(entry.splits) == 1 else hashed_split(entry.group or data, seed, entry.splits))
     if not rows:
         raise DatasetError(f"{files.path}: none of {len(listed)} pictures gave a face{'; ' + reasons[0] if reasons else ''}")
