@@ -56,13 +56,13 @@ def test_files_in_every_form_give_the_same_result(function):
 
 
 @pytest.mark.parametrize("function", FILES, ids=lambda function: function.__name__)
-@pytest.mark.parametrize("source", [None, 7, ["a.jpg"], io.StringIO("text"), object()], ids=repr)
+@pytest.mark.parametrize("source", [None, 7, ["a.jpg"], io.StringIO("text"), object()], ids=lambda source: type(source).__name__)
 def test_other_types_are_a_type_error(function, source):
     with pytest.raises(TypeError, match=r"expected a path \(str or os.PathLike\), the bytes of a file, .*binary file object"):
         function(source)
 
 
-def test_a_text_file_object_is_told_apart():
+def test_a_text_file_object_is_refused():
     with open(__file__, encoding="utf-8") as file, pytest.raises(TypeError, match="binary mode"):
         analyze_photo(file)
 
