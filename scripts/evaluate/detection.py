@@ -105,8 +105,7 @@ def photo_table(face_detector: FaceDetector, scenes: list[Scene], empty: list[Sc
         "fitted into 640x480, and of the photos without faces.",
         "",
         f"The full-range model's threshold for doubtful faces, which Face Mesh then checks, is {doubtful(face_detector)}; the "
-        f"best on "
-        f"the choosing half is {best_doubtful(face_detector, choosing)}.",
+        f"best on the choosing half is {best_doubtful(face_detector, choosing)}.",
         "",
         "| detector | threshold | recall | precision | false alarms: photos | parts | ms with faces | ms without |",
         "| --- | --- | --- | --- | --- | --- | --- | --- |",

@@ -60,8 +60,8 @@ def lineage(init_from: str | None) -> dict[str, Any] | None:
     if path.suffix == ".keras":
         config = json.loads((path.parent / "config.json").read_text(encoding="utf-8"))
         data = training_data(config, heads=False)
-        begun = {"begun": config["parent"]} if config.get("parent") else {}
-        return {"name": parent_title(init_from), "licence": licence_of(data), "data": data, **begun}
+        parent = {"begun": config["parent"]} if config.get("parent") else {}
+        return {"name": parent_title(init_from), "licence": licence_of(data), "data": data, **parent}
     try:
         entries = [entry.metadata for entry in ModelRegistry(path.parent).entries("expression-base")]
     except ModelFileError:

@@ -3,7 +3,7 @@
     python -m scripts.train.gpu.train --data packed --out OUT --work WORK --end $(($(date +%s) + 300)) --teachers
     python -m scripts.train.gpu.train --data packed --out OUT --work WORK --end $(($(date +%s) + 450))
 
-The second command goes on after the stages that WORK holds. Written to OUT, each as soon as it is finished: `student-*.npz`
+The second command resumes after the networks in WORK. Written to OUT, each as soon as it is finished: `student-*.npz`
 (float16 weights, for scripts.train.gpu.import_run), `soft.npz` (the teachers' mean predictions for the training faces, in the
 form of scripts.train.soft_labels), results.json and log.txt. Students are also exported in the middle of their training;
 results.json names a network only when it is finished. Exit code 3: a stage failed with CUDA graphs; the same command with
@@ -246,7 +246,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--seconds", type=float, default=480, help="time limit from now on")
     parser.add_argument("--end", type=float, help="instead: the time of the deadline, in seconds since 1970")
-    parser.add_argument("--work", type=Path, help="folder of finished networks, to go on after them")
+    parser.add_argument("--work", type=Path, help="folder of finished networks, to resume after them")
     parser.add_argument("--teachers", action="store_true", help="stop after the teachers")
     parser.add_argument("--no-graph", action="store_true", help="without CUDA graphs")
     parser.add_argument("--batch", type=int, default=512, help="upper limit of the batch size")

@@ -163,7 +163,7 @@ def test_any_architecture_is_served_by_naming_its_head(finished, prepared):
     result = FaceAnalyzer(registry, "tiny-mixed").warm_up()
     assert result.model == {"name": "tiny/tiny-mixed", "version": "1.0.0"} and len(result.faces) == 1
     assert registry.entry("expression-base", "tiny").output == TINY["widths"][-1]
-    assert (finished / "models" / "NOTICE.md").is_file(), "the detectors' licence goes with them"
+    assert (finished / "models" / "NOTICE.md").is_file(), "the licence of the detectors is copied too"
 
 
 def test_only_the_shipped_architecture_is_exported_to_models(finished, capsys):
