@@ -60,8 +60,8 @@ def imagenet_backbone(weights: str | None = "imagenet", size: int = 48, name: st
         )
     except Exception as error:  # Keras raises a bare Exception when a download fails
         raise DesignError(
-            f"VGG-16's ImageNet weights are not available ({error}): run once where storage.googleapis.com can be reached, or name "
-            'a downloaded vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5 as weights = "..." under [network]'
+            f"VGG-16's ImageNet weights are not available ({error}): run once where storage.googleapis.com can be reached, "
+            'or name a downloaded vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5 as weights = "..." under [network]'
         ) from error
     features = layers.Activation("linear", dtype="float32", name="features")(published.outputs[0])
     base = keras.Model(pixels, features, name=name)
