@@ -258,7 +258,7 @@ def format_report(report: dict[str, Any]) -> str:
         f"after texts, recordings "
         f"and videos (budget {megabytes(MAX_RESIDENT_ALL_BYTES)})",
         f"control group      peak {megabytes(group['peak_bytes'])} including file cache; "
-        f"{megabytes(group['held_bytes'])} at the end without it; killed for memory: {group['kills']}",
+        f"{megabytes(group['held_bytes'])} at the end without it; killed for memory: {group['oom_kills']}",
         f"left in /tmp       {left}",
         *(f"FAILED: {sentence}" for sentence in report["failures"]),
     ])  # fmt: skip
