@@ -49,6 +49,7 @@ def command(name: str) -> str:
     return re.search(rf"^make {name}.*$", DOCS, re.MULTILINE)[0]
 
 
+@pytest.mark.slow
 def test_train_export_and_verify(tree):
     make(tree, command("train"), "CONFIG=tiny.toml")
     make(tree, command("export"))

@@ -73,6 +73,7 @@ def test_teachers_of_different_faces_are_not_averaged(train, tmp_path):
         average_soft_labels([whole[0], [soft("c0", train.where(slice(1, 10)), 0.25)]])
 
 
+@pytest.mark.slow
 def test_a_student_is_trained_and_finished_parts_are_skipped(prepared, configured_small, train, tmp_path, capsys):
     (tmp_path / "tiny.toml").write_text(configured_small(prepared, 0))
     plan = {
