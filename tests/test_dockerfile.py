@@ -155,7 +155,9 @@ def sandbox(folder: Path) -> list[str]:
         "--proc",
         "/proc",
     ]
-    command = [*root, "--tmpfs", "/tmp", "--ro-bind", str(folder), "/tmp/app", "--chdir", "/tmp/app", "--die-with-parent"]
+    environment = ["--ro-bind", sys.prefix, sys.prefix]  # it may lie below /tmp, which the tmpfs hides
+    application = ["--ro-bind", str(folder), "/tmp/app", "--chdir", "/tmp/app"]
+    command = [*root, "--tmpfs", "/tmp", *environment, *application, "--die-with-parent"]
     works = shutil.which("bwrap") and subprocess.run([*command, "true"], capture_output=True, timeout=30).returncode == 0
     return command if works else []
 
