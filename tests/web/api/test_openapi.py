@@ -10,6 +10,7 @@ import schemathesis
 from hypothesis import strategies
 from openapi_spec_validator import OpenAPIV31SpecValidator
 from schemathesis import GenerationMode
+from schemathesis.specs.openapi.checks import negative_data_rejection
 
 from emotions.face.reliability import UNSURE_REASONS
 from emotions.video.tracker_state import PROB_SCALE, Track, TrackerState
@@ -118,7 +119,9 @@ def test_responses_match_the_document(described, method, path, mode):
     @hypothesis.given(operation.as_strategy(generation_mode=mode))
     def check(case):
         hypothesis.assume(mode is GenerationMode.POSITIVE or not has_short_list(case))
-        case.call_and_validate()
+        # A form carries text alone: once encoded, a value of a wrong type may be valid. Invalid options have tests of their own.
+        encoded = case.media_type == "multipart/form-data"
+        case.call_and_validate(excluded_checks=[negative_data_rejection] if encoded else [])
 
     check()
 
