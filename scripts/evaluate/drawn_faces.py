@@ -16,7 +16,6 @@ from __future__ import annotations
 import argparse
 import csv
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import keras
@@ -36,11 +35,7 @@ from ..report.drawn_faces import HeadPredictions, Views, report
 from ..synthetic.catalogue import RECIPES
 from ..synthetic.framing import IMAGE_SIDE, MIN_VISIBLE, crop_matrix, place_on_canvas, visible_fraction
 from ..synthetic.renderer import AvatarRenderer, load_renderer, style_family
-from ..train.heads import class_weights, fit
-from ..train.networks import dense_head
-
-EPOCHS = 8
-SEED = 20261122
+from .dense_heads import SEED, TrainingData, balanced_data, photographs, predict, train_head
 
 
 def views(analyzer: FaceAnalyzer, images: Iterator[tuple[np.ndarray, np.ndarray, str, str]]) -> Views:
@@ -98,44 +93,14 @@ def cached_features(model: ExpressionClassifier, faces: Faces, path: Path) -> np
     return plain
 
 
-@dataclass(frozen=True)
-class TrainingData:
-    """Features (N, F) float32 and class ids (N,) to train on, and sample weights (N,)."""
-
-    features: np.ndarray
-    labels: np.ndarray
-    weights: np.ndarray
-
-
-def drawn_data(features: np.ndarray, faces: Faces, mask: np.ndarray) -> TrainingData:
-    """Masked rows of a table of drawings with balanced classes."""
-    labels = faces.labels[mask].astype(int)
-    return TrainingData(features[mask], labels, class_weights(labels))
-
-
-def train_head(design: str, data: Sequence[TrainingData]) -> keras.Model:
-    """Train a head on hard labels."""
-    inputs, labels, weights = (np.concatenate([getattr(one, name) for one in data]) for name in TrainingData.__annotations__)
-    keras.utils.set_random_seed(SEED)
-    head = dense_head(design, features=inputs.shape[1])
-    fit(head, inputs, np.eye(len(EMOTIONS), dtype=np.float32)[labels], weights, epochs=EPOCHS)
-    return head
-
-
-def predict(head: keras.Model, features: np.ndarray) -> np.ndarray:
-    """Class ids (...) of features (..., F)."""
-    logits = head.predict(features.reshape(-1, features.shape[-1]), batch_size=4096, verbose=0)
-    return logits.argmax(axis=1).reshape(features.shape[:-1])
-
-
 def leave_one_family_out(
-    design: str, drawn: Faces, features: np.ndarray, human: list[TrainingData], drawings: Views
+    design: str, drawn: Faces, features: np.ndarray, human: Sequence[TrainingData], drawings: Views
 ) -> np.ndarray:
     """Predictions (N, framings) for each family by a head trained on all others."""
     predicted = np.zeros(drawings.found.shape, int)
     for group in np.unique(drawings.groups):
         here = drawings.groups == group
-        head = train_head(design, [*human, drawn_data(features, drawn, drawn.groups != group)])
+        head = train_head(design, [*human, balanced_data(features, drawn, drawn.groups != group)])
         predicted[here] = predict(head, drawings.features[here])
         print(f"{design}, {group} left out: {balanced_recall(drawings.labels[here], predicted[here][:, 0]):.3f}", flush=True)
     return predicted
@@ -167,17 +132,15 @@ def measure_heads(
     faces, human_features = human
     table, features = drawn
     train, validation = faces.splits == "train", faces.split("validation")
-    labels = faces.labels[train].astype(int)
-    photographs = [TrainingData(human_features[train], labels, np.ones(len(labels), np.float32))]
 
     def human_accuracy(head: keras.Model) -> float:
         return float((predict(head, human_features[~train]) == validation.labels).mean())
 
     shipped = predict_shipped(model, drawings, glyphs, human_features[~train], validation)
     heads = {f"shipped `{model.head_entry.name}`": shipped}
-    for design, extra in (("linear", []), ("original", photographs)):
+    for design, extra in (("linear", []), ("original", [photographs(human_features, faces)])):
         predicted = leave_one_family_out(design, table, features, extra, drawings)
-        head = train_head(design, [*extra, drawn_data(features, table, table.splits == "train")])
+        head = train_head(design, [*extra, balanced_data(features, table, table.splits == "train")])
         title = f"{design}, {'human + ' if extra else ''}drawn"
         heads[title] = HeadPredictions(predicted, predict(head, glyphs.features) if glyphs else None, human_accuracy(head))
         if extra:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -59,16 +59,30 @@ def cache_features(base: keras.Model, faces: Faces, path: Path) -> dict[str, np.
 
     They are read from `path` if its digest is that of these faces and of the backbone's weights.
     """
+    return cached_features(faces, path, (weight.tobytes() for weight in base.get_weights()), lambda: bottleneck(base))
+
+
+def cached_features(
+    faces: Faces, path: Path, backbone: Iterable[bytes], extractor: Callable[[], Callable[[np.ndarray], np.ndarray]]
+) -> dict[str, np.ndarray]:
+    """Features of all faces and of their mirror images by any extractor, {"plain", "mirrored"}: (N, F) float32.
+
+    Args:
+        faces: table of faces.
+        path: file of the features; it is read if its digest is that of these faces and of `backbone`, and written otherwise.
+        backbone: bytes that identify the backbone, such as its weights.
+        extractor: returns the function from (N, S, S) uint8 to (N, F) float32; called only if features are computed.
+    """
     digest = hashlib.sha256(faces.pixels.tobytes())
-    for weight in base.get_weights():
-        digest.update(weight.tobytes())
+    for part in backbone:
+        digest.update(part)
     key = digest.hexdigest()
     if path.is_file():
         with np.load(path, allow_pickle=False) as stored:
             kept = dict(stored)
         if str(kept.pop("digest", "")) == key:
             return kept
-    features = bottleneck(base)
+    features = extractor()
     made: dict[str, Any] = {"plain": features(faces.pixels), "mirrored": features(faces.pixels[:, :, ::-1])}
     np.savez(path, digest=key, **made)
     return made
