@@ -1,0 +1,212 @@
+"""The complete mesh of a character: skin, eyes, mouth, lashes, and everything it wears, posed for one picture."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from .characters import Character
+from .expressions import Expression
+from .hair import beard, brows, hair
+from .model import LANDMARKS, VERTICES, HeadModel, vertex_normals
+from .parts import Part
+from .proportions import anchors_of
+from .views import View
+from .wear import clothes, ear_rings, glasses, hat, headscarf, horns, pointed_ears
+
+KINDS = {
+    "skin": 0,
+    "neck": 1,
+    "mouth": 2,
+    "teeth": 3,
+    "eye": 4,
+    "lash": 5,
+    "hair": 6,
+    "cloth": 7,
+    "plastic": 8,
+    "metal": 9,
+    "glass": 10,
+}
+"""Materials as shaders/head.frag numbers them."""
+HEAD_PARTS = {
+    "face": ("skin", (1, 1, 1)), "neck": ("neck", (1, 1, 1)), "mouth_socket": ("mouth", (0.42, 0.13, 0.13)),
+    "eye_sockets": ("neck", (1, 1, 1)), "gums": ("mouth", (0.72, 0.33, 0.33)), "teeth": ("teeth", (0.93, 0.91, 0.86)),
+    "sclera_left": ("eye", (1, 1, 1)), "sclera_right": ("eye", (1, 1, 1)), "lashes": ("lash", (0.05, 0.04, 0.04)),
+}  # fmt: skip
+"""Material and colour of each part of the head. The iris is painted on the outer eyeball, which has the cornea's bulge."""
+NECK_PIVOT = np.array([0, -9.0, -2.5], np.float32)  # cm, about which the head turns
+BODY_TURN = 0.25  # share of the head's turn that the shoulders follow
+CELL, FINE_CELL = 1.35, 0.5  # cm, sides of the cells whose vertices are joined for facets; the finer one around eyes and mouth
+SOCKET_DEPTH = 0.7  # cm
+
+
+@dataclass(frozen=True)
+class StaticMesh:
+    """What does not change with the expression, ready for upload.
+
+    Attributes:
+        source: (N,) int32, vertex of the head that each vertex of the mesh's head repeats (texture seams repeat some).
+        triangles: (M, 3) int32 of the whole mesh.
+        rest: (N + parts, 3) float32, positions on the mean head (parts: on the character's neutral head), cm.
+        texture: (N + parts, 2) float32, texture coordinates.
+        tint: (N + parts, 3) float32 sRGB.
+        kind: (N + parts,) float32, values of KINDS.
+        head_triangles: (T, 3) int32 vertices of the head, for normals.
+    """
+
+    source: np.ndarray
+    triangles: np.ndarray
+    rest: np.ndarray
+    texture: np.ndarray
+    tint: np.ndarray
+    kind: np.ndarray
+    head_triangles: np.ndarray
+
+
+class Figure:
+    """A character's meshes on one head model."""
+
+    def __init__(self, model: HeadModel, character: Character) -> None:
+        self.model, self.character = model, character
+        self.identity = model.identity(character.identity)
+        self.anchors = anchors_of(self.identity)
+        self.neutral = character.proportions.apply(self.identity, self.anchors)
+        self.parts, self.body_parts = build_parts(model, self.neutral, character)
+        names = [name for name in HEAD_PARTS if name != "lashes" or character.lashes]
+        self.mesh = _static_mesh(model, character, names, [*self.parts, *self.body_parts])
+
+    def deform(self, expression: Expression) -> np.ndarray:
+        """The head (V, 3) float32 with an expression, not yet turned."""
+        shapes = {name: weight * self.character.gain for name, weight in expression.shapes.items()}
+        for name in shapes:
+            if name.startswith(("eyeBlink", "eyeLook", "mouthClose", "jawOpen")):  # these close or follow something: as they are
+                shapes[name] = expression.shapes[name]
+        vertices = self.identity + self.model.expression(shapes)
+        for side, sign in (("left", 1), ("right", -1)):
+            start, end = VERTICES[f"eyeball_{side}"]
+            center = self.anchors.left_eye if sign > 0 else self.anchors.right_eye
+            vertices[start:end] = center + (vertices[start:end] - center) @ _rotation(expression.gaze[0], expression.gaze[1], 0).T
+        return self.character.proportions.apply(vertices, self.anchors)
+
+    def pose(self, expression: Expression, view: View) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Pose the mesh.
+
+        Returns:
+            Positions (N, 3) and unit normals (N, 3) of the whole mesh, float32, and the 68 landmarks (68, 3), in cm.
+        """
+        head = self.deform(expression)
+        if self.character.family == "lowpoly":  # or the mouth's inside would come through the coarser lips
+            start, end = VERTICES["mouth_socket"]
+            head[start:end, 2] -= SOCKET_DEPTH
+        normals = vertex_normals(head, self.mesh.head_triangles)
+        turn = _rotation(view.yaw, view.pitch, view.roll)
+        body = _rotation(*(BODY_TURN * angle for angle in (view.yaw, view.pitch, view.roll)))
+
+        def turned(points: np.ndarray, rotation: np.ndarray) -> np.ndarray:
+            return (points - NECK_PIVOT) @ rotation.T + NECK_PIVOT
+
+        positions, directions = [turned(head[self.mesh.source], turn)], [normals[self.mesh.source] @ turn.T]
+        for parts, rotation in ((self.parts, turn), (self.body_parts, body)):
+            positions += [turned(part.posed(head if rotation is turn else self.neutral), rotation) for part in parts]
+            directions += [part.normals @ rotation.T for part in parts]
+        return (
+            np.concatenate(positions).astype(np.float32), np.concatenate(directions).astype(np.float32),
+            turned(head[LANDMARKS], turn).astype(np.float32),
+        )  # fmt: skip
+
+
+def build_parts(model: HeadModel, neutral: np.ndarray, character: Character) -> tuple[list[Part], list[Part]]:
+    """Everything that is fixed to the head, and what is fixed to the shoulders."""
+    outfit, features = character.outfit, character.features
+    parts: list[Part] = []
+    if not outfit.headscarf:
+        parts += hair(model, neutral, outfit.hair, outfit.hair_color, character.random("hair"))
+    if not character.painted_brows:
+        dark = tuple(min(value, 0.55 * value + 0.12) for value in outfit.hair_color)
+        parts += brows(model, neutral, character.brow_thickness, dark, character.random("brows"))
+    parts += beard(model, neutral, outfit.beard, outfit.hair_color, character.random("beard"))
+    parts += glasses(model, neutral, outfit.glasses, outfit.glasses_color)
+    if outfit.headscarf:
+        parts += headscarf(model, neutral, outfit.hat_color, character.random("headscarf"))
+    else:
+        parts += hat(model, neutral, outfit.hat, outfit.hat_color, character.random("hat"))
+    if features.get("horns"):
+        parts += horns(model, neutral, (0.75, 0.7, 0.6), character.random("horns"))
+    if features.get("pointed_ears"):
+        parts += pointed_ears(model, neutral, character.skin.tone, character.random("ears"))
+    if features.get("earrings"):
+        parts += ear_rings(model, neutral, (0.85, 0.7, 0.3))
+    return parts, clothes(model, neutral, outfit.clothes, outfit.clothes_color, character.random("clothes"))
+
+
+def _static_mesh(model: HeadModel, character: Character, names: list[str], parts: list[Part]) -> StaticMesh:
+    corners, texels, kinds, tints, groups = [], [], [], [], []
+    colors: Mapping[str, tuple[float, float, float]] = {"neck": character.skin.tone}
+    for name in names:
+        material, tint = HEAD_PARTS[name]
+        triangles, uv = model.triangles[name], model.uv_triangles[name]
+        corners.append(triangles)
+        texels.append(uv)
+        kinds.append(np.full(triangles.size, KINDS[material], np.float32))
+        tints.append(np.tile(np.array(colors.get(material, tint), np.float32), (triangles.size, 1)))
+        groups.append(np.full(triangles.size, len(groups)))
+    head_triangles = np.concatenate(corners)
+    if character.family == "lowpoly":
+        moved = cluster(model, head_triangles)
+        corners = [moved[triangles] for triangles in corners]
+    keys = np.stack([np.concatenate([one.ravel() for one in values]) for values in (corners, texels, groups)], axis=1)
+    unique, first, inverse = np.unique(keys, axis=0, return_index=True, return_inverse=True)
+    source, faces = unique[:, 0].astype(np.int32), inverse.reshape(-1, 3).astype(np.int32)
+    if character.family == "lowpoly":
+        at = source[faces]
+        faces = faces[(at[:, 0] != at[:, 1]) & (at[:, 1] != at[:, 2]) & (at[:, 2] != at[:, 0])]
+    rest, texture = [model.vertices[source]], [model.uv[unique[:, 1]] % 1.000001]
+    kind, tint, triangles, offset = [np.concatenate(kinds)[first]], [np.concatenate(tints)[first]], [faces], len(source)
+    for part in parts:
+        count = len(part.anchors)
+        rest.append(model.vertices[part.anchors] + part.offsets)
+        texture.append(np.zeros((count, 2), np.float32))
+        kind.append(np.full(count, KINDS["neck" if part.material == "skin" else part.material], np.float32))
+        tint.append(part.colors)
+        triangles.append(part.triangles + offset)
+        offset += count
+    return StaticMesh(
+        source, np.concatenate(triangles).astype(np.int32),
+        *(np.concatenate(values).astype(np.float32) for values in (rest, texture, tint, kind)), head_triangles,
+    )  # fmt: skip
+
+
+def cluster(model: HeadModel, triangles: np.ndarray) -> np.ndarray:
+    """Map (V,) of each vertex to the representative of its cell: few large facets, finer around eyes, brows and mouth.
+
+    The parts of the mouth and the eyeballs are never joined with the skin.
+    """
+    points = model.vertices
+    fine = np.zeros(len(points), bool)
+    for group in (LANDMARKS[17:27], LANDMARKS[36:48], LANDMARKS[48:68]):
+        for landmark in points[group]:
+            fine |= np.linalg.norm(points - landmark, axis=1) < 1.1
+    out = np.arange(len(points))
+    start, end = VERTICES["face"][0], VERTICES["neck"][1]
+    cells = np.floor(points[start:end] / np.where(fine[start:end], FINE_CELL, CELL)[:, None] + 0.5).astype(int)
+    keys = np.column_stack([cells, fine[start:end]])
+    _, inverse = np.unique(keys, axis=0, return_inverse=True)
+    inverse = inverse.ravel()
+    sums = np.stack([np.bincount(inverse, points[start:end, axis]) for axis in range(3)], axis=1)
+    centers = sums / np.bincount(inverse)[:, None]
+    distance = np.linalg.norm(points[start:end] - centers[inverse], axis=1)
+    order = np.lexsort((distance, inverse))
+    firsts = order[np.unique(inverse[order], return_index=True)[1]]
+    out[start:end] = start + firsts[inverse]
+    return out
+
+
+def _rotation(yaw: float, pitch: float, roll: float) -> np.ndarray:
+    """Rotation (3, 3) float32 of angles in degrees: to the person's left, up, and tilted to the person's left."""
+    turn, nod, tilt = np.radians([yaw, -pitch, -roll])
+    around_y = np.array([[np.cos(turn), 0, np.sin(turn)], [0, 1, 0], [-np.sin(turn), 0, np.cos(turn)]])
+    around_x = np.array([[1, 0, 0], [0, np.cos(nod), -np.sin(nod)], [0, np.sin(nod), np.cos(nod)]])
+    around_z = np.array([[np.cos(tilt), -np.sin(tilt), 0], [np.sin(tilt), np.cos(tilt), 0], [0, 0, 1]])
+    return (around_z @ around_y @ around_x).astype(np.float32)
