@@ -92,7 +92,7 @@ class Faces:
     @classmethod
     def load(cls, path: Path) -> Faces:
         """Read a table that `save` wrote. Raises DatasetError if it is missing or damaged."""
-        again = "make it with `python -m scripts.data.prepare` (drawn faces: `python -m scripts.synthetic.generate`)"
+        again = "make it with `python -m scripts.data.prepare` (drawn faces: `make synthetic`, rendered ones: `make heads`)"
         if not Path(path).is_file():
             raise DatasetError(f"{path} is not there: {again}")
         try:

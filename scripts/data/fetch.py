@@ -99,23 +99,28 @@ SOURCES: dict[str, Repository | Kaggle | OnRequest] = {
     "fer2013": Kaggle(
         "FER2013, 35,887 faces of 48x48 pixels, of Kaggle's challenge", "released for research in that challenge",
         "challenges-in-representation-learning-facial-expression-recognition-challenge",
-        "prepare fer2013 --faces {path}", "icml_face_data.csv",
+        "data.prepare fer2013 --faces {path}", "icml_face_data.csv",
     ),
     "fer2013-folders": Kaggle(
         "FER2013 as class folders of JPEG files (FER+ votes cannot be joined to their names)", "as FER2013",
-        "msambare/fer2013", "prepare fer2013 --faces {path}",
+        "msambare/fer2013", "data.prepare fer2013 --faces {path}",
     ),
     "ferplus": Repository(
         "FER+: ten raters' votes on each face of FER2013", "MIT", "https://github.com/microsoft/FERPlus",
-        "8ad5426c7b69e86e78afccb42c5f516850f52a28", "prepare fer2013 --faces FER2013 --votes {path}/fer2013new.csv",
+        "8ad5426c7b69e86e78afccb42c5f516850f52a28", "data.prepare fer2013 --faces FER2013 --votes {path}/fer2013new.csv",
     ),
     "facial_expressions": Repository(
         "muxspace/facial_expressions: 13,718 pictures, labelled by one rater each", "Apache-2.0",
-        "https://github.com/muxspace/facial_expressions", "5fb9c13a", "prepare facial_expressions --faces {path}",
+        "https://github.com/muxspace/facial_expressions", "5fb9c13a", "data.prepare facial_expressions --faces {path}",
     ),
     "dicebear": Repository(
         "DiceBear's drawing styles, from which drawn faces are rendered", "each style its own, in its file",
-        "https://github.com/dicebear/styles", "2324921f4b1b69695e759e9a5fcc0142b0560f70", "drawn --styles {path}",
+        "https://github.com/dicebear/styles", "2324921f4b1b69695e759e9a5fcc0142b0560f70", "synthetic.generate --styles {path}",
+    ),
+    "ict_facekit": Repository(
+        "ICT-FaceKit: a head model with expressions, from which 3D characters are rendered", "MIT",
+        "https://github.com/ICT-VGL/ICT-FaceKit", "da5f95a607f5e6b37755b38d3385d7f2853732e5",
+        "synthetic.heads.pack --folder {path}/FaceXModel",
     ),
     "ferg": OnRequest(
         "FERG-DB, 55,767 pictures of six drawn characters", "research only, must not be passed on",
@@ -156,7 +161,7 @@ def main(arguments: list[str] | None = None) -> None:
         parser.exit(1, f"{error}\n")
     print(f"{path}: {source.about}. Licence: {source.licence}.")
     if not isinstance(source, OnRequest):
-        print(f"Next: python -m scripts.data.{source.then.format(path=path)}")
+        print(f"Next: python -m scripts.{source.then.format(path=path)}")
 
 
 if __name__ == "__main__":

@@ -50,6 +50,9 @@ SOURCES = {
     "dicebear": DatasetInfo(
         "drawings in DiceBear's styles", "each style its own, in its file", groups="families of styles", drawn=True
     ),
+    "heads": DatasetInfo(
+        "rendered 3D characters", "CC BY 4.0, made with the head model ICT-FaceKit, MIT", groups="characters", drawn=True
+    ),
 }
 
 

@@ -90,11 +90,24 @@ def jittered_crop(image: np.ndarray, matrix: np.ndarray, size: int, random: np.r
         grey = cv2.copyMakeBorder(grey, pad, pad, pad, pad, cv2.BORDER_CONSTANT, value=int(random.integers(0, 256)))
     else:
         pad = 0
-    turn, scale = np.radians(random.normal(0, ROTATION_SD)), np.exp(random.normal(0, SCALE_SD))
-    turned = scale * np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
-    middle, shift = np.array([0.5, 0.5]), random.normal(0, SHIFT_SD, 2)
-    jitter = np.column_stack([turned, middle + shift - turned @ middle])
-    whole = np.column_stack([matrix[:, :2] @ jitter[:, :2], matrix[:, :2] @ jitter[:, 2] + matrix[:, 2]]) * side
+    jitter = sample_jitter(random, ROTATION_SD, SCALE_SD, SHIFT_SD)
+    whole = compose(matrix, jitter) * side
     whole[:, 2] += pad
     whole[:, :2] /= size
     return warp_crop(grey, whole, size)
+
+
+def sample_jitter(random: np.random.Generator, rotation: float, scale: float, shift: float) -> np.ndarray:
+    """Sample a (2, 3) matrix that turns, scales and shifts a unit square about its centre.
+
+    The arguments are standard deviations: of degrees, of the logarithm of the scale, and of shares of the side.
+    """
+    turn, factor = np.radians(random.normal(0, rotation)), np.exp(random.normal(0, scale))
+    turned = factor * np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
+    middle = np.array([0.5, 0.5])
+    return np.column_stack([turned, middle + random.normal(0, shift, 2) - turned @ middle])
+
+
+def compose(outer: np.ndarray, inner: np.ndarray) -> np.ndarray:
+    """The (2, 3) matrix that maps by `inner` and then by `outer`."""
+    return np.column_stack([outer[:, :2] @ inner[:, :2], outer[:, :2] @ inner[:, 2] + outer[:, 2]])

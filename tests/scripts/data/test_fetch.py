@@ -30,7 +30,7 @@ def published(tmp_path):
     for option in ("uploadpack.allowFilter", "uploadpack.allowAnySHA1InWant"):
         git("-C", bare, "config", option, "true")
     return fetch.Repository(
-        "a test", "none", f"file://{bare}", git("-C", work, "rev-parse", "HEAD~1"), "prepare ferg --faces {path}"
+        "a test", "none", f"file://{bare}", git("-C", work, "rev-parse", "HEAD~1"), "data.prepare ferg --faces {path}"
     )
 
 
