@@ -7,14 +7,16 @@ never look alike, so that a family that was never trained on measures how a mode
 from __future__ import annotations
 
 import colorsys
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
-from .hair import BEARD_STYLES, HAIR_STYLES
+from .clothes import CLOTHES_STYLES
+from .facial_hair import BEARD_STYLES, BROW_STYLES
+from .hair import HAIR_STYLES
+from .hats import HAT_STYLES
 from .proportions import Proportions
-from .wear import CLOTHES_STYLES, GLASSES_STYLES, HAT_STYLES
+from .wear import CREATURE_STYLES, EAR_STYLES, GLASSES_STYLES
 
 Color = tuple[float, float, float]
 Range = tuple[float, float]
@@ -30,7 +32,6 @@ class Family:
         eyes: mean size of the eyes; people have 1.
         extreme: factor by which the other proportions vary more than usual; 0 keeps them as scanned.
         painted_brows: probability of painted brows; others are geometry.
-        lashes: true if lashes are shown.
         pores: strength of the skin's fine relief.
         aging: factor of the depth of lines.
         odd_skin: probability of a skin colour that people do not have.
@@ -43,7 +44,6 @@ class Family:
     eyes: float = 1.12
     extreme: float = 1.0
     painted_brows: float = 0.0
-    lashes: bool = False
     pores: float = 0.0
     aging: float = 1.0
     odd_skin: float = 0.0
@@ -53,18 +53,18 @@ class Family:
 
 FAMILIES = {
     "scan": Family(
-        "scanned proportions, realistic skin", spread=0.9, eyes=1, extreme=0, painted_brows=1, lashes=True, pores=0.8,
+        "scanned proportions, realistic skin", spread=0.9, eyes=1, extreme=0, painted_brows=1, pores=0.8,
         odd_hair=0, stubble=True,
     ),
     "feature": Family(
         "large eyes and smooth skin, as in computer-animated feature films", spread=0.8, eyes=1.28, painted_brows=0.4,
-        lashes=True, pores=0.25, stubble=True,
+        pores=0.25, stubble=True,
     ),
     "clay": Family(
         "plasticine: one colour a body part, finger marks, soft light", eyes=1.2, extreme=1.6, pores=1, odd_skin=0.25
     ),
     "toon": Family(
-        "cel shading with ink outlines", eyes=1.3, extreme=1.6, painted_brows=0.4, lashes=True, aging=0.35, stubble=True
+        "cel shading with ink outlines", eyes=1.3, extreme=1.6, painted_brows=0.4, aging=0.35, stubble=True
     ),
     "flat": Family("flat colours with ink lines, no light", eyes=1.22, painted_brows=1, aging=0.35),
     "fantasy": Family(
@@ -72,7 +72,7 @@ FAMILIES = {
         odd_hair=0.7,
     ),
     "doll": Family(
-        "glossy plastic with painted features", spread=0.5, eyes=1.3, painted_brows=1, lashes=True, aging=0.35, odd_skin=0.25
+        "glossy plastic with painted features", spread=0.5, eyes=1.3, painted_brows=1, aging=0.35, odd_skin=0.25
     ),
     "lowpoly": Family("few flat facets", odd_skin=0.25),
     "sketch": Family("pencil hatching on paper", painted_brows=1, stubble=True),
@@ -86,6 +86,7 @@ VALIDATION_FAMILIES = ("doll", "sketch")
 """Only for choices: one with light and gloss, one without colour."""
 SEED = 20261126
 LONG_STYLES = ("bob", "bob_fringe", "long_fringe", "bun", "pigtails")
+WOMEN_HATS, MEN_HATS = ("none", "headscarf"), ("fedora", "turban", "viking")
 SHORT_STYLES = ("bald", "buzz", "receding", "crop", "mohawk")
 IDENTITIES = 60  # principal components that are sampled; the others change nothing that is visible at 256 pixels
 HUMAN_SKIN = (
@@ -143,16 +144,18 @@ class Eyes:
 
 @dataclass(frozen=True)
 class Outfit:
-    """Styles of hair.py and wear.py with their colours in sRGB 0..1."""
+    """Styles of hair, beard, hat, clothes and so on (modules of those names) with their colours in sRGB 0..1."""
 
     hair: str = "short"
     hair_color: Color = HAIR_COLORS[2]
+    brows: str = "natural"
     beard: str = "none"
     glasses: str = "none"
     glasses_color: Color = (0.1, 0.1, 0.1)
     hat: str = "none"
     hat_color: Color = (0.5, 0.2, 0.2)
-    headscarf: bool = False
+    earrings: str = "none"
+    creature: str = "none"
     clothes: str = "shirt"
     clothes_color: Color = (0.3, 0.4, 0.6)
 
@@ -171,9 +174,7 @@ class Character:
         gain: factor of expressions, which animated characters show more strongly than people.
         brow_thickness: thickness of the brows relative to people's.
         painted_brows: true for brows of painted hairs, false for raised geometry.
-        lashes: true if lashes are shown.
         skin, eyes, outfit: see their classes.
-        features: further switches, such as "horns" or "pointed_ears".
     """
 
     name: str
@@ -185,11 +186,9 @@ class Character:
     gain: float
     brow_thickness: float
     painted_brows: bool
-    lashes: bool
     skin: Skin
     eyes: Eyes
     outfit: Outfit
-    features: Mapping[str, bool] = field(default_factory=dict)
 
     def random(self, purpose: str) -> np.random.Generator:
         """A generator for one purpose, the same whenever the character is built."""
@@ -211,13 +210,8 @@ def create_character(family: str, number: int, seed: int = SEED) -> Character:
         proportions=_sample_proportions(kind, feminine, random),
         gain=float(random.uniform(1.0, 1.25)) if kind.extreme else 1.0,
         brow_thickness=float(brows * (random.uniform(0.9, 1.6) if kind.extreme else 1.0)),
-        painted_brows=bool(random.random() < kind.painted_brows), lashes=kind.lashes and (feminine or not kind.extreme),
+        painted_brows=bool(random.random() < kind.painted_brows),
         skin=skin, eyes=_sample_eyes(family, random), outfit=_sample_outfit(family, feminine, skin.age > 0.6, random),
-        features={
-            "horns": family == "fantasy" and random.random() < 0.4,
-            "pointed_ears": family == "fantasy" and random.random() < 0.7,
-            "earrings": feminine and random.random() < 0.2,
-        },
     )  # fmt: skip
 
 
@@ -259,7 +253,7 @@ def _sample_skin(family: str, feminine: bool, random: np.random.Generator) -> Sk
         tone=tone, lips=lips, blush=float(random.uniform(0.1, 0.8)) * (1 - 0.5 * darkness),
         freckles=float(random.uniform(0.3, 1)) if random.random() < 0.15 else 0.0,
         stubble=float(random.uniform(0.2, 0.9)) if stubble else 0.0, age=age * kind.aging,
-        liner=float(random.uniform(0.4, 1.0)) if made_up else float(random.uniform(0.1, 0.4)), shadow=shadow,
+        liner=float(random.uniform(0.4, 1.0)) if made_up else float(random.uniform(0.25, 0.5)), shadow=shadow,
         markings=_saturated(random, (0.3, 0.9), (0.2, 0.8)) if family == "fantasy" and random.random() < 0.6 else None,
         pores=kind.pores,
     )  # fmt: skip
@@ -287,19 +281,28 @@ def _sample_outfit(family: str, feminine: bool, old: bool, random: np.random.Gen
     if random.random() < FAMILIES[family].odd_hair:
         color = _saturated(random, (0.4, 0.9), (0.25, 0.6))
     choice = [style for style in HAIR_STYLES if style not in (SHORT_STYLES if feminine else LONG_STYLES)]
-    headscarf = feminine and family not in ("fantasy", "puppet") and random.random() < 0.12
-    hats = [style for style in HAT_STYLES if style != "none"]
-    beards = [style for style in BEARD_STYLES if style != "none"]
-    glasses = [style for style in GLASSES_STYLES if style != "none"]
+    odd = FAMILIES[family].odd_skin == 1
+    hats = [style for style in HAT_STYLES if style not in (*WOMEN_HATS, *((*MEN_HATS,) if feminine else ()))]
+    wears_scarf = feminine and not odd and random.random() < 0.12
+    wears_hat = random.random() < 0.16
+
+    def one_of(styles: tuple[str, ...], probability: float) -> str:
+        return str(random.choice([style for style in styles if style != "none"])) if random.random() < probability else "none"
+
     return Outfit(
-        hair=str(random.choice(choice)), hair_color=_varied(color, random, 0.03),
-        beard=str(random.choice(beards)) if not feminine and random.random() < 0.3 else "none",
-        glasses=str(random.choice(glasses)) if random.random() < 0.2 else "none",
+        hair=str(random.choice(choice)), hair_color=_varied(color, random, 0.03), brows=str(random.choice(BROW_STYLES)),
+        beard=one_of(BEARD_STYLES, 0.0 if feminine else 0.3), glasses=one_of(GLASSES_STYLES, 0.2),
         glasses_color=_saturated(random, (0, 0.8), (0.05, 0.5)),
-        hat=str(random.choice(hats)) if not headscarf and random.random() < 0.15 else "none",
-        hat_color=_saturated(random, (0.1, 0.8), (0.2, 0.7)), headscarf=headscarf,
-        clothes=str(random.choice(CLOTHES_STYLES)), clothes_color=_saturated(random, (0, 0.8), (0.1, 0.85)),
+        hat="headscarf" if wears_scarf else str(random.choice(hats)) if wears_hat else "none",
+        hat_color=_saturated(random, (0.1, 0.8), (0.2, 0.7)), earrings=one_of(EAR_STYLES, 0.35 if feminine else 0.05),
+        creature=one_of(CREATURE_STYLES, 0.85 if family == "fantasy" else 0.15 if odd else 0.0),
+        clothes=one_of(CLOTHES_STYLES, 0.97), clothes_color=_saturated(random, (0, 0.8), (0.1, 0.85)),
     )  # fmt: skip
+
+
+def brow_color(hair: Color) -> Color:
+    """Colour of the brows, which are darker than the hair of the head."""
+    return _triple(np.minimum(hair, 0.55 * np.array(hair) + 0.12))
 
 
 def _between(colors: tuple[Color, ...], random: np.random.Generator) -> Color:

@@ -1,4 +1,4 @@
-"""The complete mesh of a character: skin, eyes, mouth, lashes, and everything it wears, posed for one picture."""
+"""The complete mesh of a character: skin, eyes, mouth, and everything it wears, posed for one picture."""
 
 from __future__ import annotations
 
@@ -7,14 +7,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .characters import Character
+from .characters import Character, brow_color
+from .clothes import clothes
 from .expressions import Expression
-from .hair import beard, brows, hair
+from .facial_hair import beard, brows
+from .fitting import Fit, MeanHead
+from .hair import hair
+from .hats import hat, rim_of
 from .model import LANDMARKS, VERTICES, HeadModel, vertex_normals
 from .parts import Part
 from .proportions import anchors_of
 from .views import View
-from .wear import clothes, ear_rings, glasses, hat, headscarf, horns, pointed_ears
+from .wear import creature, earrings, glasses
 
 KINDS = {
     "skin": 0,
@@ -22,7 +26,6 @@ KINDS = {
     "mouth": 2,
     "teeth": 3,
     "eye": 4,
-    "lash": 5,
     "hair": 6,
     "cloth": 7,
     "plastic": 8,
@@ -33,11 +36,15 @@ KINDS = {
 HEAD_PARTS = {
     "face": ("skin", (1, 1, 1)), "neck": ("neck", (1, 1, 1)), "mouth_socket": ("mouth", (0.42, 0.13, 0.13)),
     "eye_sockets": ("neck", (1, 1, 1)), "gums": ("mouth", (0.72, 0.33, 0.33)), "teeth": ("teeth", (0.93, 0.91, 0.86)),
-    "sclera_left": ("eye", (1, 1, 1)), "sclera_right": ("eye", (1, 1, 1)), "lashes": ("lash", (0.05, 0.04, 0.04)),
+    "sclera_left": ("eye", (1, 1, 1)), "sclera_right": ("eye", (1, 1, 1))
 }  # fmt: skip
-"""Material and colour of each part of the head. The iris is painted on the outer eyeball, which has the cornea's bulge."""
+"""Material and colour of each part of the head. The iris is painted on the outer eyeball, which has the cornea's bulge; lashes are
+painted as the dark line of the lids, since their strips are wider than a pixel."""
 NECK_PIVOT = np.array([0, -9.0, -2.5], np.float32)  # cm, about which the head turns
+NECK_TOP, NECK_BOTTOM = -8.0, -13.5  # cm; the turn fades from the head's to the shoulders' between them
 BODY_TURN = 0.25  # share of the head's turn that the shoulders follow
+METALS = ((0.85, 0.68, 0.28), (0.75, 0.76, 0.78))  # gold and silver
+HORN = (0.75, 0.7, 0.6)
 CELL, FINE_CELL = 1.35, 0.5  # cm, sides of the cells whose vertices are joined for facets; the finer one around eyes and mouth
 SOCKET_DEPTH = 0.7  # cm
 
@@ -68,14 +75,13 @@ class StaticMesh:
 class Figure:
     """A character's meshes on one head model."""
 
-    def __init__(self, model: HeadModel, character: Character) -> None:
-        self.model, self.character = model, character
+    def __init__(self, mean: MeanHead, character: Character) -> None:
+        self.model, self.character = (model := mean.model), character
         self.identity = model.identity(character.identity)
         self.anchors = anchors_of(self.identity)
         self.neutral = character.proportions.apply(self.identity, self.anchors)
-        self.parts, self.body_parts = build_parts(model, self.neutral, character)
-        names = [name for name in HEAD_PARTS if name != "lashes" or character.lashes]
-        self.mesh = _static_mesh(model, character, names, [*self.parts, *self.body_parts])
+        self.parts, self.body_parts = build_parts(Fit(mean, self.neutral), character)
+        self.mesh = _static_mesh(model, character, [*self.parts, *self.body_parts])
 
     def deform(self, expression: Expression) -> np.ndarray:
         """The head (V, 3) float32 with an expression, not yet turned."""
@@ -104,48 +110,45 @@ class Figure:
         turn = _rotation(view.yaw, view.pitch, view.roll)
         body = _rotation(*(BODY_TURN * angle for angle in (view.yaw, view.pitch, view.roll)))
 
-        def turned(points: np.ndarray, rotation: np.ndarray) -> np.ndarray:
-            return (points - NECK_PIVOT) @ rotation.T + NECK_PIVOT
+        def turned(points: np.ndarray, directions: np.ndarray, height: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
+            """Turn points and normals with the head down to the neck, with the body below it (without heights: everywhere)."""
+            moved = (points - NECK_PIVOT) @ body.T + NECK_PIVOT
+            if height is None:
+                return moved, directions @ body.T
+            share = np.clip((height - NECK_BOTTOM) / (NECK_TOP - NECK_BOTTOM), 0, 1)[:, None].astype(np.float32)
+            share = share * share * (3 - 2 * share)
+            mixed = directions @ (turn - body).T * share + directions @ body.T
+            return moved + share * ((points - NECK_PIVOT) @ (turn - body).T), mixed
 
-        positions, directions = [turned(head[self.mesh.source], turn)], [normals[self.mesh.source] @ turn.T]
-        for parts, rotation in ((self.parts, turn), (self.body_parts, body)):
-            positions += [turned(part.posed(head if rotation is turn else self.neutral), rotation) for part in parts]
-            directions += [part.normals @ rotation.T for part in parts]
-        return (
-            np.concatenate(positions).astype(np.float32), np.concatenate(directions).astype(np.float32),
-            turned(head[LANDMARKS], turn).astype(np.float32),
-        )  # fmt: skip
+        heights = self.neutral[:, 1]
+        pieces = [turned(head[self.mesh.source], normals[self.mesh.source], heights[self.mesh.source])]
+        for part in self.parts:  # hair that hangs over the shoulders turns with the head
+            pieces.append(turned(part.posed(head), part.normals, heights[part.anchors]))
+        pieces += [turned(part.posed(self.neutral), part.normals, None) for part in self.body_parts]
+        landmarks = turned(head[LANDMARKS], normals[LANDMARKS], heights[LANDMARKS])[0]
+        positions, directions = (np.concatenate([piece[index] for piece in pieces]).astype(np.float32) for index in (0, 1))
+        return positions, directions, landmarks.astype(np.float32)
 
 
-def build_parts(model: HeadModel, neutral: np.ndarray, character: Character) -> tuple[list[Part], list[Part]]:
+def build_parts(fit: Fit, character: Character) -> tuple[list[Part], list[Part]]:
     """Everything that is fixed to the head, and what is fixed to the shoulders."""
-    outfit, features = character.outfit, character.features
-    parts: list[Part] = []
-    if not outfit.headscarf:
-        parts += hair(model, neutral, outfit.hair, outfit.hair_color, character.random("hair"))
+    outfit = character.outfit
+    parts = hair(fit, outfit.hair, outfit.hair_color, character.random("hair"), rim_of(outfit.hat))
     if not character.painted_brows:
-        dark = tuple(min(value, 0.55 * value + 0.12) for value in outfit.hair_color)
-        parts += brows(model, neutral, character.brow_thickness, dark, character.random("brows"))
-    parts += beard(model, neutral, outfit.beard, outfit.hair_color, character.random("beard"))
-    parts += glasses(model, neutral, outfit.glasses, outfit.glasses_color)
-    if outfit.headscarf:
-        parts += headscarf(model, neutral, outfit.hat_color, character.random("headscarf"))
-    else:
-        parts += hat(model, neutral, outfit.hat, outfit.hat_color, character.random("hat"))
-    if features.get("horns"):
-        parts += horns(model, neutral, (0.75, 0.7, 0.6), character.random("horns"))
-    if features.get("pointed_ears"):
-        parts += pointed_ears(model, neutral, character.skin.tone, character.random("ears"))
-    if features.get("earrings"):
-        parts += ear_rings(model, neutral, (0.85, 0.7, 0.3))
-    return parts, clothes(model, neutral, outfit.clothes, outfit.clothes_color, character.random("clothes"))
+        parts += brows(fit, outfit.brows, brow_color(outfit.hair_color), character.random("brows"), character.brow_thickness)
+    parts += beard(fit, outfit.beard, outfit.hair_color, character.random("beard"))
+    parts += glasses(fit, outfit.glasses, outfit.glasses_color)
+    parts += hat(fit, outfit.hat, outfit.hat_color, character.random("hat"))
+    parts += earrings(fit, outfit.earrings, METALS[character.number % len(METALS)])
+    parts += creature(fit, outfit.creature, character.skin.tone if outfit.creature.endswith("ears") else HORN)
+    body = clothes(fit, outfit.clothes, outfit.clothes_color, character.random("clothes"), outfit.hat_color)
+    return parts, body
 
 
-def _static_mesh(model: HeadModel, character: Character, names: list[str], parts: list[Part]) -> StaticMesh:
+def _static_mesh(model: HeadModel, character: Character, parts: list[Part]) -> StaticMesh:
     corners, texels, kinds, tints, groups = [], [], [], [], []
     colors: Mapping[str, tuple[float, float, float]] = {"neck": character.skin.tone}
-    for name in names:
-        material, tint = HEAD_PARTS[name]
+    for name, (material, tint) in HEAD_PARTS.items():
         triangles, uv = model.triangles[name], model.uv_triangles[name]
         corners.append(triangles)
         texels.append(uv)
@@ -191,7 +194,10 @@ def cluster(model: HeadModel, triangles: np.ndarray) -> np.ndarray:
     out = np.arange(len(points))
     start, end = VERTICES["face"][0], VERTICES["neck"][1]
     cells = np.floor(points[start:end] / np.where(fine[start:end], FINE_CELL, CELL)[:, None] + 0.5).astype(int)
-    keys = np.column_stack([cells, fine[start:end]])
+    moves = [
+        model.shapes[name][start:end, 1] < -0.5 for name in ("jawOpen", "eyeBlink_L", "eyeBlink_R")
+    ]  # lips and lids stay apart
+    keys = np.column_stack([cells, fine[start:end], *moves])
     _, inverse = np.unique(keys, axis=0, return_inverse=True)
     inverse = inverse.ravel()
     sums = np.stack([np.bincount(inverse, points[start:end, axis]) for axis in range(3)], axis=1)

@@ -21,13 +21,12 @@ LICENCE = "MIT, copyright 2020 USC Institute for Creative Technologies"
 POLYGONS = {
     "face": (0, 9230), "neck": (9230, 11144), "mouth_socket": (11144, 13226), "eye_sockets": (13226, 14034),
     "gums": (14034, 17006), "teeth": (17006, 21496), "sclera_left": (21496, 22296), "iris_left": (22296, 23094),
-    "sclera_right": (23094, 23894), "iris_right": (23894, 24692), "lashes": (25304, 26384),
+    "sclera_right": (23094, 23894), "iris_right": (23894, 24692),
 }  # fmt: skip
 """Polygons of the rendered parts (README of ICT-FaceKit). The model has further helpers for Unreal Engine's eye shader."""
 VERTICES = {
     "face": (0, 9409), "neck": (9409, 11248), "mouth_socket": (11248, 13294), "eye_sockets": (13294, 14062),
     "gums": (14062, 17039), "teeth": (17039, 21451), "eyeball_left": (21451, 23021), "eyeball_right": (23021, 24591),
-    "lashes": (25351, 26719),
 }  # fmt: skip
 """Vertices of the parts."""
 LANDMARKS = np.array([
@@ -112,7 +111,7 @@ def load_head_model(path: Path) -> HeadModel:
         )
     try:
         arrays = _read_folder(path) if path.is_dir() else _read_npz(path)
-    except (KeyError, OSError, ValueError, zipfile.BadZipFile) as error:
+    except (EOFError, KeyError, OSError, ValueError, zipfile.BadZipFile) as error:
         raise DatasetError(f"{path} is not the head model ICT-FaceKit: {error}") from None
     if len(arrays.vertices) != VERTEX_COUNT or len(arrays.polygons) != POLYGON_COUNT:
         raise DatasetError(f"{path} has {len(arrays.vertices)} vertices and {len(arrays.polygons)} polygons: another head model?")
@@ -120,7 +119,7 @@ def load_head_model(path: Path) -> HeadModel:
 
 
 def _read_npz(path: Path) -> HeadModel:
-    with np.load(path, allow_pickle=False) as stored:
+    with open(path, "rb") as stream, np.load(stream, allow_pickle=False) as stored:
         names = [str(name) for name in stored["expression_names"]]
         shapes = dict(zip(names, stored["expressions"].astype(np.float32), strict=True))
         return HeadModel(

@@ -17,6 +17,7 @@ from ...data.dataset import DatasetError
 from .characters import FAMILIES, Character
 from .expressions import Expression
 from .figure import Figure
+from .fitting import MeanHead
 from .model import VERTICES, HeadModel
 from .skin import FOLDS, SIDE, SkinPainter, fold_weights
 from .views import View, background
@@ -24,7 +25,7 @@ from .views import View, background
 SHADERS = Path(__file__).with_name("shaders")
 STYLES = ("scan", "feature", "clay", "toon", "flat", "fantasy", "doll", "lowpoly", "sketch", "puppet")
 """Families in the order of the shaders' styles."""
-SUPERSAMPLING = 2
+SUPERSAMPLING = 1.5
 SHADOW_SIDE = 512
 NEAR, FAR = 12.0, 400.0  # cm
 KEPT_FIGURES = 4
@@ -75,15 +76,18 @@ class HeadRenderer:
             raise DatasetError(
                 f"no OpenGL 3.3 through EGL ({error}): install Mesa, on Debian `apt-get install libegl1 libgl1-mesa-dri`"
             ) from None
-        self.model, self.side, self.painter = model, side, SkinPainter(model)
-        context, large = self.context, side * SUPERSAMPLING
+        self.mean, self.side, self.painter = MeanHead(model), side, SkinPainter(model)
+        context, large = self.context, round(side * SUPERSAMPLING)
+        self.large = large
         self.head_program = context.program(_shader("head.vert"), _shader("head.frag"))
         self.shadow_program = context.program(_shader("shadow.vert"), _shader("shadow.frag"))
         self.occlusion_program = context.program(_shader("screen.vert"), _shader("occlusion.frag"))
         self.composite_program = context.program(_shader("screen.vert"), _shader("composite.frag"))
         self.layers = [context.texture((large, large), 4, dtype="f2") for _ in range(3)]
         self.scene = context.framebuffer(self.layers, context.depth_renderbuffer((large, large)))
-        self.layers[2].filter = (moderngl.NEAREST, moderngl.NEAREST)
+        for layer in self.layers:
+            layer.filter = (moderngl.NEAREST, moderngl.NEAREST)
+            layer.repeat_x = layer.repeat_y = False
         self.occlusion = context.texture((side, side), 1, dtype="f2")
         self.occlusion.filter = (moderngl.LINEAR, moderngl.LINEAR)
         self.occlusion_target = context.framebuffer([self.occlusion])
@@ -139,7 +143,7 @@ class HeadRenderer:
             return self._figures[key]
         while len(self._figures) >= KEPT_FIGURES:
             self._figures.popitem(last=False)[1].release()
-        context, figure = self.context, Figure(self.model, character)
+        context, figure = self.context, Figure(self.mean, character)
         mesh = figure.mesh
         dynamic = context.buffer(reserve=len(mesh.kind) * 24, dynamic=True)
         static = context.buffer(np.column_stack([mesh.rest, mesh.texture, mesh.tint, mesh.kind]).astype(np.float32).tobytes())
@@ -204,7 +208,7 @@ class HeadRenderer:
             texture.use(slot)
         _set(self.composite_program, {
             "direct": 0, "ambient": 1, "surface": 2, "occlusion": 3, "style": STYLES.index(character.family),
-            "line_width": self.side * SUPERSAMPLING / 512 * (1.6 if character.family == "flat" else 1.2),
+            "line_width": self.large / 512 * (1.6 if character.family == "flat" else 1.2),
             "line_color": INK.get(character.family, (0, 0, 0)), "exposure": view.exposure,
         })  # fmt: skip
         self.screen_arrays[self.composite_program].render(moderngl.TRIANGLES, vertices=3)

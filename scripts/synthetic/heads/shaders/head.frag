@@ -1,6 +1,6 @@
 #version 330
 // Shades one fragment in the style of a family. The light is kept in two parts, since ambient occlusion dims the ambient one only.
-const int SKIN = 0, NECK = 1, MOUTH = 2, TEETH = 3, EYE = 4, LASH = 5, HAIR = 6, CLOTH = 7, PLASTIC = 8, METAL = 9, GLASS = 10;
+const int SKIN = 0, NECK = 1, MOUTH = 2, TEETH = 3, EYE = 4, HAIR = 5, CLOTH = 6, PLASTIC = 7, METAL = 8, GLASS = 9;
 const int REAL = 0, FEATURE = 1, CLAY = 2, TOON = 3, FLAT = 4, FANTASY = 5, DOLL = 6, LOWPOLY = 7, SKETCH = 8, PUPPET = 9;
 
 uniform sampler2D skin_color;
@@ -105,8 +105,8 @@ void main() {
         float valley = clamp(-folds, 0.0, 1.0);
         albedo *= 1.0 - vec3(0.25, 0.45, 0.45) * valley;
         ink = smoothstep(0.28, 0.6, -folds);
-        shine = style == DOLL ? 0.9 : style == FEATURE ? 0.3 : style == LOWPOLY ? 0.06 : style == CLAY ? 0.12 : style == PUPPET ? 0.0 : 0.28;
-        hardness = style == DOLL ? 60.0 : 18.0;
+        shine = style == DOLL ? 0.9 : style == FEATURE ? 0.3 : style == LOWPOLY ? 0.06 : style == CLAY ? 0.12 : style == PUPPET ? 0.0 : 0.15;
+        hardness = style == DOLL ? 60.0 : 22.0;
     } else if (material == MOUTH || material == TEETH) {
         shine = material == TEETH ? 0.5 : 0.35;
         hardness = 40.0;
@@ -119,13 +119,9 @@ void main() {
         shine = style == PUPPET || style == CLAY ? 0.35 : 1.1;
         hardness = style == PUPPET || style == CLAY ? 30.0 : 120.0;
         glow = style == REAL ? 0.06 : 0.12;
-    } else if (material == LASH) {
-        if (fract(texel.x * 90.0) > 0.42) discard;  // hairs across the strips along the lids
-        shine = 0.0;
     } else if (material == HAIR) {
         float strands = sin(rest_place.x * 14.0 + rest_place.y * 2.5 + rest_place.z * 11.0);
-        albedo *= 1.0 + (style == REAL || style == FEATURE || style == FANTASY ? 0.28 : 0.08) * strands;
-        if (style == REAL || style == FEATURE || style == FANTASY) normal = bumped(normal, 0.03 * strands);
+        albedo *= 1.0 + (style == REAL || style == FEATURE || style == FANTASY ? 0.1 : 0.04) * strands;
         shine = style == PUPPET || style == CLAY ? 0.05 : 0.5;
         hardness = 22.0;
     } else if (material == CLOTH) {
@@ -142,7 +138,7 @@ void main() {
     if (style == CLAY && material != SKIN && material != EYE)
         normal = normalize(normal + 0.12 * vec3(sin(rest_place.y * 9.0), sin(rest_place.x * 8.0), sin(rest_place.z * 8.0)));
 
-    float group = material <= NECK || material == LASH ? 0.0 : float(material);  // no outline between those of one group
+    float group = material <= NECK ? 0.0 : float(material);  // no outline between those of one group
     float toward_key = dot(normal, key_direction), shadow = toward_key > -0.3 ? lit_share() : 0.0;
     float toward_fill = max(dot(normal, fill_direction), 0.0), toward_rim = max(dot(normal, rim_direction), 0.0);
     float edge = 1.0 - max(dot(normal, view), 0.0);
