@@ -98,6 +98,8 @@ INIT ?=
 EPOCHS ?=
 DRAWN ?=
 STYLES ?= data/sources/dicebear
+HEADS ?= data/ict_facekit.npz
+SEED ?=
 COUNT ?= 20000
 LIMIT ?=
 TABLE ?=
@@ -117,6 +119,14 @@ data/drawn.npz: | $(STYLES) .venv-train/.installed
 	$(TRAIN) -m scripts.synthetic.generate --styles $(STYLES) --count $(COUNT) --out $@
 
 synthetic: data/drawn.npz ## render drawn faces in DiceBear's styles (STYLES=: their definitions, downloaded if absent; COUNT=)
+
+data/ict_facekit.npz: | .venv-train/.installed
+	$(TRAIN) -m scripts.data.fetch ict_facekit
+	$(TRAIN) -m scripts.synthetic.heads.pack --folder data/sources/ict_facekit/FaceXModel --out $@
+
+# An interrupted rendering resumes; a larger COUNT adds to a smaller one.
+heads: $(HEADS) .venv-train/.installed ## render 3D characters with known expressions into data/heads.npz (HEADS=: the head model, downloaded if absent; COUNT=, SEED=, JOBS=2)
+	$(TRAIN) -m scripts.synthetic.heads.generate --heads $(HEADS) --count $(COUNT) --jobs $(JOBS) $(addprefix --seed ,$(SEED))
 
 train: $(or $(TABLE),data/fer2013.npz) $(DRAWN) $(OTHERS) .venv-train/.installed ## train backbone and heads (FACES=, VOTES=: the archives, or TABLE=: your own table; VOTES= for labels alone; CONFIG=, RUN=; INIT=: initial backbone; EPOCHS=10+5: of each stage; DRAWN=: drawn faces to add; OTHERS=: further faces, for the head `mixed`)
 	$(TRAIN) -m scripts.train.base --config $(CONFIG) --run $(RUN) $(addprefix --faces ,$(TABLE)) $(addprefix --precision ,$(PRECISION)) $(addprefix --init-from ,$(INIT)) $(addprefix --epochs ,$(EPOCHS)) $(addprefix --drawn ,$(DRAWN))
@@ -208,5 +218,5 @@ $(ENVIRONMENTS): .venv-%/.installed: requirements-%.txt
 	@$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r $<
 	@touch $@
 
-.PHONY: help run gradio batch notebooks lab test test-all test-integrations lint format requirements train rebuild distill synthetic export thresholds \
+.PHONY: help run gradio batch notebooks lab test test-all test-integrations lint format requirements train rebuild distill synthetic heads export thresholds \
 	verify-model experiments bench autoscaling smoke-appengine smoke-heroku publish docs demo-gif screenshots readme detectors vendor

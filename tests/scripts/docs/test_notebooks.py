@@ -27,6 +27,7 @@ from scripts.data.readers.ferg import CHARACTERS
 from scripts.docs.notebooks import METADATA, NAMES, skip_reason
 from scripts.synthetic.generate import split_of
 from tests.scripts.speech_clips import tiny_clips
+from tests.shared_data import shared
 
 ROOT = Path(__file__).resolve().parents[3]
 DOCS = (ROOT / "docs" / "training.md").read_text(encoding="utf-8")
@@ -199,6 +200,31 @@ def test_drawn_faces(workspace):
     assert "Made for a test" in (workspace / "data" / "notebooks" / "drawn-ATTRIBUTION.md").read_text(encoding="utf-8")
     ferg = Faces.load(workspace / "data" / "notebooks" / "ferg.npz")
     assert set(ferg.split("test").groups) == {"ray"} and len(ferg) == 12 and "12 faces; test is ray, validation aia" in printed
+
+
+@pytest.mark.slow
+def test_characters_are_rendered_for_those_without_ferg(workspace, tmp_path, monkeypatch):
+    """With the head model, the notebook shows a look-alike of FERG-DB, alone or beside it, each under its name."""
+    heads = shared("heads", "ict_facekit.npz")
+    for name, value in {"SAMPLE": str(FACES), "STYLES": "styles", "RECIPES": "recipes.csv", "HEADS": str(heads)}.items():
+        monkeypatch.setenv(name, value)
+    command = [sys.executable, "-m", "scripts.docs.notebooks", "Animated_Face_Cleanup"]
+    subprocess.run(command, cwd=workspace, check=True)
+    printed, figures = results(workspace, "Animated_Face_Cleanup")
+    if "no look-alike: no OpenGL" in printed:
+        pytest.skip("this machine has no EGL to render with")
+    assert has_figures(figures, 11) and "no FERG-DB: FERG names no archive" in printed
+    assert "look-alike of FERG-DB, rendered here: some faces of each expression" in printed
+    lookalike = Faces.load(workspace / "data" / "notebooks" / "ferg-lookalike.npz")
+    assert set(lookalike.sources) == {"heads"} and set(lookalike.groups) == set(CHARACTERS) and len(lookalike) == FACES
+    medians = dict(re.findall(r"(\w+) (0\.\d{3})", printed.split("each character held out in turn: ")[1].splitlines()[0]))
+    assert set(medians) == set(CHARACTERS) and all(0.3 < float(value) < 0.99 for value in medians.values())
+    monkeypatch.setenv("FERG", "FERG_DB_256.zip")
+    subprocess.run([*command, "--out", str(tmp_path)], cwd=workspace, check=True)
+    (tmp_path / "build" / "notebooks").mkdir(parents=True)
+    shutil.move(tmp_path / "Animated_Face_Cleanup.ipynb", tmp_path / "build" / "notebooks")
+    printed, figures = results(tmp_path, "Animated_Face_Cleanup")
+    assert has_figures(figures, 14) and "FERG-DB: some faces of each expression" in printed
 
 
 @pytest.mark.slow

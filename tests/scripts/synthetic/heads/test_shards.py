@@ -1,0 +1,94 @@
+"""Shards and records of rendered pictures, and the fingerprint that keeps different ones apart."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from scripts.data.dataset import DatasetError
+from scripts.synthetic.heads import shards
+from scripts.synthetic.heads.model import HeadModel
+from scripts.synthetic.heads.record import COLUMNS, Record, read_records, to_csv
+
+RECORD = Record("clay/clay-003/sad/000012", "clay-003", "clay", "sad", "sad-full", 0.4, 5, -12.5, 3.25, 0.0, 7, 1, "")
+
+
+def picture(number: int, whole: bytes = b"") -> shards.Picture:
+    faces = tuple(np.random.default_rng(number).integers(0, 256, (size, size), np.uint8) for size in shards.SIZES)
+    return shards.Picture(number, replace(RECORD, name=f"clay/clay-003/sad/{number:06d}"), faces, whole)
+
+
+def tiny_model() -> HeadModel:
+    triangle = np.eye(3, dtype=np.float32)
+    polygon = np.array([[0, 1, 2, -1]], np.int32)
+    return HeadModel(triangle, polygon, triangle[:, :2], polygon, {"jawOpen": triangle}, triangle[None])
+
+
+def test_pictures_are_read_as_written(tmp_path):
+    path = shards.shard_path(tmp_path / "below", "clay", 3)
+    written = [picture(4), picture(9, b"whole picture"), picture(11, b"x")]
+    shards.write_shard(path, written)
+    read = shards.read_shard(path)
+    assert path.name == "clay-003.npz" and [path] == list(path.parent.iterdir())
+    assert [(one.number, one.record, one.whole) for one in read] == [(one.number, one.record, one.whole) for one in written]
+    for one, other in zip(read, written, strict=True):
+        assert all(np.array_equal(face, face2) for face, face2 in zip(one.crops, other.crops, strict=True))
+    assert shards.finished_numbers(path) == {4, 9, 11}
+
+
+@pytest.mark.parametrize("damage", ["cut", "text", "gone"])
+def test_a_damaged_shard_counts_as_missing(tmp_path, damage):
+    path = tmp_path / "clay-003.npz"
+    shards.write_shard(path, [picture(4)])
+    if damage == "gone":
+        path.unlink()
+    else:
+        path.write_bytes(path.read_bytes()[:1000] if damage == "cut" else b"no archive")
+    assert shards.read_shard(path) == [] and shards.finished_numbers(path) == set()
+
+
+def test_a_shard_of_other_columns_is_not_read(tmp_path, monkeypatch):
+    path = tmp_path / "clay-003.npz"
+    shards.write_shard(path, [picture(4)])
+    with np.load(path) as stored:
+        arrays = dict(stored)
+    np.savez(path, **arrays | {"records": np.array(['{"name": "old"}'])})
+    assert shards.read_shard(path) == []
+
+
+def test_the_fingerprint_changes_with_seed_and_model_only():
+    model = tiny_model()
+    assert shards.fingerprint(model, 1) == shards.fingerprint(tiny_model(), 1) != shards.fingerprint(model, 2)
+    moved = replace(model, shapes={"jawOpen": model.shapes["jawOpen"] * 1.01})
+    assert shards.fingerprint(moved, 1) != shards.fingerprint(model, 1)
+
+
+def test_comments_and_docstrings_do_not_count_as_code():
+    code = '"""Module."""\nVALUE = 1\n"""A value."""\n\n\ndef double(x):\n    """Double."""\n    return 2 * x  # twice\n'
+    other = '"""Another text."""\nVALUE = 1\n\n\n\ndef double(x):\n    return 2 * x\n'
+    assert shards._instructions(code) == shards._instructions(other)
+    assert shards._instructions(code) != shards._instructions(code.replace("2 * x", "3 * x"))
+
+
+def test_folders_with_another_fingerprint_are_named(tmp_path):
+    for name in ("aaaa", "bbbb"):
+        shards.write_shard(tmp_path / name / "clay-003.npz", [picture(1)])
+    (tmp_path / "empty").mkdir()
+    assert list(shards.other_folders(tmp_path / "bbbb")) == [tmp_path / "aaaa"]
+
+
+def test_records_are_read_as_written(tmp_path):
+    path, records = tmp_path / "info.csv", [RECORD, replace(RECORD, label=-1, whole="clay-003-sad-000012.webp")]
+    path.write_text(to_csv(records), encoding="utf-8")
+    assert read_records(path) == records and path.read_text().splitlines()[0].split(",") == list(COLUMNS)
+
+
+@pytest.mark.parametrize("text", [None, "name,family\nx,clay\n", ",".join(COLUMNS) + "\n" + "x," * 12 + "x\n"])
+def test_another_table_is_rejected(tmp_path, text):
+    path = tmp_path / "info.csv"
+    if text is not None:
+        path.write_text(text)
+    with pytest.raises(DatasetError, match="make heads"):
+        read_records(path)
