@@ -88,6 +88,7 @@ SEED = 20261126
 LONG_STYLES = ("bob", "bob_fringe", "long_fringe", "bun", "pigtails")
 WOMEN_HATS, MEN_HATS = ("none", "headscarf"), ("fedora", "turban", "viking")
 SHORT_STYLES = ("bald", "buzz", "receding", "crop", "mohawk")
+MIN_CONTRAST = 0.2  # of brow and skin, mean of the colour channels
 IDENTITIES = 60  # principal components that are sampled; the others change nothing that is visible at 256 pixels
 HUMAN_SKIN = (
     (0.93, 0.76, 0.65), (0.91, 0.72, 0.59), (0.83, 0.63, 0.49), (0.76, 0.55, 0.40), (0.62, 0.43, 0.30), (0.50, 0.33, 0.23),
@@ -241,6 +242,8 @@ def _sample_skin(family: str, feminine: bool, random: np.random.Generator) -> Sk
     kind, tone = FAMILIES[family], _between(HUMAN_SKIN, random)
     if random.random() < kind.odd_skin:
         tone = _saturated(random, (0.3, 0.75), (0.35, 0.75))
+    if family == "sketch":  # paper shows through
+        tone = _triple(0.55 + 0.4 * np.array(tone))
     tone = _varied(tone, random, 0.03)
     darkness = 1 - float(np.mean(tone))
     natural = np.array(tone) * (0.86, 0.66, 0.66)
@@ -268,6 +271,8 @@ def _sample_eyes(family: str, random: np.random.Generator) -> Eyes:
     sclera = (0.97, 0.97, 0.96)
     if family == "fantasy" and random.random() < 0.3:
         sclera = _saturated(random, (0.4, 0.9), (0.7, 0.85))
+    if family == "sketch":
+        return Eyes((0.15, 0.15, 0.15), float(random.uniform(0.58, 0.75)), 0.3, sclera)
     if family == "puppet":  # felt eyes: a white ball with a black pupil
         return Eyes((0.05, 0.05, 0.05), float(random.uniform(0.4, 0.6)), 0.4, sclera)
     radius = float(random.uniform(0.6, 0.8))
@@ -300,9 +305,13 @@ def _sample_outfit(family: str, feminine: bool, old: bool, random: np.random.Gen
     )  # fmt: skip
 
 
-def brow_color(hair: Color) -> Color:
-    """Colour of the brows, which are darker than the hair of the head."""
-    return _triple(np.minimum(hair, 0.55 * np.array(hair) + 0.12))
+def brow_color(character: Character) -> Color:
+    """Colour of the brows: darker than the hair of the head, and visible on the skin."""
+    hair = np.array(character.outfit.hair_color)
+    brow = np.minimum(hair, 0.55 * hair + 0.12)
+    if abs(brow.mean() - np.mean(character.skin.tone)) < MIN_CONTRAST:
+        brow = 0.35 * brow
+    return _triple(brow)
 
 
 def _between(colors: tuple[Color, ...], random: np.random.Generator) -> Color:

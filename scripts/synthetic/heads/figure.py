@@ -38,8 +38,8 @@ HEAD_PARTS = {
     "eye_sockets": ("neck", (1, 1, 1)), "gums": ("mouth", (0.72, 0.33, 0.33)), "teeth": ("teeth", (0.93, 0.91, 0.86)),
     "sclera_left": ("eye", (1, 1, 1)), "sclera_right": ("eye", (1, 1, 1))
 }  # fmt: skip
-"""Material and colour of each part of the head. The iris is painted on the outer eyeball, which has the cornea's bulge; lashes are
-painted as the dark line of the lids, since their strips are wider than a pixel."""
+"""Material and colour of each part of the head. The iris is painted on the outer eyeball, which has the cornea's bulge. Lashes
+are the dark line of the lids: the model's strips of lashes are wider than a pixel."""
 NECK_PIVOT = np.array([0, -9.0, -2.5], np.float32)  # cm, about which the head turns
 NECK_TOP, NECK_BOTTOM = -8.0, -13.5  # cm; the turn fades from the head's to the shoulders' between them
 BODY_TURN = 0.25  # share of the head's turn that the shoulders follow
@@ -135,7 +135,7 @@ def build_parts(fit: Fit, character: Character) -> tuple[list[Part], list[Part]]
     outfit = character.outfit
     parts = hair(fit, outfit.hair, outfit.hair_color, character.random("hair"), rim_of(outfit.hat))
     if not character.painted_brows:
-        parts += brows(fit, outfit.brows, brow_color(outfit.hair_color), character.random("brows"), character.brow_thickness)
+        parts += brows(fit, outfit.brows, brow_color(character), character.random("brows"), character.brow_thickness)
     parts += beard(fit, outfit.beard, outfit.hair_color, character.random("beard"))
     parts += glasses(fit, outfit.glasses, outfit.glasses_color)
     parts += hat(fit, outfit.hat, outfit.hat_color, character.random("hat"))

@@ -8,7 +8,7 @@ import numpy as np
 
 from .model import LANDMARKS, VERTICES
 
-EYE_CORE, EYE_EDGE = 1.9, 4.6  # radii in cm around the eye's centre: scaled fully within the first, not at all beyond the second
+EYE_CORE, EYE_EDGE = 1.9, 4.4  # radii in cm around the eye's centre: scaled fully within the first, not at all beyond the second
 MOUTH_LEVEL, CHIN_LEVEL = -4.3, -7.5  # heights in cm of the mean head
 CROWN_LEVEL = 6.5
 
@@ -69,8 +69,8 @@ class Proportions:
         """Deform a posed head (V, 3) float32 whose neutral head has these anchors."""
         points = vertices.astype(np.float32, copy=True)
         if self.eyes != 1:
-            for center in (anchors.left_eye, anchors.right_eye):
-                points = _scale_around(points, center, self.eyes, EYE_CORE, EYE_EDGE)
+            scaled = [_scale_around(points, eye, self.eyes, EYE_CORE, EYE_EDGE) for eye in (anchors.left_eye, anchors.right_eye)]
+            points = scaled[0] + scaled[1] - points
         if self.nose != 1:
             points = _scale_around(points, anchors.nose - [0, -0.6, 1.2], self.nose, 1.6, 3.6)
         if self.mouth != 1:

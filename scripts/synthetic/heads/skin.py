@@ -155,7 +155,7 @@ class SkinPainter:
         along, off, thickness = self.brow_along, self.brow_off, character.brow_thickness
         half = 0.34 * thickness * np.interp(along, [0, 0.12, 0.35, 0.7, 1], [0.55, 1.0, 1.0, 0.75, 0.12]).astype(np.float32)
         inside = np.clip((half - np.abs(off)) / 0.12 + 0.5, 0, 1) * (along > 0.001) * (along < 0.999) * self.front
-        hair = np.array(brow_color(character.outfit.hair_color), np.float32)
+        hair = np.array(brow_color(character), np.float32)
         if character.family in ("doll", "flat"):
             amount = np.clip(inside * 1.6, 0, 1)
         else:

@@ -81,8 +81,8 @@ def front_view(character: Character, seed: int = 0) -> View:
 
 def sample_light(even: bool, random: np.random.Generator) -> Light:
     """Sample light: daylight, a lamp from one side, an overcast sky or a coloured room; `even` avoids hard contrasts."""
-    strength = random.uniform(0.7, 1.0) if even else random.uniform(0.4, 1.45)
-    around = random.uniform(0.3, 0.5) if even else random.uniform(0.14, 0.5)
+    strength = random.uniform(0.7, 1.0) if even else random.uniform(0.55, 1.45)
+    around = random.uniform(0.3, 0.5) if even else random.uniform(0.2, 0.55)
     tint = random.normal(0, 0.05 if random.random() < 0.8 else 0.2, 3)
     side = random.uniform(-1, 1)
     return Light(
