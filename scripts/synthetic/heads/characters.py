@@ -248,7 +248,9 @@ def _sample_skin(family: str, feminine: bool, random: np.random.Generator) -> Sk
     darkness = 1 - float(np.mean(tone))
     natural = np.array(tone) * (0.86, 0.66, 0.66)
     made_up = feminine and random.random() < 0.5
-    lips = _saturated(random, (0.45, 0.8), (0.35, 0.6), hues=(0.92, 1.06)) if made_up else _varied(natural, random, 0.03)
+    lips = _varied(natural, random, 0.03)
+    if made_up:  # half of the skin's own colour remains, so that no skin gets lips much lighter than itself
+        lips = _triple((natural + _saturated(random, (0.45, 0.8), (0.3, 0.5), hues=(0.92, 1.03))) / 2)
     shadow = _saturated(random, (0.2, 0.6), (0.3, 0.6)) if made_up and random.random() < 0.6 else None
     age = float(random.beta(1.2, 2.0))
     stubble = kind.stubble and not feminine and random.random() < 0.5
