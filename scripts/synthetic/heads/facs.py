@@ -1,4 +1,7 @@
-"""The table of expressions (scripts/configs/facs.toml): action units as shapes of the head model, and recipes of emotions."""
+"""The table of expressions (scripts/configs/facs.toml): action units as shapes of the head model, and recipes of emotions.
+
+`python -m scripts.synthetic.heads.facs` prints the units and the recipes as tables for docs/rendered_heads.md.
+"""
 
 from __future__ import annotations
 
@@ -228,3 +231,38 @@ def _recipe(entry: Any, units: Mapping[str, Unit]) -> Recipe:
         entry.get("lids", True),
         _number(f"{where}, share", entry.get("share", 1), 0, 100),
     )
+
+
+def units_markdown(table: Table) -> str:
+    """A Markdown table of the units."""
+    lines = ["| unit | action | shapes at full intensity |", "| --- | --- | --- |"]
+    for key, unit in table.units.items():
+        lines.append(f"| {key} | {unit.name} | {_weights(unit.shapes)} |")
+    for pair in table.combinations:
+        lines.append(f"| {' + '.join(pair.units)} | together, added | {_weights(pair.shapes)} |")
+    return "\n".join(lines)
+
+
+def recipes_markdown(table: Table) -> str:
+    """A Markdown table of the recipes: one line for each emotion."""
+    lines = ["| emotion | recipes: units, in brackets those by chance |", "| --- | --- |"]
+    for emotion in EMOTIONS:
+        described = []
+        for recipe in table.of_emotion(emotion):
+            units = [unit.removeprefix("AU") for unit in sorted(recipe.units, key=_number_of)]
+            optional = [f"({unit.removeprefix('AU')})" for unit in sorted(recipe.optional, key=_number_of)]
+            described.append(f"{recipe.name.removeprefix(emotion + '-')} {'+'.join([*units, *optional]) or 'none'}")
+        lines.append(f"| {emotion} | {'; '.join(described)} |")
+    return "\n".join(lines)
+
+
+def _weights(shapes: Mapping[str, float]) -> str:
+    return ", ".join(f"{shape} {weight:g}" for shape, weight in shapes.items())
+
+
+def _number_of(unit: str) -> int:
+    return int("".join(filter(str.isdigit, unit)))
+
+
+if __name__ == "__main__":
+    print(units_markdown(load_table()), recipes_markdown(load_table()), sep="\n\n")

@@ -9,7 +9,7 @@ from emotions.labels import EMOTIONS
 from scripts.data.dataset import DatasetError
 from scripts.synthetic.heads import expressions
 from scripts.synthetic.heads.expressions import LABEL_STRENGTH, Expression, exaggerate, sample_expression
-from scripts.synthetic.heads.facs import MIDDLE, SIDED, TABLE, load_table
+from scripts.synthetic.heads.facs import MIDDLE, SIDED, TABLE, load_table, recipes_markdown, units_markdown
 from scripts.synthetic.heads.model import LANDMARKS, HeadModel
 
 RECIPES = [(recipe.emotion, recipe.name) for recipe in load_table().recipes.values()]
@@ -322,6 +322,17 @@ def test_missing_tables_and_emotions_are_named(tmp_path):
     empty.write_text("", encoding="utf-8")
     with pytest.raises(DatasetError, match="has no recipe for anger, disgust"):
         load_table(empty)
+
+
+def test_tables_in_markdown_name_every_unit_and_recipe():
+    table = load_table()
+    units, recipes = units_markdown(table).splitlines(), recipes_markdown(table).splitlines()
+    assert len(units) == 2 + len(table.units) + len(table.combinations)
+    assert "| AU5 | upper lid raiser | eyeWide 1.2 |" in units
+    assert len(recipes) == 2 + len(EMOTIONS)
+    happy = next(line for line in recipes if line.startswith("| happy |"))
+    assert all(recipe.name.removeprefix("happy-") in happy for recipe in table.of_emotion("happy"))
+    assert "laugh 6+12+25+27+(1)+(2)+(7)+(43)" in happy
 
 
 def test_a_table_of_ones_own_is_used(tmp_path):
