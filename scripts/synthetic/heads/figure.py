@@ -9,7 +9,7 @@ import numpy as np
 
 from .characters import Character, brow_color
 from .clothes import clothes
-from .expressions import Expression
+from .expressions import Expression, exaggerate
 from .facial_hair import beard, brows
 from .fitting import Fit, MeanHead
 from .hair import hair
@@ -85,10 +85,7 @@ class Figure:
 
     def deform(self, expression: Expression) -> np.ndarray:
         """The head (V, 3) float32 with an expression, not yet turned."""
-        shapes = {name: weight * self.character.gain for name, weight in expression.shapes.items()}
-        for name in shapes:
-            if name.startswith(("eyeBlink", "eyeLook", "mouthClose", "jawOpen")):  # these close or follow something: as they are
-                shapes[name] = expression.shapes[name]
+        shapes = exaggerate(expression.shapes, self.character.gain)
         vertices = self.identity + self.model.expression(shapes)
         for side, sign in (("left", 1), ("right", -1)):
             start, end = VERTICES[f"eyeball_{side}"]

@@ -177,7 +177,7 @@ def fold_weights(shapes: Mapping[str, float], age: float) -> np.ndarray:
         rest = {"nasolabial": 0.6, "forehead_center": 0.35, "forehead_side": 0.3, "under_eye": 0.5, "crow_feet": 0.3}.get(
             name, 0.15
         )
-        weights.append(min(total, 1.3) * (0.55 + 0.6 * age) + rest * max(age - 0.25, 0))
+        weights.append(min(max(total, 0.0), 1.3) * (0.55 + 0.6 * age) + rest * max(age - 0.25, 0))
     return np.array(weights, np.float32)
 
 

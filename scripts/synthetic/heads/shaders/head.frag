@@ -125,7 +125,7 @@ void main() {
         shine = style == PUPPET || style == CLAY ? 0.05 : 0.5;
         hardness = 22.0;
     } else if (material == CLOTH) {
-        shine = 0.04;
+        shine = 0.015;
     } else if (material == METAL) {
         shine = 1.6;
         hardness = 50.0;
@@ -157,7 +157,7 @@ void main() {
             ? vec3(0.38, 0.2, 0.16) : style == CLAY || style == PUPPET ? vec3(0.25) : vec3(0.05);
         vec3 diffuse = max((vec3(toward_key) + wrap) / (1.0 + wrap), 0.0) * mix(shadow, 1.0, 0.08);
         direct.rgb = albedo * (diffuse * key_color + toward_fill * fill_color) + (gleam * key_color + fill_gleam * fill_color);
-        direct.rgb += toward_rim * pow(edge, 2.0) * rim_color * (0.3 + 0.7 * albedo);
+        direct.rgb += toward_rim * pow(edge, 2.0) * rim_color * (material == CLOTH ? albedo : 0.3 + 0.7 * albedo);
         if (style == PUPPET) direct.rgb += albedo * pow(edge, 1.5) * 0.6 * key_color;  // fibres at the silhouette catch light
         direct.a = ink;
         ambient.rgb = albedo * (around + glow);
