@@ -12,6 +12,7 @@ it.
 from __future__ import annotations
 
 import argparse
+import itertools
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -32,7 +33,7 @@ from .views import View, sample_view
 SIDE = 256
 WORDS = ("anger", "disgust", "fear", "joy", "neutral", "sadness", "surprise")
 """FERG-DB's expressions."""
-FAMILY_OF = {"aia": "feature", "bonnie": "feature", "jules": "toon", "malcolm": "clay", "mery": "feature", "ray": "puppet"}
+FAMILY_OF = {"aia": "feature", "bonnie": "feature", "jules": "toon", "malcolm": "clay", "mery": "feature", "ray": "feature"}
 FIRST_NUMBER = 9000
 """Number of the first character in its family, beyond those of the set: `make heads` renders none of the six."""
 FRAMES = 12
@@ -51,8 +52,10 @@ pictures may be passed on:
 
 
 def character_of(name: str, seed: int = SEED) -> Character:
-    """The character that takes the place of one of FERG-DB's."""
-    return create_character(FAMILY_OF[name], FIRST_NUMBER + CHARACTERS.index(name), seed)
+    """The character that takes the place of one of FERG-DB's: the first of its family whose face nothing covers, as there."""
+    numbers = itertools.count(FIRST_NUMBER + 100 * CHARACTERS.index(name))
+    candidates = (create_character(FAMILY_OF[name], number, seed) for number in numbers)
+    return next(one for one in candidates if one.outfit.hat == one.outfit.glasses == one.outfit.beard == "none")
 
 
 def motion(character: Character, word: str, number: int, frames: int, seed: int = SEED) -> Iterator[tuple[Expression, View]]:

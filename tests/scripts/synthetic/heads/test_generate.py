@@ -27,7 +27,7 @@ from scripts.synthetic.heads.record import read_records
 from .conftest import HEADS
 
 ROOT = Path(__file__).resolve().parents[4]
-SEED, COUNT = 5, 24
+SEED, COUNT = 5, 16
 
 
 def arguments(out: Path, count: int, jobs: int) -> list[str]:
