@@ -8,22 +8,11 @@ import numpy as np
 
 from .fitting import SKIN, Fit, shell
 from .parts import Part
-from .shapes3d import Mesh, Noise, ellipsoids, joined, mirrored, resampled, sheet, smoothstep, tubes, unit, varied
+from .shapes3d import Color, Mesh, Noise, ellipsoids, joined, resampled, sheet, smoothstep, tubes, unit, varied
 
 CLOTHES_STYLES = (
-    "none",
-    "t_shirt",
-    "v_neck",
-    "striped",
-    "shirt",
-    "suit",
-    "hoodie",
-    "turtleneck",
-    "sweater",
-    "robe",
-    "scarf",
-    "ruff",
-)
+    "none", "t_shirt", "v_neck", "striped", "shirt", "suit", "hoodie", "turtleneck", "sweater", "robe", "scarf", "ruff",
+)  # fmt: skip
 THROAT = 10676
 """A vertex at the neck's base, which expressions move by less than 0.1 mm."""
 RINGS = (
@@ -32,6 +21,7 @@ RINGS = (
 )  # fmt: skip
 """Rings that go on from the edge of the bust: factor of width, fall in cm, how far front and back bulge, 0 to 1."""
 CENTER_Z = -1.5
+SHOULDERS = 15.5  # least half width in cm, however thin the neck
 
 
 def neckline_field(points: np.ndarray, front: float, side: float, depth: float = 0.0, width: float = 3.2) -> np.ndarray:
@@ -73,8 +63,9 @@ def garment(
     middle = np.array([start[:, 0].mean(), 0, CENTER_Z], np.float32)
     outward, mid = start - middle, start[:, 1].mean()
     rings = []
+    spread = max(1.0, (SHOULDERS / np.abs(outward[:, 0]).max() - 1) / (RINGS[-1][0] - 1))
     for factor, fall, bulge in RINGS:
-        ring = middle + outward * np.array([factor, 1, 1], np.float32)
+        ring = middle + outward * np.array([1 + (factor - 1) * spread, 1, 1], np.float32)
         ring[:, 1] = mid + (start[:, 1] - mid) * np.interp(-fall, [0, 1, 4, 10], [1, 0.92, 0.6, 0.1]) + fall
         ring[:, 2] += bulge * (0.8 + 0.3 * outward[:, 2])
         rings.append(ring)
@@ -113,7 +104,7 @@ def _hem(fit: Fit, field: np.ndarray, height: float, wide: float, thick: float, 
 
 
 def clothes(
-    fit: Fit, style: str, color: Sequence[float], random: np.random.Generator, second: Sequence[float] | None = None
+    fit: Fit, style: str, color: Color, random: np.random.Generator, second: Color | None = None
 ) -> list[Part]:  # fmt: skip
     """Clothes of a style of CLOTHES_STYLES.
 
@@ -132,24 +123,24 @@ def clothes(
     if style == "none":
         return []
     color = np.asarray(color, np.float32)
-    second = varied(color, np.array(0.55)) if second is None else np.asarray(second, np.float32)
+    second = varied(color, 0.55) if second is None else np.asarray(second, np.float32)
     meshes = _MAKERS[style](fit, color, second, Noise(random, 7.0))
     return [fit.part_here(joined(meshes), "cloth", THROAT)]
 
 
 def _t_shirt(fit: Fit, color: np.ndarray, second: np.ndarray, wrinkle: Noise) -> list[Mesh]:
     field = neckline_field(fit.mean.points, -14.4, -11.7)
-    return [garment(fit, field, 0.35, color, 0.5, wrinkle), _hem(fit, field, 0.25, 0.5, 0.3, varied(color, np.array(-0.18)))]
+    return [garment(fit, field, 0.35, color, 0.5, wrinkle), _hem(fit, field, 0.25, 0.5, 0.3, varied(color, -0.18))]
 
 
 def _v_neck(fit: Fit, color: np.ndarray, second: np.ndarray, wrinkle: Noise) -> list[Mesh]:
     field = neckline_field(fit.mean.points, -14.0, -11.7, 4.0, 4.0)
-    return [garment(fit, field, 0.35, color, 0.5, wrinkle), _hem(fit, field, 0.25, 0.45, 0.28, varied(color, np.array(-0.18)))]
+    return [garment(fit, field, 0.35, color, 0.5, wrinkle), _hem(fit, field, 0.25, 0.45, 0.28, varied(color, -0.18))]
 
 
 def _striped(fit: Fit, color: np.ndarray, second: np.ndarray, wrinkle: Noise) -> list[Mesh]:
     cloth, hem = _t_shirt(fit, color, second, wrinkle)
-    stripe = smoothstep(np.sin(cloth.points[:, 1] * 2 * np.pi / 4.2), -0.3, 0.3)[:, None]
+    stripe = smoothstep(np.sin(cloth.points[:, 1] * 2 * np.pi / 5.0), -0.3, 0.3)[:, None]
     return [Mesh(cloth.points, cloth.triangles, (color * stripe + second * (1 - stripe)).astype(np.float32)), hem]
 
 
@@ -170,24 +161,27 @@ def _collar_rings(fit: Fit, levels: Sequence[float], heights: Sequence[float], t
 
 
 def _turtleneck(fit: Fit, color: np.ndarray, second: np.ndarray, wrinkle: Noise) -> list[Mesh]:
-    field = neckline_field(fit.mean.points, -13.0, -11.0)
+    field = neckline_field(fit.mean.points, -11.9, -10.6)
     rings = _collar_rings(
         fit,
         (-14.2, -13.0, -11.6, -10.6, -10.2, -10.3, -11.0, -12.2, -12.6),
-        (0.5, 0.5, 0.55, 0.6, 0.75, 0.95, 1.05, 1.05, 0.6),
+        (0.0, 0.1, 0.5, 0.6, 0.75, 0.95, 1.05, 1.05, 0.5),
         0.9,
     )
     rib = varied(color, np.where(np.arange(72) % 2 == 0, 0.0, -0.14)[None, :] + np.zeros((9, 1)))
     return [garment(fit, field, 0.45, color, 0.7, wrinkle), sheet(rings, rib, True, flip=True)]
 
 
-def _shirt_collar(fit: Fit, color: np.ndarray) -> list[Mesh]:
-    """A stand around the neck and two flaps folded over it, open in front."""
+def _shirt_collar(fit: Fit, color: np.ndarray, short: bool = False) -> list[Mesh]:
+    """A stand around the neck and two flaps folded over it, open in front; short ones end under a jacket's lapels."""
     azimuth = np.linspace(0.10 * np.pi, 1.9 * np.pi, 49)
     away = np.minimum(azimuth, 2 * np.pi - azimuth) / np.pi  # 0 in front, 1 at the back
     top = np.interp(away, [0, 0.3, 1], [-12.6, -11.4, -10.0])
     tip = np.interp(away, [0.1, 0.2, 0.34, 1], [-17.2, -15.4, -13.6, -11.9])
     out = np.interp(away, [0.1, 0.3, 0.5, 1], [1.15, 1.0, 1.35, 0.95])
+    if short:
+        tip = np.interp(away, [0.1, 0.2, 0.34, 1], [-16.4, -14.6, -12.6, -11.0])
+        out = np.interp(away, [0.1, 0.3, 1], [0.9, 0.7, 0.75])
     inner = np.interp(away, [0, 0.3, 1], [0.45, 0.4, 0.45])
     rows = [
         fit.mean.around_neck(azimuth, top - 2.2, inner), fit.mean.around_neck(azimuth, top, inner),
@@ -195,38 +189,28 @@ def _shirt_collar(fit: Fit, color: np.ndarray) -> list[Mesh]:
         fit.mean.around_neck(azimuth, (top + tip) / 2, (inner + 0.4 + out) / 2), fit.mean.around_neck(azimuth, tip, out),
         fit.mean.around_neck(azimuth, tip, out - 0.25), fit.mean.around_neck(azimuth, (top + tip) / 2, inner + 0.1),
     ]  # fmt: skip
-    return [sheet(fit.warp(np.stack(rows)), varied(color, np.array(0.08)), flip=True)]
+    return [sheet(fit.warp(np.stack(rows)), varied(color, 0.08), flip=True)]
 
 
 def _shirt(fit: Fit, color: np.ndarray, second: np.ndarray, wrinkle: Noise) -> list[Mesh]:
     field = neckline_field(fit.mean.points, -13.0, -11.2, 3.0, 2.2)
     placket = fit.warp(np.array([[0, -16.2, 5.9], [0, -19.0, 6.9], [0, -24, 8.6], [0, -30, 10.0]], np.float32))
-    line = tubes(resampled(placket, 12)[None], np.array([1.0, 0, 0]), 0.75, 0.22, varied(color, np.array(-0.06)), 8)
-    buttons = ellipsoids(
-        resampled(placket, 5)[:4] + [0, -0.6, 0.25], np.array([[0.28, 0.28, 0.12]]), varied(color, np.array(-0.5)), 6, 10
-    )
-    return [garment(fit, field, 0.3, color, 0.4, wrinkle), *_shirt_collar(fit, color), line, buttons]
+    line = tubes(resampled(placket, 12)[None], np.array([1.0, 0, 0]), 0.75, 0.22, varied(color, -0.06), 8)
+    buttons = ellipsoids(resampled(placket, 5)[:4] + [0, -0.6, 0.25], np.array([[0.28, 0.28, 0.12]]), varied(color, -0.5), 6, 10)
+    hem = _hem(fit, field, 0.1, 0.35, 0.22, color)
+    return [garment(fit, field, 0.3, color, 0.4, wrinkle), hem, *_shirt_collar(fit, color), line, buttons]
 
 
 def _suit(fit: Fit, color: np.ndarray, second: np.ndarray, wrinkle: Noise) -> list[Mesh]:
     points, white = fit.mean.points, np.array([0.93, 0.93, 0.95], np.float32)
     shirt = garment(fit, neckline_field(points, -12.8, -11.2), 0.25, white)
-    field = neckline_field(points, -13.6, -12.0, 9.0, 5.2)
-    jacket = garment(fit, field, 0.75, color, 0.7, wrinkle)
-    opened = jacket.points
-    inside = (np.abs(opened[:, 0]) < 5.2 * np.clip((opened[:, 1] + 24) / 10, 0, 1)) & (opened[:, 2] > 2)
-    jacket = Mesh(np.where(inside[:, None], opened - [0, 0, 1.2], opened).astype(np.float32), jacket.triangles, jacket.colors)
-    lapel = np.array([[5.6, -12.6, 1.5], [5.2, -14.6, 4.4], [3.9, -17.5, 6.6], [1.9, -21.0, 8.1], [0.2, -25.0, 9.8]], np.float32)
-    path = resampled(lapel, 20)
-    wide = np.interp(np.linspace(0, 1, 20), [0, 0.4, 0.62, 0.66, 1], [0.9, 1.5, 1.9, 1.35, 0.3])
-    outer = path + np.array([0.6, 0, 0.15])
-    left = tubes(outer[None].astype(np.float32), np.array([1.0, 0.35, -0.3]), wide, 0.28, varied(color, np.array(0.06)), 8)
-    tie = resampled(np.array([[0, -14.0, 5.9], [0, -16.6, 6.7], [0, -20, 8.0], [0, -26, 10.0]], np.float32), 14)
+    field = neckline_field(points, -13.4, -12.0, 5.6, 4.6)
+    jacket, lapels = garment(fit, field, 0.7, color, 0.7, wrinkle), _hem(fit, field, 0.8, 1.35, 0.3, varied(color, 0.07))
+    path = np.array([[0, -13.4, 6.0], [0, -16.0, 6.4], [0, -19, 7.2], [0, -26, 9.0]], np.float32)
     width = np.interp(np.linspace(0, 1, 14), [0, 0.12, 0.2, 1], [0.8, 0.65, 0.85, 1.9])
-    band = tubes(tie[None], np.array([1.0, 0, 0]), width, 0.3, second, 8)
-    knot = ellipsoids(np.array([[0, -14.2, 6.0]]), np.array([[0.95, 0.9, 0.65]]), second, 8, 12)
-    soft = joined([left, mirrored(left), band, knot])
-    return [shirt, jacket, *_shirt_collar(fit, white), Mesh(fit.warp(soft.points), soft.triangles, soft.colors)]
+    tie = tubes(fit.warp(resampled(path, 14))[None], np.array([1.0, 0, 0]), width, 0.35, second, 8)
+    knot = ellipsoids(fit.warp(path[:1]), np.array([[0.95, 0.85, 0.6]]), varied(second, 0.05), 8, 12)
+    return [shirt, jacket, lapels, *_shirt_collar(fit, white, True), tie, knot]
 
 
 def _hoodie(fit: Fit, color: np.ndarray, second: np.ndarray, wrinkle: Noise) -> list[Mesh]:
@@ -235,7 +219,7 @@ def _hoodie(fit: Fit, color: np.ndarray, second: np.ndarray, wrinkle: Noise) -> 
     back = (1 - np.cos(azimuth)) / 2
     folds = []
     for level, height, thick in ((-14.6, 1.2, 1.15), (-13.0, 1.3, 1.1)):
-        ring = fit.mean.around_neck(azimuth, level + 3.4 * back, height + 1.1 * back)
+        ring = fit.mean.around_neck(azimuth, level + 3.4 * back, height + 1.1 * back, 7.6)
         folds.append(tubes(fit.warp(ring)[None], np.array([0, 1.0, 0]), thick + 0.9 * back, 0.75 + 0.5 * back, color, 10, True))
     cords = []
     for side in (-1, 1):
@@ -249,27 +233,16 @@ def _hoodie(fit: Fit, color: np.ndarray, second: np.ndarray, wrinkle: Noise) -> 
 
 
 def _robe(fit: Fit, color: np.ndarray, second: np.ndarray, wrinkle: Noise) -> list[Mesh]:
-    under = garment(fit, neckline_field(fit.mean.points, -13.4, -11.4, 2.0), 0.2, second)
-    field = neckline_field(fit.mean.points, -13.2, -11.2, 7.0, 4.6)
-    trim = np.array(
-        [
-            [0, -10.6, -7.2],
-            [4.6, -11.0, -5.4],
-            [6.3, -11.9, -1.0],
-            [5.2, -13.9, 3.2],
-            [3.0, -17.0, 6.4],
-            [0.4, -21.5, 8.6],
-            [-2.6, -27.0, 10.2],
-        ],
-        np.float32,
-    )
-    path = resampled(trim, 36)
-    across = np.cross(np.gradient(path, axis=0), path - [0, -16, -2])
-    left = tubes(fit.warp(path)[None], across[None], 1.0, 0.35, second, 8)
-    other = resampled(trim * np.array([-1, 1, 1], np.float32), 36)
-    across = np.cross(np.gradient(other, axis=0), other - [0, -16, -2])
-    right = tubes(fit.warp(other - [0, 0, 0.3])[None], across[None], 1.0, 0.35, second, 8)
-    return [under, garment(fit, field, 0.7, color, 1.2, wrinkle), left, right]
+    under = neckline_field(fit.mean.points, -13.6, -11.2)
+    field = neckline_field(fit.mean.points, -12.6, -11.0, 6.0, 4.4)
+    trim = _hem(fit, field, 0.65, 1.1, 0.35, second)
+    inner = varied(second, -0.25)
+    return [
+        garment(fit, under, 0.2, inner),
+        _hem(fit, under, 0.2, 0.5, 0.2, inner),
+        garment(fit, field, 0.65, color, 1.2, wrinkle),
+        trim,
+    ]
 
 
 def _scarf(fit: Fit, color: np.ndarray, second: np.ndarray, wrinkle: Noise) -> list[Mesh]:
@@ -286,13 +259,13 @@ def _scarf(fit: Fit, color: np.ndarray, second: np.ndarray, wrinkle: Noise) -> l
 def _ruff(fit: Fit, color: np.ndarray, second: np.ndarray, wrinkle: Noise) -> list[Mesh]:
     """A pleated round collar."""
     azimuth = np.arange(144) * 2 * np.pi / 144
-    pleat = 0.55 * np.sin(azimuth * 18)
-    reach = np.linspace(0.3, 4.6, 7)[:, None]
-    share = (reach - 0.3) / 4.3
-    level = -12.2 - 0.9 * np.cos(azimuth) + pleat * share - 0.6 * share
-    top = fit.warp(fit.mean.around_neck(azimuth, np.full(144, -11.5), 0.0)[None] * np.array([1, 0, 1], np.float32)
-                   + np.stack([np.sin(azimuth) * reach, level, np.cos(azimuth) * reach], -1))  # fmt: skip
-    below = top - np.array([0, 0.35, 0], np.float32)
+    reach = np.linspace(0, 4.4, 7)[:, None]
+    wave = 0.75 * np.sin(azimuth * 18) * reach / 4.4
+    base = fit.mean.around_neck(azimuth, np.full(144, -10.5), 0.2)
+    outward = np.stack([np.sin(azimuth), 0 * azimuth, np.cos(azimuth)], -1)
+    level = wave - 0.8 * np.cos(azimuth) - 0.3 * reach
+    top = fit.warp(base[None] + outward[None] * reach[..., None]) + np.array([0, 1, 0], np.float32) * level[..., None]
+    below = top - np.array([0, 0.55, 0], np.float32)
     white = np.array([0.95, 0.94, 0.92], np.float32)
     plate = sheet(np.concatenate([top, below[::-1], top[:1]]), white, True, flip=True)
     return [garment(fit, neckline_field(fit.mean.points, -14, -11.6), 0.5, color, 1.0, wrinkle), plate]

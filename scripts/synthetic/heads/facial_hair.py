@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from .fitting import SKIN, Fit, shell
 from .model import LANDMARKS
 from .parts import Part
 from .regions import beard_field
-from .shapes3d import Mesh, Noise, joined, resampled, sheet, smoothstep, tubes, unit, varied
+from .shapes3d import Color, Mesh, Noise, joined, resampled, sheet, smoothstep, tubes, unit, varied
 
 BROW_STYLES = ("natural", "strip", "bushy")
 BEARD_STYLES = (
@@ -90,7 +88,7 @@ def _strokes(
 
 
 def brows(
-    fit: Fit, style: str, color: Sequence[float], random: np.random.Generator, thickness: float = 1.0
+    fit: Fit, style: str, color: Color, random: np.random.Generator, thickness: float = 1.0
 ) -> list[Part]:  # fmt: skip
     """Brows along the landmarks 17 to 26, of a style of BROW_STYLES: strips, or strips with hairs.
 
@@ -123,7 +121,7 @@ def brows(
 
 
 def _brow_hairs(
-    surface: FrontSurface, curve: np.ndarray, widths: np.ndarray, color: Sequence[float], random: np.random.Generator,
+    surface: FrontSurface, curve: np.ndarray, widths: np.ndarray, color: Color, random: np.random.Generator,
     thickness: float, bushy: bool,
 ) -> tuple[Mesh, np.ndarray]:  # fmt: skip
     """Hairs that rise from the brow's lower edge and turn outwards."""
@@ -144,7 +142,7 @@ def _brow_hairs(
 
 
 def beard(
-    fit: Fit, style: str, color: Sequence[float], random: np.random.Generator
+    fit: Fit, style: str, color: Color, random: np.random.Generator
 ) -> list[Part]:  # fmt: skip
     """Beard or moustache of a style of BEARD_STYLES; lips stay free. Raises ValueError for an unknown style."""
     if style not in BEARD_STYLES:
@@ -156,11 +154,13 @@ def beard(
         parts.append(_moustache(fit, style if style in MOUSTACHES else "moustache", color, random, style == "short"))
     if style not in MOUSTACHES:
         kind = style if style in ("goatee", "chin", "chinstrap") else "full"
-        parts += _beard(fit, kind, color, random, {"short": 0.3, "chinstrap": 0.5, "long": 2.6}.get(style, 1.0))
+        parts += _beard(
+            fit, kind, color, random, {"short": 0.3, "chinstrap": 0.5, "goatee": 0.75, "chin": 0.8, "long": 3.0}.get(style, 1.0)
+        )
     return parts
 
 
-def _moustache(fit: Fit, style: str, color: Sequence[float], random: np.random.Generator, flat: bool = False) -> Part:
+def _moustache(fit: Fit, style: str, color: Color, random: np.random.Generator, flat: bool = False) -> Part:
     surface = FrontSurface(fit)
     pieces, share = [], np.linspace(0, 1, 14)
     thin = 0.16 if style == "pencil" else 0.36
@@ -184,18 +184,18 @@ def _moustache(fit: Fit, style: str, color: Sequence[float], random: np.random.G
     return fit.part_here(joined(meshes), "hair", np.concatenate(anchors))
 
 
-def _curled_tip(surface: FrontSurface, start: np.ndarray, side: int, color: Sequence[float]) -> tuple[Mesh, np.ndarray]:
+def _curled_tip(surface: FrontSurface, start: np.ndarray, side: int, color: Color) -> tuple[Mesh, np.ndarray]:
     """The free end of a handlebar moustache; it follows the skin beside the mouth."""
     point, anchor = surface.place(start[0] - 0.4 * side, start[1] + 0.05, 0.3)
     angle = np.linspace(-0.5 * np.pi, 0.95 * np.pi, 12)
     radius = np.linspace(0.95, 0.5, 12)
     curl = np.stack([side * (0.5 + radius * np.cos(angle)), 0.95 + radius * np.sin(angle), np.linspace(0, 0.5, 12)], -1)
     width = np.interp(np.linspace(0, 1, 12), [0, 0.5, 1], [0.3, 0.22, 0.05])
-    mesh = tubes((point + curl)[None].astype(np.float32), np.array([0, 0, 1.0]), width, width, varied(color, np.array(0.0)), 7)
+    mesh = tubes((point + curl)[None].astype(np.float32), np.array([0, 0, 1.0]), width, width, varied(color, 0.0), 7)
     return mesh, np.full(len(mesh.points), anchor)
 
 
-def _beard(fit: Fit, kind: str, color: Sequence[float], random: np.random.Generator, size: float) -> list[Part]:
+def _beard(fit: Fit, kind: str, color: Color, random: np.random.Generator, size: float) -> list[Part]:
     """A shell over the beard's region, and locks rooted in it unless it is short."""
     mean = fit.mean
     field = beard_field(mean.points, kind) + 0.12 * Noise(random, 0.9)(mean.points)
@@ -212,14 +212,14 @@ def _beard(fit: Fit, kind: str, color: Sequence[float], random: np.random.Genera
 
 
 def _beard_locks(
-    fit: Fit, field: np.ndarray, heights: np.ndarray, color: Sequence[float], random: np.random.Generator, size: float
+    fit: Fit, field: np.ndarray, heights: np.ndarray, color: Color, random: np.random.Generator, size: float
 ) -> Part:
     """Locks that hang from the beard's skin; each follows the vertex that it is rooted in."""
     mean = fit.mean
     above_lips = (np.abs(mean.points[:, 0]) < 3.3) & (mean.points[:, 1] > -3.9) & (mean.points[:, 2] > 7)
     roots = np.flatnonzero((field > 0.2) & ~above_lips)
     roots = random.permutation(roots)
-    cells = np.floor(mean.points[roots] / 0.85).astype(np.int64)
+    cells = np.floor(mean.points[roots] / 1.1).astype(np.int64)
     roots = roots[np.unique((cells[:, 0] * 1000 + cells[:, 1]) * 1000 + cells[:, 2], return_index=True)[1]]
     normals = fit.normals[roots]
     chin = smoothstep(-mean.points[roots, 1], 4.0, 7.5)[:, None] * smoothstep(mean.points[roots, 2], 3, 7)[:, None]
@@ -230,11 +230,11 @@ def _beard_locks(
         down - 0.75 * (down * normals).sum(1, keepdims=True) * normals + 0.3 * normals + random.normal(0, 0.1, normals.shape)
     )
     length = (0.9 + chin * (0.7 + 1.1 * max(size - 0.5, 0))) * random.uniform(0.8, 1.2, (len(roots), 1)) * min(size + 0.3, 1.4)
-    share = np.linspace(0, 1, 6)[:, None]
+    share = np.linspace(0, 1, 5)[:, None]
     start = fit.neutral[roots] + normals * (heights[roots, None] * 0.7)
     fall = np.array([0, -0.25, 0]) * share**2 * length[:, None]
     paths = start[:, None] + along[:, None] * length[:, None] * share + normals[:, None] * 0.18 * np.sin(share * np.pi) + fall
-    profile = np.interp(share[:, 0], [0, 0.3, 0.7, 1], [0.7, 1, 0.7, 0.1]) * 0.42
+    profile = np.interp(share[:, 0], [0, 0.3, 0.7, 1], [0.7, 1, 0.7, 0.1]) * 0.5
     shade = random.normal(0, 0.1, (len(roots), 1)) + np.interp(share[:, 0], [0, 1], [-0.1, 0.06])
     across = np.cross(normals, along)[:, None]
     mesh = tubes(paths.astype(np.float32), across, profile, profile * 0.6, varied(color, shade), 5)

@@ -6,22 +6,23 @@ smooth deformation that carries the mean head's skin to the character's carries 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from .model import LANDMARKS, VERTICES, HeadModel, vertex_normals
 from .parts import Part
-from .shapes3d import Mesh, unit
+from .shapes3d import Color, Mesh, smoothstep, unit
 
 CROWN = 10527
 """The vertex at the top of the head, which no expression moves: rigid parts follow it."""
+FACE = VERTICES["face"][1]
+"""Vertices below this number are of the face with the ears and the front of the neck."""
 SKIN = VERTICES["neck"][1]
 """Vertices below this number are skin."""
 CENTER = np.array([0, 4, -0.5], np.float32)
 """Middle of the mean head's skull, about which the hull is star-shaped."""
 HULL_ROWS, HULL_COLUMNS = 49, 96
 NECK_TOP, NECK_BOTTOM, NECK_ROWS, NECK_COLUMNS = -8.5, -14.0, 12, 72
+NECK_WIDTH = 6.6  # cm
 NECK_AXIS = -1.2  # z of the vertical line inside the neck, in cm
 
 
@@ -78,7 +79,7 @@ class MeanHead:
 
     def _make_hull(self) -> np.ndarray:
         """Distance of the skin from the center by elevation (rows, bottom to top) and azimuth (columns, from the front)."""
-        usable = ~self.ear & (self.points[:, 1] > -10)
+        usable = ~self.ear & (self.points[:, 1] > -10) & ((np.arange(SKIN) >= FACE) | (np.arange(SKIN) % 3 == 0))
         offsets = self.points[usable] - CENTER
         distances = np.linalg.norm(offsets, axis=1)
         elevation = np.linspace(-np.pi / 2, np.pi / 2, HULL_ROWS)
@@ -118,10 +119,22 @@ class MeanHead:
         weights = np.exp(-2.5 * (squared - squared.min(axis=-1, keepdims=True)))
         return ((weights @ outward) / weights.sum(axis=-1)).astype(np.float32)
 
-    def around_neck(self, azimuth: np.ndarray, level: np.ndarray, height: np.ndarray | float) -> np.ndarray:
-        """Points (..., 3) around the neck: azimuth in radians from the front to the person's left, y in cm, height over skin."""
-        row = (level - NECK_TOP) / (NECK_BOTTOM - NECK_TOP) * (NECK_ROWS - 1)
-        distance = _bilinear(self._neck, row, azimuth / (2 * np.pi) % 1 * NECK_COLUMNS) + height
+    def around_neck(
+        self, azimuth: np.ndarray, level: np.ndarray | float, height: np.ndarray | float, widest: float = NECK_WIDTH
+    ) -> np.ndarray:
+        """Points around the neck.
+
+        Args:
+            azimuth: (...) radians from the front to the person's left.
+            level: (...) y in cm.
+            height: (...) distance from the skin in cm.
+            widest: the neck's radius at most, so that points do not follow the shoulders.
+
+        Returns:
+            (..., 3) float32.
+        """
+        row = (np.asarray(level) - NECK_TOP) / (NECK_BOTTOM - NECK_TOP) * (NECK_ROWS - 1)
+        distance = np.minimum(_bilinear(self._neck, row, azimuth / (2 * np.pi) % 1 * NECK_COLUMNS), widest) + height
         return np.stack(
             [np.sin(azimuth) * distance, level + 0 * azimuth, NECK_AXIS + np.cos(azimuth) * distance], -1
         ).astype(np.float32)  # fmt: skip
@@ -170,6 +183,19 @@ class Fit:
         moved = np.sqrt(np.maximum(squared, 0)) @ self._spline[:count] + self._spline[count] + flat @ self._spline[count + 1 :]
         return (flat + moved).reshape(np.shape(points)).astype(np.float32)
 
+    def over_ears(self, points: np.ndarray) -> np.ndarray:
+        """Points (N, 3) of this head moved outwards where its ears stick out more than the deformation tells."""
+        ear = self.mean.points[self.mean.ear]
+        excess = self.neutral[:SKIN][self.mean.ear] - self.warp(ear)
+        points = points.copy()
+        for side in (-1, 1):
+            here = ear[:, 0] * side > 0
+            middle = self.neutral[:SKIN][self.mean.ear][here].mean(axis=0)
+            room = max(float((excess[here, 0] * side).max()), 0.0)
+            distance = np.linalg.norm((points - middle) * np.array([0.5, 1, 1], np.float32), axis=1)
+            points[:, 0] += side * room * (1 - smoothstep(distance, 2.5, 7.5))
+        return points
+
     def part(self, mesh: Mesh, material: str, anchors: np.ndarray | int = CROWN) -> Part:
         """Part of a mesh on the mean head, which the deformation carries to this one; it follows the given vertices."""
         points = self.warp(mesh.points)
@@ -187,7 +213,7 @@ class Fit:
 
 
 def shell(
-    fit: Fit, field: np.ndarray, heights: np.ndarray, colors: np.ndarray | Sequence[float], depth: float = 0.25, edge: float = 0.5
+    fit: Fit, field: np.ndarray, heights: np.ndarray, colors: Color, depth: float = 0.25, edge: float = 0.5
 ) -> tuple[Mesh, np.ndarray]:
     """Skin where `field` is positive, raised along its normals; beyond the border it dives under the skin.
 

@@ -7,12 +7,12 @@ import numpy as np
 from .shapes3d import smoothstep
 
 HAIRLINE = np.array([
-    [0, 10.2], [12, 10.4], [24, 10.6], [36, 10.2], [46, 8.6], [53, 6.6], [58, 4.6], [62, 2.8], [66, 2.0], [71, 2.2], [76, 4.6],
-    [84, 6.2], [96, 6.4], [104, 5.6], [112, 2.4], [119, -1.0], [128, -4.0], [150, -5.6], [180, -6.0],
+    [0, 10.2], [12, 10.4], [24, 10.6], [36, 10.2], [46, 8.6], [53, 6.6], [58, 4.4], [62, 2.4], [66, 1.4], [71, 1.6], [76, 4.0],
+    [83, 5.3], [96, 5.3], [103, 3.6], [108, 0.8], [113, -2.2], [124, -4.4], [150, -5.6], [180, -6.0],
 ])  # fmt: skip
 """Heights of the hairline in cm at azimuths in degrees from the front: forehead, temple, sideburn, around the ear, nape."""
 RECEDING = np.array([
-    [0, 13.2], [15, 13.2], [40, 13.0], [70, 12.0], [88, 10.5], [104, 9.0], [112, 5.0], [119, -1.0], [128, -4.0], [150, -5.6],
+    [0, 13.2], [15, 13.2], [40, 13.0], [70, 12.0], [88, 10.5], [100, 8.0], [106, 3.0], [113, -2.2], [124, -4.4], [150, -5.6],
     [180, -6.0],
 ])  # fmt: skip
 CHEEKS = np.array([
@@ -20,8 +20,8 @@ CHEEKS = np.array([
 ])  # fmt: skip
 """Upper border of a full beard."""
 RIMS = {
-    "beanie": (9.0, 0.18), "cap": (9.2, 0.12), "cap_back": (9.2, 0.12), "fedora": (9.2, 0.14), "sunhat": (9.4, 0.12),
-    "beret": (9.6, 0.2), "crown": (10.4, 0.1), "helmet": (9.2, 0.24), "turban": (9.2, 0.28), "party": (13.0, 0.0),
+    "beanie": (9.0, 0.18), "cap": (9.0, 0.14), "cap_back": (9.0, 0.14), "fedora": (9.0, 0.14), "sunhat": (9.4, 0.12),
+    "beret": (9.6, 0.2), "crown": (10.4, 0.1), "helmet": (9.2, 0.24), "turban": (9.2, 0.28), 
     "witch": (9.4, 0.14), "headband": (9.4, 0.25), "headscarf": (9.4, 0.0),
 }  # fmt: skip
 """Rims of hats: height in cm at the forehead (z = 9), and its slope, the fall per cm to the back."""

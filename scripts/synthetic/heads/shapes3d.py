@@ -9,6 +9,9 @@ import numpy as np
 
 from .model import vertex_normals
 
+Color = Sequence[float] | np.ndarray
+"""sRGB in 0..1: three numbers."""
+
 
 @dataclass(frozen=True)
 class Mesh:
@@ -39,7 +42,7 @@ def joined(meshes: Sequence[Mesh]) -> Mesh:
     )
 
 
-def painted(points: np.ndarray, triangles: np.ndarray, color: np.ndarray | Sequence[float]) -> Mesh:
+def painted(points: np.ndarray, triangles: np.ndarray, color: Color) -> Mesh:
     """Mesh with one color, (3,), or one of each point, (N, 3)."""
     points = np.asarray(points, np.float32).reshape(-1, 3)
     colors = np.broadcast_to(np.asarray(color, np.float32), points.shape)
@@ -63,7 +66,7 @@ def grid_triangles(rows: int, columns: int, closed: bool = False) -> np.ndarray:
     return np.concatenate([np.stack([a, b, d], -1).reshape(-1, 3), np.stack([a, d, c], -1).reshape(-1, 3)]).astype(np.int32)
 
 
-def sheet(points: np.ndarray, color: np.ndarray | Sequence[float], closed: bool = False, flip: bool = False) -> Mesh:
+def sheet(points: np.ndarray, color: Color, closed: bool = False, flip: bool = False) -> Mesh:
     """Mesh of a grid of points (rows, columns, 3); see `grid_triangles` for the side that it faces, which `flip` changes."""
     triangles = grid_triangles(points.shape[0], points.shape[1], closed)
     colors = np.asarray(color, np.float32)
@@ -88,8 +91,8 @@ def tangents_of(paths: np.ndarray, closed: bool = False) -> np.ndarray:
 
 
 def tubes(
-    paths: np.ndarray, across: np.ndarray, widths: np.ndarray, heights: np.ndarray, colors: np.ndarray, sides: int = 6,
-    closed: bool = False,
+    paths: np.ndarray, across: np.ndarray, widths: np.ndarray | float, heights: np.ndarray | float, colors: np.ndarray,
+    sides: int = 6, closed: bool = False,
 ) -> Mesh:  # fmt: skip
     """Tubes with elliptical cross-sections along curves.
 
@@ -146,6 +149,19 @@ def ellipsoids(
     return painted(points, triangles, np.repeat(np.broadcast_to(colors, (count, 3)), stride, axis=0))
 
 
+def subdivided(mesh: Mesh) -> tuple[Mesh, np.ndarray]:
+    """Split each triangle into four; also the points (N, 2) between which each new point lies (twice itself for old ones)."""
+    edges = np.sort(mesh.triangles[:, [0, 1, 1, 2, 2, 0]].reshape(-1, 2), axis=1).astype(np.int64)
+    codes, places = np.unique(edges[:, 0] * len(mesh.points) + edges[:, 1], return_inverse=True)
+    old = np.arange(len(mesh.points))
+    parents = np.concatenate([np.stack([old, old], -1), np.stack([codes // len(old), codes % len(old)], -1)])
+    middle = (places.reshape(-1, 3) + len(old)).astype(np.int32)
+    (a, b, c), (ab, bc, ca) = mesh.triangles.T, middle.T
+    triangles = np.concatenate([np.stack(corners, -1) for corners in ((a, ab, ca), (ab, b, bc), (ca, bc, c), (ab, bc, ca))])
+    points, colors = mesh.points[parents].mean(axis=1), mesh.colors[parents].mean(axis=1)
+    return Mesh(points, triangles, colors), parents
+
+
 def resampled(curve: np.ndarray, count: int, closed: bool = False) -> np.ndarray:
     """Points (count, 3) spaced evenly along a smooth curve (Catmull-Rom) through the given points (N, 3)."""
     if closed:
@@ -177,7 +193,7 @@ class Noise:
         return np.sin(points @ self._vectors.T + self._phases).sum(-1) * np.float32(np.sqrt(2 / len(self._phases)) / 1.6)
 
 
-def varied(color: Sequence[float], share: np.ndarray) -> np.ndarray:
+def varied(color: Color, share: np.ndarray | float) -> np.ndarray:
     """Colors (..., 3): `color` darkened where `share` (...) is negative and lightened where it is positive, by that share."""
     base = np.asarray(color, np.float32)
     share = np.asarray(share, np.float32)[..., None]

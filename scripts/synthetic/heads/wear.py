@@ -6,10 +6,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from .fitting import Fit
+from .fitting import FACE, Fit
+from .model import LANDMARKS
 from .parts import Part
 from .proportions import anchors_of
-from .shapes3d import Mesh, ellipsoids, joined, mirrored, resampled, tubes, unit, varied
+from .shapes3d import Color, Mesh, ellipsoids, joined, mirrored, resampled, tubes, unit, varied
 
 GLASSES_STYLES = ("none", "round", "square", "cat_eye", "aviator", "half_rim", "thin_round")
 EAR_STYLES = ("none", "studs", "hoops", "drops")
@@ -26,9 +27,9 @@ def _rim(style: str, count: int = 36) -> np.ndarray:
     if style in ("square", "half_rim"):
         return np.stack([np.sign(x) * np.abs(x) ** 0.5, 0.78 * np.sign(y) * np.abs(y) ** 0.55], -1)
     if style == "cat_eye":
-        lift = np.clip(x, 0, 1) ** 2 * np.clip(y + 0.3, 0, 2)
+        lift = np.clip(x, 0, 1) ** 3 * np.clip(y + 0.2, 0, 1)
         return np.stack(
-            [np.sign(x) * np.abs(x) ** 0.75 * (1 + 0.12 * np.clip(y, 0, 1)), 0.75 * np.sign(y) * np.abs(y) ** 0.8 + 0.22 * lift],
+            [np.sign(x) * np.abs(x) ** 0.75 * (1 + 0.2 * np.clip(y, 0, 1)), 0.75 * np.sign(y) * np.abs(y) ** 0.8 + 0.5 * lift],
             -1,
         )
     if style == "aviator":
@@ -36,7 +37,7 @@ def _rim(style: str, count: int = 36) -> np.ndarray:
     return np.stack([x, y * 0.96], -1)
 
 
-def glasses(fit: Fit, style: str, color: Sequence[float]) -> list[Part]:
+def glasses(fit: Fit, style: str, color: Color) -> list[Part]:
     """Glasses without lenses, whose rims lie below the brows. Raises ValueError for an unknown style."""
     if style not in GLASSES_STYLES:
         raise ValueError(f"unknown style of glasses: {style!r}")
@@ -53,10 +54,10 @@ def glasses(fit: Fit, style: str, color: Sequence[float]) -> list[Part]:
     drop = min(room - outline[:, 1].max(), 0.0) - 0.05
     front = max(lid[:, 2].max(), fit.neutral[25351:26719, 2].max() - 0.25, fit.landmark(27)[0, 2] - 0.5) + 0.45
     x = eye[0] + outline[:, 0]
-    z = front - 0.035 * (x - 1.0) ** 2
-    rim = np.stack([x, eye[1] + drop + outline[:, 1], z], -1).astype(np.float32)
+    rim = np.stack([x, eye[1] + drop + outline[:, 1], front - 0.035 * (x - 1.0) ** 2], -1).astype(np.float32)
+    rim[:, 2] += np.clip((_skin_depth(fit, rim) + 0.25 - rim[:, 2]).max(), 0, 0.9)
     thin = 0.09 if style in ("thin_round", "aviator") else 0.2
-    tint = varied(color, np.array(0.0))
+    tint = varied(color, 0.0)
     bottom = smooth = np.ones(len(rim))
     if style == "half_rim":
         bottom = np.where(outline[:, 1] < -0.1, 0.3, smooth)
@@ -74,17 +75,23 @@ def glasses(fit: Fit, style: str, color: Sequence[float]) -> list[Part]:
     return [fit.part_here(joined([left, right, bar]), material)]
 
 
+def _skin_depth(fit: Fit, points: np.ndarray) -> np.ndarray:
+    """z (N,) of the front of the skin at x and y of points (N, 3)."""
+    ahead = fit.neutral[:FACE][fit.normals[:FACE, 2] > 0.2]
+    squared = ((points[:, None, :2] - ahead[None, :, :2]) ** 2).sum(-1)
+    return ahead[squared.argmin(axis=1), 2]
+
+
 def _temple(fit: Fit, rim: np.ndarray, thin: float, tint: np.ndarray) -> Mesh:
     """The arm from a rim's outer edge over the ear."""
     hinge = rim[np.argmax(rim[:, 0] + 0.25 * rim[:, 1])]
-    side = fit.warp(np.array([[7.9, 4.4, 4.2], EAR_TOP + [0.15, 0.25, 0.3], [8.0, 4.0, -2.2], [7.9, 2.2, -3.4]], np.float32))
-    side[:, 0] = np.maximum(side[:, 0], hinge[0] + 0.1)
-    corner = np.array([[max(hinge[0] + 0.35, side[0, 0] - 0.4), hinge[1], hinge[2] - 0.9]], np.float32)
-    path = resampled(np.concatenate([hinge[None], corner, side]), 16)
+    side = fit.warp(np.array([[7.55, 4.4, 4.6], EAR_TOP + [0.1, 0.3, 0.3], [7.9, 4.0, -2.2], [7.8, 2.2, -3.4]], np.float32))
+    corner = hinge + np.array([0.5, 0, -0.35], np.float32)
+    path = resampled(np.concatenate([hinge[None], corner[None], side]), 18)
     return tubes(path[None], np.array([0, 1.0, 0]), thin * 1.2, thin * 0.6, tint, 6)
 
 
-def earrings(fit: Fit, style: str, color: Sequence[float]) -> list[Part]:
+def earrings(fit: Fit, style: str, color: Color) -> list[Part]:
     """Rings at the lobes of both ears. Raises ValueError for an unknown style."""
     if style not in EAR_STYLES:
         raise ValueError(f"unknown style of ear rings: {style!r}")
@@ -104,14 +111,12 @@ def earrings(fit: Fit, style: str, color: Sequence[float]) -> list[Part]:
         else:
             angle = np.arange(24) * 2 * np.pi / 24
             ring = at + np.stack([0.15 * side + 0 * angle, -1.0 + np.cos(angle), 0.9 * np.sin(angle)], -1)
-            mesh = tubes(
-                ring[None].astype(np.float32), np.array([side, 0, 0.0]), 0.13, 0.13, varied(color, np.array(0.0)), 7, True
-            )
+            mesh = tubes(ring[None].astype(np.float32), np.array([side, 0, 0.0]), 0.13, 0.13, varied(color, 0.0), 7, True)
         parts.append(fit.part_here(mesh, "metal", vertex))
     return parts
 
 
-def creature(fit: Fit, style: str, color: Sequence[float]) -> list[Part]:
+def creature(fit: Fit, style: str, color: Color) -> list[Part]:
     """What a fantasy creature has besides hair. Raises ValueError for an unknown style."""
     if style not in CREATURE_STYLES:
         raise ValueError(f"unknown style of a creature: {style!r}")
@@ -131,17 +136,17 @@ def _grown_tube(points: Sequence[Sequence[float]], widths: Sequence[float], colo
     return tubes(path[None], np.array([0.2, 0.3, 1.0]), width, width, color, 10)
 
 
-def _ridged(color: Sequence[float], count: int = 20) -> np.ndarray:
+def _ridged(color: Color, count: int = 20) -> np.ndarray:
     share = np.linspace(0, 1, count)
     return varied(color, 0.12 * np.sin(share * 60) - 0.15 + 0.3 * share)
 
 
-def _horn(fit: Fit, color: Sequence[float]) -> Mesh:
+def _horn(fit: Fit, color: Color) -> Mesh:
     points = [(3.6, 11.3, 5.0), (4.6, 13.6, 5.6), (5.8, 16.4, 5.2), (5.9, 19.0, 3.6)]
     return _grown_tube(points, (1.2, 1.0, 0.65, 0.06), _ridged(color))
 
 
-def _ram_horn(fit: Fit, color: Sequence[float]) -> Mesh:
+def _ram_horn(fit: Fit, color: Color) -> Mesh:
     points = [
         (5.0, 11.0, 3.0),
         (7.6, 12.6, 0.6),
@@ -154,14 +159,14 @@ def _ram_horn(fit: Fit, color: Sequence[float]) -> Mesh:
     return _grown_tube(points, (1.4, 1.5, 1.4, 1.2, 0.9, 0.5, 0.05), _ridged(color, 32), 32)
 
 
-def _antenna(fit: Fit, color: Sequence[float]) -> Mesh:
+def _antenna(fit: Fit, color: Color) -> Mesh:
     stem = _grown_tube(
         [(2.4, 12.6, 4.6), (3.0, 15.5, 5.6), (4.4, 18.0, 5.6)], (0.35, 0.25, 0.25), varied(color, np.full(14, 0.0)), 14
     )
     return joined([stem, ellipsoids(np.array([[4.6, 18.5, 5.6]]), np.full((1, 3), 0.85), varied(color, np.array([0.2])), 10, 14)])
 
 
-def _elf_ear(fit: Fit, color: Sequence[float]) -> Mesh:
+def _elf_ear(fit: Fit, color: Color) -> Mesh:
     path = resampled(np.array([(7.5, 2.6, 0.2), (8.7, 4.2, -0.8), (10.6, 6.2, -2.2), (13.0, 8.8, -3.4)], np.float32), 14)
     share = np.linspace(0, 1, 14)
     wide = np.interp(share, [0, 0.3, 0.7, 1], [1.5, 1.75, 0.95, 0.05])
@@ -170,7 +175,7 @@ def _elf_ear(fit: Fit, color: Sequence[float]) -> Mesh:
     )
 
 
-def _cat_ear(fit: Fit, color: Sequence[float]) -> Mesh:
+def _cat_ear(fit: Fit, color: Color) -> Mesh:
     share = np.linspace(0, 1, 10)
     path = np.array([5.0, 11.6, 1.5]) + share[:, None] * np.array([2.2, 6.0, 0.6])
     wide = 2.5 * (1 - share**1.6) + 0.05
@@ -181,18 +186,16 @@ def _cat_ear(fit: Fit, color: Sequence[float]) -> Mesh:
     return joined([outer, inner])
 
 
-def _bear_ear(fit: Fit, color: Sequence[float]) -> Mesh:
+def _bear_ear(fit: Fit, color: Color) -> Mesh:
     centers = np.array([[6.2, 13.4, 0.5], [6.25, 13.4, 1.35]], np.float32)
     radii = np.array([[2.7, 2.7, 1.4], [1.7, 1.7, 0.85]])
-    shades = np.stack([varied(color, np.array(0.0)), varied(color, np.array(0.35))])
+    shades = np.stack([varied(color, 0.0), varied(color, 0.35)])
     return ellipsoids(centers, radii, shades, 12, 18)
 
 
-def _nose_ring(fit: Fit, color: Sequence[float]) -> Part:
+def _nose_ring(fit: Fit, color: Color) -> Part:
     base = fit.landmark(33)[0]
     angle = np.linspace(-0.35 * np.pi, 1.35 * np.pi, 18) + np.pi
     ring = base + np.stack([0.55 * np.cos(angle), -0.25 + 0.5 * np.sin(angle), 0.1 + 0 * angle], -1)
-    mesh = tubes(ring[None].astype(np.float32), np.array([0, 0, 1.0]), 0.1, 0.1, varied(color, np.array(0.0)), 7)
-    from .model import LANDMARKS
-
+    mesh = tubes(ring[None].astype(np.float32), np.array([0, 0, 1.0]), 0.1, 0.1, varied(color, 0.0), 7)
     return fit.part_here(mesh, "metal", int(LANDMARKS[33]))
