@@ -12,13 +12,14 @@ from emotions.labels import EMOTIONS
 
 from ...data.dataset import SPLITS
 from .characters import FAMILIES
-from .plan import FULL_FROM, split_of
+from .expressions import LABEL_STRENGTH
+from .plan import FULL_FROM, LEAST, split_of
 from .record import Record
 
 NOTICE = Path(__file__).with_name("ICT-FaceKit-LICENSE.txt")
 BINS = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 """Edges of the classes of strength that the card counts."""
-YAWS = (0, 10, 20, 30, 40, 90)
+YAWS = (0, 10, 20, 30, 40)
 """Edges of the classes of the angle by which a head is turned, in degrees."""
 TERMS = """# Terms of the rendered heads
 
@@ -48,18 +49,18 @@ Friesen), not what a person feels.
 
 ## How it is made
 
-Each expression is a recipe of FACS action units with a random strength, asymmetry, gaze and blinks, each picture has
-a random pose, light and background. A third of the strengths is at least {full}, the others are spread down to a
-barely visible 0.1; an expression below the label strength has the label -1. The crops are those of the served face
-detectors (as when a picture is uploaded), with a little jitter, and half of them are made darker, brighter, blurred,
-noisy or compressed. Where no face is found, the crop is framed by the rendering's own landmarks; the column `found`
-tells.
+Each expression is a recipe of FACS action units with a random strength, asymmetry, gaze, blinks and mouths of speech,
+each picture has a random pose, light and background. A third of the strengths is at least {full}, the others are
+spread down to {least}, barely visible; below {label} an expression has the label -1. The crops are those of the
+served face detectors (as when a picture is uploaded), with a little jitter, and half of them are made darker,
+brighter, blurred, noisy or compressed. Where no face is found, the crop is framed by the rendering's own landmarks;
+the column `found` tells.
 
 ## Files
 
-`heads.npz` and `heads-96.npz` hold the same crops at 48 and 96 pixels as tables of faces (scripts/data/dataset.py; groups are
-characters, names are family/character/emotion/number), `heads-info.csv` tells of each row what it shows (columns below), and
-`heads-whole.zip` holds every tenth picture whole, at 256 pixels.
+`heads.npz` and `heads-96.npz` hold the same crops at 48 and 96 pixels as tables of faces (scripts/data/dataset.py;
+groups are characters, names are family/character/emotion/number), `heads-info.csv` tells of each row what it shows
+(columns below), and `heads-whole.zip` holds every tenth picture whole, at 256 pixels.
 
 `name`, `character`, `family`, `emotion` (what the recipe means, also where it is too weak for a label), `recipe`,
 `strength` (0..1), `label` (class id or -1), `yaw`, `pitch`, `roll` (degrees), `seed`, `found` (1 if the detectors
@@ -77,7 +78,8 @@ def data_card(records: Sequence[Record]) -> str:
     """The data card of a set in Markdown."""
     head = ABOUT.format(
         count=f"{len(records):,}", characters=len({record.character for record in records}),
-        families=len({record.family for record in records}), seed=records[0].seed, full=FULL_FROM,
+        families=len({record.family for record in records}), seed=records[0].seed, full=FULL_FROM, least=LEAST,
+        label=LABEL_STRENGTH,
     )  # fmt: skip
     sections = [_families(records), _strengths(records), _poses(records), _recipes(records), terms().replace("# ", "## ", 1)]
     return head + "\n".join(sections)
@@ -129,7 +131,7 @@ def _strengths(records: Sequence[Record]) -> str:
 def _poses(records: Sequence[Record]) -> str:
     rows = []
     for low, high in zip(YAWS, YAWS[1:], strict=False):
-        part = [record for record in records if low <= abs(record.yaw) < high]
+        part = [record for record in records if low <= abs(record.yaw) < high or abs(record.yaw) == high == YAWS[-1]]
         rows.append([f"{low} to {high} degrees", len(part), _found(part)])
     return _markdown("Faces by the angle to the side", ["turned by", "faces", "found"], rows)
 

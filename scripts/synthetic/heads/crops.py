@@ -18,6 +18,7 @@ in all families (standard deviation 0.034; 0.911 from the front, 0.893 turned by
 eyes differ by 0.03 radii, the angles of the eyes by 0.2 degrees."""
 OUR_SHIFT, OUR_SCALE = 0.25, 1.5  # a found face is the head's if its crop is within so many sides of ours, and not larger by more
 ROTATION_SD, SCALE_SD, SHIFT_SD = 3.0, 0.06, 0.02  # jitter: degrees, log scale, share of the crop's side
+CHANGED = 0.5  # share of the crops that are changed in brightness or quality
 REFERENCE_SIZE = 48  # pixels of the crop to which the blur refers
 
 
@@ -99,15 +100,16 @@ class Degradation:
 
 
 def sample_degradation(random: np.random.Generator) -> Degradation:
-    """Sample what a camera and storage do to a picture: half of the crops change in brightness, one in five in each other way."""
-    brightness, blurred, noisy, compressed = random.random(4) < (0.5, 0.2, 0.2, 0.2)
+    """Sample what a camera and storage do to a picture; half of the crops stay as they are."""
+    changed, values = random.random() < CHANGED, random.random(4)
+    brightness, blurred, noisy, compressed = changed & (values < (0.7, 0.25, 0.25, 0.3))
     gamma, gain, offset = (
         float(np.exp(random.normal(0, 0.2))),
         float(random.uniform(0.8, 1.05)),
-        float(random.uniform(-0.05, 0.12)),
+        float(random.uniform(-0.05, 0.1)),
     )
-    blur, noise = float(random.uniform(0.4, 1.0)), float(random.uniform(0.005, 0.03))
-    quality, seed = int(random.integers(40, 95)), int(random.integers(2**31))
+    blur, noise = float(random.uniform(0.3, 0.8)), float(random.uniform(0.005, 0.025))
+    quality, seed = int(random.integers(45, 95)), int(random.integers(2**31))
     return Degradation(
         *((gamma, gain, offset) if brightness else (1.0, 1.0, 0.0)),
         blur if blurred else 0.0, noise if noisy else 0.0, quality if compressed else 0, seed if noisy else 0,

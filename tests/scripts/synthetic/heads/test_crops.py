@@ -86,7 +86,7 @@ def test_degradations_are_the_same_for_both_sizes():
         seen["none"] += np.array_equal(large, ramp)
         seen["brightness"] += abs(large.mean() - ramp.mean()) > 2
         seen["noise"] += degrade.noise > 0
-    assert 70 < seen["none"] < 140 and 120 < seen["brightness"] < 220 and 50 < seen["noise"] < 110
+    assert 180 < seen["none"] < 260 and 80 < seen["brightness"] < 160 and 30 < seen["noise"] < 75
 
 
 def test_blur_removes_detail_and_noise_adds_it():

@@ -94,11 +94,11 @@ def test_whole_pictures_are_those_of_the_table(made):
 
 def test_one_process_renders_the_same(made, tmp_path):
     out = tmp_path / "heads.npz"
-    subprocess.run(command(out, 12, 1), cwd=ROOT, check=True, capture_output=True)
-    first = np.arange(12)
+    subprocess.run(command(out, 8, 1), cwd=ROOT, check=True, capture_output=True)
+    first = np.arange(8)
     for ending in (".npz", "-96.npz"):
         assert_same(Faces.load(generate.beside(out, ending)), Faces.load(generate.beside(made, ending)).where(first))
-    assert read_records(generate.beside(out, "-info.csv")) == read_records(generate.beside(made, "-info.csv"))[:12]
+    assert read_records(generate.beside(out, "-info.csv")) == read_records(generate.beside(made, "-info.csv"))[:8]
 
 
 def test_an_interrupted_rendering_resumes(made, tmp_path):
