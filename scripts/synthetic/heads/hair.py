@@ -97,8 +97,8 @@ def _locks(fit: Fit, name: str, color: Color, random: np.random.Generator, under
         near = np.linalg.norm(roots - [0, 14.2, 1.5], axis=1)
         roots = roots[np.argsort(near)[: random.integers(6, 13)]]
     if style.flow in STRAIGHT:
-        roots = roots[_covered(roots, under) < 0.05]
         paths = _raised(style, roots, random)
+        paths = paths[_covered(paths, under).max(axis=1) < 0.3]
     else:
         paths = _grown(fit.mean, name, roots, random, under)
     if style.fringe:
@@ -224,7 +224,7 @@ def _balls(fit: Fit, style: Style, color: Color, random: np.random.Generator, un
     centers = fit.mean.lifted(roots, heights - 0.35 * sizes)[seen]
     radii = sizes[seen, None] * random.uniform(0.85, 1.15, (len(centers), 3))
     shades = varied(color, random.normal(0, 0.1, len(centers)))
-    return fit.part(ellipsoids(centers, radii, shades, 6, 7), "hair", CROWN)
+    return fit.part(ellipsoids(centers, radii, shades, 6, 6), "hair", CROWN)
 
 
 def _gathered(fit: Fit, style: str, color: Color, random: np.random.Generator) -> list[Part]:

@@ -45,7 +45,7 @@ def rim_field(points: np.ndarray, hat: str) -> np.ndarray:
 
 def lip_distance(points: np.ndarray) -> np.ndarray:
     """About the distance (...) in cm from the lips' border, negative on the lips; far behind the lips it is meaningless."""
-    x, y = points[..., 0] / 2.75, (points[..., 1] + 3.4) / 1.2
+    x, y = points[..., 0] / 2.95, (points[..., 1] + 3.4) / 1.2
     return ((np.sqrt(x * x + y * y) - 1) * 1.4).astype(np.float32)
 
 

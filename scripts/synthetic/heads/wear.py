@@ -196,6 +196,7 @@ def _bear_ear(fit: Fit, color: Color) -> Mesh:
 def _nose_ring(fit: Fit, color: Color) -> Part:
     base = fit.landmark(33)[0]
     angle = np.linspace(-0.35 * np.pi, 1.35 * np.pi, 18) + np.pi
-    ring = base + np.stack([0.55 * np.cos(angle), -0.25 + 0.5 * np.sin(angle), 0.1 + 0 * angle], -1)
-    mesh = tubes(ring[None].astype(np.float32), np.array([0, 0, 1.0]), 0.1, 0.1, varied(color, 0.0), 7)
+    room = np.clip((base[1] - fit.landmark(51)[0, 1]) / 1.3, 0.3, 1)  # to the upper lip
+    ring = base + np.stack([0.5 * np.cos(angle), -0.15 + 0.45 * np.sin(angle), 0.1 + 0 * angle], -1) * room
+    mesh = tubes(ring[None].astype(np.float32), np.array([0, 0, 1.0]), 0.1 * room, 0.1 * room, varied(color, 0.0), 7)
     return fit.part_here(mesh, "metal", int(LANDMARKS[33]))

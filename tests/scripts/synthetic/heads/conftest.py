@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from scripts.data.dataset import DatasetError
+from scripts.synthetic.heads.fitting import MeanHead
 from scripts.synthetic.heads.model import load_head_model
 
 ROOT = Path(__file__).resolve().parents[4]
@@ -16,6 +17,11 @@ def head_model():
     if not HEADS.is_file():
         pytest.skip("the head model ../shared/data/heads/ict_facekit.npz is not here")
     return load_head_model(HEADS)
+
+
+@pytest.fixture(scope="session")
+def mean_head(head_model):
+    return MeanHead(head_model)
 
 
 @pytest.fixture(scope="session")
