@@ -226,7 +226,7 @@ def _sample_proportions(kind: Family, feminine: bool, random: np.random.Generato
 
     extreme = kind.extreme
     return Proportions(
-        eyes=float(np.clip(factor(kind.eyes + (0.05 if feminine else -0.03), 0.08), 0.95, 1.55)),
+        eyes=float(np.clip(factor(kind.eyes + (0.05 if feminine else -0.03), 0.08), 0.95, 1.45)),
         crown=float(np.clip(factor(1.08, 0.1 * extreme), 0.85, 1.5)),
         jaw=float(np.clip(factor(0.9 if feminine else 1.03, 0.1 * extreme), 0.68, 1.35)),
         chin=float(np.clip(factor(0.95 if feminine else 1.05, 0.16 * extreme), 0.65, 1.7)),

@@ -21,17 +21,8 @@ from .views import View
 from .wear import creature, earrings, glasses
 
 KINDS = {
-    "skin": 0,
-    "neck": 1,
-    "mouth": 2,
-    "teeth": 3,
-    "eye": 4,
-    "hair": 6,
-    "cloth": 7,
-    "plastic": 8,
-    "metal": 9,
-    "glass": 10,
-}
+    "skin": 0, "neck": 1, "mouth": 2, "teeth": 3, "eye": 4, "hair": 5, "cloth": 6, "plastic": 7, "metal": 8, "glass": 9,
+}  # fmt: skip
 """Materials as shaders/head.frag numbers them."""
 HEAD_PARTS = {
     "face": ("skin", (1, 1, 1)), "neck": ("neck", (1, 1, 1)), "mouth_socket": ("mouth", (0.42, 0.13, 0.13)),

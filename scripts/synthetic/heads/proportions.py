@@ -77,6 +77,7 @@ class Proportions:
             points = _widen(points, anchors.mouth, self.mouth)
         if self.ears != 1:
             side = _smooth(np.abs(points[:, 0]), 7.2, 9.0) * _smooth(4 - points[:, 2], 0, 3)
+            side *= 1 - _smooth(np.abs(points[:, 1] - 1.5), 4, 6)  # not the temples
             for sign in (-1, 1):
                 center = np.array([sign * 7.6, 1.5, -1.0], np.float32)
                 mask = side * (sign * points[:, 0] > 0)

@@ -150,7 +150,7 @@ void main() {
         float band = style == FLAT ? 1.0 : mix(0.62, 1.0, steps(min(toward_key * 0.9 + 0.1, shadow * 1.4 - 0.2), 0.12, 0.04));
         if (style == TOON && material != EYE) band += 0.12 * steps(toward_key * shadow, 0.85, 0.03);
         float spot = (material == EYE || (style == TOON && material == HAIR)) ? steps(gleam + (material == EYE ? fill_gleam : 0.0), 0.35, 0.1) : 0.0;
-        direct = vec4(albedo * band + spot * 0.6, ink);
+        direct = vec4(albedo * band + spot * (material == HAIR ? 0.15 : 0.6), ink);
         ambient = vec4(0.0, 0.0, 0.0, (group + 0.5) / 16.0);
     } else {
         vec3 wrap = (style == REAL || style == FEATURE || style == FANTASY || style == DOLL) && (material == SKIN || material == NECK)

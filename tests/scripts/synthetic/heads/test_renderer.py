@@ -1,6 +1,7 @@
 """Characters, views and renderings. Pictures are compared with what was asked for, never with stored pictures: drivers differ."""
 
 import dataclasses
+import re
 
 import cv2
 import numpy as np
@@ -10,10 +11,11 @@ from emotions.face.detector import FaceDetector
 from emotions.runtime.manifest import ModelRegistry
 from scripts.synthetic.heads.characters import FAMILIES, TEST_FAMILIES, VALIDATION_FAMILIES, create_character
 from scripts.synthetic.heads.expressions import sample_expression
-from scripts.synthetic.heads.figure import HEAD_PARTS, Figure
+from scripts.synthetic.heads.figure import HEAD_PARTS, KINDS, Figure
 from scripts.synthetic.heads.fitting import MeanHead
 from scripts.synthetic.heads.model import LANDMARKS, VERTICES
 from scripts.synthetic.heads.proportions import Proportions, anchors_of
+from scripts.synthetic.heads.renderer import SHADERS
 from scripts.synthetic.heads.skin import FOLDS, fold_weights
 from scripts.synthetic.heads.views import MAX_PITCH, MAX_ROLL, MAX_YAW, background, front_view, sample_view
 
@@ -95,6 +97,14 @@ def test_the_mesh_is_whole(head_model):
         lengths = np.linalg.norm(normals[np.unique(mesh.triangles)], axis=1)
         assert np.allclose(lengths, 1, atol=1e-3) and landmarks.shape == (68, 3)
         assert set(HEAD_PARTS) <= set(head_model.triangles)
+
+
+def test_shader_and_figure_number_materials_alike():
+    source = (SHADERS / "head.frag").read_text(encoding="utf-8")
+    numbers = dict(re.findall(r"([A-Z]+) = (\d+)", re.search(r"const int (SKIN.*?);", source)[1]))
+    assert {name.lower(): int(number) for name, number in numbers.items() if name.lower() in KINDS} == KINDS
+    styles = re.search(r"const int (REAL.*?);", source)[1]
+    assert [int(number) for number in re.findall(r"= (\d+)", styles)] == list(range(len(FAMILIES)))
 
 
 def test_facets_are_few_and_keep_the_lips_apart(head_model):
