@@ -23,9 +23,9 @@ COLORS = {
     "sad": "#0072b2",
     "surprise": "#56b4e9",
 }
-EACH = 5
+EACH = 4
 """Pictures of each emotion that are read right, and as many that are not."""
-SIDE, CAPTION, HEADING, GAP = 96, 26, 20, 14  # pixels
+SIDE, CAPTION, HEADING, GAP = 128, 26, 20, 14  # pixels
 MAX_BYTES = 300_000
 QUALITIES = range(88, 30, -6)
 """Qualities of JPEG compression that are tried until the file is small enough."""
