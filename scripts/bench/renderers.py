@@ -38,7 +38,7 @@ def moderngl_contender(model: HeadModel) -> Draw:
     from ..synthetic.heads.renderer import HeadRenderer
     from ..synthetic.heads.views import front_view
 
-    os.environ["LP_NUM_THREADS"] = "1"
+    os.environ["LP_NUM_THREADS"] = "0"  # one thread in all
     renderer = HeadRenderer(model, SIDE)
 
     def draw(number: int) -> np.ndarray:

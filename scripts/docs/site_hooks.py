@@ -18,7 +18,7 @@ from mkdocs.structure.files import File, Files
 ROOT = Path(__file__).resolve().parents[2]
 INCLUDED = ("benchmarks", "examples", "models", "static/samples")
 """Folders whose pages and images are part of the site."""
-SUFFIXES = {".md", ".svg", ".png"}
+SUFFIXES = {".md", ".svg", ".png", ".jpg", ".webp"}
 PROJECT_PAGES = {"CONTRIBUTING.md": "contributing.md", "CHANGELOG.md": "changelog.md", "README.md": "index.md"}
 """File of the repository -> page of the site with its content."""
 LINK = re.compile(r"(!?)\[([^\]]*)\]\(([^)\s]+)\)")
