@@ -24,7 +24,7 @@ import numpy as np
 
 from ..common.markdown import table
 from ..data.dataset import DatasetError
-from ..synthetic.heads.model import HeadModel, load_head_model, vertex_normals
+from ..synthetic.heads.geometry.model import HeadModel, load_head_model, vertex_normals
 
 SIDE, PICTURES, ROUNDS = 256, 6, 2
 PARTS = {"face": (0.62, 0.42, 0.33), "neck": (0.62, 0.42, 0.33), "gums": (0.5, 0.2, 0.2), "teeth": (0.85, 0.82, 0.75),

@@ -120,7 +120,7 @@ SOURCES: dict[str, Repository | Kaggle | OnRequest] = {
     "ict_facekit": Repository(
         "ICT-FaceKit: a head model with expressions, from which 3D characters are rendered", "MIT",
         "https://github.com/ICT-VGL/ICT-FaceKit", "da5f95a607f5e6b37755b38d3385d7f2853732e5",
-        "synthetic.heads.pack --folder {path}/FaceXModel",
+        "synthetic.heads.geometry.pack --folder {path}/FaceXModel",
     ),
     "ferg": OnRequest(
         "FERG-DB, 55,767 pictures of six drawn characters", "research only, must not be passed on",

@@ -3,7 +3,7 @@
     make heads
     python -m scripts.evaluate.heads --table data/heads.npz --faces data/fer2013.npz
 
-`--table` is made by scripts.synthetic.heads.generate; its info.csv and whole.zip lie beside it. Crops are classified as they are,
+`--table` is made by `make heads`; its info.csv and whole.zip lie beside it. Crops are classified as they are,
 whole pictures as served: detectors, crop, backbone and head are the library's. Heads of two designs are trained on the frozen
 features of photographs and of the rendered characters of all other families, or of all other characters: the figures tell how far
 a family that nobody has seen can be read. Features are cached beside the tables, pictures are written beside the report.
@@ -28,7 +28,7 @@ from ..data.splits import without_copies
 from ..report.heads import report_text
 from ..report.heads_pictures import draw_examples, draw_strengths
 from ..report.heads_results import MISSED, HeadResults, WholePictures
-from ..synthetic.rendered_heads import RenderedHeads, character_folds, load_heads, whole_pictures
+from ..synthetic.heads.dataset.reader import RenderedHeads, character_folds, load_heads, whole_pictures
 from ..train.heads import DESIGNS
 from .dense_heads import SEED, TrainingData, balanced_data, photographs, predict, train_head
 from .frozen_features import served_backbone
@@ -140,7 +140,7 @@ def write_report(results: HeadResults, table: Path, out: Path) -> str:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--table", type=Path, default=Path("data/heads.npz"), help="made by scripts.synthetic.heads.generate")
+    parser.add_argument("--table", type=Path, default=Path("data/heads.npz"), help="made by `make heads`")
     parser.add_argument("--faces", type=Path, default=Path("data/fer2013.npz"), help="made by scripts.data.prepare")
     parser.add_argument("--models", type=Path, default=BUNDLED, help="folder of the manifest")
     parser.add_argument("--head", nargs="+", default=["mixed", "fer2013"], help="served heads to measure, of one backbone")

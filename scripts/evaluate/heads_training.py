@@ -34,7 +34,7 @@ from ..data.dataset import SPLITS, DatasetError, Faces
 from ..data.labels import available_label_sets, mixed_targets, targets_and_mask
 from ..data.splits import without_copies
 from ..report.heads_training import BESIDE, MAIN, Setting, Trial, TrialReport, choose, report_text
-from ..synthetic.rendered_heads import LEVELS, RenderedHeads, load_heads
+from ..synthetic.heads.dataset.reader import LEVELS, RenderedHeads, load_heads
 from ..train.features import FeatureSet
 from ..train.heads import DESIGNS, TrainingSets, fit
 from ..train.networks import dense_head
@@ -193,7 +193,7 @@ def load(backbone: Backbone, analyzer: FaceAnalyzer, options: argparse.Namespace
 def arguments_parser() -> argparse.ArgumentParser:
     """Parser of the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--table", type=Path, default=Path("data/heads.npz"), help="made by scripts.synthetic.heads.generate")
+    parser.add_argument("--table", type=Path, default=Path("data/heads.npz"), help="made by `make heads`")
     parser.add_argument("--faces", type=Path, default=Path("data/fer2013.npz"), help="labels and votes, by scripts.data.prepare")
     parser.add_argument("--drawn", type=Path, default=Path("data/drawn.npz"), help="made by scripts.synthetic.generate")
     parser.add_argument("--others", type=Path, default=Path("data/facial_expressions.npz"), help="made by scripts.data.prepare")

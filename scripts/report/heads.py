@@ -10,7 +10,7 @@ from emotions.labels import EMOTIONS
 
 from ..common.markdown import table
 from ..common.metrics import confusion
-from ..synthetic.rendered_heads import LEVELS, NEUTRAL, bin_numbers
+from ..synthetic.heads.dataset.reader import LEVELS, NEUTRAL, bin_numbers
 from .heads_results import (
     MISSED,
     STRENGTHS,

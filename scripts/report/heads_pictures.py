@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw, ImageFont
 from emotions.labels import EMOTIONS
 
 from ..common.plotting import svg_plots
-from ..synthetic.rendered_heads import NEUTRAL, RenderedHeads, bin_numbers
+from ..synthetic.heads.dataset.reader import NEUTRAL, RenderedHeads, bin_numbers
 from .heads_results import MISSED, STRENGTHS, HeadResults, WholePictures, strength_curve
 
 COLORS = {

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..common.metrics import balanced_recall
-from ..synthetic.rendered_heads import LEVELS, NEUTRAL, RenderedHeads, bin_numbers
+from ..synthetic.heads.dataset.reader import LEVELS, NEUTRAL, RenderedHeads, bin_numbers
 
 STRENGTHS = tuple(round(0.1 * number, 1) for number in range(1, 11))
 """Edges of the bins of strength."""

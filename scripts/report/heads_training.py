@@ -12,7 +12,7 @@ from emotions.labels import EMOTIONS
 from ..common.markdown import table
 from ..data.labels import LABELS, VOTES
 from ..data.sources import source_of
-from ..synthetic.rendered_heads import LEVELS
+from ..synthetic.heads.dataset.reader import LEVELS
 
 BESIDE = {"human": (0.0, 0.0), "all": (1.0, 0.3)}
 """What rendered faces join: weights of drawn faces and of a further data set beside human faces, for `all` as 1.4.0 has them."""

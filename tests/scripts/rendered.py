@@ -11,7 +11,7 @@ from PIL import Image
 
 from emotions.labels import EMOTIONS
 from scripts.data.dataset import table
-from scripts.synthetic.heads.record import Record, to_csv
+from scripts.synthetic.heads.dataset.record import Record, to_csv
 from tests.scripts.conftest import face
 
 FAMILIES = {"wax": "train", "wood": "train", "ink": "validation", "glass": "test"}

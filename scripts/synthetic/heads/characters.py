@@ -11,12 +11,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .clothes import CLOTHES_STYLES
-from .facial_hair import BEARD_STYLES, BROW_STYLES
-from .hair import HAIR_STYLES
-from .hats import HAT_STYLES
-from .proportions import Proportions
-from .wear import CREATURE_STYLES, EAR_STYLES, GLASSES_STYLES
+from .geometry.clothes import CLOTHES_STYLES
+from .geometry.facial_hair import BEARD_STYLES, BROW_STYLES
+from .geometry.hair import HAIR_STYLES
+from .geometry.hats import HAT_STYLES
+from .geometry.proportions import Proportions
+from .geometry.wear import CREATURE_STYLES, EAR_STYLES, GLASSES_STYLES
 
 Color = tuple[float, float, float]
 Range = tuple[float, float]

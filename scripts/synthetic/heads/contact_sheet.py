@@ -16,7 +16,7 @@ from emotions.labels import EMOTIONS
 from ...data.dataset import DatasetError
 from .characters import FAMILIES, create_character
 from .expressions import sample_expression
-from .model import load_head_model
+from .geometry.model import load_head_model
 from .renderer import HeadRenderer
 from .views import front_view, sample_view
 

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
-from .characters import Character, brow_color
-from .clothes import clothes
+from .characters import Character, Color, brow_color
 from .expressions import Expression, exaggerate
-from .facial_hair import beard, brows
-from .fitting import Fit, MeanHead
-from .hair import hair
-from .hats import hat, rim_of
-from .model import LANDMARKS, VERTICES, HeadModel, vertex_normals
-from .parts import Part
-from .proportions import anchors_of
+from .geometry.clothes import clothes
+from .geometry.facial_hair import beard, brows
+from .geometry.fitting import Fit, MeanHead
+from .geometry.hair import hair
+from .geometry.hats import hat, rim_of
+from .geometry.model import LANDMARKS, VERTICES, HeadModel, vertex_normals
+from .geometry.parts import Part
+from .geometry.proportions import anchors_of
+from .geometry.wear import creature, earrings, glasses
 from .views import View
-from .wear import creature, earrings, glasses
 
 KINDS = {
     "skin": 0, "neck": 1, "mouth": 2, "teeth": 3, "eye": 4, "hair": 5, "cloth": 6, "plastic": 7, "metal": 8, "glass": 9,
@@ -133,43 +133,59 @@ def build_parts(fit: Fit, character: Character) -> tuple[list[Part], list[Part]]
     return parts, body
 
 
+class _Corners(NamedTuple):
+    """Corners (3T, ...) of the head's triangles: vertex, texture coordinate and number of their part; its material and tint."""
+
+    vertex: np.ndarray
+    texel: np.ndarray
+    part: np.ndarray
+    kind: np.ndarray
+    tint: np.ndarray
+
+
+def _head_corners(model: HeadModel, skin: Color) -> _Corners:
+    rows = []
+    for number, (name, (material, tint)) in enumerate(HEAD_PARTS.items()):
+        triangles, count = model.triangles[name], model.triangles[name].size
+        color = np.array(skin if material == "neck" else tint, np.float32)
+        rows.append(_Corners(
+            triangles.ravel(), model.uv_triangles[name].ravel(), np.full(count, number),
+            np.full(count, KINDS[material], np.float32), np.tile(color, (count, 1)),
+        ))  # fmt: skip
+    return _Corners(*(np.concatenate(values) for values in zip(*rows, strict=True)))
+
+
 def _static_mesh(model: HeadModel, character: Character, parts: list[Part]) -> StaticMesh:
-    corners, texels, kinds, tints, groups = [], [], [], [], []
-    colors: Mapping[str, tuple[float, float, float]] = {"neck": character.skin.tone}
-    for name, (material, tint) in HEAD_PARTS.items():
-        triangles, uv = model.triangles[name], model.uv_triangles[name]
-        corners.append(triangles)
-        texels.append(uv)
-        kinds.append(np.full(triangles.size, KINDS[material], np.float32))
-        tints.append(np.tile(np.array(colors.get(material, tint), np.float32), (triangles.size, 1)))
-        groups.append(np.full(triangles.size, len(groups)))
-    head_triangles = np.concatenate(corners)
-    if character.family == "lowpoly":
-        moved = cluster(model, head_triangles)
-        corners = [moved[triangles] for triangles in corners]
-    keys = np.stack([np.concatenate([one.ravel() for one in values]) for values in (corners, texels, groups)], axis=1)
+    corners = _head_corners(model, character.skin.tone)
+    facets = character.family == "lowpoly"
+    vertex = cluster(model)[corners.vertex] if facets else corners.vertex
+    keys = np.stack([vertex, corners.texel, corners.part], axis=1)  # vertices at a texture's seam occur twice
     unique, first, inverse = np.unique(keys, axis=0, return_index=True, return_inverse=True)
     source, faces = unique[:, 0].astype(np.int32), inverse.reshape(-1, 3).astype(np.int32)
-    if character.family == "lowpoly":
+    if facets:  # without those whose corners fell together
         at = source[faces]
         faces = faces[(at[:, 0] != at[:, 1]) & (at[:, 1] != at[:, 2]) & (at[:, 2] != at[:, 0])]
-    rest, texture = [model.vertices[source]], [model.uv[unique[:, 1]] % 1.000001]
-    kind, tint, triangles, offset = [np.concatenate(kinds)[first]], [np.concatenate(tints)[first]], [faces], len(source)
-    for part in parts:
-        count = len(part.anchors)
-        rest.append(model.vertices[part.anchors] + part.offsets)
-        texture.append(np.zeros((count, 2), np.float32))
-        kind.append(np.full(count, KINDS["neck" if part.material == "skin" else part.material], np.float32))
-        tint.append(part.colors)
-        triangles.append(part.triangles + offset)
-        offset += count
+    starts = len(source) + np.cumsum([0, *(len(part.anchors) for part in parts)])
+    shifted = [part.triangles + start for part, start in zip(parts, starts, strict=False)]
+    kinds = [np.full(len(part.anchors), KINDS["neck" if part.material == "skin" else part.material]) for part in parts]
     return StaticMesh(
-        source, np.concatenate(triangles).astype(np.int32),
-        *(np.concatenate(values).astype(np.float32) for values in (rest, texture, tint, kind)), head_triangles,
-    )  # fmt: skip
+        source=source,
+        triangles=np.concatenate([faces, *(part.triangles + start for part, start in zip(parts, starts, strict=False))]).astype(
+            np.int32
+        ),
+        rest=_joined(model.vertices[source], [model.vertices[part.anchors] + part.offsets for part in parts]),
+        texture=_joined(model.uv[unique[:, 1]] % 1.000001, [np.zeros((len(part.anchors), 2)) for part in parts]),
+        tint=_joined(corners.tint[first], [part.colors for part in parts]),
+        kind=_joined(corners.kind[first], kinds),
+        head_triangles=corners.vertex.reshape(-1, 3),
+    )
 
 
-def cluster(model: HeadModel, triangles: np.ndarray) -> np.ndarray:
+def _joined(head: np.ndarray, parts: list[np.ndarray]) -> np.ndarray:
+    return np.concatenate([head, *parts]).astype(np.float32)
+
+
+def cluster(model: HeadModel) -> np.ndarray:
     """Map (V,) of each vertex to the representative of its cell: few large facets, finer around eyes, brows and mouth.
 
     The parts of the mouth and the eyeballs are never joined with the skin.
@@ -182,9 +198,8 @@ def cluster(model: HeadModel, triangles: np.ndarray) -> np.ndarray:
     out = np.arange(len(points))
     start, end = VERTICES["face"][0], VERTICES["neck"][1]
     cells = np.floor(points[start:end] / np.where(fine[start:end], FINE_CELL, CELL)[:, None] + 0.5).astype(int)
-    moves = [
-        model.shapes[name][start:end, 1] < -0.5 for name in ("jawOpen", "eyeBlink_L", "eyeBlink_R")
-    ]  # lips and lids stay apart
+    # Upper and lower lips and lids, which move differently, stay apart.
+    moves = [model.shapes[name][start:end, 1] < -0.5 for name in ("jawOpen", "eyeBlink_L", "eyeBlink_R")]
     keys = np.column_stack([cells, fine[start:end], *moves])
     _, inverse = np.unique(keys, axis=0, return_inverse=True)
     inverse = inverse.ravel()

@@ -17,8 +17,8 @@ from ...data.dataset import DatasetError
 from .characters import FAMILIES, Character
 from .expressions import Expression
 from .figure import Figure
-from .fitting import MeanHead
-from .model import VERTICES, HeadModel
+from .geometry.fitting import MeanHead
+from .geometry.model import VERTICES, HeadModel
 from .skin import FOLDS, SIDE, SkinPainter, fold_weights
 from .views import View, background
 

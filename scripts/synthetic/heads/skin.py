@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 
 from .characters import Character, brow_color
-from .model import LANDMARKS, HeadModel
+from .geometry.model import LANDMARKS, HeadModel
 
 SIDE = 640
 """Side of the textures in pixels: about 2 pixels a millimetre at the eyes."""

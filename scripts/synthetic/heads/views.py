@@ -118,7 +118,7 @@ def background(view: View, family: str, side: int) -> np.ndarray:
 def _room(side: int, random: np.random.Generator) -> np.ndarray:
     """A room out of focus: wall and floor, rectangles for furniture, windows and pictures, discs for lamps."""
     wall = random.uniform(60, 230) * np.clip(random.normal(1, 0.12, 3), 0.5, 1.4)
-    image = np.empty((side, side, 3), np.float32)
+    image: np.ndarray = np.empty((side, side, 3), np.float32)
     image[:] = wall
     image[int(side * random.uniform(0.6, 0.95)) :] = wall * random.uniform(0.3, 0.8)
     for _ in range(random.integers(3, 10)):
@@ -132,8 +132,7 @@ def _room(side: int, random: np.random.Generator) -> np.ndarray:
             image, center, int(random.uniform(0.01, 0.06) * side), tuple(map(float, random.uniform(180, 255, 3))), -1, cv2.LINE_AA
         )
     image = cv2.GaussianBlur(image, (0, 0), side * random.uniform(0.01, 0.05))
-    image += random.normal(0, 2, image.shape)
-    return np.clip(image, 0, 255).astype(np.uint8)
+    return np.clip(image + random.normal(0, 2, image.shape), 0, 255).astype(np.uint8)
 
 
 def _unit(x: float, y: float, z: float) -> Color:

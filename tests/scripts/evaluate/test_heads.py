@@ -17,7 +17,7 @@ from scripts.evaluate import dense_heads, heads
 from scripts.evaluate.portraits import served_crop
 from scripts.report import heads_pictures
 from scripts.report.heads_results import MISSED, HeadResults, WholePictures, character_recalls, strength_curve
-from scripts.synthetic.rendered_heads import RenderedHeads, character_folds, load_heads
+from scripts.synthetic.heads.dataset.reader import RenderedHeads, character_folds, load_heads
 from tests.scripts.rendered import FAMILIES, PORTRAIT, write_heads
 
 HAPPY, SAD = EMOTIONS.index("happy"), EMOTIONS.index("sad")

@@ -15,7 +15,7 @@ from scripts.evaluate import heads_training
 from scripts.evaluate.heads_training import Experiment
 from scripts.evaluate.portraits import Portraits
 from scripts.report.heads_training import Setting, Trial, TrialReport, choose, difference, report_text
-from scripts.synthetic.rendered_heads import load_heads
+from scripts.synthetic.heads.dataset.reader import load_heads
 from scripts.train.features import FeatureSet
 from tests.scripts.rendered import PORTRAIT, write_heads
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from scripts.data.dataset import DatasetError
-from scripts.synthetic.heads.fitting import MeanHead
-from scripts.synthetic.heads.model import load_head_model
+from scripts.synthetic.heads.geometry.fitting import MeanHead
+from scripts.synthetic.heads.geometry.model import load_head_model
 
 ROOT = Path(__file__).resolve().parents[4]
 HEADS = ROOT.parent / "shared/data/heads/ict_facekit.npz"

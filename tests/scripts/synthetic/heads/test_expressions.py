@@ -10,7 +10,7 @@ from scripts.data.dataset import DatasetError
 from scripts.synthetic.heads import expressions
 from scripts.synthetic.heads.expressions import LABEL_STRENGTH, Expression, exaggerate, sample_expression
 from scripts.synthetic.heads.facs import MIDDLE, SIDED, TABLE, load_table, recipes_markdown, units_markdown
-from scripts.synthetic.heads.model import LANDMARKS, HeadModel
+from scripts.synthetic.heads.geometry.model import LANDMARKS, HeadModel
 
 RECIPES = [(recipe.emotion, recipe.name) for recipe in load_table().recipes.values()]
 EMOTIONAL = [pair for pair in RECIPES if pair[0] != "neutral"]

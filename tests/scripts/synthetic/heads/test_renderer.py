@@ -12,9 +12,9 @@ from emotions.runtime.manifest import ModelRegistry
 from scripts.synthetic.heads.characters import FAMILIES, TEST_FAMILIES, VALIDATION_FAMILIES, create_character
 from scripts.synthetic.heads.expressions import sample_expression
 from scripts.synthetic.heads.figure import HEAD_PARTS, KINDS, Figure
-from scripts.synthetic.heads.fitting import MeanHead
-from scripts.synthetic.heads.model import LANDMARKS, VERTICES
-from scripts.synthetic.heads.proportions import Proportions, anchors_of
+from scripts.synthetic.heads.geometry.fitting import MeanHead
+from scripts.synthetic.heads.geometry.model import LANDMARKS, VERTICES
+from scripts.synthetic.heads.geometry.proportions import Proportions, anchors_of
 from scripts.synthetic.heads.renderer import SHADERS
 from scripts.synthetic.heads.skin import FOLDS, fold_weights
 from scripts.synthetic.heads.views import MAX_PITCH, MAX_ROLL, MAX_YAW, background, front_view, sample_view

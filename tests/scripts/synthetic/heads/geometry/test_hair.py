@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from scripts.synthetic.heads.facial_hair import BEARD_STYLES, BROW_STYLES, beard, brows
-from scripts.synthetic.heads.hair import HAIR_STYLES, hair
-from scripts.synthetic.heads.model import LANDMARKS
-from scripts.synthetic.heads.regions import RIMS, rim_field
+from scripts.synthetic.heads.geometry.facial_hair import BEARD_STYLES, BROW_STYLES, beard, brows
+from scripts.synthetic.heads.geometry.hair import HAIR_STYLES, hair
+from scripts.synthetic.heads.geometry.model import LANDMARKS
+from scripts.synthetic.heads.geometry.regions import RIMS, rim_field
 
 from .meshes import BROWS, EYES, LIPS, check_mesh, covered, sample_fits
 
@@ -54,7 +54,7 @@ def test_hair_is_the_same_for_the_same_seed_only(fits):
 @pytest.mark.parametrize("hat", sorted(RIMS))
 def test_hair_lies_flat_under_a_hat(fits, hat):
     mean = fits[0].mean
-    from scripts.synthetic.heads.fitting import Fit
+    from scripts.synthetic.heads.geometry.fitting import Fit
 
     fit = Fit(mean, mean.model.vertices)
     for style in ("afro", "quiff", "curly", "spiky", "long_fringe", "topknot"):

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from scripts.synthetic.heads.fitting import CENTER, CROWN, SKIN, shell
-from scripts.synthetic.heads.regions import beard_field, lip_distance, scalp_field
-from scripts.synthetic.heads.shapes3d import Mesh
+from scripts.synthetic.heads.geometry.fitting import CENTER, CROWN, SKIN, shell
+from scripts.synthetic.heads.geometry.regions import beard_field, lip_distance, scalp_field
+from scripts.synthetic.heads.geometry.shapes3d import Mesh
 
 from .meshes import covered, outward_share, sample_fits
 
@@ -24,7 +24,7 @@ def test_the_deformation_carries_skin_to_skin(fits):
 
 
 def test_the_mean_head_is_not_deformed(mean_head):
-    from scripts.synthetic.heads.fitting import Fit
+    from scripts.synthetic.heads.geometry.fitting import Fit
 
     points = np.random.default_rng(0).normal(0, 15, (200, 3))
     assert np.abs(Fit(mean_head, mean_head.model.vertices).warp(points) - points).max() < 1e-3
@@ -63,7 +63,7 @@ def test_a_shell_lies_on_the_skin_and_ends_under_it(fits):
 
 
 def test_beards_leave_the_lips_free(mean_head):
-    from scripts.synthetic.heads.model import LANDMARKS
+    from scripts.synthetic.heads.geometry.model import LANDMARKS
 
     lips = mean_head.points[LANDMARKS[48:60]]
     assert (lip_distance(lips) < 0.1).all()

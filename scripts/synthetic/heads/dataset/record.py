@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 
-from ...data.dataset import DatasetError
+from ....data.dataset import DatasetError
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """Convert the head model of a checked-out repository, 158 .obj files, to one .npz file that loads in a second.
 
 python -m scripts.data.fetch ict_facekit
-python -m scripts.synthetic.heads.pack --folder data/sources/ict_facekit/FaceXModel --out data/ict_facekit.npz
+python -m scripts.synthetic.heads.geometry.pack --folder data/sources/ict_facekit/FaceXModel --out data/ict_facekit.npz
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ...data.dataset import DatasetError
+from ....data.dataset import DatasetError
 from .model import HeadModel, load_head_model
 
 

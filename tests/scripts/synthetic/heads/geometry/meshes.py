@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from scripts.synthetic.heads.fitting import Fit
-from scripts.synthetic.heads.model import LANDMARKS
-from scripts.synthetic.heads.parts import Part
-from scripts.synthetic.heads.proportions import Proportions, anchors_of
+from scripts.synthetic.heads.geometry.fitting import Fit
+from scripts.synthetic.heads.geometry.model import LANDMARKS
+from scripts.synthetic.heads.geometry.parts import Part
+from scripts.synthetic.heads.geometry.proportions import Proportions, anchors_of
 
 BROWS, EYES, LIPS = range(17, 27), range(36, 48), range(48, 68)
 PROPORTIONS = (

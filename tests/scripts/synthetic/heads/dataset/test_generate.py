@@ -19,14 +19,14 @@ import pytest
 from emotions.labels import EMOTIONS
 from scripts.data.dataset import DatasetError, Faces
 from scripts.data.sources import data_statement, licence_of
-from scripts.synthetic.heads import generate, sample
+from scripts.synthetic.heads.dataset import generate, sample
+from scripts.synthetic.heads.dataset.plan import plan_row, split_of
+from scripts.synthetic.heads.dataset.record import read_records
 from scripts.synthetic.heads.expressions import LABEL_STRENGTH
-from scripts.synthetic.heads.plan import plan_row, split_of
-from scripts.synthetic.heads.record import read_records
 
-from .conftest import HEADS
+from ..conftest import HEADS
 
-ROOT = Path(__file__).resolve().parents[4]
+ROOT = Path(__file__).resolve().parents[5]
 SEED, COUNT = 5, 16
 
 
@@ -35,7 +35,7 @@ def arguments(out: Path, count: int, jobs: int) -> list[str]:
 
 
 def command(out: Path, count: int, jobs: int) -> list[str]:
-    return [sys.executable, "-m", "scripts.synthetic.heads.generate", *arguments(out, count, jobs)]
+    return [sys.executable, "-m", "scripts.synthetic.heads.dataset.generate", *arguments(out, count, jobs)]
 
 
 def assert_same(one: Faces, other: Faces) -> None:

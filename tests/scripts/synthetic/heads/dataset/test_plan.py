@@ -9,7 +9,7 @@ import pytest
 
 from emotions.labels import EMOTIONS
 from scripts.synthetic.heads.characters import FAMILIES, TEST_FAMILIES, VALIDATION_FAMILIES
-from scripts.synthetic.heads.plan import CELLS, CROP, VIEW, by_character, plan_row, random_of, split_of
+from scripts.synthetic.heads.dataset.plan import CELLS, CROP, VIEW, by_character, plan_row, random_of, split_of
 
 SEED = 7
 

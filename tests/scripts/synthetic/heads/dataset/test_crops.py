@@ -11,7 +11,7 @@ from emotions.face.alignment import EYE_CENTER, RMS_RADIUS, rms_radius
 from emotions.face.detector import FaceDetector
 from emotions.image.loading import open_image
 from emotions.runtime.manifest import ModelRegistry
-from scripts.synthetic.heads import crops
+from scripts.synthetic.heads.dataset import crops
 
 
 @pytest.fixture

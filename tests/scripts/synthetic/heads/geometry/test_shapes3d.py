@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from scripts.synthetic.heads.shapes3d import (
+from scripts.synthetic.heads.geometry.shapes3d import (
     Mesh,
     Noise,
     ellipsoids,

@@ -1,6 +1,6 @@
 """A tree in the form of FERG-DB with six rendered characters: pictures of its kind for tests and for those who do not have it.
 
-    python -m scripts.synthetic.heads.ferg_lookalike --heads data/ict_facekit.npz --each 24 --out data/ferg-lookalike
+    python -m scripts.synthetic.heads.dataset.ferg_lookalike --heads data/ict_facekit.npz --each 24 --out data/ferg-lookalike
     python -m scripts.data.prepare ferg --faces data/ferg-lookalike --out data/ferg-lookalike.npz
 
 It writes `<out>/FERG_DB_256/<character>/<character>_<expression>/*.png`, 256 pixels. As in FERG-DB, the head fills
@@ -21,14 +21,14 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
-from ...data.dataset import LABEL_NAMES, DatasetError
-from ...data.readers.ferg import CHARACTERS
+from ....data.dataset import LABEL_NAMES, DatasetError
+from ....data.readers.ferg import CHARACTERS
+from ..characters import SEED, Character, create_character
+from ..expressions import Expression, sample_expression
+from ..geometry.model import load_head_model
+from ..renderer import HeadRenderer
+from ..views import View, sample_view
 from . import card
-from .characters import SEED, Character, create_character
-from .expressions import Expression, sample_expression
-from .model import load_head_model
-from .renderer import HeadRenderer
-from .views import View, sample_view
 
 SIDE = 256
 WORDS = ("anger", "disgust", "fear", "joy", "neutral", "sadness", "surprise")
@@ -45,7 +45,7 @@ STEP = 0.25  # degrees by which the head turns from frame to frame, at most
 
 README = """# Look-alike of FERG-DB
 
-Rendered by `scripts.synthetic.heads.ferg_lookalike`; not FERG-DB, whose characters, names apart, look different. The
+Rendered by `scripts.synthetic.heads.dataset.ferg_lookalike`; not FERG-DB, whose characters, names apart, look different. The
 pictures may be passed on:
 
 """

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from scripts.synthetic.heads import pack
-from scripts.synthetic.heads.model import load_head_model
+from scripts.synthetic.heads.geometry import pack
+from scripts.synthetic.heads.geometry.model import load_head_model
 
 
 def test_a_packed_head_model_is_read_as_it_was(head_model, tmp_path):

@@ -1,6 +1,6 @@
 """Render 3D characters with known expressions, cropped as the service would, into tables for training and evaluation.
 
-    python -m scripts.synthetic.heads.generate --heads data/ict_facekit.npz --count 20000 --out data/heads.npz
+    python -m scripts.synthetic.heads.dataset.generate --heads data/ict_facekit.npz --count 20000 --out data/heads.npz
 
 `--heads` is the head model (`python -m scripts.data.fetch ict_facekit`). The command writes `data/heads.npz` (crops
 of 48 pixels) and `data/heads-96.npz` (the same rows at 96), `data/heads-info.csv` (what each row shows: see
@@ -22,14 +22,14 @@ from tqdm import tqdm
 
 from emotions.cli.workers import ProcessDied, map_in_order
 
-from ...data.dataset import DatasetError, Faces, table
+from ....data.dataset import DatasetError, Faces, table
+from ..characters import SEED
+from ..geometry.model import load_head_model
 from . import card
-from .characters import SEED
-from .model import load_head_model
-from .painter import Shard, render_shard, use_one_thread
 from .plan import Row, by_character, plan_row, split_of
 from .record import Record, to_csv
 from .shards import SIZES, fingerprint, finished_numbers, other_folders, read_shard, shard_path
+from .worker import Shard, render_shard, use_one_thread
 
 SOURCE = "heads"
 DAY = (2026, 1, 1, 0, 0, 0)  # of the files in a zip, so that the same pictures give the same archive

@@ -9,7 +9,7 @@ import pytest
 
 from emotions.labels import EMOTIONS
 from scripts.data.dataset import DatasetError
-from scripts.synthetic.rendered_heads import NEUTRAL, bin_numbers, character_folds, load_heads, whole_pictures
+from scripts.synthetic.heads.dataset.reader import NEUTRAL, bin_numbers, character_folds, load_heads, whole_pictures
 from tests.scripts.rendered import FAMILIES, write_heads
 
 

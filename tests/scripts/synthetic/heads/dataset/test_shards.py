@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from scripts.data.dataset import DatasetError
-from scripts.synthetic.heads import shards
-from scripts.synthetic.heads.model import HeadModel
-from scripts.synthetic.heads.record import COLUMNS, Record, read_records, to_csv
+from scripts.synthetic.heads.dataset import shards
+from scripts.synthetic.heads.dataset.record import COLUMNS, Record, read_records, to_csv
+from scripts.synthetic.heads.geometry.model import HeadModel
 
 RECORD = Record("clay/clay-003/sad/000012", "clay-003", "clay", "sad", "sad-full", 0.4, 5, -12.5, 3.25, 0.0, 7, 1, "")
 

@@ -4,7 +4,15 @@ import numpy as np
 import pytest
 
 from scripts.data.dataset import DatasetError
-from scripts.synthetic.heads.model import LANDMARKS, POLYGONS, VERTICES, load_head_model, read_obj, triangulate, vertex_normals
+from scripts.synthetic.heads.geometry.model import (
+    LANDMARKS,
+    POLYGONS,
+    VERTICES,
+    load_head_model,
+    read_obj,
+    triangulate,
+    vertex_normals,
+)
 
 
 def test_a_missing_model_is_one_clear_error(tmp_path):

@@ -18,13 +18,13 @@ from pathlib import Path
 
 import numpy as np
 
-from .facs import TABLE
-from .model import HeadModel
+from ..facs import TABLE
+from ..geometry.model import HeadModel
 from .record import Record
 
 SIZES = (48, 96)
 """Sides of the crops in pixels."""
-AFTER = ("__init__.py", "card.py", "ferg_lookalike.py", "generate.py", "pack.py", "sample.py")
+AFTER = ("__init__.py", "card.py", "contact_sheet.py", "ferg_lookalike.py", "generate.py", "pack.py", "reader.py", "sample.py")
 """Modules of this package that come after rendering or have no part in it."""
 
 
@@ -50,7 +50,7 @@ def fingerprint(model: HeadModel, seed: int) -> str:
     state = hashlib.sha256(f"{seed}:{SIZES}".encode())
     for array in (model.vertices, model.polygons, model.uv, model.identities, *model.shapes.values()):
         state.update(np.ascontiguousarray(array).tobytes())
-    package = Path(__file__).parent
+    package = Path(__file__).parents[1]
     for path in [TABLE, package.parent / "framing.py", *sorted(package.rglob("*"))]:
         if path.suffix == ".py" and path.name not in AFTER:
             state.update(_instructions(path.read_text(encoding="utf-8")).encode())

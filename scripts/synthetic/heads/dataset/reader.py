@@ -12,8 +12,8 @@ import numpy as np
 from emotions.image.loading import ImageError, open_image
 from emotions.labels import EMOTIONS
 
-from ..data.dataset import DatasetError, Faces
-from .heads.record import read_records
+from ....data.dataset import DatasetError, Faces
+from .record import read_records
 
 LEVELS = {"full": (0.85, 1.0), "half": (0.4, 0.6)}
 """Ranges of strength, ends included, at which recall is reported."""

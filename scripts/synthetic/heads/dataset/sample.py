@@ -1,7 +1,7 @@
 """Zip archive of whole pictures of a finished set, balanced over families and emotions, to be published with a release.
 
 make heads COUNT=20000
-python -m scripts.synthetic.heads.sample --count 1000 --out build/heads-sample.zip
+python -m scripts.synthetic.heads.dataset.sample --count 1000 --out build/heads-sample.zip
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import numpy as np
 
 from emotions.image.loading import open_image
 
-from ...data.dataset import DatasetError
+from ....data.dataset import DatasetError
 from . import card
 from .generate import DAY, beside
 from .record import Record, read_records, to_csv

@@ -10,9 +10,9 @@ import numpy as np
 
 from emotions.labels import EMOTIONS
 
-from ...data.dataset import SPLITS
-from .characters import FAMILIES
-from .expressions import LABEL_STRENGTH
+from ....data.dataset import SPLITS
+from ..characters import FAMILIES
+from ..expressions import LABEL_STRENGTH
 from .plan import FULL_FROM, LEAST, split_of
 from .record import Record
 

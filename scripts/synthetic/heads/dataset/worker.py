@@ -16,16 +16,16 @@ from PIL import Image
 from emotions.face.detector import FaceDetector
 from emotions.runtime.manifest import ModelRegistry
 
-from ..framing import compose, sample_jitter
+from ...framing import compose, sample_jitter
+from ..characters import create_character
+from ..expressions import sample_expression
+from ..geometry.model import load_head_model
+from ..renderer import HeadRenderer
+from ..views import sample_view
 from . import crops
-from .characters import create_character
-from .expressions import sample_expression
-from .model import load_head_model
 from .plan import CROP, EXPRESSION, VIEW, Row, random_of
 from .record import Record
-from .renderer import HeadRenderer
 from .shards import SIZES, Picture, read_shard, write_shard
-from .views import sample_view
 
 SIDE = 256
 """Side of a whole picture in pixels."""

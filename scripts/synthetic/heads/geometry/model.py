@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ...data.dataset import DatasetError
+from ....data.dataset import DatasetError
 
 LICENCE = "MIT, copyright 2020 USC Institute for Creative Technologies"
 POLYGONS = {

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from scripts.synthetic.heads.clothes import CLOTHES_STYLES, clothes
-from scripts.synthetic.heads.hats import HAT_STYLES, hat, rim_of
-from scripts.synthetic.heads.model import LANDMARKS
-from scripts.synthetic.heads.regions import RIMS
-from scripts.synthetic.heads.wear import CREATURE_STYLES, EAR_STYLES, GLASSES_STYLES, creature, earrings, glasses
+from scripts.synthetic.heads.geometry.clothes import CLOTHES_STYLES, clothes
+from scripts.synthetic.heads.geometry.hats import HAT_STYLES, hat, rim_of
+from scripts.synthetic.heads.geometry.model import LANDMARKS
+from scripts.synthetic.heads.geometry.regions import RIMS
+from scripts.synthetic.heads.geometry.wear import CREATURE_STYLES, EAR_STYLES, GLASSES_STYLES, creature, earrings, glasses
 
 from .meshes import BROWS, EYES, LIPS, check_mesh, covered, sample_fits
 

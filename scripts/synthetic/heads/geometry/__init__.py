@@ -1,0 +1,1 @@
+"""Geometry of characters: the head model, its proportions, and meshes that are fixed to it."""
