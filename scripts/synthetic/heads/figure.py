@@ -170,9 +170,7 @@ def _static_mesh(model: HeadModel, character: Character, parts: list[Part]) -> S
     kinds = [np.full(len(part.anchors), KINDS["neck" if part.material == "skin" else part.material]) for part in parts]
     return StaticMesh(
         source=source,
-        triangles=np.concatenate([faces, *(part.triangles + start for part, start in zip(parts, starts, strict=False))]).astype(
-            np.int32
-        ),
+        triangles=np.concatenate([faces, *shifted]).astype(np.int32),
         rest=_joined(model.vertices[source], [model.vertices[part.anchors] + part.offsets for part in parts]),
         texture=_joined(model.uv[unique[:, 1]] % 1.000001, [np.zeros((len(part.anchors), 2)) for part in parts]),
         tint=_joined(corners.tint[first], [part.colors for part in parts]),

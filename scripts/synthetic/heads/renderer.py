@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -59,14 +60,14 @@ class _Uploaded:
 
 
 class HeadRenderer:
-    """Renders characters; holds one OpenGL context, so that one process has one renderer.
+    """Renders characters in an OpenGL context of its own.
 
     Args:
         model: the head model.
         side: side of the pictures in pixels.
 
     Raises:
-        DatasetError: if there is no EGL with OpenGL 3.3.
+        DatasetError: if there is no EGL with OpenGL 3.3, or TensorFlow is loaded beside Mesa's software renderer.
     """
 
     def __init__(self, model: HeadModel, side: int = 256) -> None:
@@ -76,6 +77,11 @@ class HeadRenderer:
             raise DatasetError(
                 f"no OpenGL 3.3 through EGL ({error}): install Mesa, on Debian `apt-get install libegl1 libgl1-mesa-dri`"
             ) from None
+        if "tensorflow" in sys.modules and "llvmpipe" in self.context.info["GL_RENDERER"]:
+            self.context.release()
+            raise DatasetError(
+                "TensorFlow is loaded here, whose LLVM and that of Mesa crash in one process: render in another one"
+            )
         self.mean, self.side, self.painter = MeanHead(model), side, SkinPainter(model)
         context, large = self.context, round(side * SUPERSAMPLING)
         self.large = large
@@ -118,6 +124,17 @@ class HeadRenderer:
 
     def render(self, character: Character, expression: Expression, view: View) -> Rendering:
         """Render one picture."""
+        with self.context:  # another renderer's context may be current
+            rgba, landmarks, projection = self._draw(character, expression, view)
+        pixels = self._over_background(rgba, character, view)
+        clip = np.column_stack([landmarks, np.ones(len(landmarks))]) @ projection.T
+        places = (clip[:, :2] / clip[:, 3:] * [0.5, -0.5] + 0.5) * self.side
+        return Rendering(pixels, places.astype(np.float32))
+
+    def _draw(
+        self, character: Character, expression: Expression, view: View
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:  # fmt: skip
+        """Draw the figure: RGBA (L, L, 4) uint8, enlarged; its landmarks (68, 3) in cm; the projection (4, 4)."""
         uploaded = self._upload(character)
         positions, normals, landmarks = uploaded.figure.pose(expression, view)
         uploaded.dynamic.write(np.hstack([positions, normals]).astype(np.float32).tobytes())
@@ -127,13 +144,8 @@ class HeadRenderer:
         self._draw_scene(uploaded, expression, view, eye_space, projection, camera, shadow)
         self._draw_occlusion(view)
         self._composite(character, view)
-        rgba = np.frombuffer(self.result_target.read(components=4), np.uint8).reshape(self.result.height, self.result.width, 4)[
-            ::-1
-        ]
-        pixels = self._over_background(rgba, character, view)
-        clip = np.column_stack([landmarks, np.ones(len(landmarks))]) @ projection.T
-        places = (clip[:, :2] / clip[:, 3:] * [0.5, -0.5] + 0.5) * self.side
-        return Rendering(pixels, places.astype(np.float32))
+        rgba = np.frombuffer(self.result_target.read(components=4), np.uint8).reshape(self.large, self.large, 4)[::-1]
+        return rgba, landmarks, projection
 
     def _upload(self, character: Character) -> _Uploaded:
         """The character on the device; the last few are kept."""

@@ -2,6 +2,8 @@
 
 import dataclasses
 import re
+import subprocess
+import sys
 
 import cv2
 import numpy as np
@@ -13,11 +15,13 @@ from scripts.synthetic.heads.characters import FAMILIES, TEST_FAMILIES, VALIDATI
 from scripts.synthetic.heads.expressions import sample_expression
 from scripts.synthetic.heads.figure import HEAD_PARTS, KINDS, Figure
 from scripts.synthetic.heads.geometry.fitting import MeanHead
-from scripts.synthetic.heads.geometry.model import LANDMARKS, VERTICES
+from scripts.synthetic.heads.geometry.model import LANDMARKS, VERTICES, load_head_model
 from scripts.synthetic.heads.geometry.proportions import Proportions, anchors_of
-from scripts.synthetic.heads.renderer import SHADERS
+from scripts.synthetic.heads.renderer import SHADERS, HeadRenderer
 from scripts.synthetic.heads.skin import FOLDS, fold_weights
 from scripts.synthetic.heads.views import MAX_PITCH, MAX_ROLL, MAX_YAW, background, front_view, sample_view
+
+from .conftest import HEADS, ROOT, renderer
 
 
 def expression(emotion, strength=1.0, seed=0):
@@ -135,11 +139,40 @@ def test_a_picture_repeats_exactly(head_renderer):
     assert np.array_equal(first.pixels, again.pixels) and np.array_equal(first.landmarks, again.landmarks)
 
 
+def _render_with_two(character, shown, view):
+    before = renderer().render(character, shown, view)
+    with HeadRenderer(load_head_model(HEADS), side=64) as small:
+        other = small.render(character, shown, view)
+        between = renderer().render(character, shown, view)
+    return before, other, between, renderer().render(character, shown, view)
+
+
+def test_two_renderers_in_one_process_do_not_disturb_each_other(head_renderer):
+    character = create_character("flat", 1)
+    before, other, between, after = head_renderer.call(_render_with_two, character, expression("happy"), front_view(character))
+    assert np.array_equal(before.pixels, between.pixels) and np.array_equal(before.pixels, after.pixels)
+    assert other.pixels.shape == (64, 64, 3) and np.allclose(other.landmarks * 4, before.landmarks, atol=0.1)
+
+
+def test_a_process_with_tensorflow_is_refused(head_model):
+    """Both bring LLVM, and whichever comes second crashes."""
+    code = (
+        "import pathlib, sys, types\nsys.modules['tensorflow'] = types.ModuleType('tensorflow')\n"
+        "from scripts.synthetic.heads.renderer import HeadRenderer\n"
+        "from scripts.synthetic.heads.geometry.model import load_head_model\n"
+        f"HeadRenderer(load_head_model(pathlib.Path({str(HEADS)!r})))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "TensorFlow" in done.stderr.splitlines()[-1] or "no OpenGL" in done.stderr.splitlines()[-1]
+
+
 @pytest.mark.parametrize("family", FAMILIES)
 def test_every_family_shows_a_face_that_moves(head_renderer, family):
     character = create_character(family, 0)
     view = front_view(character)
-    neutral, surprise = (head_renderer.render(character, expression(name), view) for name in ("neutral", "surprise"))
+    shown = [expression("neutral"), sample_expression("surprise", 1.0, np.random.default_rng(0), recipe="gape")]
+    neutral, surprise = (head_renderer.render(character, one, view) for one in shown)
     assert neutral.pixels.shape == (256, 256, 3) and neutral.pixels.dtype == np.uint8
     difference = np.abs(neutral.pixels.astype(int) - surprise.pixels).max(axis=2)
     mouth = surprise.landmarks[48:60].mean(axis=0).astype(int)
