@@ -1,6 +1,6 @@
 """Characters: everything that stays the same from picture to picture, sampled from a family of style and a number.
 
-A family is a style of rendering with the proportions, colours and things to wear that suit it, as in animated films: two families
+A family is a style of rendering with the proportions, colors and things to wear that suit it, as in animated films: two families
 never look alike, so that a family that was never trained on measures how a model generalises to new styles.
 """
 
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .families import FAMILIES, Family
 from .geometry.clothes import CLOTHES_STYLES
 from .geometry.facial_hair import BEARD_STYLES, BROW_STYLES
 from .geometry.hair import HAIR_STYLES
@@ -20,75 +21,11 @@ from .geometry.wear import CREATURE_STYLES, EAR_STYLES, GLASSES_STYLES
 
 Color = tuple[float, float, float]
 Range = tuple[float, float]
-
-
-@dataclass(frozen=True)
-class Family:
-    """A family of style.
-
-    Attributes:
-        about: what it looks like.
-        spread: deviation of the identity's principal components.
-        eyes: mean size of the eyes; people have 1.
-        extreme: factor by which the other proportions vary more than usual; 0 keeps them as scanned.
-        painted_brows: probability of painted brows; others are geometry.
-        pores: strength of the skin's fine relief.
-        aging: factor of the depth of lines.
-        odd_skin: probability of a skin colour that people do not have.
-        odd_hair: the same for hair, irises.
-        stubble: true if shaved beards are painted.
-    """
-
-    about: str
-    spread: float = 1.0
-    eyes: float = 1.12
-    extreme: float = 1.0
-    painted_brows: float = 0.0
-    pores: float = 0.0
-    aging: float = 1.0
-    odd_skin: float = 0.0
-    odd_hair: float = 0.25
-    stubble: bool = False
-
-
-FAMILIES = {
-    "scan": Family(
-        "scanned proportions, realistic skin", spread=0.9, eyes=1, extreme=0, painted_brows=1, pores=0.8,
-        odd_hair=0, stubble=True,
-    ),
-    "feature": Family(
-        "large eyes and smooth skin, as in computer-animated feature films", spread=0.8, eyes=1.28, painted_brows=0.4,
-        pores=0.25, stubble=True,
-    ),
-    "clay": Family(
-        "plasticine: one colour a body part, finger marks, soft light", eyes=1.2, extreme=1.6, pores=1, odd_skin=0.25
-    ),
-    "toon": Family(
-        "cel shading with ink outlines", eyes=1.3, extreme=1.6, painted_brows=0.4, aging=0.35, stubble=True
-    ),
-    "flat": Family("flat colours with ink lines, no light", eyes=1.22, painted_brows=1, aging=0.35),
-    "fantasy": Family(
-        "creatures: skin of any colour, horns, pointed ears, markings", eyes=1.15, extreme=1.6, pores=0.9, odd_skin=1,
-        odd_hair=0.7,
-    ),
-    "doll": Family(
-        "glossy plastic with painted features", spread=0.5, eyes=1.3, painted_brows=1, aging=0.35, odd_skin=0.25
-    ),
-    "lowpoly": Family("few flat facets", odd_skin=0.25),
-    "sketch": Family("pencil hatching on paper", painted_brows=1, stubble=True),
-    "puppet": Family(
-        "felt with thick fibres and saturated colours", eyes=1.3, extreme=1.6, pores=1, aging=0.35, odd_skin=1, odd_hair=0.7
-    ),
-}  # fmt: skip
-TEST_FAMILIES = ("clay", "toon")
-"""Never trained on or chosen with. Named before any result was known: the two that the word "animated" brings to mind first."""
-VALIDATION_FAMILIES = ("doll", "sketch")
-"""Only for choices: one with light and gloss, one without colour."""
 SEED = 20261126
 LONG_STYLES = ("bob", "bob_fringe", "long_fringe", "bun", "pigtails")
 WOMEN_HATS, MEN_HATS = ("none", "headscarf"), ("fedora", "turban", "viking")
 SHORT_STYLES = ("bald", "buzz", "receding", "crop", "mohawk")
-MIN_CONTRAST = 0.2  # of brow and skin, mean of the colour channels
+MIN_CONTRAST = 0.2  # of brow and skin, mean of the color channels
 IDENTITIES = 60  # principal components that are sampled; the others change nothing that is visible at 256 pixels
 HUMAN_SKIN = (
     (0.93, 0.76, 0.65), (0.91, 0.72, 0.59), (0.83, 0.63, 0.49), (0.76, 0.55, 0.40), (0.62, 0.43, 0.30), (0.50, 0.33, 0.23),
@@ -106,18 +43,18 @@ IRIS_COLORS = (
 
 @dataclass(frozen=True)
 class Skin:
-    """Skin in sRGB colours 0..1 and strengths 0..1.
+    """Skin in sRGB colors 0..1 and strengths 0..1.
 
     Attributes:
-        tone: base colour.
-        lips: colour of the lips.
+        tone: base color.
+        lips: color of the lips.
         blush: strength of the red of cheeks, nose and ears.
         freckles: density of freckles.
         stubble: strength of a shaved beard's shadow.
         age: depth of the lines.
         liner: strength of dark lines around the eyes.
-        shadow: colour of the upper lids, None without make-up.
-        markings: colour of stripes or spots (fantasy creatures), None without.
+        shadow: color of the upper lids, None without make-up.
+        markings: color of stripes or spots (fantasy creatures), None without.
         pores: strength of fine relief.
     """
 
@@ -135,7 +72,7 @@ class Skin:
 
 @dataclass(frozen=True)
 class Eyes:
-    """Eyes: colours in sRGB 0..1, radii in cm (an iris of people has 0.6)."""
+    """Eyes: colors in sRGB 0..1, radii in cm (an iris of people has 0.6)."""
 
     iris: Color
     iris_radius: float = 0.6
@@ -145,7 +82,7 @@ class Eyes:
 
 @dataclass(frozen=True)
 class Outfit:
-    """Styles of hair, beard, hat, clothes and so on (modules of those names) with their colours in sRGB 0..1."""
+    """Styles of hair, beard, hat, clothes and so on (modules of those names) with their colors in sRGB 0..1."""
 
     hair: str = "short"
     hair_color: Color = HAIR_COLORS[2]
@@ -249,7 +186,7 @@ def _sample_skin(family: str, feminine: bool, random: np.random.Generator) -> Sk
     natural = np.array(tone) * (0.86, 0.66, 0.66)
     made_up = feminine and random.random() < 0.5
     lips = _varied(natural, random, 0.03)
-    if made_up:  # half of the skin's own colour remains, so that no skin gets lips much lighter than itself
+    if made_up:  # half of the skin's own color remains, so that no skin gets lips much lighter than itself
         lips = _triple((natural + _saturated(random, (0.45, 0.8), (0.3, 0.5), hues=(0.92, 1.03))) / 2)
     shadow = _saturated(random, (0.2, 0.6), (0.3, 0.6)) if made_up and random.random() < 0.6 else None
     age = float(random.beta(1.2, 2.0))
@@ -308,7 +245,7 @@ def _sample_outfit(family: str, feminine: bool, old: bool, random: np.random.Gen
 
 
 def brow_color(character: Character) -> Color:
-    """Colour of the brows: darker than the hair of the head, and visible on the skin."""
+    """Color of the brows: darker than the hair of the head, and visible on the skin."""
     hair = np.array(character.outfit.hair_color)
     brow = np.minimum(hair, 0.55 * hair + 0.12)
     if abs(brow.mean() - np.mean(character.skin.tone)) < MIN_CONTRAST:
@@ -317,7 +254,7 @@ def brow_color(character: Character) -> Color:
 
 
 def _between(colors: tuple[Color, ...], random: np.random.Generator) -> Color:
-    """A colour on the line through a sequence of colours."""
+    """A color on the line through a sequence of colors."""
     place = random.uniform(0, len(colors) - 1)
     low = int(place)
     mixed = np.array(colors[low]) + (place - low) * (np.array(colors[min(low + 1, len(colors) - 1)]) - colors[low])

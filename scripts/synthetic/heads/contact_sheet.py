@@ -14,8 +14,9 @@ import numpy as np
 from emotions.labels import EMOTIONS
 
 from ...data.dataset import DatasetError
-from .characters import FAMILIES, create_character
+from .characters import create_character
 from .expressions import sample_expression
+from .families import FAMILIES
 from .geometry.model import load_head_model
 from .renderer import HeadRenderer
 from .views import front_view, sample_view

@@ -29,7 +29,7 @@ HEAD_PARTS = {
     "eye_sockets": ("neck", (1, 1, 1)), "gums": ("mouth", (0.72, 0.33, 0.33)), "teeth": ("teeth", (0.93, 0.91, 0.86)),
     "sclera_left": ("eye", (1, 1, 1)), "sclera_right": ("eye", (1, 1, 1))
 }  # fmt: skip
-"""Material and colour of each part of the head. The iris is painted on the outer eyeball, which has the cornea's bulge. Lashes
+"""Material and color of each part of the head. The iris is painted on the outer eyeball, which has the cornea's bulge. Lashes
 are the dark line of the lids: the model's strips of lashes are wider than a pixel."""
 NECK_PIVOT = np.array([0, -9.0, -2.5], np.float32)  # cm, about which the head turns
 NECK_TOP, NECK_BOTTOM = -8.0, -13.5  # cm; the turn fades from the head's to the shoulders' between them

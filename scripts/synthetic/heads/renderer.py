@@ -15,8 +15,9 @@ import moderngl
 import numpy as np
 
 from ...data.dataset import DatasetError
-from .characters import FAMILIES, Character
+from .characters import Character
 from .expressions import Expression
+from .families import FAMILIES
 from .figure import Figure
 from .geometry.fitting import MeanHead
 from .geometry.model import VERTICES, HeadModel

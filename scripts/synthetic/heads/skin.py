@@ -70,7 +70,7 @@ class SkinPainter:
         """Paint a character's face.
 
         Returns:
-            Colour (SIDE, SIDE, 3) uint8 sRGB and relief (SIDE, SIDE) float32 in cm.
+            Color (SIDE, SIDE, 3) uint8 sRGB and relief (SIDE, SIDE) float32 in cm.
         """
         skin, random = character.skin, character.random("skin")
         color = np.broadcast_to(np.array(skin.tone, np.float32), (SIDE, SIDE, 3)).copy()

@@ -18,7 +18,7 @@ Color = tuple[float, float, float]
 
 @dataclass(frozen=True)
 class Light:
-    """Light from directions (x left, y up, z to the camera; unit length) in linear colours."""
+    """Light from directions (x left, y up, z to the camera; unit length) in linear colors."""
 
     key_direction: Color
     key: Color
@@ -80,7 +80,7 @@ def front_view(character: Character, seed: int = 0) -> View:
 
 
 def sample_light(even: bool, random: np.random.Generator) -> Light:
-    """Sample light: daylight, a lamp from one side, an overcast sky or a coloured room; `even` avoids hard contrasts."""
+    """Sample light: daylight, a lamp from one side, an overcast sky or a colored room; `even` avoids hard contrasts."""
     strength = random.uniform(0.7, 1.0) if even else random.uniform(0.55, 1.45)
     around = random.uniform(0.3, 0.5) if even else random.uniform(0.2, 0.55)
     tint = random.normal(0, 0.05 if random.random() < 0.8 else 0.2, 3)

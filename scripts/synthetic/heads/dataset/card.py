@@ -11,8 +11,8 @@ import numpy as np
 from emotions.labels import EMOTIONS
 
 from ....data.dataset import SPLITS
-from ..characters import FAMILIES
 from ..expressions import LABEL_STRENGTH
+from ..families import FAMILIES
 from .plan import FULL_FROM, LEAST, split_of
 from .record import Record
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from emotions.labels import EMOTIONS
 
-from ..characters import FAMILIES, TEST_FAMILIES, VALIDATION_FAMILIES
+from ..families import FAMILIES, TEST_FAMILIES, VALIDATION_FAMILIES
 
 CELLS = tuple((family, emotion) for family in FAMILIES for emotion in EMOTIONS)
 CHARACTERS = 10

@@ -11,8 +11,9 @@ import pytest
 
 from emotions.face.detector import FaceDetector
 from emotions.runtime.manifest import ModelRegistry
-from scripts.synthetic.heads.characters import FAMILIES, TEST_FAMILIES, VALIDATION_FAMILIES, create_character
+from scripts.synthetic.heads.characters import create_character
 from scripts.synthetic.heads.expressions import sample_expression
+from scripts.synthetic.heads.families import FAMILIES, TEST_FAMILIES, VALIDATION_FAMILIES
 from scripts.synthetic.heads.figure import HEAD_PARTS, KINDS, Figure
 from scripts.synthetic.heads.geometry.fitting import MeanHead
 from scripts.synthetic.heads.geometry.model import LANDMARKS, VERTICES, load_head_model

@@ -12,8 +12,8 @@ from emotions.image.loading import open_image
 from emotions.labels import EMOTIONS
 from scripts.data.readers.ferg import CHARACTERS, read_ferg
 from scripts.data.splits import leave_one_group_out_folds, nearest
-from scripts.synthetic.heads.characters import FAMILIES
 from scripts.synthetic.heads.dataset import ferg_lookalike
+from scripts.synthetic.heads.families import FAMILIES
 
 EACH = 2
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from emotions.labels import EMOTIONS
-from scripts.synthetic.heads.characters import FAMILIES, TEST_FAMILIES, VALIDATION_FAMILIES
 from scripts.synthetic.heads.dataset.plan import CELLS, CROP, VIEW, by_character, plan_row, random_of, split_of
+from scripts.synthetic.heads.families import FAMILIES, TEST_FAMILIES, VALIDATION_FAMILIES
 
 SEED = 7
 
