@@ -3,10 +3,11 @@
     pip install -r requirements-train.txt mitsuba vtk pyrender    # in an environment of its own; what is missing is left out
     python -m scripts.bench.renderers --heads data/ict_facekit.npz
 
-Every contender draws the same scanned heads at 256 pixels, one identity after the other, each in a process of its own.
-`moderngl` is this project's renderer with everything that it draws beside the skin (textures, hair, shadows, ambient occlusion,
-background), on one thread; the others draw the untextured head with what they offer for soft light, on all cores. Two rounds, the
-better one counts.
+Every contender draws scanned heads at 256 pixels (VTK and pyrender at 512, which are to be halved), one identity after the
+other, each in a process of its own. `moderngl` is this project's renderer with everything that it draws beside the skin
+(textures, hair, shadows, ambient occlusion, background), four pictures a character, on one thread; the others draw the
+untextured head with what they offer for soft light, on all cores. Two rounds with new heads, the better one counts. moderngl and
+pyrender also need Mesa (about 140 MB with LLVM), which Debian packages. trimesh draws through pyrender, or in a window.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import multiprocessing
 import os
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +28,8 @@ from ..common.markdown import table
 from ..data.dataset import DatasetError
 from ..synthetic.heads.geometry.model import HeadModel, load_head_model, vertex_normals
 
-SIDE, PICTURES, ROUNDS = 256, 6, 2
+SIDE, PICTURES, ROUNDS = 256, 8, 2
+SHARED = 4  # pictures of one character; the set has 28
 PARTS = {"face": (0.62, 0.42, 0.33), "neck": (0.62, 0.42, 0.33), "gums": (0.5, 0.2, 0.2), "teeth": (0.85, 0.82, 0.75),
          "sclera_left": (0.85, 0.83, 0.82), "sclera_right": (0.85, 0.83, 0.82)}  # fmt: skip
 Draw = Callable[[int], np.ndarray]
@@ -42,7 +45,8 @@ def moderngl_contender(model: HeadModel) -> Draw:
     renderer = HeadRenderer(model, SIDE)
 
     def draw(number: int) -> np.ndarray:
-        character = create_character("scan", number // 3)  # three pictures a character; the set has more
+        first = number // SHARED * SHARED
+        character = replace(create_character("scan", first), identity=identity_of(first))
         return renderer.render(character, sample_expression("happy", 1, character.random("bench")), front_view(character)).pixels
 
     return draw
@@ -161,10 +165,14 @@ CONTENDERS: dict[str, tuple[Callable[[HeadModel], Draw], tuple[str, ...]]] = {
 """Makers of a drawing function, and the packages that they bring beside NumPy."""
 
 
+def identity_of(number: int) -> np.ndarray:
+    """Weights (40,) of the head that has this number."""
+    return np.random.default_rng(number).normal(0, 0.8, 40).astype(np.float32)
+
+
 def meshes(model: HeadModel, number: int):
-    """Yield the parts of a scanned head: name, colour, points, normals and triangles of its own vertices."""
-    weights = np.random.default_rng(number).normal(0, 0.8, 40)
-    head = model.identity(weights)
+    """Yield the parts of a scanned head: name, color, points, normals and triangles of its own vertices."""
+    head = model.identity(identity_of(number))
     for name, color in PARTS.items():
         triangles = model.triangles[name]
         used, inverse = np.unique(triangles, return_inverse=True)
@@ -178,9 +186,9 @@ def measure(name: str, path: Path, queue: Any) -> None:
         draw = CONTENDERS[name][0](load_head_model(path))
         draw(0)
         best = float("inf")
-        for _ in range(ROUNDS):
+        for round_ in range(1, ROUNDS + 1):
             start = time.perf_counter()
-            for number in range(PICTURES):
+            for number in range(round_ * PICTURES, (round_ + 1) * PICTURES):
                 draw(number)
             best = min(best, (time.perf_counter() - start) / PICTURES)
         queue.put(best)
@@ -212,8 +220,10 @@ def main(arguments: list[str] | None = None) -> None:
         queue = context.Queue()
         process = context.Process(target=measure, args=(name, options.heads, queue))
         process.start()
-        found = queue.get(timeout=600)
-        process.join()
+        process.join(timeout=600)
+        if process.is_alive():
+            process.kill()
+        found = queue.get(timeout=5) if process.exitcode == 0 else f"ended with exit code {process.exitcode}"
         try:
             version, size = importlib.metadata.version(name), f"{installed_size(packages):,.0f} MB"
         except importlib.metadata.PackageNotFoundError:

@@ -26,10 +26,11 @@ LONG_STYLES = ("bob", "bob_fringe", "long_fringe", "bun", "pigtails")
 WOMEN_HATS, MEN_HATS = ("none", "headscarf"), ("fedora", "turban", "viking")
 SHORT_STYLES = ("bald", "buzz", "receding", "crop", "mohawk")
 MIN_CONTRAST = 0.2  # of brow and skin, mean of the color channels
+INHUMAN_HUES = 0.13, 0.98  # of skins that people do not have
 IDENTITIES = 60  # principal components that are sampled; the others change nothing that is visible at 256 pixels
 HUMAN_SKIN = (
     (0.93, 0.76, 0.65), (0.91, 0.72, 0.59), (0.83, 0.63, 0.49), (0.76, 0.55, 0.40), (0.62, 0.43, 0.30), (0.50, 0.33, 0.23),
-    (0.38, 0.25, 0.18), (0.28, 0.18, 0.13),
+    (0.42, 0.29, 0.21), (0.36, 0.25, 0.19),
 )  # fmt: skip
 """Skin tones in sRGB from light to dark, between which characters are sampled evenly."""
 HAIR_COLORS = (
@@ -82,7 +83,7 @@ class Eyes:
 
 @dataclass(frozen=True)
 class Outfit:
-    """Styles of hair, beard, hat, clothes and so on (modules of those names) with their colors in sRGB 0..1."""
+    """Styles of the modules in geometry/ with their colors in sRGB 0..1."""
 
     hair: str = "short"
     hair_color: Color = HAIR_COLORS[2]
@@ -178,7 +179,7 @@ def _sample_proportions(kind: Family, feminine: bool, random: np.random.Generato
 def _sample_skin(family: str, feminine: bool, random: np.random.Generator) -> Skin:
     kind, tone = FAMILIES[family], _between(HUMAN_SKIN, random)
     if random.random() < kind.odd_skin:
-        tone = _saturated(random, (0.3, 0.75), (0.35, 0.75))
+        tone = _saturated(random, (0.3, 0.75), (0.4, 0.75), hues=INHUMAN_HUES)
     if family == "sketch":  # paper shows through
         tone = _triple(0.55 + 0.4 * np.array(tone))
     tone = _varied(tone, random, 0.03)
@@ -240,7 +241,7 @@ def _sample_outfit(family: str, feminine: bool, old: bool, random: np.random.Gen
         hat="headscarf" if wears_scarf else str(random.choice(hats)) if wears_hat else "none",
         hat_color=_saturated(random, (0.1, 0.8), (0.2, 0.7)), earrings=one_of(EAR_STYLES, 0.35 if feminine else 0.05),
         creature=one_of(CREATURE_STYLES, 0.85 if family == "fantasy" else 0.15 if odd else 0.0),
-        clothes=one_of(CLOTHES_STYLES, 0.97), clothes_color=_saturated(random, (0, 0.8), (0.1, 0.85)),
+        clothes=one_of(CLOTHES_STYLES, 1.0), clothes_color=_saturated(random, (0, 0.8), (0.1, 0.85)),
     )  # fmt: skip
 
 
@@ -248,8 +249,9 @@ def brow_color(character: Character) -> Color:
     """Color of the brows: darker than the hair of the head, and visible on the skin."""
     hair = np.array(character.outfit.hair_color)
     brow = np.minimum(hair, 0.55 * hair + 0.12)
-    if abs(brow.mean() - np.mean(character.skin.tone)) < MIN_CONTRAST:
-        brow = 0.35 * brow
+    tone = float(np.mean(character.skin.tone))
+    if abs(brow.mean() - tone) < MIN_CONTRAST:
+        brow *= min(0.35, max(tone - MIN_CONTRAST, 0.03) / brow.mean())
     return _triple(brow)
 
 

@@ -23,6 +23,11 @@ from .views import front_view, sample_view
 
 TILE = 176  # pixels
 MARGIN, LINE = 92, 24  # pixels for the names of rows and columns
+RECIPES = {
+    "anger": "anger-squared", "disgust": "disgust-nose-parted", "fear": "fear-stretched", "happy": "happy-parted",
+    "neutral": "neutral-rest", "sad": "sad-corners", "surprise": "surprise-jaw",
+}  # fmt: skip
+"""A recipe of each emotion for the sheet of strengths."""
 STRENGTHS = (0.15, 0.3, 0.5, 0.75, 1.0)
 QUALITY = 84
 
@@ -41,17 +46,16 @@ def characters_sheet(renderer: HeadRenderer, first: int = 0) -> np.ndarray:
     return tiled(rows, list(FAMILIES), list(EMOTIONS))
 
 
-def strengths_sheet(renderer: HeadRenderer, family: str = "feature", number: int = 7) -> np.ndarray:
+def strengths_sheet(renderer: HeadRenderer, family: str = "feature", number: int = 31) -> np.ndarray:
     """One row an emotion, one column a strength, of one character from the front: uint8 RGB."""
     character = create_character(family, number)
     view = front_view(character)
-    rows = [
-        [
-            renderer.render(character, sample_expression(emotion, strength, character.random(emotion)), view).pixels
-            for strength in STRENGTHS
-        ]
-        for emotion in EMOTIONS
-    ]
+
+    def picture(emotion: str, strength: float) -> np.ndarray:
+        expression = sample_expression(emotion, strength, character.random(emotion), RECIPES[emotion])
+        return renderer.render(character, expression, view).pixels
+
+    rows = [[picture(emotion, strength) for strength in STRENGTHS] for emotion in EMOTIONS]
     return tiled(rows, list(EMOTIONS), [f"strength {strength:g}" for strength in STRENGTHS])
 
 

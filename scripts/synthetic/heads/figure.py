@@ -34,6 +34,8 @@ are the dark line of the lids: the model's strips of lashes are wider than a pix
 NECK_PIVOT = np.array([0, -9.0, -2.5], np.float32)  # cm, about which the head turns
 NECK_TOP, NECK_BOTTOM = -8.0, -13.5  # cm; the turn fades from the head's to the shoulders' between them
 BODY_TURN = 0.25  # share of the head's turn that the shoulders follow
+EYES_TURN_BACK = 0.8  # share of the head's turn
+EYE_LIMITS = 22.0, 10.0  # degrees aside, and up or down; lids do not follow this part of the gaze
 METALS = ((0.85, 0.68, 0.28), (0.75, 0.76, 0.78))  # gold and silver
 HORN = (0.75, 0.7, 0.6)
 CELL, FINE_CELL = 1.35, 0.5  # cm, sides of the cells whose vertices are joined for facets; the finer one around eyes and mouth
@@ -47,7 +49,7 @@ class StaticMesh:
     Attributes:
         source: (N,) int32, vertex of the head that each vertex of the mesh's head repeats (texture seams repeat some).
         triangles: (M, 3) int32 of the whole mesh.
-        rest: (N + parts, 3) float32, positions on the mean head (parts: on the character's neutral head), cm.
+        rest: (N + parts, 3) float32, positions on the mean head in cm; of parts, their anchors there plus their offsets.
         texture: (N + parts, 2) float32, texture coordinates.
         tint: (N + parts, 3) float32 sRGB.
         kind: (N + parts,) float32, values of KINDS.
@@ -74,14 +76,15 @@ class Figure:
         self.parts, self.body_parts = build_parts(Fit(mean, self.neutral), character)
         self.mesh = _static_mesh(model, character, [*self.parts, *self.body_parts])
 
-    def deform(self, expression: Expression) -> np.ndarray:
-        """The head (V, 3) float32 with an expression, not yet turned."""
+    def deform(self, expression: Expression, gaze: tuple[float, float] | None = None) -> np.ndarray:
+        """The head (V, 3) float32 with an expression, not yet turned; `gaze` in degrees replaces the expression's."""
+        yaw, pitch = gaze or expression.gaze
         shapes = exaggerate(expression.shapes, self.character.gain)
         vertices = self.identity + self.model.expression(shapes)
         for side, sign in (("left", 1), ("right", -1)):
             start, end = VERTICES[f"eyeball_{side}"]
             center = self.anchors.left_eye if sign > 0 else self.anchors.right_eye
-            vertices[start:end] = center + (vertices[start:end] - center) @ _rotation(expression.gaze[0], expression.gaze[1], 0).T
+            vertices[start:end] = center + (vertices[start:end] - center) @ _rotation(yaw, pitch, 0).T
         return self.character.proportions.apply(vertices, self.anchors)
 
     def pose(self, expression: Expression, view: View) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -90,7 +93,7 @@ class Figure:
         Returns:
             Positions (N, 3) and unit normals (N, 3) of the whole mesh, float32, and the 68 landmarks (68, 3), in cm.
         """
-        head = self.deform(expression)
+        head = self.deform(expression, toward_camera(expression.gaze, view))
         if self.character.family == "lowpoly":  # or the mouth's inside would come through the coarser lips
             start, end = VERTICES["mouth_socket"]
             head[start:end, 2] -= SOCKET_DEPTH
@@ -116,6 +119,15 @@ class Figure:
         landmarks = turned(head[LANDMARKS], normals[LANDMARKS], heights[LANDMARKS])[0]
         positions, directions = (np.concatenate([piece[index] for piece in pieces]).astype(np.float32) for index in (0, 1))
         return positions, directions, landmarks.astype(np.float32)
+
+
+def toward_camera(gaze: tuple[float, float], view: View) -> tuple[float, float]:
+    """Gaze in degrees relative to the head, if `gaze` is that relative to the direction of the camera: eyes turn back so far."""
+    yaw, pitch = (
+        float(angle - np.clip(EYES_TURN_BACK * turn, -limit, limit))
+        for angle, turn, limit in zip(gaze, (view.yaw, view.pitch), EYE_LIMITS, strict=True)
+    )
+    return yaw, pitch
 
 
 def build_parts(fit: Fit, character: Character) -> tuple[list[Part], list[Part]]:

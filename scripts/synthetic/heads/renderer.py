@@ -25,12 +25,13 @@ from .skin import FOLDS, SIDE, SkinPainter, fold_weights
 from .views import View, background
 
 SHADERS = Path(__file__).with_name("shaders")
-STYLES = ("scan", "feature", "clay", "toon", "flat", "fantasy", "doll", "lowpoly", "sketch", "puppet")
-"""Families in the order of the shaders' styles."""
+STYLES = tuple(FAMILIES)
+"""Families in the order of the shaders' constants."""
 SUPERSAMPLING = 1.5
 SHADOW_SIDE = 512
 NEAR, FAR = 12.0, 400.0  # cm
 KEPT_FIGURES = 4
+OUTER_EYEBALL = 770  # vertices; those of the iris follow
 FACE_HEIGHT = 12.0  # cm from brows to chin of the mean head
 INK = {"toon": (0.09, 0.06, 0.06), "flat": (0.1, 0.07, 0.09), "sketch": (0.16, 0.15, 0.16)}
 
@@ -104,7 +105,7 @@ class HeadRenderer:
         self.shadow_map.compare_func = "<="
         self.shadow_map.filter = (moderngl.LINEAR, moderngl.LINEAR)
         self.shadow_target = context.framebuffer(depth_attachment=self.shadow_map)
-        folds = np.round((self.painter.fold_layers() * 0.5 + 0.5) * 255).clip(0, 255).astype(np.uint8)
+        folds = np.round((self.painter.folds * 0.5 + 0.5) * 255).clip(0, 255).astype(np.uint8)
         self.folds = [self._texture(folds[..., start : start + 4]) for start in (0, 4)]
         self.screen_arrays = {
             program: context.vertex_array(program, []) for program in (self.occlusion_program, self.composite_program)
@@ -203,7 +204,7 @@ class HeadRenderer:
             "fill_direction": light.fill_direction, "fill_color": light.fill, "rim_direction": light.rim_direction,
             "rim_color": light.rim, "sky_color": light.sky, "ground_color": light.ground, "eye_center": self.eye_center,
             "eye_axis": self.eye_axis, "iris_color": _linear(eyes.iris), "sclera_color": _linear(eyes.sclera),
-            "iris_radius": eyes.iris_radius, "pupil_radius": eyes.pupil_radius, "relief_scale": 1.0, "gloss": 1.0,
+            "iris_radius": eyes.iris_radius, "pupil_radius": eyes.pupil_radius,
         })  # fmt: skip
         uploaded.vertex_array.render()
 
@@ -212,7 +213,7 @@ class HeadRenderer:
         self.context.disable(moderngl.DEPTH_TEST)
         self.layers[2].use(0)
         tangent = float(np.tan(np.radians(view.field) / 2))
-        _set(self.occlusion_program, {"surface": 0, "tangent": (tangent, tangent), "size": (self.side, self.side)})
+        _set(self.occlusion_program, {"surface": 0, "tangent": (tangent, tangent)})
         self.screen_arrays[self.occlusion_program].render(moderngl.TRIANGLES, vertices=3)
 
     def _composite(self, character: Character, view: View) -> None:
@@ -284,7 +285,7 @@ def _shadow_matrix(view: View, landmarks: np.ndarray) -> np.ndarray:
 def _eye(model: HeadModel) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Centre of the left eyeball on the mean head, and the unit direction to its cornea."""
     start = VERTICES["eyeball_left"][0]
-    points = model.vertices[start : start + 770]  # the outer eyeball
+    points = model.vertices[start : start + OUTER_EYEBALL]
     center = (points.max(axis=0) + points.min(axis=0)) / 2
     cornea = points[np.argsort(points[:, 2])[-12:]].mean(axis=0) - center
     return tuple(map(float, center)), tuple(map(float, cornea / np.linalg.norm(cornea)))
@@ -292,6 +293,3 @@ def _eye(model: HeadModel) -> tuple[tuple[float, ...], tuple[float, ...]]:
 
 def _linear(color: tuple[float, float, float]) -> tuple[float, ...]:
     return tuple(float(value) ** 2.2 for value in color)
-
-
-assert set(STYLES) == set(FAMILIES)

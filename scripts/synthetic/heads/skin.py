@@ -60,11 +60,8 @@ class SkinPainter:
         self.upper_lid, self.lower_lid = (_distance(self.across, y, line) for line in (upper, lower))
         self.front = np.clip((z - 4) / 3, 0, 1)
         self.noise = [_noise(SIDE, cells, 7 + cells) for cells in (6, 24, 96, 320)]
+        # Relief of all folds, (SIDE, SIDE, 8) float32, -1 at the deepest line.
         self.folds = np.stack([self._fold(FOLD_LINES[name]) for name in FOLDS], axis=-1)
-
-    def fold_layers(self) -> np.ndarray:
-        """Relief of all folds, (SIDE, SIDE, 8) float32, -1 at the deepest line."""
-        return self.folds
 
     def paint(self, character: Character) -> tuple[np.ndarray, np.ndarray]:
         """Paint a character's face.
@@ -174,9 +171,7 @@ def fold_weights(shapes: Mapping[str, float], age: float) -> np.ndarray:
         for shape, factor in FOLD_CAUSES[name].items():
             sides = [shapes.get(f"{shape}_{side}", 0.0) for side in "LR"]
             total += factor * (sum(sides) / 2 + shapes.get(shape, 0.0))
-        rest = {"nasolabial": 0.6, "forehead_center": 0.35, "forehead_side": 0.3, "under_eye": 0.5, "crow_feet": 0.3}.get(
-            name, 0.15
-        )
+        rest = FOLDS_AT_REST.get(name, 0.15)
         weights.append(min(max(total, 0.0), 1.3) * (0.55 + 0.6 * age) + rest * max(age - 0.25, 0))
     return np.array(weights, np.float32)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from .fitting import SKIN, Fit, shell
-from .model import LANDMARKS
+from .model import LANDMARKS, VERTICES
 from .parts import Part
 from .regions import beard_field
 from .shapes3d import Color, Mesh, Noise, joined, resampled, sheet, smoothstep, tubes, unit, varied
@@ -34,7 +34,9 @@ class FrontSurface:
         mean = fit.mean
         self._fit = fit
         x, y, z = mean.points.T
-        self._vertices = np.flatnonzero((mean.normals[:, 2] > 0.05) & (z > 4) & (y < 9) & (y > -8.5) & (np.arange(SKIN) < 9409))
+        self._vertices = np.flatnonzero(
+            (mean.normals[:, 2] > 0.05) & (z > 4) & (y < 9) & (y > -8.5) & (np.arange(SKIN) < VERTICES["face"][1])
+        )
         self._places = mean.points[self._vertices]
 
     def place(self, x: np.ndarray, y: np.ndarray, height: np.ndarray | float) -> tuple[np.ndarray, np.ndarray]:
@@ -199,7 +201,7 @@ def _beard(fit: Fit, kind: str, color: Color, random: np.random.Generator, size:
     """A shell over the beard's region, and locks rooted in it unless it is short."""
     mean = fit.mean
     field = beard_field(mean.points, kind) + 0.12 * Noise(random, 0.9)(mean.points)
-    field[mean.ear | (np.arange(SKIN) >= 9409) & (mean.points[:, 2] < 0)] = -1
+    field[mean.ear | (np.arange(SKIN) >= VERTICES["face"][1]) & (mean.points[:, 2] < 0)] = -1
     rise = smoothstep(field, 0, 1.3)
     chin = smoothstep(-mean.points[:, 1], 3.5, 7)
     heights = 0.05 + rise * min(size, 1.3) * (0.3 + 0.35 * chin)

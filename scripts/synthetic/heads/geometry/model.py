@@ -7,7 +7,10 @@ x to the person's left, y up, z to the front.
 
 from __future__ import annotations
 
+import lzma
+import tokenize
 import zipfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,7 +20,6 @@ import numpy as np
 
 from ....data.dataset import DatasetError
 
-LICENCE = "MIT, copyright 2020 USC Institute for Creative Technologies"
 POLYGONS = {
     "face": (0, 9230), "neck": (9230, 11144), "mouth_socket": (11144, 13226), "eye_sockets": (13226, 14034),
     "gums": (14034, 17006), "teeth": (17006, 21496), "sclera_left": (21496, 22296), "iris_left": (22296, 23094),
@@ -27,6 +29,7 @@ POLYGONS = {
 VERTICES = {
     "face": (0, 9409), "neck": (9409, 11248), "mouth_socket": (11248, 13294), "eye_sockets": (13294, 14062),
     "gums": (14062, 17039), "teeth": (17039, 21451), "eyeball_left": (21451, 23021), "eyeball_right": (23021, 24591),
+    "lashes": (25351, 26719),
 }  # fmt: skip
 """Vertices of the parts."""
 LANDMARKS = np.array([
@@ -38,6 +41,11 @@ LANDMARKS = np.array([
 """Vertices (68,) of the Multi-PIE landmarks: jaw 0-16, right brow 17-21, left brow 22-26, nose 27-35, right eye 36-41, left eye
 42-47, outer lips 48-59, inner lips 60-67 (README of ICT-FaceKit)."""
 VERTEX_COUNT, POLYGON_COUNT = 26719, 26384
+DAMAGE = (
+    AttributeError, EOFError, KeyError, MemoryError, OSError, OverflowError, RuntimeError, SyntaxError, TypeError, ValueError,
+    lzma.LZMAError, tokenize.TokenError, zipfile.BadZipFile, zlib.error,
+)  # fmt: skip
+"""What reading a damaged .npz file raises: its parts are a zip archive, compressed data, headers in Python's syntax and shapes."""
 
 
 @dataclass(frozen=True)
@@ -107,11 +115,11 @@ def load_head_model(path: Path) -> HeadModel:
     if not path.exists():
         raise DatasetError(
             f"{path} is not there: it is the head model ICT-FaceKit (MIT) as one .npz file, or its folder FaceXModel; "
-            "`python -m scripts.data.fetch ict_facekit` downloads it"
+            "`make data/ict_facekit.npz` downloads it and makes the file"
         )
     try:
         arrays = _read_folder(path) if path.is_dir() else _read_npz(path)
-    except (EOFError, KeyError, OSError, ValueError, zipfile.BadZipFile) as error:
+    except DAMAGE as error:
         raise DatasetError(f"{path} is not the head model ICT-FaceKit: {error}") from None
     if len(arrays.vertices) != VERTEX_COUNT or len(arrays.polygons) != POLYGON_COUNT:
         raise DatasetError(f"{path} has {len(arrays.vertices)} vertices and {len(arrays.polygons)} polygons: another head model?")

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from .fitting import FACE, Fit
-from .model import LANDMARKS
+from .model import LANDMARKS, VERTICES
 from .parts import Part
 from .proportions import anchors_of
 from .shapes3d import Color, Mesh, ellipsoids, joined, mirrored, resampled, tubes, unit, varied
@@ -15,8 +15,6 @@ from .shapes3d import Color, Mesh, ellipsoids, joined, mirrored, resampled, tube
 GLASSES_STYLES = ("none", "round", "square", "cat_eye", "aviator", "half_rim", "thin_round")
 EAR_STYLES = ("none", "studs", "hoops", "drops")
 CREATURE_STYLES = ("none", "horns", "ram_horns", "antennae", "elf_ears", "cat_ears", "bear_ears", "nose_ring")
-BRIDGE = 1319
-"""A vertex beside the bridge of the nose, which expressions move by 2 mm at most."""
 EAR_TOP, EAR_LOBE = np.array([7.75, 4.6, 1.2], np.float32), np.array([7.55, -1.35, 1.6], np.float32)
 
 
@@ -52,7 +50,7 @@ def glasses(fit: Fit, style: str, color: Color) -> list[Part]:
     fits = min(1.0, (room + 0.45 * half) / (outline[:, 1].max() + 0.3))
     outline = outline * np.array([1, max(fits, 0.7)])
     drop = min(room - outline[:, 1].max(), 0.0) - 0.05
-    front = max(lid[:, 2].max(), fit.neutral[25351:26719, 2].max() - 0.25, fit.landmark(27)[0, 2] - 0.5) + 0.45
+    front = max(lid[:, 2].max(), fit.neutral[slice(*VERTICES["lashes"]), 2].max() - 0.25, fit.landmark(27)[0, 2] - 0.5) + 0.45
     x = eye[0] + outline[:, 0]
     rim = np.stack([x, eye[1] + drop + outline[:, 1], front - 0.035 * (x - 1.0) ** 2], -1).astype(np.float32)
     rim[:, 2] += np.clip((_skin_depth(fit, rim) + 0.25 - rim[:, 2]).max(), 0, 0.9)

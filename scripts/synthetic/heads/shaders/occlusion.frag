@@ -4,7 +4,6 @@ const int SAMPLES = 14;
 const float RADIUS = 2.6, BIAS = 0.06;  // cm
 uniform sampler2D surface;
 uniform vec2 tangent;                   // tangents of half the field of view
-uniform vec2 size;
 in vec2 place;
 out float result;
 

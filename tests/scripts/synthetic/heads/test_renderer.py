@@ -11,14 +11,14 @@ import pytest
 
 from emotions.face.detector import FaceDetector
 from emotions.runtime.manifest import ModelRegistry
-from scripts.synthetic.heads.characters import create_character
+from scripts.synthetic.heads.characters import brow_color, create_character
 from scripts.synthetic.heads.expressions import sample_expression
 from scripts.synthetic.heads.families import FAMILIES, TEST_FAMILIES, VALIDATION_FAMILIES
-from scripts.synthetic.heads.figure import HEAD_PARTS, KINDS, Figure
+from scripts.synthetic.heads.figure import HEAD_PARTS, KINDS, Figure, toward_camera
 from scripts.synthetic.heads.geometry.fitting import MeanHead
 from scripts.synthetic.heads.geometry.model import LANDMARKS, VERTICES, load_head_model
 from scripts.synthetic.heads.geometry.proportions import Proportions, anchors_of
-from scripts.synthetic.heads.renderer import SHADERS, HeadRenderer
+from scripts.synthetic.heads.renderer import SHADERS, STYLES, HeadRenderer
 from scripts.synthetic.heads.skin import FOLDS, fold_weights
 from scripts.synthetic.heads.views import MAX_PITCH, MAX_ROLL, MAX_YAW, background, front_view, sample_view
 
@@ -45,6 +45,13 @@ def test_characters_are_a_function_of_family_number_and_seed(family):
 def test_an_unknown_family_is_an_error():
     with pytest.raises(ValueError, match="unknown family 'oil'"):
         create_character("oil", 0)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_brows_differ_from_the_skin(family):
+    for number in range(100):
+        character = create_character(family, number)
+        assert abs(np.mean(brow_color(character)) - np.mean(character.skin.tone)) > 0.14, character.name
 
 
 def test_scanned_people_keep_their_proportions():
@@ -108,8 +115,8 @@ def test_shader_and_figure_number_materials_alike():
     source = (SHADERS / "head.frag").read_text(encoding="utf-8")
     numbers = dict(re.findall(r"([A-Z]+) = (\d+)", re.search(r"const int (SKIN.*?);", source)[1]))
     assert {name.lower(): int(number) for name, number in numbers.items() if name.lower() in KINDS} == KINDS
-    styles = re.search(r"const int (REAL.*?);", source)[1]
-    assert [int(number) for number in re.findall(r"= (\d+)", styles)] == list(range(len(FAMILIES)))
+    styles = re.search(r"const int (SCAN.*?);", source)[1]
+    assert re.findall(r"([A-Z]+) = (\d+)", styles) == [(name.upper(), str(number)) for number, name in enumerate(STYLES)]
 
 
 def test_facets_are_few_and_keep_the_lips_apart(head_model):
@@ -128,6 +135,14 @@ def test_gaze_turns_the_eyeballs_alone(head_model):
     assert moved[front, 0] > 0.4  # to the person's left
     outside = np.r_[0 : VERTICES["eyeball_left"][0], VERTICES["eyeball_right"][1] : len(moved)]
     assert not moved[outside].any()
+
+
+def test_eyes_of_a_turned_head_look_back_to_the_camera():
+    character = create_character("scan", 0)
+    aside = dataclasses.replace(front_view(character), yaw=30.0, pitch=-10.0)
+    assert toward_camera((2.0, 1.0), front_view(character)) == (2.0, 1.0)
+    yaw, pitch = toward_camera((2.0, 1.0), aside)
+    assert -22 < yaw < -15 and 5 < pitch < 12
 
 
 def test_a_picture_repeats_exactly(head_renderer):
