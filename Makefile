@@ -125,8 +125,8 @@ data/ict_facekit.npz: | .venv-train/.installed
 	$(TRAIN) -m scripts.synthetic.heads.geometry.pack --folder data/sources/ict_facekit/FaceXModel --out $@
 
 # An interrupted rendering resumes; a larger COUNT adds to a smaller one.
-heads: $(HEADS) .venv-train/.installed ## render 3D characters with known expressions into data/heads.npz (HEADS=: the head model, downloaded if absent; COUNT=, SEED=, JOBS=2)
-	$(TRAIN) -m scripts.synthetic.heads.dataset.generate --heads $(HEADS) --count $(COUNT) --jobs $(JOBS) $(addprefix --seed ,$(SEED))
+heads: $(HEADS) .venv-train/.installed ## render 3D characters with known expressions into data/heads.npz (HEADS=: the head model, downloaded if absent; COUNT=, SEED=; JOBS=: processes, by default one a CPU)
+	$(TRAIN) -m scripts.synthetic.heads.dataset.generate --heads $(HEADS) --count $(COUNT) $(if $(filter file,$(origin JOBS)),,--jobs $(JOBS)) $(addprefix --seed ,$(SEED))
 
 train: $(or $(TABLE),data/fer2013.npz) $(DRAWN) $(OTHERS) .venv-train/.installed ## train backbone and heads (FACES=, VOTES=: the archives, or TABLE=: your own table; VOTES= for labels alone; CONFIG=, RUN=; INIT=: initial backbone; EPOCHS=10+5: of each stage; DRAWN=: drawn faces to add; OTHERS=: further faces, for the head `mixed`)
 	$(TRAIN) -m scripts.train.base --config $(CONFIG) --run $(RUN) $(addprefix --faces ,$(TABLE)) $(addprefix --precision ,$(PRECISION)) $(addprefix --init-from ,$(INIT)) $(addprefix --epochs ,$(EPOCHS)) $(addprefix --drawn ,$(DRAWN))

@@ -22,13 +22,14 @@ from emotions.face.analyzer import FaceAnalyzer
 from emotions.face.classifier import ExpressionClassifier
 from emotions.runtime.manifest import BUNDLED, ModelRegistry
 
+from ..common.commands import command_line
 from ..common.metrics import balanced_recall
 from ..data.dataset import DatasetError, Faces
 from ..data.splits import without_copies
 from ..report.heads import report_text
 from ..report.heads_pictures import draw_examples, draw_strengths
 from ..report.heads_results import MISSED, HeadResults, WholePictures
-from ..synthetic.heads.dataset.reader import RenderedHeads, character_folds, load_heads, whole_pictures
+from ..synthetic.heads.dataset.reader import RenderedHeads, character_folds, describe_set, load_heads, whole_pictures
 from ..train.heads import DESIGNS
 from .dense_heads import SEED, TrainingData, balanced_data, photographs, predict, train_head
 from .frozen_features import served_backbone
@@ -94,8 +95,8 @@ def learn_heads(
     }
 
 
-def measure(path: Path, faces_path: Path, models: Path, names: Sequence[str], folds: int) -> HeadResults:
-    """Measure everything that the report shows. Raises DatasetError or ModelFileError."""
+def measure(path: Path, faces_path: Path, models: Path, names: Sequence[str], folds: int, command: str) -> HeadResults:
+    """Measure everything that the report shows; `command` is the command line. Raises DatasetError or ModelFileError."""
     heads, faces = load_heads(path), without_copies(Faces.load(faces_path))
     analyzer = FaceAnalyzer(ModelRegistry(models), names[0])
     analyzer.registry.verify()
@@ -109,7 +110,7 @@ def measure(path: Path, faces_path: Path, models: Path, names: Sequence[str], fo
     sets = dict.fromkeys(row["title"] for row in model.backbone_entry.metadata.get("data", ()))
     whole = classify_whole(analyzer, names, path, heads) if (heads.pictures != "").any() else None
     return HeadResults(
-        command=f"python -m scripts.evaluate.heads --head {' '.join(names)} --folds {folds}",
+        command=command,
         title=backbone.title,
         heads=heads,
         served=predict_served(analyzer.registry, names, features),
@@ -118,6 +119,7 @@ def measure(path: Path, faces_path: Path, models: Path, names: Sequence[str], fo
         trained_on=", ".join(sets) or "data that their manifest does not name",
         folds=folds,
         human=len(human.labels),
+        about_set=describe_set(path),
     )
 
 
@@ -137,8 +139,8 @@ def write_report(results: HeadResults, table: Path, out: Path) -> str:
     return text
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command line."""
+def arguments_parser() -> argparse.ArgumentParser:
+    """Parser of the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--table", type=Path, default=Path("data/heads.npz"), help="made by `make heads`")
     parser.add_argument("--faces", type=Path, default=Path("data/fer2013.npz"), help="made by scripts.data.prepare")
@@ -146,11 +148,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--head", nargs="+", default=["mixed", "fer2013"], help="served heads to measure, of one backbone")
     parser.add_argument("--folds", type=int, default=FOLDS, help="folds of characters")
     parser.add_argument("--out", type=Path, default=Path("benchmarks/heads.md"))
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line."""
+    parser = arguments_parser()
     options = parser.parse_args(arguments)
     if options.folds < 2:
         parser.error("--folds must be at least 2")
     try:
-        results = measure(options.table, options.faces, options.models, options.head, options.folds)
+        command = command_line("scripts.evaluate.heads", parser, options)
+        results = measure(options.table, options.faces, options.models, options.head, options.folds, command)
         print(write_report(results, options.table, options.out))
     except (DatasetError, ModelFileError) as error:
         parser.exit(1, f"{error}\n")

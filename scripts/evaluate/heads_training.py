@@ -29,12 +29,13 @@ from emotions.face.classifier import ExpressionClassifier
 from emotions.labels import EMOTIONS
 from emotions.runtime.manifest import BUNDLED, ModelRegistry
 
+from ..common.commands import command_line
 from ..common.metrics import balanced_recall, confusion, family_recall, macro_f1
 from ..data.dataset import SPLITS, DatasetError, Faces
 from ..data.labels import available_label_sets, mixed_targets, targets_and_mask
 from ..data.splits import without_copies
 from ..report.heads_training import BESIDE, MAIN, Setting, Trial, TrialReport, choose, report_text
-from ..synthetic.heads.dataset.reader import LEVELS, RenderedHeads, load_heads
+from ..synthetic.heads.dataset.reader import LEVELS, RenderedHeads, describe_set, load_heads
 from ..train.features import FeatureSet
 from ..train.heads import DESIGNS, TrainingSets, fit
 from ..train.networks import dense_head
@@ -152,7 +153,7 @@ def run(experiment: Experiment, tried: Sequence[Setting], share: float, seeds: i
         heads[setting] = made
         left = (time.perf_counter() - started) / 60 * (len(tried) / number - 1)
         shown = ", ".join(f"{name} {value:.3f}" for name, value in trials[-1].means.items() if name in MAIN or ":" not in name)
-        print(f"{setting.beside}, {setting.without_beside}: {shown}; {left:.0f} minutes left", flush=True)
+        print(f"{setting.beside}, {trials[-1].without_beside}: {shown}; {left:.0f} minutes left", flush=True)
     for base, best in choose(trials):
         for trial in (base, best):
             trial.test = trial.test or [experiment.metrics(head, "test") for head in heads[trial.setting]]
@@ -203,7 +204,7 @@ def arguments_parser() -> argparse.ArgumentParser:
     parser.add_argument("--run", type=Path, help="run of scripts.train.base whose backbone is taken instead")
     parser.add_argument("--beside", nargs="+", choices=list(BESIDE), default=list(BESIDE), help="what rendered faces join")
     parser.add_argument("--designs", nargs="+", choices=DESIGNS, default=list(DESIGNS), help="architectures of the heads")
-    parser.add_argument("--counts", type=int, nargs="+", default=list(COUNTS), help="rows of the table to train with")
+    parser.add_argument("--counts", type=int, nargs="+", default=list(COUNTS), help="rows of the table: about half are learnt")
     parser.add_argument("--weights", type=float, nargs="+", default=list(WEIGHTS), help="weights of a rendered face")
     parser.add_argument("--share", type=float, default=SHARE, help="weight of the label in the targets, the rest is of the votes")
     parser.add_argument("--seeds", type=int, default=SEEDS, help="heads trained for each setting")
@@ -224,17 +225,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
             raise DatasetError(
                 f"{backbone.title} reads {backbone.size} pixels, photographs are cropped to {analyzer.classifier.size}"
             )
-        experiment = load(backbone, analyzer, options)
+        experiment, about_set = load(backbone, analyzer, options), describe_set(options.table)
     except (DatasetError, ModelFileError) as error:
         parser.exit(1, f"{error}\n")
     counts = sorted({min(count, len(experiment.heads)) for count in options.counts})
     tried = settings(options.beside, options.designs, counts, options.weights)
     trials = run(experiment, tried, options.share, options.seeds)
     served = None if options.run else served_trial(experiment, analyzer.classifier)
-    source = f" --run {options.run.name}" if options.run else f" --head {options.head}"
-    source += f" --london {options.london.name}" if options.london else ""
-    command = f"python -m scripts.evaluate.heads_training{source} --counts {' '.join(map(str, counts))} --seeds {options.seeds}"
-    text = report_text(TrialReport(command, backbone.title, len(experiment.heads), options.share, trials, served))
+    command = command_line("scripts.evaluate.heads_training", parser, options)
+    text = report_text(TrialReport(command, backbone.title, about_set, options.share, trials, served))
     options.out.parent.mkdir(parents=True, exist_ok=True)
     options.out.write_text(text, encoding="utf-8")
     print(text)

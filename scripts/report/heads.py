@@ -35,25 +35,8 @@ FOUND_GOAL = 0.95
 
 def report_text(report: HeadResults, name: str) -> str:
     """Text of the report; `name` is the name of its pictures without ending."""
-    heads = report.heads
-    levels = " and ".join(f"{name} ({low:.0%} to {high:.0%})" for name, (low, high) in LEVELS.items())
-    counts = [len(np.unique(values)) for values in (heads.faces.groups, heads.families, heads.recipes)]
     goals = " / ".join(f"{GOALS[level]:.0%}" for level in LEVELS)
-    designs = " and ".join(dict.fromkeys(title.split(",")[0] for title in report.learnt))
-    return f"""# Rendered heads: backbone {report.title}
-
-`{report.command}`
-
-{len(heads):,} pictures of {counts[0]:,} characters in {counts[1]} families of style, {counts[2]} recipes of expressions.
-Cells with two figures are at {levels} strength; a neutral face belongs to both.
-Figures are balanced recall (mean over the emotions) unless another is named. *Held out* marks the families that nothing is
-trained on or chosen with, *validation* those that serve choices.
-
-`served` heads are the published ones, trained on {report.trained_on}.
-The other heads ({designs} design) learn the features of rendered faces and of {report.human:,} photographs with FER2013's
-labels. *Families left out*: a face is classified by a head that saw all other families. *Characters left out*: by a head that
-saw other characters of all families ({report.folds} folds of whole characters, each with its share of every family).
-
+    return f"""{_opening(report)}
 ## Summary
 
 Goals: {FOUND_GOAL:.0%} found; held-out families, families left out: {goals}.
@@ -95,6 +78,30 @@ Most frequent error at full strength of `{_first(report)}`.
 Rows are true classes, columns predicted ones.
 
 {_confusions(report)}
+"""
+
+
+def _opening(report: HeadResults) -> str:
+    """Title, command and set, and what the figures mean."""
+    heads = report.heads
+    levels = " and ".join(f"{name} ({low:.0%} to {high:.0%})" for name, (low, high) in LEVELS.items())
+    counts = [len(np.unique(values)) for values in (heads.faces.groups, heads.families, heads.recipes)]
+    designs = " and ".join(dict.fromkeys(title.split(",")[0] for title in report.learnt))
+    return f"""# Rendered heads: backbone {report.title}
+
+`{report.command}`
+
+The set: {report.about_set}.
+
+{len(heads):,} pictures of {counts[0]:,} characters in {counts[1]} families of style, {counts[2]} recipes of expressions.
+Cells with two figures are at {levels} strength; a neutral face belongs to both.
+Figures are balanced recall (mean over the emotions) unless another is named. *Held out* marks the families that nothing is
+trained on or chosen with, *validation* those that serve choices.
+
+`served` heads are the published ones, trained on {report.trained_on}.
+The other heads ({designs} design) learn the features of rendered faces and of {report.human:,} photographs with FER2013's
+labels. *Families left out*: a face is classified by a head that saw all other families. *Characters left out*: by a head that
+saw other characters of all families ({report.folds} folds of whole characters, each with its share of every family).
 """
 
 

@@ -45,6 +45,7 @@ class HeadResults:
         trained_on: titles of the data sets of the served heads.
         folds: number of folds of characters.
         human: number of photographs that the learning heads were trained on too.
+        about_set: rows, seed and fingerprint of the table.
     """
 
     command: str
@@ -56,6 +57,7 @@ class HeadResults:
     trained_on: str
     folds: int
     human: int
+    about_set: str
 
     @property
     def columns(self) -> dict[str, np.ndarray]:

@@ -23,21 +23,21 @@ MAX_DROP = 0.003
 CLEAR = 2.0
 """A difference counts as clear if it is larger than so many of its standard errors over the seeds."""
 MIN_CLEAR = 0.002
+LEARNT = "rendered faces learnt"
+"""Title of a column."""
 
 
 @dataclass(frozen=True)
 class Setting:
-    """How a head is trained: tables that rendered faces join (one of BESIDE), design, rows of their table, and their weight."""
+    """How a head is trained: tables that rendered faces join (one of BESIDE), design, rows of their table, and their weight.
+
+    Of the rows, those of training families that have a label are learnt.
+    """
 
     beside: str
     design: str
     count: int
     weight: float
-
-    @property
-    def without_beside(self) -> str:
-        """Design, rows and weight in words."""
-        return f"{self.design}, {f'{self.count:,} rows at weight {self.weight:g}' if self.count else 'no rendered faces'}"
 
 
 @dataclass
@@ -53,6 +53,17 @@ class Trial:
     test: list[dict[str, float]] = field(default_factory=list)
 
     @property
+    def learnt(self) -> str:
+        """Rendered faces that are learnt, and of how many rows."""
+        return f"{self.trained_on:,} of {self.setting.count:,} rows" if self.setting.count else "none"
+
+    @property
+    def without_beside(self) -> str:
+        """Design, rendered faces and weight in words."""
+        one = self.setting
+        return f"{one.design}, {f'{self.learnt} at weight {one.weight:g}' if one.count else 'no rendered faces'}"
+
+    @property
     def means(self) -> dict[str, float]:
         """Mean over the seeds of each metric on validation."""
         return {name: float(np.mean([row[name] for row in self.validation])) for name in self.validation[0]}
@@ -65,7 +76,7 @@ class TrialReport:
     Attributes:
         command: command line that made it.
         title: backbone.
-        rows: rows of the table of rendered heads.
+        about_set: rows, seed and fingerprint of the table of rendered heads.
         share: weight of the label in the targets.
         trials: everything that was tried.
         served: metrics of the served head, None for a backbone that is not served.
@@ -73,7 +84,7 @@ class TrialReport:
 
     command: str
     title: str
-    rows: int
+    about_set: str
     share: float
     trials: Sequence[Trial]
     served: Trial | None = None
@@ -118,9 +129,12 @@ def report_text(report: TrialReport) -> str:
 
 `{report.command}`
 
+The set of rendered heads: {report.about_set}.
+
 Dense heads learn FER2013's training faces ({report.share:.0%} of the target is the label, the rest the FER+ votes): alone
 (*human*), or with drawn faces at weight {drawn_weight:g} and facial_expressions at weight {others_weight:g} (*all*). Rendered
-faces of the first rows of a table of {report.rows:,} join them: those of training families that have a label (*learnt*).
+faces join them. `--counts` are rows of their table, which begin with the first one; of these the faces of training families that
+have a label are learnt{_share(report)}. The column *rendered faces learnt* has both numbers.
 Figures are means over {seeds} seeds ± their standard deviation, in per cent.
 
 *drawn* is balanced recall, mean over style families; *rendered* the same at full and at half strength; both are of families
@@ -151,6 +165,12 @@ errors over the seeds; with few faces in a group it may still be chance.
 """
 
 
+def _share(report: TrialReport) -> str:
+    """Share of the rows that are learnt, of the largest number that was tried."""
+    largest = max(report.trials, key=lambda trial: trial.setting.count)
+    return f", {largest.trained_on / largest.setting.count:.0%} of them" if largest.setting.count else ""
+
+
 def title_of(name: str) -> str:
     """Title of a metric."""
     if name == LABELS:
@@ -178,14 +198,13 @@ def _validation(report: TrialReport, pairs: Sequence[tuple[Trial, Trial]]) -> st
     for trial in report.trials:
         mark = "**chosen**" if id(trial) in chosen else "" if allowed(trial, bases[trial.setting.beside]) else "loses too much"
         rows.append((*_described(trial), mark, *(cell(trial.validation, name) for name in names)))
-    columns = ("beside", "design", "rows (learnt)", "weight", "", *(_short(name) for name in names))
+    columns = ("beside", "design", LEARNT, "weight", "", *(_short(name) for name in names))
     return table(columns, "llrrlr", rows)
 
 
 def _described(trial: Trial) -> tuple[str, str, str, str]:
     one = trial.setting
-    rendered = (f"{one.count:,} ({trial.trained_on:,})", f"{one.weight:g}") if one.count else ("0", "")
-    return one.beside, one.design, *rendered
+    return one.beside, one.design, trial.learnt, f"{one.weight:g}" if one.count else ""
 
 
 def _short(name: str) -> str:
@@ -204,7 +223,7 @@ def _classes(report: TrialReport, pairs: Sequence[tuple[Trial, Trial]]) -> str:
     names = ["accuracy", *(emotion for emotion in EMOTIONS if f"others: {emotion}" in report.trials[0].means)]
     trials = [trial for _, best in pairs for trial in _series(report, best)]
     rows = [(*_described(trial), *(cell(trial.validation, f"others: {name}") for name in names)) for trial in trials]
-    return table(("beside", "design", "rows (learnt)", "weight", *names), "llr", rows)
+    return table(("beside", "design", LEARNT, "weight", *names), "llr", rows)
 
 
 def _tests(report: TrialReport, pairs: Sequence[tuple[Trial, Trial]]) -> str:
@@ -217,7 +236,7 @@ def _tests(report: TrialReport, pairs: Sequence[tuple[Trial, Trial]]) -> str:
         (title_of(name), _split(name, pairs[0][0]), *(cell(_rows(trial, name), name) for trial in trials))
         for name in (*label_sets(pairs[0][0]), *pairs[0][0].test[0])
     ]
-    named = "; ".join(f"*{best.setting.beside}*, chosen: {best.setting.without_beside}" for _, best in pairs)
+    named = "; ".join(f"*{best.setting.beside}*, chosen: {best.without_beside}" for _, best in pairs)
     return f"{named}.\n\n{table(('metric', 'split', *columns), 'llr', rows)}"
 
 

@@ -18,7 +18,7 @@ from emotions.labels import EMOTIONS
 from scripts.data.dataset import DatasetError, Faces
 from scripts.data.prepare import main
 from scripts.data.readers.facial_expressions import list_images, person, read_facial_expressions
-from scripts.data.readers.ferg import CHARACTERS, read_ferg
+from scripts.data.readers.ferg import CHARACTERS, LOOKALIKE, read_ferg
 from scripts.data.readers.files import Files
 from scripts.data.readers.folders import read_folders, read_label_map
 from scripts.data.readers.images import Cropper
@@ -199,6 +199,13 @@ def test_ferg_uses_whole_images_without_a_detected_face(tmp_path):
     whole = WHOLE.whole(open_image(drawn).pixels)
     assert np.abs(faces.pixels[faces.groups == "aia"][0].astype(int) - whole).mean() > 10  # the found face, cropped closer
     assert (faces.pixels[faces.groups == "ray"] == 120).all()
+
+
+@pytest.mark.parametrize(("marker", "source"), [(None, "ferg"), (LOOKALIKE, "heads")])
+def test_the_marker_of_a_look_alike_tells_it_from_ferg(tmp_path, marker, source):
+    members = {f"FERG_DB_256/{name}/{name}_joy/1.png": WALL for name in ("aia", "ray", "mery")}
+    members |= {f"FERG_DB_256/{marker}": b"terms"} if marker else {}
+    assert set(read_ferg(archive(tmp_path / "ferg.zip", members), WHOLE).faces.sources) == {source}
 
 
 @pytest.mark.parametrize(

@@ -38,7 +38,9 @@ def table(path) -> RenderedHeads:
 def results_of(table: RenderedHeads, served: np.ndarray, learnt: np.ndarray | None = None, whole=None) -> HeadResults:
     learnt = served if learnt is None else learnt
     columns = {"original, families left out": learnt, "original, characters left out": learnt}
-    return HeadResults("command", "vgg16 9.9", table, {"served mixed": served}, columns, whole, "FER2013", 3, 84)
+    return HeadResults(
+        "command", "vgg16 9.9", table, {"served mixed": served}, columns, whole, "FER2013", 3, 84, "336 rows, seed 1"
+    )
 
 
 def swapped(table: RenderedHeads, mask: np.ndarray) -> np.ndarray:
@@ -131,6 +133,10 @@ def test_the_command_measures_and_writes_the_report(path, prepared, tmp_path, mo
     assert text.strip() in capsys.readouterr().out
     for title in ("served mixed", "served fer2013", "linear, families left out", "linear, characters left out"):
         assert title in text
+    assert "The set: 336 rows, seed 1.\n" in text and "/" not in text.splitlines()[2], "no path of this machine"
+    assert text.splitlines()[2].startswith(
+        "`python -m scripts.evaluate.heads --table heads.npz --faces faces.npz --folds 2 --out"
+    )
     assert "56 photographs" in text and "2 folds of whole characters" in text
     for family in FAMILIES:
         assert re.search(rf"\| {family} \| 2 \| 50\.0% \| 50\.0% \| 50\.0% ", text), "one portrait and one blank picture"

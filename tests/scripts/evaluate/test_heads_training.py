@@ -71,14 +71,16 @@ def test_each_kind_of_table_has_its_own_choice():
 
 def test_report_names_what_changed_and_what_did_not():
     trials = [trial(0, 0), trial(5000, 1, rendered_full=0.1, others_happy=-0.05)]
-    text = report_text(TrialReport("command", "vgg16 9.9", 20000, 0.85, trials))
-    assert "| human | linear | 5,000 (2,500) | 1 | **chosen** | 70.0 ± 0.1 |" in text.replace("70.1 ±", "70.0 ±"), (
+    text = report_text(TrialReport("command", "vgg16 9.9", "20,000 rows, seed 1", 0.85, trials))
+    assert "| human | linear | 2,500 of 5,000 rows | 1 | **chosen** | 70.0 ± 0.1 |" in text.replace("70.1 ±", "70.0 ±"), (
         "it rounds 70.05"
     )
+    assert "The set of rendered heads: 20,000 rows, seed 1." in text and "are learnt, 50% of them." in text
+    assert "*human*, chosen: linear, 2,500 of 5,000 rows at weight 1." in text
     assert "- *human*, higher: rendered: full +10.0." in text
     assert "- *human*, lower: facial_expressions: happy -5.0." in text
     assert "no clear change: FER2013 labels; FER+ majority;" in text
-    unchanged = report_text(TrialReport("command", "vgg16 9.9", 20000, 0.85, [trials[0]]))
+    unchanged = report_text(TrialReport("command", "vgg16 9.9", "20,000 rows, seed 1", 0.85, [trials[0]]))
     assert "nothing, the heads without rendered faces were chosen" in unchanged
 
 
@@ -146,8 +148,10 @@ def test_the_command_writes_the_report(tables, tmp_path, capsys):
     heads_training.main([*options(tables, tmp_path / "report.md"), "--beside", "human"])
     text = (tmp_path / "report.md").read_text(encoding="utf-8")
     assert text.strip() in capsys.readouterr().out
-    assert "| served mixed |" in text and "| human | linear | 168 (132) | 1 |" in text
-    assert "--london london" in text and "smiles, women" in text and "neutral, men" in text
+    assert "| served mixed |" in text and "| human | linear | 132 of 168 rows | 1 |" in text
+    command = text.splitlines()[2]
+    assert "--london london" in command and "--weights 1.0" in command and "--beside human" in command and "/" not in command
+    assert "The set of rendered heads: 336 rows, seed 1." in text and "smiles, women" in text and "neutral, men" in text
 
 
 def test_the_command_takes_the_backbone_of_a_run(tables, configured_small, tmp_path):

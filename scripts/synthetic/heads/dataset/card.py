@@ -35,9 +35,9 @@ Their geometry is that of ICT-FaceKit, whose notice goes with them:
 ABOUT = """# Data card: rendered heads
 
 {count} pictures of {characters} characters in {families} families of style, rendered by this project with known
-expressions (`make heads`; seed {seed}). No picture shows a person: the heads are random combinations of the principal
-components of ICT-FaceKit, a head model from scans whose owners publish it under the MIT license, with proportions,
-skin, hair and clothes of this project.
+expressions (`make heads`; seed {seed}; fingerprint `{made_by}` of the code, the head model and the face detectors).
+No picture shows a person: the heads are random combinations of the principal components of ICT-FaceKit, a head model
+from scans whose owners publish it under the MIT license, with proportions, skin, hair and clothes of this project.
 
 ## What it is for
 
@@ -74,12 +74,12 @@ def terms() -> str:
     return TERMS + "\n".join(f"    {line}".rstrip() for line in NOTICE.read_text(encoding="utf-8").splitlines()) + "\n"
 
 
-def data_card(records: Sequence[Record]) -> str:
-    """The data card of a set in Markdown."""
+def data_card(records: Sequence[Record], made_by: str) -> str:
+    """The data card of a set in Markdown; `made_by` is the fingerprint of everything that decides on its pictures."""
     head = ABOUT.format(
         count=f"{len(records):,}", characters=len({record.character for record in records}),
-        families=len({record.family for record in records}), seed=records[0].seed, full=FULL_FROM, least=LEAST,
-        label=LABEL_STRENGTH,
+        families=len({record.family for record in records}), seed=records[0].seed, made_by=made_by, full=FULL_FROM,
+        least=LEAST, label=LABEL_STRENGTH,
     )  # fmt: skip
     sections = [_families(records), _strengths(records), _poses(records), _recipes(records), terms().replace("# ", "## ", 1)]
     return head + "\n".join(sections)

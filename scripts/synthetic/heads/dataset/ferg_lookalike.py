@@ -6,7 +6,8 @@
 It writes `<out>/FERG_DB_256/<character>/<character>_<expression>/*.png`, 256 pixels. As in FERG-DB, the head fills
 the picture, the pose hardly changes and pictures are neighbouring frames of a motion, here from onset to apex. The
 names of folders are FERG-DB's so that its reader can be tried; the characters are this project's and show nothing of
-it.
+it. `FERG_DB_256/LOOKALIKE.md` says so and has the terms; the reader records faces of a tree with this file as
+rendered heads, not as FERG-DB's. All characters are of training families: the held-out ones stay unseen.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ import numpy as np
 from tqdm import tqdm
 
 from ....data.dataset import LABEL_NAMES, DatasetError
-from ....data.readers.ferg import CHARACTERS
+from ....data.readers.ferg import CHARACTERS, LOOKALIKE
 from ..characters import SEED, Character, create_character
 from ..expressions import Expression, sample_expression
 from ..geometry.model import load_head_model
@@ -33,12 +34,13 @@ from . import card
 SIDE = 256
 WORDS = ("anger", "disgust", "fear", "joy", "neutral", "sadness", "surprise")
 """FERG-DB's expressions."""
-FAMILY_OF = {"aia": "feature", "bonnie": "feature", "jules": "toon", "malcolm": "clay", "mery": "feature", "ray": "feature"}
+FAMILY_OF = {"aia": "feature", "bonnie": "flat", "jules": "puppet", "malcolm": "scan", "mery": "lowpoly", "ray": "fantasy"}
 FIRST_NUMBER = 9000
 """Number of the first character in its family, beyond those of the set: `make heads` renders none of the six."""
 FRAMES = 12
 """Frames of a motion, after which another one starts."""
-ONSET = 0.45  # strength of a motion's first frame: FERG-DB too shows clear expressions only
+ONSET = 0.45
+"""Strength of a motion's first frame: FERG-DB too shows clear expressions only."""
 POSE_SPREAD = 0.35
 FACE_SHARE = 0.55  # height of the face as a share of the picture's
 STEP = 0.25  # degrees by which the head turns from frame to frame, at most
@@ -65,7 +67,7 @@ def motion(character: Character, word: str, number: int, frames: int, seed: int 
         character: who moves.
         word: one of WORDS.
         number: number of the motion; others differ in recipe, pose and light.
-        frames: how many frames to yield.
+        frames: how many frames to yield, the first at strength ONSET and the last at 1; a single one is the apex.
         seed: seed of all motions.
     """
     state = [seed, number, *character.name.encode(), *word.encode()]
@@ -73,14 +75,20 @@ def motion(character: Character, word: str, number: int, frames: int, seed: int 
     view = replace(sample_view(character, random, POSE_SPREAD), face_share=FACE_SHARE)
     turn = random.uniform(-STEP, STEP, 2)
     for frame in range(frames):
-        strength = ONSET + (1 - ONSET) * (frame + 1) / frames
+        strength = ONSET + (1 - ONSET) * frame / (frames - 1) if frames > 1 else 1.0
         expression = sample_expression(LABEL_NAMES[word], strength, np.random.default_rng([*state, 1]))
         yield expression, replace(view, yaw=view.yaw + frame * turn[0], pitch=view.pitch + frame * turn[1])
 
 
 def write_tree(renderer: HeadRenderer, out: Path, each: int, seed: int = SEED) -> Path:
-    """Render `each` pictures of every character and expression; returns the folder FERG_DB_256 below `out`."""
+    """Render `each` pictures of every character and expression, and write their terms (LOOKALIKE).
+
+    Returns:
+        The folder FERG_DB_256 below `out`.
+    """
     root = out / "FERG_DB_256"
+    root.mkdir(parents=True, exist_ok=True)
+    (root / LOOKALIKE).write_text(README + card.terms().replace("# ", "## ", 1), encoding="utf-8")
     with tqdm(total=len(CHARACTERS) * len(WORDS) * each, unit=" pictures", desc="rendering") as progress:
         for name in CHARACTERS:
             character = character_of(name, seed)
@@ -93,7 +101,6 @@ def write_tree(renderer: HeadRenderer, out: Path, each: int, seed: int = SEED) -
                         pixels = renderer.render(character, expression, view).pixels
                         cv2.imwrite(str(folder / f"{name}_{word}_{number}.png"), pixels[..., ::-1])
                         progress.update()
-    (out / "README.md").write_text(README + card.terms().replace("# ", "## ", 1), encoding="utf-8")
     return root
 
 

@@ -2,12 +2,12 @@
 
     python -m scripts.synthetic.heads.dataset.generate --heads data/ict_facekit.npz --count 20000 --out data/heads.npz
 
-`--heads` is the head model (`python -m scripts.data.fetch ict_facekit`). The command writes `data/heads.npz` (crops
-of 48 pixels) and `data/heads-96.npz` (the same rows at 96), `data/heads-info.csv` (what each row shows: see
-record.py), `data/heads-whole.zip` (every tenth picture whole, 256 pixels) and `data/heads-CARD.md`. Finished pictures
-are kept in `data/heads/`: an interrupted command resumes, and a larger `--count` adds to a smaller one. A row depends
-on `--seed` and its number alone. Rendering needs EGL from Mesa (`libegl1 libgl1-mesa-dri` on Debian), no display and
-no graphics card.
+`--heads` is the head model (`make data/ict_facekit.npz`). The command writes `data/heads.npz` (crops of 48 pixels)
+and `data/heads-96.npz` (the same rows at 96), `data/heads-info.csv` (what each row shows: see record.py),
+`data/heads-whole.zip` (every tenth picture whole, 256 pixels) and `data/heads-CARD.md`. The pictures of each finished
+character are kept in `data/heads/`: an interrupted command resumes with the next character, and a larger `--count`
+adds to a smaller one. A row depends on `--seed` and its number alone. Rendering needs EGL from Mesa
+(`libegl1 libgl1-mesa-dri` on Debian), no display and no graphics card.
 """
 
 from __future__ import annotations
@@ -21,6 +21,9 @@ import numpy as np
 from tqdm import tqdm
 
 from emotions.cli.workers import ProcessDied, map_in_order
+from emotions.errors import ModelFileError
+from emotions.runtime.litert import available_cpus
+from emotions.runtime.manifest import ModelRegistry
 
 from ....data.dataset import DatasetError, Faces, table
 from ..characters import SEED
@@ -92,8 +95,9 @@ def beside(out: Path, ending: str) -> Path:
 
 
 def make_set(heads: Path, seed: int, count: int, jobs: int, out: Path) -> list[Record]:
-    """Render a set of `count` pictures and write all its files. Raises DatasetError."""
-    folder = out.with_suffix("") / fingerprint(load_head_model(heads), seed)
+    """Render a set of `count` pictures and write all its files. Raises DatasetError or ModelFileError."""
+    made_by = fingerprint(load_head_model(heads), seed, ModelRegistry())
+    folder = out.with_suffix("") / made_by
     rows = [plan_row(seed, number) for number in range(count)]
     for other in other_folders(folder):
         print(f"{other} holds pictures of another seed, head model or version of the renderer; they are not used", flush=True)
@@ -102,7 +106,7 @@ def make_set(heads: Path, seed: int, count: int, jobs: int, out: Path) -> list[R
     for size, faces in zip(SIZES, tables, strict=True):
         faces.save(out if size == SIZES[0] else beside(out, f"-{size}.npz"))
     beside(out, "-info.csv").write_text(to_csv(records), encoding="utf-8")
-    beside(out, "-CARD.md").write_text(card.data_card(records), encoding="utf-8")
+    beside(out, "-CARD.md").write_text(card.data_card(records, made_by), encoding="utf-8")
     return records
 
 
@@ -114,17 +118,17 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--count", type=int, default=20000)
     parser.add_argument("--out", type=Path, default=Path("data/heads.npz"))
     parser.add_argument("--seed", type=int, default=SEED)
-    parser.add_argument("--jobs", type=int, default=2, help="processes, one for each core (default: 2)")
+    parser.add_argument("--jobs", type=int, default=available_cpus(), help="processes (default: one for each CPU)")
     options = parser.parse_args(arguments)
     if options.count < 1 or options.jobs < 1 or options.seed < 0 or options.out.suffix != ".npz":
         parser.error("--count and --jobs must be at least 1, --seed not negative, and --out a file .npz")
     try:
         options.out.parent.mkdir(parents=True, exist_ok=True)
         records = make_set(options.heads, options.seed, options.count, options.jobs, options.out)
-    except DatasetError as error:
+    except (DatasetError, ModelFileError) as error:
         parser.exit(1, f"{error}\n")
     except KeyboardInterrupt:
-        parser.exit(130, "interrupted: finished pictures are kept; the same command resumes\n")
+        parser.exit(130, "interrupted: the pictures of finished characters are kept; the same command resumes\n")
     print(*card.counts(records), f"written: {options.out}", sep="\n")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -18,6 +19,8 @@ from .record import read_records
 LEVELS = {"full": (0.85, 1.0), "half": (0.4, 0.6)}
 """Ranges of strength, ends included, at which recall is reported."""
 NEUTRAL = EMOTIONS.index("neutral")
+FINGERPRINT = re.compile(r"fingerprint `([0-9a-f]+)`")
+"""How the data card of a set names the code, head model and detectors that made it."""
 
 
 @dataclass(frozen=True)
@@ -88,6 +91,19 @@ def load_heads(path: Path) -> RenderedHeads:
         np.array([bool(record.found) for record in records], bool),
         np.array([record.whole for record in records], str),
     )
+
+
+def describe_set(path: Path) -> str:
+    """Rows, seed and fingerprint of the set of a table (x.npz), for reports.
+
+    The fingerprint is that of the data card (x-CARD.md) beside it; without one it is left out. Raises DatasetError if the
+    records of the rows (x-info.csv) are missing or damaged.
+    """
+    records = read_records(path.with_name(f"{path.stem}-info.csv"))
+    seeds = ", ".join(map(str, sorted({record.seed for record in records})))
+    card = path.with_name(f"{path.stem}-CARD.md")
+    found = FINGERPRINT.search(card.read_text(encoding="utf-8", errors="replace")) if card.is_file() else None
+    return f"{len(records):,} rows, seed {seeds}" + (f", fingerprint `{found[1]}`" if found else "")
 
 
 def whole_pictures(path: Path, names: Sequence[str]) -> Iterator[np.ndarray]:

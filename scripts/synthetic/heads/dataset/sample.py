@@ -24,7 +24,7 @@ from . import card
 from .generate import DAY, beside
 from .record import Record, read_records, to_csv
 
-QUALITY = 90  # of lossy WebP: 10 kB a picture, a sixth of the lossless one
+QUALITY = 90  # of lossy WebP: no visible loss, and a fraction of the lossless picture's size
 README = """# Sample of the rendered heads of Emotion Detector
 
 {count} rendered pictures of {characters} characters in ten families of style with known expressions, 256 x 256

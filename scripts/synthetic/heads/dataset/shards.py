@@ -11,21 +11,34 @@ import hashlib
 import io
 import json
 import os
-import zipfile
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 
+from emotions.face import alignment, blazeface, detector, drawn_detector, landmarks, results
+from emotions.runtime.manifest import ModelRegistry
+
 from ..facs import TABLE
-from ..geometry.model import HeadModel
+from ..geometry.model import DAMAGE, HeadModel
 from .record import Record
 
 SIZES = (48, 96)
 """Sides of the crops in pixels."""
-AFTER = ("__init__.py", "card.py", "contact_sheet.py", "ferg_lookalike.py", "generate.py", "pack.py", "reader.py", "sample.py")
+PACKAGE = Path(__file__).parents[1]
+AFTER = (
+    "__init__.py", "contact_sheet.py", "dataset/__init__.py", "dataset/card.py", "dataset/ferg_lookalike.py",
+    "dataset/framing_ratio.py", "dataset/generate.py", "dataset/reader.py", "dataset/sample.py", "geometry/__init__.py",
+    "geometry/pack.py",
+)  # fmt: skip
 """Modules of this package that come after rendering or have no part in it."""
+FRAMING = (PACKAGE.parent / "framing.py", *(Path(str(part.__file__)) for part in (
+    alignment, blazeface, detector, drawn_detector, landmarks, results,
+)))  # fmt: skip
+"""Modules elsewhere that detect the faces and frame the crops."""
+DETECTORS = ("detector", "landmarks")
+"""Roles of the models that find a face and its landmarks."""
 
 
 @dataclass(frozen=True)
@@ -45,18 +58,36 @@ class Picture:
     whole: bytes
 
 
-def fingerprint(model: HeadModel, seed: int) -> str:
-    """Hash of the seed, the head model and the code that makes pictures, without its comments and docstrings."""
+def fingerprint(model: HeadModel, seed: int, registry: ModelRegistry, sources: Iterable[Path] | None = None) -> str:
+    """Hash of everything that decides on the pictures and their crops.
+
+    Args:
+        model: the head model.
+        seed: seed of the set.
+        registry: face detectors, of which files and thresholds count.
+        sources: files of code, shaders and tables, `rendering_sources` by default; comments and docstrings of code do not count.
+
+    Returns:
+        16 hexadecimal digits.
+    """
     state = hashlib.sha256(f"{seed}:{SIZES}".encode())
-    for array in (model.vertices, model.polygons, model.uv, model.identities, *model.shapes.values()):
+    arrays = (model.vertices, model.polygons, model.uv, model.uv_polygons, model.identities)
+    for array in (*arrays, *(model.shapes[name] for name in sorted(model.shapes))):
         state.update(np.ascontiguousarray(array).tobytes())
-    package = Path(__file__).parents[1]
-    for path in [TABLE, package.parent / "framing.py", *sorted(package.rglob("*"))]:
-        if path.suffix == ".py" and path.name not in AFTER:
-            state.update(_instructions(path.read_text(encoding="utf-8")).encode())
-        elif path.suffix in (".frag", ".toml", ".vert"):
-            state.update(path.read_bytes())
+    state.update("\n".join(sorted(model.shapes)).encode())
+    for entry in (entry for role in DETECTORS for entry in registry.entries(role)):
+        settings = (entry.role, entry.name, entry.sha256, entry.input, entry.thresholds, entry.anchors, entry.box)
+        state.update(json.dumps(settings, sort_keys=True).encode())
+    for path in rendering_sources() if sources is None else sources:
+        python = path.suffix == ".py"
+        state.update(_instructions(path.read_text(encoding="utf-8")).encode() if python else path.read_bytes())
     return state.hexdigest()[:16]
+
+
+def rendering_sources() -> list[Path]:
+    """Files of code, shaders and tables that decide on the pictures and their crops."""
+    own = (path for path in sorted(PACKAGE.rglob("*")) if path.suffix in (".frag", ".py", ".toml", ".vert"))
+    return [TABLE, *FRAMING, *(path for path in own if path.relative_to(PACKAGE).as_posix() not in AFTER)]
 
 
 def _instructions(source: str) -> str:
@@ -98,7 +129,7 @@ def read_shard(path: Path) -> list[Picture]:
             starts = [0, *ends[:-1]]
             rows = zip(stored["numbers"].tolist(), records, crops, starts, ends, strict=True)
             return [Picture(number, record, pair, whole[start:end]) for number, record, pair, start, end in rows]
-    except (EOFError, KeyError, OSError, TypeError, ValueError, zipfile.BadZipFile):
+    except DAMAGE:
         return []
 
 
@@ -107,7 +138,7 @@ def finished_numbers(path: Path) -> set[int]:
     try:
         with open(path, "rb") as stream, np.load(stream, allow_pickle=False) as stored:
             return set(stored["numbers"].tolist())
-    except (EOFError, KeyError, OSError, ValueError, zipfile.BadZipFile):
+    except DAMAGE:
         return set()
 
 

@@ -45,7 +45,7 @@ DAMAGE = (
     AttributeError, EOFError, KeyError, MemoryError, OSError, OverflowError, RuntimeError, SyntaxError, TypeError, ValueError,
     lzma.LZMAError, tokenize.TokenError, zipfile.BadZipFile, zlib.error,
 )  # fmt: skip
-"""What reading a damaged .npz file raises: its parts are a zip archive, compressed data, headers in Python's syntax and shapes."""
+"""What reading a damaged .npz file raises: it is a zip archive of compressed data with headers in Python's syntax."""
 
 
 @dataclass(frozen=True)

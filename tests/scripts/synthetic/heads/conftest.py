@@ -12,13 +12,14 @@ from scripts.synthetic.heads.geometry.fitting import MeanHead
 from scripts.synthetic.heads.geometry.model import load_head_model
 
 ROOT = Path(__file__).resolve().parents[4]
-HEADS = ROOT.parent / "shared/data/heads/ict_facekit.npz"
+PLACES = (ROOT.parent / "shared/data/heads/ict_facekit.npz", ROOT / "data/ict_facekit.npz")
+HEADS = next((path for path in PLACES if path.is_file()), PLACES[0])
 
 
 @pytest.fixture(scope="session")
 def head_model():
     if not HEADS.is_file():
-        pytest.skip("the head model ../shared/data/heads/ict_facekit.npz is not here")
+        pytest.skip("the head model is not here: neither ../shared/data/heads/ict_facekit.npz nor data/ict_facekit.npz")
     return load_head_model(HEADS)
 
 

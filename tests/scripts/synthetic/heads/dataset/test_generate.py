@@ -21,6 +21,7 @@ from scripts.data.dataset import DatasetError, Faces
 from scripts.data.sources import data_statement, licence_of
 from scripts.synthetic.heads.dataset import generate, sample
 from scripts.synthetic.heads.dataset.plan import plan_row, split_of
+from scripts.synthetic.heads.dataset.reader import describe_set
 from scripts.synthetic.heads.dataset.record import read_records
 from scripts.synthetic.heads.expressions import LABEL_STRENGTH
 
@@ -138,6 +139,8 @@ def test_a_damaged_shard_is_rendered_again(made):
 def test_the_card_counts_what_is_there(made):
     text = generate.beside(made, "-CARD.md").read_text(encoding="utf-8")
     records = read_records(generate.beside(made, "-info.csv"))
+    (folder,) = (path for path in made.with_suffix("").iterdir() if path.is_dir())
+    assert describe_set(made) == f"{COUNT} rows, seed {SEED}, fingerprint `{folder.name}`"
     assert f"{COUNT} pictures of {len({record.character for record in records})} characters" in text
     table = text.split("## Faces by family and label")[1].split("##")[0].strip().splitlines()
     columns = [cell.strip() for cell in table[0].strip("|").split("|")]

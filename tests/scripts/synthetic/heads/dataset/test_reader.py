@@ -9,7 +9,9 @@ import pytest
 
 from emotions.labels import EMOTIONS
 from scripts.data.dataset import DatasetError
-from scripts.synthetic.heads.dataset.reader import NEUTRAL, bin_numbers, character_folds, load_heads, whole_pictures
+from scripts.synthetic.heads.dataset import card
+from scripts.synthetic.heads.dataset.reader import NEUTRAL, bin_numbers, character_folds, describe_set, load_heads, whole_pictures
+from scripts.synthetic.heads.dataset.record import read_records
 from tests.scripts.rendered import FAMILIES, write_heads
 
 
@@ -57,6 +59,15 @@ def test_whole_pictures_are_read_in_the_order_of_their_names(path):
     names = heads.pictures[heads.pictures != ""].tolist()
     first, second = whole_pictures(path, names[:2])
     assert first.shape == second.shape == (256, 256, 3) and first.std() > 20 > second.std()
+
+
+def test_a_set_is_described_by_rows_seed_and_the_fingerprint_of_its_card(path):
+    assert describe_set(path) == "336 rows, seed 1"
+    text = card.data_card(read_records(path.with_name("heads-info.csv")), "0123456789abcdef")
+    path.with_name("heads-CARD.md").write_text(text, encoding="utf-8")
+    assert describe_set(path) == "336 rows, seed 1, fingerprint `0123456789abcdef`"
+    path.with_name("heads-CARD.md").write_bytes(b"\xff not a card")
+    assert describe_set(path) == "336 rows, seed 1"
 
 
 def test_files_that_do_not_belong_together_are_named(path):

@@ -16,7 +16,7 @@ from scripts.synthetic.heads.geometry.model import (
 
 
 def test_a_missing_model_is_one_clear_error(tmp_path):
-    with pytest.raises(DatasetError, match="scripts.data.fetch ict_facekit"):
+    with pytest.raises(DatasetError, match="make data/ict_facekit.npz"):
         load_head_model(tmp_path / "none.npz")
 
 
