@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import lzma
+import tokenize
 import zipfile
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +25,12 @@ LABEL_NAMES = {
     "happy": "happy", "happiness": "happy", "joy": "happy", "neutral": "neutral", "sad": "sad", "sadness": "sad",
     "surprise": "surprise", "surprised": "surprise",
 }  # fmt: skip
+
+DAMAGE = (
+    AttributeError, EOFError, KeyError, MemoryError, OSError, OverflowError, RuntimeError, SyntaxError, TypeError, ValueError,
+    lzma.LZMAError, tokenize.TokenError, zipfile.BadZipFile, zlib.error,
+)  # fmt: skip
+"""What reading a damaged .npz file raises: it is a zip archive of compressed data with headers in Python's syntax."""
 
 
 class DatasetError(ValueError):
@@ -99,7 +108,7 @@ class Faces:
             with open(path, "rb") as stream, np.load(stream, allow_pickle=False) as stored:
                 fields = [field for field in cls.__dataclass_fields__ if field != "licences" or field in stored]
                 return cls(**{field: stored[field] for field in fields})
-        except (AttributeError, EOFError, KeyError, OSError, TypeError, ValueError, zipfile.BadZipFile) as error:
+        except DAMAGE as error:
             raise DatasetError(f"{path} is damaged or of another version ({error}): {again}") from None
 
 

@@ -32,7 +32,7 @@ STRENGTHS = (0.15, 0.3, 0.5, 0.75, 1.0)
 QUALITY = 84
 
 
-def characters_sheet(renderer: HeadRenderer, first: int = 0) -> np.ndarray:
+def characters_sheet(renderer: HeadRenderer, first: int) -> np.ndarray:
     """One row a family, one character a column, each with the column's expression at full strength: uint8 RGB."""
     rows = []
     for family in FAMILIES:
@@ -80,7 +80,7 @@ def tiled(rows: list[list[np.ndarray]], row_names: list[str], column_names: list
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--heads", type=Path, default=Path("data/ict_facekit.npz"), help="head model ICT-FaceKit")
-    parser.add_argument("--first", type=int, default=0, help="number of the first character of each family")
+    parser.add_argument("--first", type=int, default=40, help="number of the first character of each family")
     parser.add_argument("--out", type=Path, default=Path("docs"), help="folder of the sheets")
     options = parser.parse_args(arguments)
     try:

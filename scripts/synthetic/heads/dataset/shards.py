@@ -20,8 +20,9 @@ import numpy as np
 from emotions.face import alignment, blazeface, detector, drawn_detector, landmarks, results
 from emotions.runtime.manifest import ModelRegistry
 
+from ....data.dataset import DAMAGE
 from ..facs import TABLE
-from ..geometry.model import DAMAGE, HeadModel
+from ..geometry.model import HeadModel
 from .record import Record
 
 SIZES = (48, 96)

@@ -7,10 +7,6 @@ x to the person's left, y up, z to the front.
 
 from __future__ import annotations
 
-import lzma
-import tokenize
-import zipfile
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ....data.dataset import DatasetError
+from ....data.dataset import DAMAGE, DatasetError
 
 POLYGONS = {
     "face": (0, 9230), "neck": (9230, 11144), "mouth_socket": (11144, 13226), "eye_sockets": (13226, 14034),
@@ -41,11 +37,6 @@ LANDMARKS = np.array([
 """Vertices (68,) of the Multi-PIE landmarks: jaw 0-16, right brow 17-21, left brow 22-26, nose 27-35, right eye 36-41, left eye
 42-47, outer lips 48-59, inner lips 60-67 (README of ICT-FaceKit)."""
 VERTEX_COUNT, POLYGON_COUNT = 26719, 26384
-DAMAGE = (
-    AttributeError, EOFError, KeyError, MemoryError, OSError, OverflowError, RuntimeError, SyntaxError, TypeError, ValueError,
-    lzma.LZMAError, tokenize.TokenError, zipfile.BadZipFile, zlib.error,
-)  # fmt: skip
-"""What reading a damaged .npz file raises: it is a zip archive of compressed data with headers in Python's syntax."""
 
 
 @dataclass(frozen=True)
