@@ -49,6 +49,7 @@ def swapped(table: RenderedHeads, mask: np.ndarray) -> np.ndarray:
     return np.where(mask, exchanged, table.emotions)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["family", "character"])
 def test_faces_are_classified_by_heads_that_never_saw_their_family_or_character(table, monkeypatch, kind):
     """In the group left out happy faces look as sad ones do elsewhere: a head that had learnt the group would know."""

@@ -154,6 +154,7 @@ def test_the_command_writes_the_report(tables, tmp_path, capsys):
     assert "The set of rendered heads: 336 rows, seed 1." in text and "smiles, women" in text and "neutral, men" in text
 
 
+@pytest.mark.slow
 def test_the_command_takes_the_backbone_of_a_run(tables, configured_small, tmp_path):
     from scripts.train import base
 

@@ -18,6 +18,8 @@ from scripts.synthetic.heads.families import TEST_FAMILIES, VALIDATION_FAMILIES
 
 EACH = 2
 
+pytestmark = pytest.mark.slow  # 84 pictures are rendered
+
 
 @pytest.fixture(scope="module")
 def tree(head_renderer, tmp_path_factory) -> Path:

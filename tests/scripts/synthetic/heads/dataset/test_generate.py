@@ -93,6 +93,7 @@ def test_whole_pictures_are_those_of_the_table(made):
     assert records and all(picture.shape == (256, 256, 3) and picture.std() > 10 for picture in pictures)
 
 
+@pytest.mark.slow
 def test_one_process_renders_the_same(made, tmp_path):
     out = tmp_path / "heads.npz"
     subprocess.run(command(out, 8, 1), cwd=ROOT, check=True, capture_output=True)
@@ -102,6 +103,7 @@ def test_one_process_renders_the_same(made, tmp_path):
     assert read_records(generate.beside(out, "-info.csv")) == read_records(generate.beside(made, "-info.csv"))[:8]
 
 
+@pytest.mark.slow
 def test_an_interrupted_rendering_resumes(made, tmp_path):
     out = tmp_path / "heads.npz"
     process = subprocess.Popen(command(out, COUNT, 2), cwd=ROOT, stderr=subprocess.PIPE, text=True)
@@ -118,6 +120,7 @@ def test_an_interrupted_rendering_resumes(made, tmp_path):
     assert {path: path.stat().st_mtime_ns for path in finished} == finished
 
 
+@pytest.mark.slow
 def test_a_larger_set_begins_with_the_smaller_one(made, tmp_path):
     out = tmp_path / "heads.npz"
     before = Faces.load(made)
@@ -129,6 +132,7 @@ def test_a_larger_set_begins_with_the_smaller_one(made, tmp_path):
     assert_same(Faces.load(out), before.where(np.arange(10)))
 
 
+@pytest.mark.slow
 def test_a_damaged_shard_is_rendered_again(made):
     before, path = Faces.load(made), next(made.with_suffix("").glob("*/*.npz"))
     path.write_bytes(path.read_bytes()[:500])

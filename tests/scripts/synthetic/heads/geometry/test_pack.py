@@ -25,5 +25,5 @@ def test_without_the_repository_it_exits_with_one_line(tmp_path, capsys):
     with pytest.raises(SystemExit) as stop:
         pack.main(["--folder", str(tmp_path / "FaceXModel"), "--out", str(tmp_path / "heads.npz")])
     error = capsys.readouterr().err
-    assert stop.value.code == 1 and "fetch ict_facekit" in error and error.count("\n") == 1
+    assert stop.value.code == 1 and "make data/ict_facekit.npz" in error and error.count("\n") == 1
     assert not (tmp_path / "heads.npz").exists()
