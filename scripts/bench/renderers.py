@@ -16,6 +16,7 @@ import argparse
 import importlib.metadata
 import multiprocessing
 import os
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -193,7 +194,8 @@ def measure(name: str, path: Path, queue: Any) -> None:
             best = min(best, (time.perf_counter() - start) / PICTURES)
         queue.put(best)
     except Exception as error:  # a contender that is absent or broken is a result
-        queue.put(f"{type(error).__name__}: {error}".splitlines()[0][:90])
+        queue.put(f"fails: {type(error).__name__}")
+        print(f"{name}: {error}", file=sys.stderr)
 
 
 def installed_size(packages: tuple[str, ...]) -> float:

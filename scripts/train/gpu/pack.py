@@ -1,10 +1,11 @@
 """Pack tables of faces for a machine with a GPU: sprite sheets, targets, sampling weights and alignment matrices.
 
-    python -m scripts.train.gpu.pack data/fer2013.npz data/facial_expressions.npz data/drawn.npz --aligned 0 --out packed
+    python -m scripts.train.gpu.pack data/fer2013.npz data/facial_expressions.npz data/drawn.npz data/heads.npz --out packed
 
 Needs the library. The first table names the label sets; validation faces that repeat a training face of it are left out, and so
-is the test split of every table unless --test is given. `--aligned` lists the tables (by number) whose faces are not cropped as
-serving does: they get an alignment matrix from Face Mesh on the whole face, and training shows them with and without it.
+are faces of the other tables without a label, and the test split of every table unless --test is given. `--aligned` lists the
+tables (by number) whose faces are not cropped as serving does: they get an alignment matrix from Face Mesh on the whole face, and
+training shows them with and without it.
 
     packed/train-000.webp ...     faces to train on, 32 x 64 in a sheet
     packed/held-out-000.webp ...  the others
@@ -35,6 +36,8 @@ from ..targets import sample_keys
 MIN_SCALE, MAX_SCALE, MAX_ROTATION, MAX_SHIFT = 0.55, 1.7, 40.0, 0.35
 """Limits of a plausible alignment: side of the crop relative to the face's, degrees, shift of the centre relative to the side.
 Served FER2013 validation faces have 0.56 to 1.58 and -39 to 26 degrees."""
+GENERATED = ("dicebear", "heads")
+"""Sources whose classes are balanced by choice: drawn and rendered faces."""
 COMMON = (EMOTIONS.index("happy"), EMOTIONS.index("neutral"))
 
 
@@ -67,14 +70,14 @@ def sampling_weights(tables: Sequence[Faces]) -> np.ndarray:
     """How often each face occurs in an epoch, (N,) float32.
 
     Classes with fewer than 3 % of a table's labels count double. Of further tables, photographs of the two classes that web
-    pictures mostly show count 0.6 and the others 2.5 times, drawn faces 0.6.
+    pictures mostly show count 0.6 and the others 2.5 times, drawn and rendered faces 0.6.
     """
     parts = []
     for number, table in enumerate(tables):
         labels = table.labels
         share = np.bincount(labels[labels >= 0], minlength=len(EMOTIONS)) / max((labels >= 0).sum(), 1)
         weight = np.where((labels >= 0) & (share[labels] < 0.03), 2.0, 1.0)
-        if number and (table.sources == "dicebear").all():
+        if number and np.isin(table.sources, GENERATED).all():
             weight = np.full(len(table), 0.6)
         elif number:
             weight = np.where(np.isin(labels, COMMON), 0.6, 2.5)
@@ -85,6 +88,8 @@ def sampling_weights(tables: Sequence[Faces]) -> np.ndarray:
 def pack(tables: Sequence[Faces], aligned: Sequence[int], folder: Path, quality: int, held_out_quality: int, test: bool) -> int:
     """Write the folder and return its size in bytes. WebP of the given qualities; 100 is lossless."""
     tables = [without_copies(table) for table in tables]
+    # A rendered expression may be too weak for a label.
+    tables = [tables[0], *(table.where(table.labels >= 0) for table in tables[1:])]
     tables = tables if test else [table.where(table.splits != "test") for table in tables]
     registry = ModelRegistry()
     entry = registry.entry("landmarks", "face-mesh")
