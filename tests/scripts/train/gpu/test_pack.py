@@ -32,8 +32,8 @@ def test_tables_are_packed_without_test_faces_and_copies(tmp_path):
 def test_further_tables_lose_faces_without_a_label(tmp_path):
     pixels = list(np.random.default_rng(1).integers(0, 256, (14, 48, 48), np.uint8))
     names = [str(number) for number in range(14)]
-    first = table(pixels, [-1, *range(1, 7)] * 2, ["train"] * 14, names, "own")  # votes may stand for a label
-    heads = table(pixels, [-1, *range(1, 7)] * 2, ["train"] * 7 + ["test"] * 7, names, "heads")
+    first = table(pixels, [-1, *range(1, 7)] * 2, ["train"] * 7 + ["validation"] * 7, names, "own")  # votes may stand for a label
+    heads = table(pixels[::-1], [-1, *range(1, 7)] * 2, ["train"] * 7 + ["test"] * 7, names, "heads")
     pack.pack([first, heads], [], tmp_path, 100, 100, test=False)
     with np.load(tmp_path / "columns.npz") as columns:
         assert columns["labels"].tolist() == [-1, *range(1, 7)] * 2 + list(range(1, 7))
