@@ -1,4 +1,4 @@
-"""Expressions of rendered heads, drawn at random around the recipes of scripts/configs/facs.toml."""
+"""Expressions of rendered heads, drawn at random around the recipes of facs.toml."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def sample_expression(
         strength: 0..1; 1 is the recipe's full intensity. Of neutral it scales the traces that a face at rest may show.
         random: source of all variation.
         recipe: name of one of the emotion's recipes; drawn by their shares if None.
-        table: recipes and units; scripts/configs/facs.toml if None.
+        table: recipes and units; facs.toml if None.
 
     Raises:
         DatasetError: if the emotion is unknown or has no such recipe.

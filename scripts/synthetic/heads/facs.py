@@ -1,4 +1,4 @@
-"""The table of expressions (scripts/configs/facs.toml): action units as shapes of the head model, and recipes of emotions.
+"""The table of expressions (facs.toml): action units as shapes of the head model, and recipes of emotions.
 
 `python -m scripts.synthetic.heads.facs` prints the units and the recipes as tables for docs/rendered_heads.md.
 """
@@ -16,7 +16,7 @@ from emotions.labels import EMOTIONS
 
 from ...data.dataset import DatasetError
 
-TABLE = Path(__file__).parents[2] / "configs" / "facs.toml"
+TABLE = Path(__file__).with_name("facs.toml")
 SIDED = (
     "browDown", "browInnerUp", "browOuterUp", "cheekPuff", "cheekRaiser", "cheekSquint", "eyeBlink", "eyeLookDown", "eyeLookIn",
     "eyeLookOut", "eyeLookUp", "eyeSquint", "eyeWide", "mouthDimple", "mouthFrown", "mouthLowerDown", "mouthPress", "mouthSmile",

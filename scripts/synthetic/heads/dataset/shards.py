@@ -21,7 +21,6 @@ from emotions.face import alignment, blazeface, detector, drawn_detector, landma
 from emotions.runtime.manifest import ModelRegistry
 
 from ....data.dataset import DAMAGE
-from ..facs import TABLE
 from ..geometry.model import HeadModel
 from .record import Record
 
@@ -88,7 +87,7 @@ def fingerprint(model: HeadModel, seed: int, registry: ModelRegistry, sources: I
 def rendering_sources() -> list[Path]:
     """Files of code, shaders and tables that decide on the pictures and their crops."""
     own = (path for path in sorted(PACKAGE.rglob("*")) if path.suffix in (".frag", ".py", ".toml", ".vert"))
-    return [TABLE, *FRAMING, *(path for path in own if path.relative_to(PACKAGE).as_posix() not in AFTER)]
+    return [*FRAMING, *(path for path in own if path.relative_to(PACKAGE).as_posix() not in AFTER)]
 
 
 def _instructions(source: str) -> str:
