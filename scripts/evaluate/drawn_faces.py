@@ -35,7 +35,7 @@ from ..report.drawn_faces import HeadPredictions, Views, report
 from ..synthetic.catalogue import RECIPES
 from ..synthetic.framing import IMAGE_SIDE, MIN_VISIBLE, crop_matrix, place_on_canvas, visible_fraction
 from ..synthetic.renderer import AvatarRenderer, load_renderer, style_family
-from .dense_heads import SEED, TrainingData, balanced_data, photographs, predict, train_head
+from .frozen_features import SEED, TrainingData, balanced_data, photographs, predict, train_head
 
 
 def views(analyzer: FaceAnalyzer, images: Iterator[tuple[np.ndarray, np.ndarray, str, str]]) -> Views:

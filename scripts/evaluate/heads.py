@@ -31,8 +31,7 @@ from ..report.heads_pictures import draw_examples, draw_strengths
 from ..report.heads_results import MISSED, HeadResults, WholePictures
 from ..synthetic.heads.dataset.reader import RenderedHeads, character_folds, describe_set, load_heads, whole_pictures
 from ..train.heads import DESIGNS
-from .dense_heads import SEED, TrainingData, balanced_data, photographs, predict, train_head
-from .frozen_features import served_backbone
+from .frozen_features import SEED, TrainingData, balanced_data, photographs, predict, served_backbone, train_head
 from .portraits import served_crop
 
 FOLDS = 10
@@ -45,7 +44,7 @@ def leave_out(
 
     Args:
         design: architecture of the heads.
-        heads: table of rendered heads; unlabelled faces are predicted and not learnt.
+        heads: table of rendered heads; unlabelled faces are predicted and not learned.
         features: features (N, F) of its faces.
         human: further training data.
         folds: (N,) fold of each face, such as its family.
@@ -114,7 +113,7 @@ def measure(path: Path, faces_path: Path, models: Path, names: Sequence[str], fo
         title=backbone.title,
         heads=heads,
         served=predict_served(analyzer.registry, names, features),
-        learnt=learn_heads(heads, features, [human], DESIGNS, folds),
+        learned=learn_heads(heads, features, [human], DESIGNS, folds),
         whole=whole,
         trained_on=", ".join(sets) or "data that their manifest does not name",
         folds=folds,

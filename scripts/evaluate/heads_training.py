@@ -39,8 +39,7 @@ from ..synthetic.heads.dataset.reader import LEVELS, RenderedHeads, describe_set
 from ..train.features import FeatureSet
 from ..train.heads import DESIGNS, TrainingSets, fit
 from ..train.networks import dense_head
-from .dense_heads import SEED, predict
-from .frozen_features import Backbone, served_backbone, trained_backbone
+from .frozen_features import SEED, Backbone, predict, served_backbone, trained_backbone
 from .portraits import Portraits, load_portraits
 
 COUNTS = (5000, 10000, 20000)
@@ -204,7 +203,7 @@ def arguments_parser() -> argparse.ArgumentParser:
     parser.add_argument("--run", type=Path, help="run of scripts.train.base whose backbone is taken instead")
     parser.add_argument("--beside", nargs="+", choices=list(BESIDE), default=list(BESIDE), help="what rendered faces join")
     parser.add_argument("--designs", nargs="+", choices=DESIGNS, default=list(DESIGNS), help="architectures of the heads")
-    parser.add_argument("--counts", type=int, nargs="+", default=list(COUNTS), help="rows of the table: about half are learnt")
+    parser.add_argument("--counts", type=int, nargs="+", default=list(COUNTS), help="rows of the table: about half are learned")
     parser.add_argument("--weights", type=float, nargs="+", default=list(WEIGHTS), help="weights of a rendered face")
     parser.add_argument("--share", type=float, default=SHARE, help="weight of the label in the targets, the rest is of the votes")
     parser.add_argument("--seeds", type=int, default=SEEDS, help="heads trained for each setting")

@@ -33,7 +33,7 @@ class Portraits:
         crops: (N, S, S) uint8 grey, blank where no face was found.
         found: (N,) bool.
         labels: (N,) int, class ids.
-        sexes: (N,) str, as the persons told.
+        sexes: (N,) str, as stated by the persons.
     """
 
     crops: np.ndarray

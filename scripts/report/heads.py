@@ -86,7 +86,7 @@ def _opening(report: HeadResults) -> str:
     heads = report.heads
     levels = " and ".join(f"{name} ({low:.0%} to {high:.0%})" for name, (low, high) in LEVELS.items())
     counts = [len(np.unique(values)) for values in (heads.faces.groups, heads.families, heads.recipes)]
-    designs = " and ".join(dict.fromkeys(title.split(",")[0] for title in report.learnt))
+    designs = " and ".join(dict.fromkeys(title.split(",")[0] for title in report.learned))
     return f"""# Rendered heads: backbone {report.title}
 
 `{report.command}`
@@ -186,13 +186,13 @@ def _commonest_error(emotion: int, predicted: np.ndarray) -> str:
 
 def _characters(report: HeadResults) -> str:
     first = character_recalls(report, next(iter(report.served.values())))
-    left_out = {title: one for title, one in report.learnt.items() if "characters left out" in title}
-    learnt = character_recalls(report, next(iter(left_out.values()))) if left_out else {}
+    left_out = {title: one for title, one in report.learned.items() if "characters left out" in title}
+    learned = character_recalls(report, next(iter(left_out.values()))) if left_out else {}
     rows = []
     for family in sorted({family for family, _, _ in first.values()}):
         counts = [count for name, count, _ in first.values() if name == family]
         cells = []
-        for recalls in filter(None, (first, learnt)):
+        for recalls in filter(None, (first, learned)):
             values = [recall for name, _, recall in recalls.values() if name == family]
             cells.append(" / ".join(f"{value:.0%}" for value in np.quantile(values, QUANTILES)))
         rows.append((family, len(counts), f"{np.median(counts):.0f}", *cells))
@@ -234,7 +234,7 @@ degraded; where no face was found they are framed by the landmarks.
 
 
 def _confusions(report: HeadResults) -> str:
-    shown = [next(iter(report.served.items())), *list(report.learnt.items())[:1]]
+    shown = [next(iter(report.served.items())), *list(report.learned.items())[:1]]
     return "\n\n".join(part for title, predicted in shown for part in _confusion_tables(report, title, predicted))
 
 

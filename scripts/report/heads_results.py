@@ -40,7 +40,7 @@ class HeadResults:
         title: backbone and version.
         heads: the table.
         served: predictions (N,) of the crops by each served head.
-        learnt: the same by heads that learn rendered faces, each face by a head that never saw its family or its character.
+        learned: the same by heads that learn rendered faces, each face by a head that never saw its family or its character.
         whole: whole pictures, None without the archive.
         trained_on: titles of the data sets of the served heads.
         folds: number of folds of characters.
@@ -52,7 +52,7 @@ class HeadResults:
     title: str
     heads: RenderedHeads
     served: Mapping[str, np.ndarray]
-    learnt: Mapping[str, np.ndarray]
+    learned: Mapping[str, np.ndarray]
     whole: WholePictures | None
     trained_on: str
     folds: int
@@ -62,7 +62,7 @@ class HeadResults:
     @property
     def columns(self) -> dict[str, np.ndarray]:
         """Predictions of all heads by column title."""
-        return {**self.served, **self.learnt}
+        return {**self.served, **self.learned}
 
     def recall(self, predicted: np.ndarray, mask: np.ndarray) -> float | None:
         """Balanced recall of the masked faces, None without any."""

@@ -23,7 +23,7 @@ MAX_DROP = 0.003
 CLEAR = 2.0
 """A difference counts as clear if it is larger than so many of its standard errors over the seeds."""
 MIN_CLEAR = 0.002
-LEARNT = "rendered faces learnt"
+LEARNED = "rendered faces learned"
 """Title of a column."""
 
 
@@ -31,7 +31,7 @@ LEARNT = "rendered faces learnt"
 class Setting:
     """How a head is trained: tables that rendered faces join (one of BESIDE), design, rows of their table, and their weight.
 
-    Of the rows, those of training families that have a label are learnt.
+    Of the rows, those of training families that have a label are learned.
     """
 
     beside: str
@@ -53,15 +53,15 @@ class Trial:
     test: list[dict[str, float]] = field(default_factory=list)
 
     @property
-    def learnt(self) -> str:
-        """Rendered faces that are learnt, and of how many rows."""
+    def learned(self) -> str:
+        """Rendered faces that are learned, and of how many rows."""
         return f"{self.trained_on:,} of {self.setting.count:,} rows" if self.setting.count else "none"
 
     @property
     def without_beside(self) -> str:
         """Design, rendered faces and weight in words."""
         one = self.setting
-        return f"{one.design}, {f'{self.learnt} at weight {one.weight:g}' if one.count else 'no rendered faces'}"
+        return f"{one.design}, {f'{self.learned} at weight {one.weight:g}' if one.count else 'no rendered faces'}"
 
     @property
     def means(self) -> dict[str, float]:
@@ -134,7 +134,7 @@ The set of rendered heads: {report.about_set}.
 Dense heads learn FER2013's training faces ({report.share:.0%} of the target is the label, the rest the FER+ votes): alone
 (*human*), or with drawn faces at weight {drawn_weight:g} and facial_expressions at weight {others_weight:g} (*all*). Rendered
 faces join them. `--counts` are rows of their table, which begin with the first one; of these the faces of training families that
-have a label are learnt{_share(report)}. The column *rendered faces learnt* has both numbers.
+have a label are learned{_share(report)}. The column *rendered faces learned* has both numbers.
 Figures are means over {seeds} seeds ± their standard deviation, in per cent.
 
 *drawn* is balanced recall, mean over style families; *rendered* the same at full and at half strength; both are of families
@@ -166,7 +166,7 @@ errors over the seeds; with few faces in a group it may still be chance.
 
 
 def _share(report: TrialReport) -> str:
-    """Share of the rows that are learnt, of the largest number that was tried."""
+    """Share of the rows that are learned, of the largest number that was tried."""
     largest = max(report.trials, key=lambda trial: trial.setting.count)
     return f", {largest.trained_on / largest.setting.count:.0%} of them" if largest.setting.count else ""
 
@@ -198,13 +198,13 @@ def _validation(report: TrialReport, pairs: Sequence[tuple[Trial, Trial]]) -> st
     for trial in report.trials:
         mark = "**chosen**" if id(trial) in chosen else "" if allowed(trial, bases[trial.setting.beside]) else "loses too much"
         rows.append((*_described(trial), mark, *(cell(trial.validation, name) for name in names)))
-    columns = ("beside", "design", LEARNT, "weight", "", *(_short(name) for name in names))
+    columns = ("beside", "design", LEARNED, "weight", "", *(_short(name) for name in names))
     return table(columns, "llrrlr", rows)
 
 
 def _described(trial: Trial) -> tuple[str, str, str, str]:
     one = trial.setting
-    return one.beside, one.design, trial.learnt, f"{one.weight:g}" if one.count else ""
+    return one.beside, one.design, trial.learned, f"{one.weight:g}" if one.count else ""
 
 
 def _short(name: str) -> str:
@@ -223,7 +223,7 @@ def _classes(report: TrialReport, pairs: Sequence[tuple[Trial, Trial]]) -> str:
     names = ["accuracy", *(emotion for emotion in EMOTIONS if f"others: {emotion}" in report.trials[0].means)]
     trials = [trial for _, best in pairs for trial in _series(report, best)]
     rows = [(*_described(trial), *(cell(trial.validation, f"others: {name}") for name in names)) for trial in trials]
-    return table(("beside", "design", LEARNT, "weight", *names), "llr", rows)
+    return table(("beside", "design", LEARNED, "weight", *names), "llr", rows)
 
 
 def _tests(report: TrialReport, pairs: Sequence[tuple[Trial, Trial]]) -> str:

@@ -1,4 +1,4 @@
-"""Views: head pose, camera, light and background of one picture, sampled anew for every picture of a character."""
+"""Views: head pose, camera, light and background of one picture, sampled for every picture of a character."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Evaluation of heads on rendered characters: nothing that is measured was learnt, and the report has all its parts."""
+"""Evaluation of heads on rendered characters: nothing that is measured was learned, and the report has all its parts."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from PIL import Image
 from emotions.face.analyzer import FaceAnalyzer
 from emotions.image.loading import open_image
 from emotions.labels import EMOTIONS
-from scripts.evaluate import dense_heads, heads
+from scripts.evaluate import frozen_features, heads
 from scripts.evaluate.portraits import served_crop
 from scripts.report import heads_pictures
 from scripts.report.heads_results import MISSED, HeadResults, WholePictures, character_recalls, strength_curve
@@ -35,9 +35,9 @@ def table(path) -> RenderedHeads:
     return load_heads(path)
 
 
-def results_of(table: RenderedHeads, served: np.ndarray, learnt: np.ndarray | None = None, whole=None) -> HeadResults:
-    learnt = served if learnt is None else learnt
-    columns = {"original, families left out": learnt, "original, characters left out": learnt}
+def results_of(table: RenderedHeads, served: np.ndarray, learned: np.ndarray | None = None, whole=None) -> HeadResults:
+    learned = served if learned is None else learned
+    columns = {"original, families left out": learned, "original, characters left out": learned}
     return HeadResults(
         "command", "vgg16 9.9", table, {"served mixed": served}, columns, whole, "FER2013", 3, 84, "336 rows, seed 1"
     )
@@ -52,11 +52,11 @@ def swapped(table: RenderedHeads, mask: np.ndarray) -> np.ndarray:
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["family", "character"])
 def test_faces_are_classified_by_heads_that_never_saw_their_family_or_character(table, monkeypatch, kind):
-    """In the group left out happy faces look as sad ones do elsewhere: a head that had learnt the group would know."""
-    monkeypatch.setattr(dense_heads, "EPOCHS", 20)
+    """In the group left out happy faces look as sad ones do elsewhere: a head that had learned the group would know."""
+    monkeypatch.setattr(frozen_features, "EPOCHS", 20)
     mask = table.families == "ink" if kind == "family" else table.faces.groups == "ink-001"
     looks = swapped(table, mask)
-    looks[~table.labelled] = SAD  # too weak to be learnt
+    looks[~table.labelled] = SAD  # too weak to be learned
     features = 20 * np.eye(WIDTH, dtype=np.float32)[looks]
     folds = table.families if kind == "family" else character_folds(table, 3, seed=1)
     predicted = heads.leave_out("linear", table, features, [], folds)
@@ -67,11 +67,11 @@ def test_faces_are_classified_by_heads_that_never_saw_their_family_or_character(
 
 
 def test_photographs_are_learnt_beside_rendered_faces(table, monkeypatch):
-    monkeypatch.setattr(dense_heads, "EPOCHS", 20)
+    monkeypatch.setattr(frozen_features, "EPOCHS", 20)
     table = table.where(np.isin(table.families, ["ink", "wax"]))
     features = np.zeros((len(table), WIDTH), np.float32)
     features[np.arange(len(table)), table.emotions] = 20
-    human = dense_heads.TrainingData(
+    human = frozen_features.TrainingData(
         np.tile(20 * np.eye(WIDTH, dtype=np.float32)[7], (60, 1)), np.full(60, HAPPY), np.ones(60, np.float32)
     )
     features[0] = human.features[0]  # a look that is among photographs alone
@@ -125,7 +125,7 @@ def test_whole_pictures_are_classified_as_the_service_does():
 
 
 def test_the_command_measures_and_writes_the_report(path, prepared, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(dense_heads, "EPOCHS", 1)
+    monkeypatch.setattr(frozen_features, "EPOCHS", 1)
     monkeypatch.setattr(heads, "DESIGNS", ("linear",))
     shutil.copy(prepared, tmp_path / "faces.npz")
     out = tmp_path / "report" / "heads.md"

@@ -75,7 +75,7 @@ def test_report_names_what_changed_and_what_did_not():
     assert "| human | linear | 2,500 of 5,000 rows | 1 | **chosen** | 70.0 ± 0.1 |" in text.replace("70.1 ±", "70.0 ±"), (
         "it rounds 70.05"
     )
-    assert "The set of rendered heads: 20,000 rows, seed 1." in text and "are learnt, 50% of them." in text
+    assert "The set of rendered heads: 20,000 rows, seed 1." in text and "are learned, 50% of them." in text
     assert "*human*, chosen: linear, 2,500 of 5,000 rows at weight 1." in text
     assert "- *human*, higher: rendered: full +10.0." in text
     assert "- *human*, lower: facial_expressions: happy -5.0." in text

@@ -16,7 +16,7 @@ from emotions.face.detector import FaceDetector
 from emotions.labels import EMOTIONS
 from emotions.runtime.manifest import BUNDLED, ModelRegistry
 from scripts.data.dataset import DatasetError, Faces
-from scripts.evaluate import dense_heads, drawn_faces
+from scripts.evaluate import drawn_faces, frozen_features
 from scripts.synthetic import framing, generate, patches
 from scripts.synthetic.catalogue import (
     Style,
@@ -245,7 +245,7 @@ def test_invalid_files_are_rejected(tmp_path, capsys, file, content, message):
 
 
 def test_evaluation_on_held_out_families(made, folder, prepared, tmp_path, monkeypatch):
-    monkeypatch.setattr(dense_heads, "EPOCHS", 1)
+    monkeypatch.setattr(frozen_features, "EPOCHS", 1)
     monkeypatch.setattr(generate, "VALIDATION_FAMILIES", ("orb",))
     out = tmp_path / "drawn.md"
     tables = ["--drawn", str(made), "--faces", str(prepared)]
@@ -260,7 +260,7 @@ def test_evaluation_on_held_out_families(made, folder, prepared, tmp_path, monke
 
 
 def test_a_family_is_classified_by_heads_that_were_not_trained_on_it(made, monkeypatch):
-    monkeypatch.setattr(dense_heads, "EPOCHS", 300)
+    monkeypatch.setattr(frozen_features, "EPOCHS", 300)
     drawings = Faces.load(made)
     happy, sad = EMOTIONS.index("happy"), EMOTIONS.index("sad")
     swapped = np.where(drawings.groups == "orb", happy + sad - drawings.labels, drawings.labels)
