@@ -23,7 +23,7 @@ Color = tuple[float, float, float]
 Range = tuple[float, float]
 SEED = 20261126
 LONG_STYLES = ("bob", "bob_fringe", "long_fringe", "bun", "pigtails")
-WOMEN_HATS, MEN_HATS = ("none", "headscarf"), ("fedora", "turban", "viking")
+MEN_HATS = ("fedora", "turban", "viking")
 SHORT_STYLES = ("bald", "buzz", "receding", "crop", "mohawk")
 MIN_CONTRAST = 0.2  # of brow and skin, mean of the color channels
 INHUMAN_HUES = 0.13, 0.98  # of skins that people do not have
@@ -227,7 +227,8 @@ def _sample_outfit(family: str, feminine: bool, old: bool, random: np.random.Gen
         color = _saturated(random, (0.4, 0.9), (0.25, 0.6))
     choice = [style for style in HAIR_STYLES if style not in (SHORT_STYLES if feminine else LONG_STYLES)]
     odd = FAMILIES[family].odd_skin == 1
-    hats = [style for style in HAT_STYLES if style not in (*WOMEN_HATS, *((*MEN_HATS,) if feminine else ()))]
+    # A headscarf has a probability of its own.
+    hats = [style for style in HAT_STYLES if style not in ("none", "headscarf") and not (feminine and style in MEN_HATS)]
     wears_scarf = feminine and not odd and random.random() < 0.12
     wears_hat = random.random() < 0.16
 
@@ -269,9 +270,9 @@ def _varied(color: np.ndarray | Color, random: np.random.Generator, spread: floa
 
 def _saturated(
     random: np.random.Generator,
-    saturation: tuple[float, float],
-    lightness: tuple[float, float],
-    hues: tuple[float, float] = (0, 1),
+    saturation: Range,
+    lightness: Range,
+    hues: Range = (0, 1),
 ) -> Color:
     return _triple(colorsys.hls_to_rgb(random.uniform(*hues) % 1, random.uniform(*lightness), random.uniform(*saturation)))
 

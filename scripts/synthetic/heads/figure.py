@@ -21,7 +21,7 @@ from .geometry.wear import creature, earrings, glasses
 from .views import View
 
 KINDS = {
-    "skin": 0, "neck": 1, "mouth": 2, "teeth": 3, "eye": 4, "hair": 5, "cloth": 6, "plastic": 7, "metal": 8, "glass": 9,
+    "skin": 0, "neck": 1, "mouth": 2, "teeth": 3, "eye": 4, "hair": 5, "cloth": 6, "plastic": 7, "metal": 8,
 }  # fmt: skip
 """Materials as shaders/head.frag numbers them."""
 HEAD_PARTS = {

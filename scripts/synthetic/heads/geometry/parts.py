@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-MATERIALS = ("hair", "cloth", "plastic", "metal", "glass", "skin")
+MATERIALS = ("hair", "cloth", "plastic", "metal", "skin")
 
 
 @dataclass(frozen=True)

@@ -131,18 +131,14 @@ def tubes(
     return painted(points, triangles, shades.reshape(-1, 3))
 
 
-def ellipsoids(
-    centers: np.ndarray, radii: np.ndarray, colors: np.ndarray, rows: int = 6, columns: int = 8, axes: np.ndarray | None = None
-) -> Mesh:
-    """Ellipsoids with centers (L, 3), radii broadcast to (L, 3), colors broadcast to (L, 3) and axes (L, 3, 3) as rows."""
+def ellipsoids(centers: np.ndarray, radii: np.ndarray, colors: np.ndarray, rows: int = 6, columns: int = 8) -> Mesh:
+    """Ellipsoids with centers (L, 3), radii and colors broadcast to (L, 3)."""
     elevation = np.linspace(-np.pi / 2, np.pi / 2, rows)[:, None]
     turn = np.arange(columns)[None] * 2 * np.pi / columns + 0 * elevation
     x, y, z = np.cos(elevation) * np.sin(turn), np.sin(elevation) + 0 * turn, np.cos(elevation) * np.cos(turn)
     sphere = np.stack([x, y, z], -1).reshape(-1, 3)
     count = len(centers)
     scaled = sphere[None] * np.broadcast_to(radii, (count, 3))[:, None]
-    if axes is not None:
-        scaled = scaled @ axes
     points = centers[:, None] + scaled
     stride = len(sphere)
     triangles = (grid_triangles(rows, columns, True)[None] + (np.arange(count) * stride)[:, None, None]).reshape(-1, 3)
@@ -162,12 +158,9 @@ def subdivided(mesh: Mesh) -> tuple[Mesh, np.ndarray]:
     return Mesh(points, triangles, colors), parents
 
 
-def resampled(curve: np.ndarray, count: int, closed: bool = False) -> np.ndarray:
+def resampled(curve: np.ndarray, count: int) -> np.ndarray:
     """Points (count, 3) spaced evenly along a smooth curve (Catmull-Rom) through the given points (N, 3)."""
-    if closed:
-        padded = np.concatenate([curve[-1:], curve, curve[:2]])
-    else:
-        padded = np.concatenate([2 * curve[:1] - curve[1:2], curve, 2 * curve[-1:] - curve[-2:-1]])
+    padded = np.concatenate([2 * curve[:1] - curve[1:2], curve, 2 * curve[-1:] - curve[-2:-1]])
     spans, steps = len(padded) - 3, 12
     share = np.tile(np.arange(steps) / steps, spans)[:, None]
     index = np.repeat(np.arange(spans), steps)
@@ -175,7 +168,7 @@ def resampled(curve: np.ndarray, count: int, closed: bool = False) -> np.ndarray
     dense = 0.5 * (2 * b + (c - a) * share + (2 * a - 5 * b + 4 * c - d) * share**2 + (3 * b - a - 3 * c + d) * share**3)
     dense = np.concatenate([dense, padded[-2:-1]])
     along = np.concatenate([[0], np.cumsum(np.linalg.norm(np.diff(dense, axis=0), axis=1))])
-    places = np.linspace(0, along[-1], count, endpoint=not closed)
+    places = np.linspace(0, along[-1], count)
     return np.stack([np.interp(places, along, dense[:, axis]) for axis in range(3)], -1).astype(np.float32)
 
 

@@ -1,6 +1,6 @@
 #version 330
 // Shades one fragment in the style of a family. The light is kept in two parts, since ambient occlusion dims the ambient one only.
-const int SKIN = 0, NECK = 1, MOUTH = 2, TEETH = 3, EYE = 4, HAIR = 5, CLOTH = 6, PLASTIC = 7, METAL = 8, GLASS = 9;
+const int SKIN = 0, NECK = 1, MOUTH = 2, TEETH = 3, EYE = 4, HAIR = 5, CLOTH = 6, PLASTIC = 7, METAL = 8;
 const float EYEBALL = 1.62;  // radius in cm
 const int SCAN = 0, FEATURE = 1, CLAY = 2, TOON = 3, FLAT = 4, FANTASY = 5, DOLL = 6, LOWPOLY = 7, SKETCH = 8, PUPPET = 9;
 
@@ -126,7 +126,7 @@ void main() {
     } else if (material == METAL) {
         shine = 1.6;
         hardness = 50.0;
-    } else if (material == PLASTIC || material == GLASS) {
+    } else if (material == PLASTIC) {
         shine = 0.9;
         hardness = 60.0;
     }
