@@ -78,6 +78,6 @@ def test_the_check_of_what_is_covered_sees_a_plate_before_the_face(fits):
         np.array([[0, 1, 2]], np.int32),
         np.zeros((3, 3), np.float32),
     )
-    assert covered([fit.part_here(plate, "glass")], fit.neutral, range(68)) == list(range(68))
+    assert covered([fit.part_here(plate, "plastic")], fit.neutral, range(68)) == list(range(68))
     behind = Mesh(plate.points - np.array([0, 0, 40], np.float32), plate.triangles, plate.colors)
-    assert covered([fit.part_here(behind, "glass")], fit.neutral, range(68)) == []
+    assert covered([fit.part_here(behind, "plastic")], fit.neutral, range(68)) == []
