@@ -22,9 +22,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from ..deploy.appengine import ROOT
+from ..deploy.serving import APP, ENVIRONMENT
 from . import runner
 from .chart import draw
-from .contenders import APP, CLIENTS, CONFIG, ROOT, Contender
+from .contenders import CLIENTS, Contender
 from .report import report, targets
 from .runner import Schedule
 
@@ -68,7 +70,7 @@ def build_contenders(own_python: Path, models: Path) -> list[Contender]:
     baselines = [("usual", "usual stack"), ("small", "usual at 48 px"), ("fer", "fer")]
     here, app = Path(sys.executable), "scripts.bench.baselines:create_app('{}')".format
     return [
-        Contender("ours", "this project", own_python, APP, CONFIG.get("env_variables", {})),
+        Contender("ours", "this project", own_python, APP, ENVIRONMENT),
         *(Contender(key, title, here, app(key), environment) for key, title in baselines),
     ]
 

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import http.client
 import json
-import os
-import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
@@ -16,14 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from ..deploy import sandbox
-from ..deploy.appengine import read_config
+from ..deploy.serving import run_gunicorn
 from ..deploy.traffic import Request
 from .figures import Measurements
 
-ROOT = Path(__file__).resolve().parents[2]
-CONFIG = read_config(ROOT)
-_, _, _, *GUNICORN, APP = CONFIG["entrypoint"].split()  # gunicorn --bind :$PORT OPTIONS main:app
-"""gunicorn's options and application of app.yaml; every contender is started with the same options."""
 CLIENTS = 4
 TIMEOUT = 120.0
 
@@ -36,7 +30,7 @@ class Contender:
     title: str
     python: Path
     app: str
-    environment: dict[str, str] = field(default_factory=dict)
+    environment: Mapping[str, str] = field(default_factory=dict)
     measured: Measurements = field(default_factory=Measurements)
 
 
@@ -110,19 +104,12 @@ class Server:
 
 @contextmanager
 def run_server(contender: Contender, folder: Path, core: int | None = None) -> Iterator[Server]:
-    """Run the contender's server on a free port of 127.0.0.1, pinned to `core` if one is given."""
-    with socket.socket() as place:
-        place.bind(("127.0.0.1", 0))
-        port = place.getsockname()[1]
-    command = [str(contender.python), "-m", "gunicorn", "--bind", f"127.0.0.1:{port}", *GUNICORN, contender.app]
+    """Run the contender's server with the options of app.yaml, pinned to `core` if one is given."""
     pinned = [] if core is None else ["taskset", "--cpu-list", str(core)]
-    environment = {"PATH": os.environ["PATH"], "HOME": str(folder), "TF_CPP_MIN_LOG_LEVEL": "2", **contender.environment}
+    environment = {"TF_CPP_MIN_LOG_LEVEL": "2", **contender.environment}
     log, started = folder / f"{contender.key}.log", time.perf_counter()
-    process = sandbox.start_unsandboxed([*pinned, *command], group=None, log=log, folder=ROOT, environment=environment)
-    try:
+    with run_gunicorn(contender.python, contender.app, environment, log, pinned) as (process, port):
         yield Server(contender, process, port, log, started)
-    finally:
-        sandbox.stop(process)
 
 
 def peak_bytes(pid: int) -> int:

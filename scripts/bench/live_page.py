@@ -21,8 +21,9 @@ from pathlib import Path
 from playwright.sync_api import Page, sync_playwright
 
 from ..deploy import sandbox
+from ..deploy.serving import APP
 from ..deploy.traffic import Request, jpeg, moving_face, write_camera_video
-from .contenders import APP, Contender, Server, run_server
+from .contenders import Contender, Server, run_server
 
 COLLECT_RESULTS = """seconds => new Promise((done) => {
     const found = [], root = document.getElementById("live"), started = performance.now();

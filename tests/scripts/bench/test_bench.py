@@ -13,10 +13,11 @@ import pytest
 from emotions.face.analyzer import FaceAnalyzer
 from emotions.image.loading import LoadedImage
 from scripts.bench import runner
-from scripts.bench.contenders import APP, GUNICORN, Contender, run_server
+from scripts.bench.contenders import Contender, run_server
 from scripts.bench.figures import MEGABYTE, STAGES, Measurements, format_figure, median_ratio, quantile, shares
 from scripts.bench.report import report, rows, targets
 from scripts.deploy import sandbox
+from scripts.deploy.serving import APP, GUNICORN
 from scripts.deploy.traffic import Request
 from scripts.docs import readme
 
