@@ -170,6 +170,9 @@ experiments: .venv-test/.installed ## collect all runs and exported designs in b
 bench: .venv/.installed .venv-bench/.installed ## measure speed and memory beside the frameworks in common use; writes benchmarks/
 	$(BENCH) -m scripts.bench
 
+robustness: .venv-test/.installed .venv-bench/.installed ## measure the served head and `fer` on corrupted pictures; writes benchmarks/robustness.md (MODELS=: others)
+	$(TEST) -m scripts.evaluate.robustness $(addprefix --models ,$(MODELS))
+
 autoscaling: .venv-train/.installed ## simulate the scaling keys of app.yaml; writes docs/autoscaling.md and its plot
 	$(TRAIN) -m scripts.deploy.autoscaling
 
@@ -219,4 +222,4 @@ $(ENVIRONMENTS): .venv-%/.installed: requirements-%.txt
 	@touch $@
 
 .PHONY: help run gradio batch notebooks lab test test-all test-integrations lint format requirements train rebuild distill synthetic heads export thresholds \
-	verify-model experiments bench autoscaling smoke-appengine smoke-heroku publish docs demo-gif screenshots readme detectors vendor
+	verify-model experiments bench robustness autoscaling smoke-appengine smoke-heroku publish docs demo-gif screenshots readme detectors vendor

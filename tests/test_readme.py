@@ -49,6 +49,7 @@ ELSEWHERE = {
     "pip install .": "tests/test_install.py",
     "make gradio": "tests/integrations/test_gradio.py",
     "make bench": "tests/scripts/bench/test_bench.py",
+    "make robustness": "tests/scripts/evaluate/robustness/test_robustness.py",
     "make verify-model": "tests/scripts/test_commands.py",
     "make train": "tests/scripts/test_commands.py",
     "make heads": "tests/scripts/synthetic/heads/dataset/test_generate.py",

@@ -59,7 +59,7 @@ def served_crop(analyzer: FaceAnalyzer, pixels: np.ndarray) -> np.ndarray | None
 def load_portraits(folder: Path, analyzer: FaceAnalyzer) -> Portraits:
     """Read and crop the photographs of a folder. Raises DatasetError if a file is missing or of another form."""
     try:
-        rows, people = _rows(folder / "labels.csv"), _rows(folder / "info.csv")
+        rows, people = read_csv(folder / "labels.csv"), read_csv(folder / "info.csv")
         sexes = {row["face_id"]: row["face_gender"] for row in people}
         labels = np.array([EMOTIONS.index(row["label"]) for row in rows], int)
         made = [served_crop(analyzer, open_image(folder / row["file"]).pixels) for row in rows]
@@ -73,6 +73,7 @@ def load_portraits(folder: Path, analyzer: FaceAnalyzer) -> Portraits:
     return Portraits(crops, found, labels, groups)
 
 
-def _rows(path: Path) -> list[dict[str, str]]:
+def read_csv(path: Path) -> list[dict[str, str]]:
+    """Rows of a comma-separated file with a header. Raises OSError."""
     with open(path, newline="", encoding="utf-8") as stream:
         return list(csv.DictReader(stream))
