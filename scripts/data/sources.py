@@ -30,6 +30,7 @@ class DatasetInfo:
         groups: meaning of the table's groups if metrics are reported by group.
         published: number of faces that the owner publishes.
         drawn: true for drawn faces, false for photographs, None if unknown.
+        unaligned: true if the published files are faces that were cropped otherwise than this library crops them.
     """
 
     title: str
@@ -38,12 +39,18 @@ class DatasetInfo:
     groups: str = ""
     published: int = 0
     drawn: bool | None = None
+    unaligned: bool = False
 
 
 SOURCES = {
     "fer2013": DatasetInfo(
-        "FER2013", "released for research in the Kaggle challenge of 2013", research=True, published=35_887, drawn=False
-    ),
+        "FER2013",
+        "released for research in the Kaggle challenge of 2013",
+        research=True,
+        published=35_887,
+        drawn=False,
+        unaligned=True,
+    ),  # fmt: skip
     VOTES: DatasetInfo("FER+", "MIT"),
     "facial_expressions": DatasetInfo("muxspace/facial_expressions", "Apache-2.0", drawn=False),
     "ferg": DatasetInfo("FERG-DB", "research only, must not be passed on", research=True, groups="characters", drawn=True),

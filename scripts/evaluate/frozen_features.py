@@ -15,7 +15,7 @@ from emotions.labels import EMOTIONS
 
 from ..data.dataset import DatasetError, Faces
 from ..train.features import FeatureSet, bottleneck, cached_features
-from ..train.heads import class_weights, fit
+from ..train.heads.search import class_weights, fit
 from ..train.networks import dense_head, folded
 
 EPOCHS = 8

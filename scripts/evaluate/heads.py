@@ -30,7 +30,7 @@ from ..report.heads import report_text
 from ..report.heads_pictures import draw_examples, draw_strengths
 from ..report.heads_results import MISSED, HeadResults, WholePictures
 from ..synthetic.heads.dataset.reader import RenderedHeads, character_folds, describe_set, load_heads, whole_pictures
-from ..train.heads import DESIGNS
+from ..train.heads.search import DESIGNS
 from .frozen_features import SEED, TrainingData, balanced_data, photographs, predict, served_backbone, train_head
 from .portraits import served_crop
 

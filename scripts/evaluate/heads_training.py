@@ -37,7 +37,7 @@ from ..data.splits import without_copies
 from ..report.heads_training import BESIDE, MAIN, Setting, Trial, TrialReport, choose, report_text
 from ..synthetic.heads.dataset.reader import LEVELS, RenderedHeads, describe_set, load_heads
 from ..train.features import FeatureSet
-from ..train.heads import DESIGNS, TrainingSets, fit
+from ..train.heads.search import DESIGNS, TrainingSets, fit
 from ..train.networks import dense_head
 from .frozen_features import SEED, Backbone, predict, served_backbone, trained_backbone
 from .portraits import Portraits, load_portraits

@@ -93,8 +93,8 @@ class Export:
             raise DesignError(f"{BUNDLED.name}/ ships the head `{MIXED}`, which needs votes: name another folder with --models")
         chosen = [one["chosen"] for name, one in heads.items() if name != "drawn"]
         drawn = "drawn" in heads and any(row["drawn_weight"] for row in chosen)
-        others = any(row.get("others_weight") for row in chosen)
-        data = training_data(config, drawn or (run / "head-drawn.keras").is_file(), others)
+        mixed = [kind for kind in ("others", "rendered") if any(row.get(f"{kind}_weight") for row in chosen)]
+        data = training_data(config, drawn or (run / "head-drawn.keras").is_file(), mixed)
         return cls(run, version, folder, config, heads, data, config.get("parent") or lineage(config.get("init_from")))
 
     @property

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Container
 from pathlib import Path
 from typing import Any
 
@@ -70,27 +71,30 @@ def lineage(init_from: str | None) -> dict[str, Any] | None:
     return {name: entry[name] for name in ("name", "version", "licence", "data", "begun") if entry.get(name)}
 
 
-def record_head_tables(run: Path, drawn: Path | str | None, others: Path | str | None = None) -> None:
-    """Record in config.json the tables of drawn and of further faces that the heads of a run were trained on."""
+def record_head_tables(
+    run: Path, drawn: Path | str | None, others: Path | str | None = None, rendered: Path | str | None = None
+) -> None:
+    """Record in config.json the tables of drawn, further and rendered faces that the heads of a run were trained on."""
     config = json.loads((run / "config.json").read_text(encoding="utf-8"))
-    config["heads"] = {"drawn": drawn and str(drawn), "others": others and str(others)}
+    tables = {"drawn": drawn, "others": others, "rendered": rendered}
+    config["heads"] = {kind: path and str(path) for kind, path in tables.items()}
     (run / "config.json").write_text(json.dumps(config, indent=1) + "\n", encoding="utf-8")
 
 
-def training_data(config: dict[str, Any], heads: bool, mixed: bool = False) -> list[dict[str, Any]]:
+def training_data(config: dict[str, Any], heads: bool, mixed: Container[str] = ()) -> list[dict[str, Any]]:
     """Data statement (see scripts/data/sources.py) of all tables that a run was trained on.
 
     Args:
         config: resolved configuration of the run.
         heads: true if its heads were trained on drawn faces.
-        mixed: true if its head `mixed` was trained on further faces.
+        mixed: which of `others` and `rendered` its head `mixed` was trained on.
     """
     data, base = config["data"], bool(config["stages"])
     rows = data_statement(Faces.load(data["faces"]), "base and heads" if base else "heads")
-    drawn = config.get("heads", data).get("drawn")
-    trained = [who for who, path, yes in (("base", data.get("drawn"), base), ("heads", drawn, heads)) if path and yes]
-    if trained:
-        rows += data_statement(Faces.load(data.get("drawn") or drawn), " and ".join(trained))
-    if mixed:
-        rows += data_statement(Faces.load(config["heads"]["others"]), MIXED_HEAD_ONLY)
+    for kind in ("drawn", "others", "rendered"):
+        learned = heads if kind == "drawn" else kind in mixed
+        by_head = "heads" if kind == "drawn" else MIXED_HEAD_ONLY
+        tables = {"base": data.get(kind) if base else None, by_head: config.get("heads", data).get(kind) if learned else None}
+        if trained := {who: path for who, path in tables.items() if path}:
+            rows += data_statement(Faces.load(next(iter(trained.values()))), " and ".join(trained))
     return rows

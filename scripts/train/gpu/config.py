@@ -75,3 +75,5 @@ STUDENTS = {
         distilled=True,
     )
 }
+FINETUNING = Recipe(peak=0.01, batch=256, epochs=10, warmup=0.03, ema=0.995, smoothing=0.05, dropout=0.3, mixup=0.2)
+"""Of `finetune`: a fifth of the students' rate, since the weights are those of a finished training."""

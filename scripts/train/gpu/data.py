@@ -23,6 +23,7 @@ class PackedFaces:
     pixels: (N, S, S) uint8. theta: (N, 2, 3) float32 for `affine_grid`, the crop that serving would take (identity if unknown).
     labels: (N,) int64, -1 if unknown. votes: (N, 7) float32. weights: (N,) float32, how often a face occurs in an epoch.
     tables: (N,) number of the face's table. splits, keys: (N,) str. label_sets: names of the label sets of the first table.
+    soft: (N, 7) float32 weighted soft labels, which `label_targets` adds to what they leave of the labels; None without teachers.
     """
 
     pixels: torch.Tensor
@@ -34,6 +35,7 @@ class PackedFaces:
     splits: np.ndarray
     keys: np.ndarray
     label_sets: list[str]
+    soft: torch.Tensor | None = None
 
     def rows(self, split: str, table: int | None = None) -> torch.Tensor:
         """Row numbers (M,) of a split, of all tables or one."""
@@ -43,7 +45,23 @@ class PackedFaces:
     def label_targets(self, smoothing: float) -> torch.Tensor:
         """(N, 7) smoothed one-hot targets; zeros for a face without a label."""
         known = (self.labels >= 0).float()[:, None]
-        return known * (F.one_hot(self.labels.clamp(min=0), CLASSES) * (1 - smoothing) + smoothing / CLASSES)
+        own = known * (F.one_hot(self.labels.clamp(min=0), CLASSES) * (1 - smoothing) + smoothing / CLASSES)
+        return own if self.soft is None else own * (1 - self.soft.sum(dim=1, keepdim=True)) + known * self.soft
+
+    def add_soft_labels(self, path: Path, weight: float) -> int:
+        """Mix the soft labels of a file of `train` or of scripts.train.soft_labels into labels and votes, with this weight.
+
+        Faces that the file does not hold keep their targets. Returns the number of faces with soft labels.
+        """
+        with np.load(path, allow_pickle=False) as stored:
+            places = {key: place for place, key in enumerate(stored["sample_keys"].tolist())}
+            rows = np.array([places.get(key, -1) for key in self.keys.tolist()])
+            known = torch.from_numpy((rows >= 0) * np.float32(weight))[:, None].to(self.pixels.device)
+            soft = [torch.from_numpy(stored[name].astype(np.float32)[rows]).to(known.device) * known for name in self.label_sets]
+        self.soft = soft[0]
+        if len(soft) > 1:
+            self.votes = self.votes * (1 - known) + soft[1] * self.votes.sum(dim=1, keepdim=True)
+        return int((rows >= 0).sum())
 
 
 def read_sheet(path: Path, size: int) -> np.ndarray:

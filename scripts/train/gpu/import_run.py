@@ -21,23 +21,12 @@ from ...common.git import commit
 from ...data.dataset import Faces
 from ...data.labels import available_label_sets
 from ..networks import VGG_FILTERS, vgg_backbone
+from .arrays import read_arrays
 
+GENERATED = {"dicebear": "drawn", "heads": "rendered"}
+"""Source of all faces of a table -> name of the table in a configuration; others are photographs."""
 TOLERANCE = 0.01
 """Largest difference of a feature from PyTorch's, relative to the largest feature: float16 kernels make 0.0005."""
-
-
-def read_arrays(folder: Path, name: str) -> dict[str, np.ndarray]:
-    """The arrays of all files `<name>-<number>.npz`. Raises FileNotFoundError if there is none, ValueError if one is missing."""
-    arrays: dict[str, np.ndarray] = {}
-    for path in sorted(folder.glob(f"{name}-[0-9].npz")):
-        with np.load(path, allow_pickle=False) as stored:
-            arrays |= {key: stored[key] for key in stored.files}
-    if not arrays:
-        raise FileNotFoundError(f"{folder} has no {name}-0.npz")
-    wanted = {f"{number:02}-{key}" for number in range(13) for key in ("kernel", "gamma", "beta", "mean", "variance")}
-    if missing := wanted - set(arrays):
-        raise ValueError(f"{name} lacks {min(missing)}: one of its files is missing")
-    return arrays
 
 
 def build(arrays: dict[str, np.ndarray]) -> keras.Model:
@@ -67,9 +56,11 @@ def configuration(
     augment = {key: recipe[key] for key in ("shift", "rotation", "scale", "brightness", "erase", "mixup")}
     augment |= {key: recipe[key] for key in ("aligned", "blur", "gradient", "noise", "jpeg") if key in recipe}
     network = {} if tuple(filters) == VGG_FILTERS else {"network": {"filters": list(filters)}}
-    drawn = [path for path in tables[1:] if (Faces.load(path).sources == "dicebear").all()]
-    others = [path for path in tables[1:] if path not in drawn]
-    data = {"faces": str(tables[0])} | {key: str(paths[0]) for key, paths in (("drawn", drawn), ("others", others)) if paths}
+    data = {"faces": str(tables[0])}
+    for path in tables[1:]:
+        sources = Faces.load(path).sources
+        kind = next((kind for source, kind in GENERATED.items() if (sources == source).all()), "others")
+        data[kind] = str(path)
     return {
         "name": "vgg16", "design": "vgg16", "size": 48, "seed": 20261126, **network, "data": data,
         "stages": [{"epochs": round(result["epochs"]), "crop": 48}],

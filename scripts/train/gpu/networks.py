@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import copy
-import os
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional as F
 
+from .arrays import write_arrays
 from .data import CLASSES, PackedFaces
 
 EPSILON, MOMENTUM = 1e-3, 0.1
@@ -74,13 +73,12 @@ class ExpressionNet(nn.Module):
         self.backbone, self.dropout, self.heads = nn.Sequential(*parts), nn.Dropout(dropout), nn.Linear(inputs, 2 * CLASSES)
 
     def placed(self, device: torch.device) -> ExpressionNet:
-        """The network on a device, on a GPU with its weights in channels-last layout."""
-        return self.to(device, memory_format=torch.channels_last) if device.type == "cuda" else self.to(device)
+        """The network on a device, its weights in channels-last layout (on a CPU with AMX five times as fast in bfloat16)."""
+        return self.to(device, memory_format=torch.channels_last)
 
     def features(self, pixels: torch.Tensor) -> torch.Tensor:
         """Bottleneck features (N, F)."""
-        x = pixels / 64 - 2
-        x = x.contiguous(memory_format=torch.channels_last) if x.is_cuda else x
+        x = (pixels / 64 - 2).contiguous(memory_format=torch.channels_last)
         return self.backbone(x).float().mean((2, 3))
 
     def forward(self, pixels: torch.Tensor) -> torch.Tensor:
@@ -89,14 +87,21 @@ class ExpressionNet(nn.Module):
             return self.heads(features)
 
 
-def write_arrays(path: Path, arrays: dict[str, np.ndarray], compress: bool = False) -> None:
-    """Write an .npz file under a temporary name first, so that a partial file never has the final one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}")
-    with open(partial, "wb") as stream:
-        save: Any = np.savez_compressed if compress else np.savez  # the type stubs take the names of arrays for options
-        save(stream, **arrays)
-    os.replace(partial, path)
+def restore(arrays: dict[str, np.ndarray], dropout: float = 0.0) -> ExpressionNet:
+    """The VGG-16 that `export` wrote. Raises ValueError if the arrays are not those of a VGG-16 of one width."""
+    net = ExpressionNet("vgg16", dropout, arrays["00-kernel"].shape[3] / VGG_FILTERS[0])
+    blocks = [block for block in net.backbone if isinstance(block, ConvBlock)]
+    state = {"heads.weight": arrays["heads-kernel"].T, "heads.bias": arrays["heads-bias"]}
+    names = dict(zip(("gamma", "beta", "mean", "variance"), ("weight", "bias", "running_mean", "running_var"), strict=True))
+    for number, block in enumerate(blocks):
+        place = f"backbone.{list(net.backbone).index(block)}"
+        state[f"{place}.0.weight"] = arrays[f"{number:02}-kernel"].transpose(3, 2, 0, 1)
+        state |= {f"{place}.1.{theirs}": arrays[f"{number:02}-{ours}"] for ours, theirs in names.items()}
+    current = net.state_dict()
+    if wrong := [key for key, value in state.items() if tuple(current[key].shape) != value.shape]:
+        raise ValueError(f"{wrong[0]} has shape {state[wrong[0]].shape}, this VGG-16 needs {tuple(current[wrong[0]].shape)}")
+    net.load_state_dict({key: torch.tensor(value, dtype=torch.float32) for key, value in state.items()}, strict=False)
+    return net.eval()
 
 
 def export(net: ExpressionNet, faces: PackedFaces, folder: Path, name: str, max_bytes: int = 15 << 20) -> None:

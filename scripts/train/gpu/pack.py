@@ -3,9 +3,8 @@
     python -m scripts.train.gpu.pack data/fer2013.npz data/facial_expressions.npz data/drawn.npz data/heads.npz --out packed
 
 Needs the library. The first table names the label sets; validation faces that repeat a training face of it are left out, and so
-are faces of the other tables without a label, and the test split of every table unless --test is given. `--aligned` lists the
-tables (by number) whose faces are not cropped as serving does: they get an alignment matrix from Face Mesh on the whole face, and
-training shows them with and without it.
+are faces of the other tables without a label, and the test split of every table unless --test is given. Faces that are not
+cropped as serving does (FER2013's) get an alignment matrix from Face Mesh, and training shows them with and without it.
 
     packed/train-000.webp ...     faces to train on, 32 x 64 in a sheet
     packed/held-out-000.webp ...  the others
@@ -21,49 +20,18 @@ from pathlib import Path
 
 import numpy as np
 
-from emotions.face.alignment import alignment_matrix
-from emotions.face.landmarks import FaceMesh, Region
-from emotions.face.results import Box
 from emotions.labels import EMOTIONS
-from emotions.runtime.manifest import ModelRegistry
 
+from ...data.alignment import cached_alignments, needs_alignment
 from ...data.dataset import Faces
 from ...data.labels import available_label_sets, vote_targets
 from ...data.pack import sheets
 from ...data.splits import without_copies
 from ..targets import sample_keys
 
-MIN_SCALE, MAX_SCALE, MAX_ROTATION, MAX_SHIFT = 0.55, 1.7, 40.0, 0.35
-"""Limits of a plausible alignment: side of the crop relative to the face's, degrees, shift of the centre relative to the side.
-Served FER2013 validation faces have 0.56 to 1.58 and -39 to 26 degrees."""
 GENERATED = ("dicebear", "heads")
 """Sources whose classes are balanced by choice: drawn and rendered faces."""
 COMMON = (EMOTIONS.index("happy"), EMOTIONS.index("neutral"))
-
-
-def is_plausible(matrix: np.ndarray, size: int) -> bool:
-    """True if a (2, 3) matrix from crop to face coordinates, both `size` wide, can be that of a face."""
-    if not np.isfinite(matrix).all():
-        return False
-    scale, rotation = np.sqrt(abs(np.linalg.det(matrix[:, :2]))), np.degrees(np.arctan2(matrix[1, 0], matrix[0, 0]))
-    shift = np.abs(matrix @ [size / 2, size / 2, 1] - size / 2).max() / size
-    return bool(MIN_SCALE <= scale <= MAX_SCALE and abs(rotation) <= MAX_ROTATION and shift <= MAX_SHIFT)
-
-
-def alignments(pixels: np.ndarray, mesh: FaceMesh) -> np.ndarray:
-    """Alignment matrices (N, 2, 3) float32 of faces (N, S, S) uint8; NaN where Face Mesh sees no face or an implausible one.
-
-    Serving finds the face with BlazeFace first; its crops differ by 1.7 px at the corners in the median.
-    """
-    size = pixels.shape[1]
-    box = Box(0.0, 0.0, float(size), float(size))
-    region = Region.of_box(box, np.full((6, 2), np.nan, np.float32))
-    found = np.full((len(pixels), 2, 3), np.nan, np.float32)
-    for row, face in enumerate(pixels):
-        points = mesh.predict_refined(np.repeat(face[..., None], 3, axis=2), region)
-        if points is not None and is_plausible(matrix := alignment_matrix(face.shape, box, points[:, :2], size), size):
-            found[row] = matrix
-    return found
 
 
 def sampling_weights(tables: Sequence[Faces]) -> np.ndarray:
@@ -85,17 +53,20 @@ def sampling_weights(tables: Sequence[Faces]) -> np.ndarray:
     return np.concatenate(parts).astype(np.float32)
 
 
-def pack(tables: Sequence[Faces], aligned: Sequence[int], folder: Path, quality: int, held_out_quality: int, test: bool) -> int:
-    """Write the folder and return its size in bytes. WebP of the given qualities; 100 is lossless."""
+def pack(tables: Sequence[Faces], paths: Sequence[Path], folder: Path, quality: int, held_out_quality: int, test: bool) -> int:
+    """Write the folder and return its size in bytes. WebP of the given qualities; 100 is lossless.
+
+    `paths`: files of the tables, beside which alignment matrices are kept.
+    """
     tables = [without_copies(table) for table in tables]
     # A rendered expression may be too weak for a label.
     tables = [tables[0], *(table.where(table.labels >= 0) for table in tables[1:])]
     tables = tables if test else [table.where(table.splits != "test") for table in tables]
-    registry = ModelRegistry()
-    entry = registry.entry("landmarks", "face-mesh")
-    mesh = FaceMesh(entry, registry.model(entry))
-    unknown = [np.full((len(table), 2, 3), np.nan, np.float32) for table in tables]
-    align = [alignments(table.pixels, mesh) if number in aligned else unknown[number] for number, table in enumerate(tables)]
+    align = [
+        cached_alignments(table.pixels, path.with_name(f"alignments-{path.stem}.npz")) if needs_alignment(table)
+        else np.full((len(table), 2, 3), np.nan, np.float32)
+        for table, path in zip(tables, paths, strict=True)
+    ]  # fmt: skip
     faces = Faces.joined(tables)
     folder.mkdir(parents=True, exist_ok=True)
     for old in folder.glob("*.webp"):
@@ -121,14 +92,13 @@ def pack(tables: Sequence[Faces], aligned: Sequence[int], folder: Path, quality:
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("tables", type=Path, nargs="+", help="made by scripts.data.prepare; the first names the label sets")
-    parser.add_argument("--aligned", type=int, nargs="*", default=[0], help="numbers of the tables that get alignments")
     parser.add_argument("--out", type=Path, default=Path("packed"))
     parser.add_argument("--quality", type=int, default=82, help="WebP quality of the faces to train on")
     parser.add_argument("--held-out-quality", type=int, default=90, help="of the others; 100 is lossless")
     parser.add_argument("--test", action="store_true", help="pack the test splits too")
     options = parser.parse_args(arguments)
     tables = [Faces.load(path) for path in options.tables]
-    size = pack(tables, options.aligned, options.out, options.quality, options.held_out_quality, options.test)
+    size = pack(tables, options.tables, options.out, options.quality, options.held_out_quality, options.test)
     print(f"written: {options.out}, {size / 2**20:.1f} MiB")
 
 

@@ -48,14 +48,16 @@ class TrainingStep:
     """Augmentation, loss, SGD with Nesterov momentum and coupled L2, and the moving average of the weights (EMA).
 
     All `nets` see the same augmented faces, and the same mean predictions of the `teachers` for them. Weights, momentum and
-    average are float32; the networks compute in bfloat16 on a GPU. The gradient of each network is clipped by its global norm.
+    average are float32; the networks compute in bfloat16, on a CPU only if that is asked for. The gradient of each network is
+    clipped by its global norm.
     """
 
     def __init__(
         self, nets: Sequence[ExpressionNet], faces: PackedFaces, recipe: Recipe, log: Log,
-        teachers: Sequence[ExpressionNet] = (), capture: Capture | None = None,
+        teachers: Sequence[ExpressionNet] = (), capture: Capture | None = None, bfloat16: bool | None = None,
     ) -> None:  # fmt: skip
         device = faces.pixels.device
+        self.bfloat16 = device.type == "cuda" if bfloat16 is None else bfloat16
         self.nets, self.faces, self.recipe, self.log, self.capture = list(nets), faces, recipe, log, capture
         self.teachers = list(teachers)
         self.replay: Callable[[], None] | None = None
@@ -88,7 +90,7 @@ class TrainingStep:
             share = r.mixup * torch.rand(len(x), 1, device=x.device) ** 2
             x = torch.lerp(x, x.flip(0), share[:, :, None, None])
             labels, votes = torch.lerp(labels, labels.flip(0), share), torch.lerp(votes, votes.flip(0), share)
-        with torch.autocast(x.device.type, torch.bfloat16, enabled=x.is_cuda, cache_enabled=False):
+        with torch.autocast(x.device.type, torch.bfloat16, enabled=self.bfloat16, cache_enabled=False):
             outputs = [net(x) for net in self.nets]
             with torch.no_grad():
                 taught = [teacher(x).view(-1, 2, CLASSES) for teacher in self.teachers]

@@ -28,11 +28,12 @@ import numpy as np
 import torch
 from torch import nn
 
+from .arrays import write_arrays
 from .augment import warp
 from .config import STUDENTS, TEACHERS, Recipe, Stage
 from .data import PackedFaces, load
 from .metrics import measure, predict
-from .networks import MOMENTUM, ExpressionNet, export, write_arrays
+from .networks import MOMENTUM, ExpressionNet, export
 from .steps import Capture, Log, TrainingStep, cuda_graph, learning_rate
 
 SEED = 20261126

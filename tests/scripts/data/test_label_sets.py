@@ -13,7 +13,9 @@ from emotions.runtime.manifest import BUNDLED
 from scripts.data import labels, prepare, sources
 from scripts.data.dataset import DatasetError, Faces
 from scripts.release import export
-from scripts.train import heads, runs
+from scripts.train import runs
+from scripts.train.heads import search
+from scripts.train.heads.training import train_heads
 from scripts.train.networks import vgg_backbone
 from tests.scripts.conftest import SMALL_VGG
 
@@ -55,17 +57,17 @@ def test_mixed_targets_use_the_labels_and_votes_that_a_face_has(faces):
 
 
 def test_heads_of_a_table_with_some_votes(faces, tmp_path, monkeypatch):
-    monkeypatch.setattr(heads, "MIXTURES", (0.5,))
-    monkeypatch.setattr(heads, "DESIGNS", ("linear",))
+    monkeypatch.setattr(search, "MIXTURES", (0.5,))
+    monkeypatch.setattr(search, "DESIGNS", ("linear",))
     keras.utils.set_random_seed(1)
     vgg_backbone(16, filters=SMALL_VGG).save(tmp_path / "base.keras")
     (tmp_path / "head-stale.keras").touch()
     half = without_votes(faces, np.arange(len(faces)) % 2 == 0)
-    report = heads.train_heads(tmp_path, half, 0.1, 1)
+    report = train_heads(tmp_path, half, 0.1, 1)
     assert list(report) == ["labels", "ferplus", "mixed"]
     for row in report.values():
         assert 0 <= row["chosen"]["labels"] <= 1 and 0 <= row["chosen"]["ferplus"] <= 1
-    own = heads.train_heads(tmp_path, without_votes(faces), 0.1, 1)
+    own = train_heads(tmp_path, without_votes(faces), 0.1, 1)
     assert list(own) == ["mine"] and json.loads((tmp_path / "heads.json").read_text()) == own
     assert [path.name for path in tmp_path.glob("head-*.keras")] == ["head-mine.keras"], "heads of other label_sets went"
 

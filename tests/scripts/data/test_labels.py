@@ -15,7 +15,7 @@ from scripts.data.dataset import Faces, table
 from scripts.data.readers.images import Listed, some
 from scripts.data.splits import copies, duplicates, nearest
 from scripts.docs.curves import LearningCurves
-from scripts.train.heads import BATCH, fit
+from scripts.train.heads.search import BATCH, fit
 from scripts.train.networks import dense_head
 
 

@@ -19,8 +19,10 @@ from scripts.common.litert import to_litert
 from scripts.evaluate import accuracy, experiments
 from scripts.release import export
 from scripts.train import base as train
-from scripts.train import heads, optimisation
+from scripts.train import optimisation
 from scripts.train.backbones import BACKBONES, DesignError, build_backbone, design_of, fer_cnn_backbone
+from scripts.train.heads import __main__ as heads_command
+from scripts.train.heads import search
 from scripts.train.networks import dense_head, folded
 
 CONFIGS = sorted((Path(train.__file__).parents[1] / "configs").glob("*.toml"))
@@ -152,11 +154,11 @@ def finished(prepared, configured, tmp_path_factory):
     (folder / "tiny.toml").write_text(text)
     run = folder / "runs" / "first"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(heads, "DESIGNS", ("linear",))
-        patch.setattr(heads, "MIXTURES", (0.5,))
+        patch.setattr(search, "DESIGNS", ("linear",))
+        patch.setattr(search, "MIXTURES", (0.5,))
         patch.setattr(optimisation, "BN_BATCHES", 5)
         train.main(["--config", str(folder / "tiny.toml"), "--run", str(run)])
-        heads.main(["--run", str(run)])
+        heads_command.main(["--run", str(run)])
     export.main(["--run", str(run), "--version", "1.0.0", "--models", str(folder / "models")])
     return folder
 

@@ -11,7 +11,10 @@ import pytest
 
 from scripts.common import metrics
 from scripts.data.dataset import DatasetError, Faces
-from scripts.train import features, heads
+from scripts.data.labels import targets_and_mask
+from scripts.train import features
+from scripts.train.heads import drawn, search
+from scripts.train.heads.training import train_heads
 from scripts.train.networks import dense_head, folded, vgg_backbone
 from tests.scripts.conftest import SMALL_VGG
 
@@ -19,39 +22,41 @@ LABEL_SETS = ("fer2013", "ferplus")
 HEADS = (*LABEL_SETS, "mixed")
 
 
-def row(fer2013: float, ferplus: float, drawn: float | None = None, weight: float = 0.0) -> dict:
-    return {"fer2013": fer2013, "ferplus": ferplus, "drawn_weight": weight} | ({} if drawn is None else {"drawn": drawn})
+def row(score: float, drawn: float | None = None, weight: float = 0.0) -> dict:
+    return {"score": score, "drawn_weight": weight} | ({} if drawn is None else {"drawn": drawn})
 
 
-def test_mixed_maximises_the_smaller_margin():
-    rows = [row(0.65, 0.90), row(0.71, 0.80), row(0.73, 0.77)]
-    assert heads.choose("mixed", LABEL_SETS, rows) == 1  # margins -.05, .01, -.01
-    assert heads.choose("fer2013", LABEL_SETS, rows) == 2 and heads.choose("ferplus", LABEL_SETS, rows) == 0
+def test_mixed_is_chosen_by_its_score_alone():
+    rows = [row(0.65, 0.9), row(0.71, 0.5, 0.3), row(0.70, 0.8, 1.0)]
+    assert search.choose("mixed", rows) == 1 and search.choose("mixed", rows[:1]) == 0
 
 
 def test_heads_with_drawn_faces_may_lose_at_most_max_drop():
-    rows = [row(0.700, 0.8, 0.3), row(0.699, 0.8, 0.6, 0.3), row(0.697, 0.8, 0.9, 1.0)]
-    assert heads.choose("fer2013", LABEL_SETS, rows) == 1
-    assert heads.choose("fer2013", LABEL_SETS, [rows[0], row(0.70, 0.8, 0.2, 1.0)]) == 0
+    rows = [row(0.700, 0.3), row(0.699, 0.6, 0.3), row(0.697, 0.9, 1.0)]
+    assert search.choose("fer2013", rows) == 1
+    assert search.choose("fer2013", [rows[0], row(0.70, 0.2, 1.0)]) == 0
+    assert search.choose("fer2013", [row(0.700), row(0.701)]) == 1
 
 
-def test_heads_with_other_faces_are_chosen_by_the_sum_of_their_metrics():
-    """They may lose as little as those with drawn faces; with both, the sum of both metrics decides."""
-    rows = [
-        row(0.700, 0.80, drawn, weight) | {"others_weight": other, "others": f1}
-        for drawn, weight, other, f1 in ((0.6, 0, 0, 0.30), (0.7, 0.3, 0, 0.31), (0.65, 0.3, 0.1, 0.38), (0.5, 0, 0.3, 0.4))
-    ]
-    assert heads.choose("mixed", LABEL_SETS, rows) == 2
-    rows[2]["fer2013"] = 0.697
-    assert heads.choose("mixed", LABEL_SETS, rows) == 1
-    for one in rows:
-        one["others_weight"] = 0.0  # as for the other heads, which are only measured on these faces
-    assert heads.choose("fer2013", LABEL_SETS, rows) == 1
+def test_scores_are_of_aligned_faces_and_follow_the_adjustment(prepared):
+    faces = Faces.load(prepared).split("validation")
+    right, constant = 4 * np.eye(7, dtype=np.float32)[faces.labels], np.tile(np.float32([1, 0, 0, 0, 0, 0, 0]), (len(faces), 1))
+    found = search.scores({"human": (faces, constant), "aligned": (faces, right)}, ("fer2013",))
+    assert found["fer2013_balanced"] == 1 and found["fer2013"] == pytest.approx((faces.labels == 0).mean(), abs=1e-4)
+    moved = search.scores({"human": (faces, right)}, ("fer2013",), np.array([0, 0, 0, 9.0, 0, 0, 0]))
+    share = (faces.labels == 3).mean()
+    assert moved["fer2013"] == pytest.approx(share, abs=1e-4)
+    assert moved["fer2013_balanced"] == pytest.approx((share + 1 / len(np.unique(faces.labels))) / 2, abs=1e-4)
+    others = replace(faces, groups=np.full(len(faces), "x"))
+    found = search.scores(
+        {"human": (faces, right), "drawn": (others, right), "others": (faces, constant), "rendered": (faces, right)}, ()
+    )
+    assert found["drawn"] == found["rendered"] == 1 > found["others_balanced"] > found["others"]
 
 
 def test_class_weights_balance_the_classes():
     labels = np.array([0, 0, 0, 3])
-    assert heads.class_weights(labels).tolist() == pytest.approx([2 / 3] * 3 + [2])
+    assert search.class_weights(labels).tolist() == pytest.approx([2 / 3] * 3 + [2])
 
 
 def test_family_recall_is_the_mean_over_families(prepared):
@@ -68,14 +73,17 @@ def trained(prepared, tmp_path_factory):
     keras.utils.set_random_seed(1)
     vgg_backbone(16, filters=SMALL_VGG).save(run / "base.keras")
     faces = Faces.load(prepared)
-    drawn = replace(faces, pixels=255 - faces.pixels, groups=np.where(np.arange(len(faces)) % 2, "ink", "oil"))
+    drawings = replace(faces, pixels=255 - faces.pixels, groups=np.where(np.arange(len(faces)) % 2, "ink", "oil"))
+    rendered = replace(faces, pixels=faces.pixels // 3)
+    aligned = replace(faces, pixels=faces.pixels[:, ::-1]).where(faces.splits != "test")
     others = replace(faces, pixels=faces.pixels // 2, labels=np.where(np.arange(len(faces)) % 2, faces.labels, -1))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(heads, "MIXTURES", (0.5,))
-        patch.setattr(heads, "DRAWN_WEIGHTS", (1.0,))
-        patch.setattr(heads, "OTHERS_WEIGHTS", (0.1,))
-        patch.setattr(heads, "MAX_ERROR", 1.0)
-        report = heads.train_heads(run, faces, 0.1, 1, drawn, others)
+        patch.setattr(search, "MIXTURES", (0.5,))
+        patch.setattr(search, "DRAWN_WEIGHTS", (1.0,))
+        patch.setattr(search, "OTHERS_WEIGHTS", (0.1,))
+        patch.setattr(drawn, "MAX_ERROR", 1.0)
+        patch.setattr(search, "RENDERED_WEIGHTS", (0.5,))
+        report = train_heads(run, faces, 0.1, 1, drawings, others, rendered, aligned)
     return run, report
 
 
@@ -86,15 +94,31 @@ def test_heads_are_trained_on_drawn_faces_too(trained, prepared):
         tried = report[name]["tried"]
         assert report[name]["chosen"] in tried and {one["drawn_weight"] for one in tried} == {0.0, 1.0}
         assert {one["others_weight"] for one in tried} == ({0.0, 0.1} if name == "mixed" else {0.0})
-        assert all(0 <= one[kind] <= 1 for one in tried for kind in ("drawn", "others"))
+        assert {one["rendered_weight"] for one in tried} == ({0.0, 0.5} if name == "mixed" else {0.0})
+        assert all(0 <= one[kind] <= 1 for one in tried for kind in ("drawn", "others", "rendered", "score"))
+        assert all(one["unadjusted"] <= one["score"] and one["adjustment"] in search.ADJUSTMENTS for one in tried)
         assert keras.saving.load_model(run / f"head-{name}.keras", compile=False).output_shape == (None, 7)
     head = keras.saving.load_model(run / "head-drawn.keras", compile=False)
     assert head.output_shape == (None, 1)
     chosen = report["drawn"]["chosen"]
-    with np.load(run / "features.npz") as human, np.load(run / "features-drawn.npz") as drawn:
+    with np.load(run / "features.npz") as human, np.load(run / "features-drawn.npz") as drawings:
         held = Faces.load(prepared).splits == "validation"
-        wrong = [(head.predict(part["plain"][held], verbose=0)[:, 0] > 0).mean() for part in (human, drawn)]
+        wrong = [(head.predict(part["plain"][held], verbose=0)[:, 0] > 0).mean() for part in (human, drawings)]
     assert wrong == pytest.approx([chosen["human_called_drawn"], 1 - chosen["drawn_called_human"]], abs=1e-3)
+
+
+def test_the_adjustment_is_in_the_bias_of_the_saved_head(trained, prepared):
+    run, report = trained
+    faces = Faces.load(prepared)
+    mask = faces.splits == "validation"
+    with np.load(run / "features.npz") as stored:
+        features = stored["plain"][mask]
+    for name in LABEL_SETS:
+        head = keras.saving.load_model(run / f"head-{name}.keras", compile=False)
+        logits = head.predict(features, verbose=0)
+        labels, known = targets_and_mask(name, faces.where(mask))
+        accuracy = (logits.argmax(axis=1) == labels)[known].mean()
+        assert accuracy == pytest.approx(report[name]["chosen"][name], abs=1e-3)
 
 
 def test_further_faces_need_labels_and_a_mixture(prepared, tmp_path):
@@ -102,14 +126,14 @@ def test_further_faces_need_labels_and_a_mixture(prepared, tmp_path):
     unlabelled, unvoted = replace(faces, labels=np.full(len(faces), -1)), replace(faces, votes=faces.votes * 0)
     for own, others, message in ((faces, unlabelled, "these have none"), (unvoted, faces, "`mixed`")):
         with pytest.raises(DatasetError, match=message):
-            heads.train_heads(tmp_path, own, 0.1, 1, None, others)
+            train_heads(tmp_path, own, 0.1, 1, None, others)
 
 
 def test_an_inaccurate_drawn_face_head_is_not_saved(tmp_path):
     head, path = dense_head("linear", classes=1), tmp_path / "head.keras"
-    heads.save_if_accurate(head, {"human_called_drawn": 0.04, "drawn_called_human": 0.01}, path)
+    drawn.save_if_accurate(head, {"human_called_drawn": 0.04, "drawn_called_human": 0.01}, path)
     assert path.is_file()
-    heads.save_if_accurate(head, {"human_called_drawn": 0.04, "drawn_called_human": 0.06}, path)
+    drawn.save_if_accurate(head, {"human_called_drawn": 0.04, "drawn_called_human": 0.06}, path)
     assert not path.exists()
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from scripts.train import optimisation
 from scripts.train.augment import Augment
-from scripts.train.heads import fit
+from scripts.train.heads.search import fit
 from scripts.train.networks import dense_head
 
 TARGETS = np.array(

@@ -15,10 +15,12 @@ from emotions.runtime.manifest import ModelRegistry
 from scripts.data.dataset import Faces
 from scripts.evaluate import accuracy
 from scripts.release import export
-from scripts.train import heads, optimisation
+from scripts.train import optimisation
 from scripts.train.augment import Augment
 from scripts.train.base import main as train_main
 from scripts.train.finetune import convolutions, load_litert_weights
+from scripts.train.heads import __main__ as heads_command
+from scripts.train.heads import search
 from scripts.train.networks import dense_head, folded, vgg_backbone
 from tests.scripts.conftest import SMALL_VGG
 
@@ -34,9 +36,9 @@ def finished(prepared, configured, tmp_path_factory):
         config.write_text(configured(prepared, last))
         train_main(["--config", str(config), "--run", str(folder / "run")])
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(heads, "DESIGNS", ("linear",))
-        patch.setattr(heads, "MIXTURES", (0.5,))
-        heads.main(["--run", str(folder / "run")])
+        patch.setattr(search, "DESIGNS", ("linear",))
+        patch.setattr(search, "MIXTURES", (0.5,))
+        heads_command.main(["--run", str(folder / "run")])
     return folder / "run"
 
 

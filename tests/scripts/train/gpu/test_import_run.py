@@ -10,6 +10,7 @@ import pytest
 
 from scripts.data.dataset import Faces, table
 from scripts.train.gpu import import_run
+from scripts.train.gpu.arrays import read_arrays
 
 FILTERS = (4, 4, 6, 8, 8)
 BLOCKS = (2, 2, 3, 3, 3)
@@ -74,7 +75,7 @@ def test_a_missing_file_and_an_unfinished_network_are_refused(results, capsys):
     exported(results, "student")
     (results / "student-1.npz").unlink()
     with pytest.raises(ValueError, match="one of its files is missing"):
-        import_run.read_arrays(results, "student")
+        read_arrays(results, "student")
     with pytest.raises(SystemExit):
         import_run.main([str(results / "own.npz"), "--results", str(results), "--name", "other", "--run", str(results / "run")])
     assert "was not finished" in capsys.readouterr().err

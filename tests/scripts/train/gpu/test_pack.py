@@ -19,13 +19,13 @@ def test_tables_are_packed_without_test_faces_and_copies(tmp_path):
     names = [str(number) for number in range(40)]
     first = table(pixels, np.arange(40) % 7, splits, names, "own")
     drawn = table(pixels[:7], np.arange(7), ["train"] * 7, names[:7], "dicebear")
-    size = pack.pack([first, drawn], [0], tmp_path, 100, 100, test=False)
-    assert size == sum(path.stat().st_size for path in tmp_path.iterdir())
-    with np.load(tmp_path / "columns.npz") as columns:
+    size = pack.pack([first, drawn], [tmp_path / "own.npz", tmp_path / "drawn.npz"], tmp_path / "packed", 100, 100, test=False)
+    assert size == sum(path.stat().st_size for path in (tmp_path / "packed").iterdir())
+    with np.load(tmp_path / "packed" / "columns.npz") as columns:
         assert columns["splits"].tolist() == ["train"] * 30 + ["validation"] * 5 + ["train"] * 7
         assert columns["tables"].tolist() == [0] * 35 + [1] * 7 and np.isnan(columns["align"][35:]).all()
         assert columns["weights"][:35].tolist() == [1.0] * 35 and np.allclose(columns["weights"][35:], 0.6, atol=1e-3)
-    sheet = np.asarray(Image.open(io.BytesIO((tmp_path / "train-000.webp").read_bytes())).convert("L"))
+    sheet = np.asarray(Image.open(io.BytesIO((tmp_path / "packed" / "train-000.webp").read_bytes())).convert("L"))
     assert np.array_equal(sheet[:48, 48:96], pixels[1])
 
 
@@ -34,14 +34,7 @@ def test_further_tables_lose_faces_without_a_label(tmp_path):
     names = [str(number) for number in range(14)]
     first = table(pixels, [-1, *range(1, 7)] * 2, ["train"] * 7 + ["validation"] * 7, names, "own")  # votes may stand for a label
     heads = table(pixels[::-1], [-1, *range(1, 7)] * 2, ["train"] * 7 + ["test"] * 7, names, "heads")
-    pack.pack([first, heads], [], tmp_path, 100, 100, test=False)
+    pack.pack([first, heads], [tmp_path / "own.npz", tmp_path / "heads.npz"], tmp_path, 100, 100, test=False)
     with np.load(tmp_path / "columns.npz") as columns:
         assert columns["labels"].tolist() == [-1, *range(1, 7)] * 2 + list(range(1, 7))
         assert np.allclose(columns["weights"][14:], 0.6, atol=1e-3)
-
-
-def test_implausible_alignments_are_left_out():
-    identity = np.array([[1.0, 0, 0], [0, 1.0, 0]])
-    assert pack.is_plausible(identity, 48)
-    assert not pack.is_plausible(identity * 3, 48) and not pack.is_plausible(identity * np.nan, 48)
-    assert not pack.is_plausible(np.array([[0, -1.0, 48], [1.0, 0, 0]]), 48)

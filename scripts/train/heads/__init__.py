@@ -1,0 +1,1 @@
+"""Train dense heads on bottleneck features, and choose among them."""
