@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from functools import cache
 from typing import TYPE_CHECKING, Any, overload
 
-from .face.defaults import DEFAULT_HEAD
+from .face.defaults import DEFAULT_HEAD, DEFAULT_VIEWS
 
 if TYPE_CHECKING:
     from .face.analyzer import FaceAnalyzer
@@ -24,7 +24,13 @@ FPS = 5.0
 
 
 def analyze_photo(
-    source: ImageSource, *, detector: str = "auto", landmarks: bool = False, explain: bool = False, head: str = DEFAULT_HEAD
+    source: ImageSource,
+    *,
+    detector: str = "auto",
+    landmarks: bool = False,
+    explain: bool = False,
+    head: str = DEFAULT_HEAD,
+    views: int = DEFAULT_VIEWS,
 ) -> ImageResult:
     """Detect the faces of a photo and classify their expressions.
 
@@ -34,6 +40,8 @@ def analyze_photo(
         landmarks: Add the 468 landmarks and the head pose of each face.
         explain: Add an occlusion saliency map to the largest faces.
         head: Expression head: `mixed`, `ferplus` or `fer2013`.
+        views: Views of each face over which the probabilities are averaged: 1, 2 (the face and its mirror image) or 10 (four
+            shifts too). Each takes as long as classifying one more face.
 
     Returns:
         The faces, largest first; `faces` is empty where none is found.
@@ -43,7 +51,7 @@ def analyze_photo(
         ModelFileError: A model is missing or damaged, or there is no such head.
         OSError: The file cannot be opened.
         TypeError: `source` is of another type.
-        ValueError: `detector` has another value.
+        ValueError: `detector` or `views` has another value.
 
     Example:
         >>> from emotions import analyze_photo
@@ -53,11 +61,17 @@ def analyze_photo(
         >>> result.faces[0].emotion
         'happy'
     """
-    return _face_analyzer(head).analyze(source, detector, landmarks, explain)
+    return _face_analyzer(head).analyze(source, detector, landmarks, explain, views)
 
 
 def analyze_video(
-    source: Source, *, fps: float = FPS, detector: str = "auto", landmarks: bool = False, head: str = DEFAULT_HEAD
+    source: Source,
+    *,
+    fps: float = FPS,
+    detector: str = "auto",
+    landmarks: bool = False,
+    head: str = DEFAULT_HEAD,
+    views: int = DEFAULT_VIEWS,
 ) -> VideoResult:
     """Detect, track and classify the faces of a video.
 
@@ -69,6 +83,7 @@ def analyze_video(
         detector: As for `analyze_photo`.
         landmarks: Add the 468 landmarks and the head pose of each face.
         head: As for `analyze_photo`.
+        views: As for `analyze_photo`, in every sampled frame.
 
     Returns:
         The faces of the sampled frames with their track ids, and the summary.
@@ -78,7 +93,7 @@ def analyze_video(
         ModelFileError: A model is missing or damaged, or there is no such head.
         OSError: The file cannot be opened.
         TypeError: `source` is of another type.
-        ValueError: `fps` or `detector` has another value.
+        ValueError: `fps`, `detector` or `views` has another value.
 
     Example:
         >>> from emotions import analyze_video
@@ -91,7 +106,7 @@ def analyze_video(
     from .video.analyzer import VideoAnalyzer
     from .video.results import FrameFaces, VideoResult
 
-    with VideoAnalyzer(source, fps, detector, landmarks, _face_analyzer(head)) as video:
+    with VideoAnalyzer(source, fps, detector, landmarks, _face_analyzer(head), views) as video:
         frames = tuple(FrameFaces(frame.time, frame.result.faces) for frame in video)
         return VideoResult(frames, video.summary())
 

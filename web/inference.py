@@ -14,6 +14,7 @@ from flask import Flask, current_app, g
 from emotions import FaceAnalyzer, FaceTracker, ImageResult, ModelFileError, ModelRegistry, open_image
 from emotions.errors import TrackerStateError
 from emotions.face.annotate import annotated_jpeg
+from emotions.face.defaults import DEFAULT_VIEWS
 from emotions.image.loading import LoadedImage, data_uri
 from emotions.runtime.gcs import download_models
 from emotions.speech.classifier import SpeechClassifier
@@ -78,14 +79,14 @@ def speech_classifier() -> SpeechClassifier:
 
 
 def analyze_image(
-    data: bytes, detector: str = "auto", landmarks: bool = False, explain: bool = False
+    data: bytes, detector: str = "auto", landmarks: bool = False, explain: bool = False, views: int = DEFAULT_VIEWS
 ) -> tuple[LoadedImage, ImageResult]:
     """Decode and analyze an image file; times and counts go into the response's headers and the log.
 
     Raises ImageError, which the error handlers turn into a problem.
     """
     image = open_image(data)
-    result = analyzer().analyze(image, detector, landmarks, explain)
+    result = analyzer().analyze(image, detector, landmarks, explain, views)
     g.timing_ms = dict(result.timing_ms)
     g.faces = len(result.faces)
     g.detector = result.detector

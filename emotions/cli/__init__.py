@@ -18,7 +18,7 @@ import sys
 from collections.abc import Sequence
 
 from ..errors import ModelFileError
-from ..face.defaults import DEFAULT_HEAD
+from ..face.defaults import DEFAULT_HEAD, DEFAULT_VIEWS, VIEWS
 from ..face.detector import DETECTORS
 from ..runtime.memory import set_decode_budget
 from . import photo, speech, text, video
@@ -79,6 +79,8 @@ def make_parser() -> argparse.ArgumentParser:
 def _add_face_arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument("--head", default=DEFAULT_HEAD, help=f"expression head of models/manifest.json (default {DEFAULT_HEAD})")
     command.add_argument("--detector", choices=DETECTORS, default="auto", help="face detector (default auto)")
+    views = f"views of each face to average: 2 adds its mirror image, 10 shifts too (default {DEFAULT_VIEWS})"
+    command.add_argument("--views", type=int, choices=VIEWS, default=DEFAULT_VIEWS, help=views)
     command.add_argument("--landmarks", action="store_true", help="with jsonl: add the 468 landmarks of each face")
     memory = f"megabytes of memory that decoding may take (default {DECODE_MB})"
     command.add_argument("--decode-mb", type=int, default=DECODE_MB, metavar="MB", help=memory)

@@ -47,6 +47,7 @@ class Job:
         detector: As for `FaceAnalyzer.analyze`.
         landmarks: As for `FaceAnalyzer.analyze`.
         annotated: Path of the annotated image to write, None for none.
+        views: As for `FaceAnalyzer.analyze`.
     """
 
     source: Input
@@ -54,6 +55,7 @@ class Job:
     detector: str
     landmarks: bool
     annotated: Path | None
+    views: int
 
 
 def run(options: argparse.Namespace) -> int:
@@ -80,7 +82,7 @@ def _jobs(inputs: list[Input], options: argparse.Namespace) -> Iterator[Job]:
     for source in inputs:
         data = sys.stdin.buffer.read(MAX_FILE + 1) if source.path is None and source.error is None else None
         annotated = folder.unused_path(source.stem, ".jpg") if folder and source.error is None else None
-        yield Job(source, data, options.detector, options.landmarks, annotated)
+        yield Job(source, data, options.detector, options.landmarks, annotated, options.views)
 
 
 _analyzer: FaceAnalyzer
@@ -102,7 +104,7 @@ def analyze(job: Job) -> Row:
         file = job.source.path if job.data is None else job.data
         assert file is not None  # the data of standard input, which has no path, is in the job
         image = open_image(file)
-        result = _analyzer.analyze(image, job.detector, job.landmarks)
+        result = _analyzer.analyze(image, job.detector, job.landmarks, views=job.views)
         record = {"file": job.source.name, **result.to_json()}
         if job.annotated:
             with atomic_write(job.annotated) as temporary:

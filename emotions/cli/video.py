@@ -80,7 +80,9 @@ def _analyze(
         raise source.error
     with ExitStack() as stack:
         reader = stack.enter_context(VideoReader(source.path or sys.stdin.buffer, options.fps))
-        video = VideoAnalyzer(reader, detector=options.detector, landmarks=options.landmarks, analyzer=analyzer)
+        video = VideoAnalyzer(
+            reader, detector=options.detector, landmarks=options.landmarks, analyzer=analyzer, views=options.views
+        )
         progress = stack.enter_context(Progress(reader.declared_duration, "s"))
         writer = annotated = None
         if "annotate" in folders:

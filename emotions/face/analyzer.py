@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from functools import cached_property
+from functools import cached_property, partial
 from importlib import resources
 
 import numpy as np
@@ -12,11 +12,12 @@ from ..image.loading import ImageSource, open_image
 from ..runtime.manifest import ModelRegistry
 from .alignment import align_crop
 from .classifier import ExpressionClassifier
-from .defaults import DEFAULT_HEAD
+from .defaults import DEFAULT_HEAD, DEFAULT_VIEWS
 from .detector import Detection, FaceDetector
 from .reliability import measure_quality, unsure_reason
 from .results import Face, ImageResult
 from .saliency import MAX_EXPLAINED, OcclusionMap, occlusion_map
+from .views import check_views
 
 WARM_UP_PHOTO = "warm_up.jpg"
 """A public-domain portrait: a blank image would load the detector alone, since without a face no other model runs."""
@@ -50,7 +51,14 @@ class FaceAnalyzer:
         """Raise ModelFileError if the manifest lacks the head, before the first image is analyzed."""
         _ = self.classifier.head_entry
 
-    def analyze(self, source: ImageSource, detector: str = "auto", landmarks: bool = False, explain: bool = False) -> ImageResult:
+    def analyze(
+        self,
+        source: ImageSource,
+        detector: str = "auto",
+        landmarks: bool = False,
+        explain: bool = False,
+        views: int = DEFAULT_VIEWS,
+    ) -> ImageResult:
         """Detect and classify the faces of an image.
 
         Args:
@@ -58,6 +66,9 @@ class FaceAnalyzer:
             detector: One of detector.DETECTORS, see `FaceDetector.detect`.
             landmarks: Add the 468 landmarks to each face.
             explain: Add occlusion maps to the MAX_EXPLAINED largest faces.
+            views: Views of each face over which the probabilities are averaged: 1 for the aligned crop alone, 2 with its mirror
+                image, 10 with four shifts too. `confidence`, `unsure` and `explanation` are those of the mean; detection and
+                `drawn` use the aligned crop alone.
 
         Returns:
             The faces, largest first; `faces` is empty where there is none.
@@ -66,8 +77,9 @@ class FaceAnalyzer:
             ImageError: The image cannot be used.
             ModelFileError: A model file is missing or damaged, or the manifest lacks the head.
             TypeError: `source` is of another type.
-            ValueError: The detector is unknown.
+            ValueError: The detector is unknown, or `views` is not one of VIEWS.
         """
+        check_views(views)
         image = open_image(source)
         started = time.perf_counter()
         used, detections = self.face_detector.detect(image.pixels, detector)
@@ -78,15 +90,15 @@ class FaceAnalyzer:
             measure_quality(image.pixels.shape, detection.box, mesh, crop)
             for detection, mesh, crop in zip(detections, meshes, crops, strict=True)
         ]
-        features = self.classifier.features(crops)
-        probabilities, drawn = self.classifier.predict_proba(features), self.classifier.drawn_probability(features)
+        features = self.classifier.view_features(crops, views)
+        probabilities, drawn = self.classifier.mean_proba(features), self.classifier.drawn_probability(features[0])
         classified = time.perf_counter()
         timing = {
             "decode": image.decode_ms,
             "detect": (detected - started) * 1e3,
             "classify": (classified - detected) * 1e3,
         }
-        explanations = self._explain(crops, probabilities) if explain else [None] * len(crops)
+        explanations = self._explain(crops, probabilities, views) if explain else [None] * len(crops)
         if explain:
             timing["explain"] = (time.perf_counter() - classified) * 1e3
         thresholds = self.classifier.head_entry.thresholds
@@ -106,7 +118,8 @@ class FaceAnalyzer:
                 zip(detections, meshes, qualities, probabilities, explanations, strict=True)
             )
         )
-        return ImageResult(image.width, image.height, faces, used, self.classifier.description, timing, thresholds)
+        model = self.classifier.description
+        return ImageResult(image.width, image.height, faces, used, model, timing, thresholds, views)
 
     def _align(self, pixels: np.ndarray, detections: list[Detection], meshes: list[np.ndarray | None]) -> np.ndarray:
         """Return the crops (N, S, S) uint8 grey of the detected faces."""
@@ -116,10 +129,11 @@ class FaceAnalyzer:
             crops[index] = align_crop(pixels, detection.box, mesh, size)
         return crops
 
-    def _explain(self, crops: np.ndarray, probabilities: np.ndarray) -> list[OcclusionMap | None]:
-        """Return an occlusion map for each of the first MAX_EXPLAINED crops, None for the others."""
+    def _explain(self, crops: np.ndarray, probabilities: np.ndarray, views: int) -> list[OcclusionMap | None]:
+        """Return an occlusion map of the mean prediction for each of the first MAX_EXPLAINED crops, None for the others."""
+        predict = partial(self.classifier.probabilities, views=views)
         explained = zip(crops[:MAX_EXPLAINED], probabilities[:MAX_EXPLAINED], strict=True)
-        maps = [occlusion_map(self.classifier.probabilities, crop, row) for crop, row in explained]
+        maps = [occlusion_map(predict, crop, row) for crop, row in explained]
         return [*maps, *[None] * (len(crops) - len(maps))]
 
     def warm_up(self) -> ImageResult:

@@ -12,7 +12,8 @@ import numpy as np
 
 from ..runtime.litert import BATCH, LiteRTModel, softmax
 from ..runtime.manifest import ModelEntry, ModelRegistry
-from .defaults import DEFAULT_HEAD
+from .defaults import DEFAULT_HEAD, DEFAULT_VIEWS
+from .views import crop_views
 
 
 @dataclass(frozen=True)
@@ -66,10 +67,25 @@ class ExpressionClassifier:
         Raises:
             ValueError: The crops have another shape.
         """
-        if crops.ndim != 3 or crops.shape[1:] != (self.size, self.size):
-            raise ValueError(f"crops must be (N, {self.size}, {self.size}), not {crops.shape}")
-        pixels = crops[..., None].astype(np.float32)
-        return self._in_batches(self.registry.model(self.backbone_entry), pixels, self.backbone_entry.output)
+        self._check(crops)
+        return self._in_batches(self.registry.model(self.backbone_entry), crops[..., None], self.backbone_entry.output)
+
+    def view_features(self, crops: np.ndarray, views: int = DEFAULT_VIEWS) -> np.ndarray:
+        """Compute the features of several views of face crops, all in the same batches.
+
+        Args:
+            crops: As for `features`.
+            views: Number of views, one of VIEWS; see `crop_views`.
+
+        Returns:
+            Features (views, N, F) float32; those of the crops themselves come first.
+
+        Raises:
+            ValueError: The crops have another shape, or `views` another value.
+        """
+        self._check(crops)
+        flat = crop_views(crops, views).reshape(-1, self.size, self.size)
+        return self.features(flat).reshape(views, len(crops), self.backbone_entry.output)
 
     def logits(self, features: np.ndarray) -> np.ndarray:
         """Return the head's logits (N, 7) float32 for features (N, F)."""
@@ -79,9 +95,34 @@ class ExpressionClassifier:
         """Return calibrated probabilities (N, 7) float32 for features (N, F), in the order of EMOTIONS; rows sum to 1."""
         return softmax(self.logits(features), self.head_entry.temperature)
 
-    def probabilities(self, crops: np.ndarray) -> np.ndarray:
-        """Return calibrated probabilities (N, 7) float32 for crops (N, S, S) uint8 grey; rows sum to 1."""
-        return self.predict_proba(self.features(crops))
+    def mean_proba(self, view_features: np.ndarray) -> np.ndarray:
+        """Average the predictions for several views of the same faces.
+
+        Probabilities are averaged, not logits, and the temperature is applied to the logits of each view before.
+
+        Args:
+            view_features: Features (V, N, F) of V views, as `view_features` returns them.
+
+        Returns:
+            Mean of `predict_proba` over the views, (N, 7) float32; rows sum to 1.
+        """
+        mean: np.ndarray = np.stack([self.predict_proba(features) for features in view_features]).mean(axis=0)
+        return mean
+
+    def probabilities(self, crops: np.ndarray, views: int = DEFAULT_VIEWS) -> np.ndarray:
+        """Return calibrated probabilities of face crops, the mean over several views.
+
+        Args:
+            crops: (N, S, S) uint8 grey.
+            views: Number of views, one of VIEWS: 1 for the crop alone, 2 with its mirror image, 10 with shifts too.
+
+        Returns:
+            (N, 7) float32 in the order of EMOTIONS; rows sum to 1. See `mean_proba`.
+
+        Raises:
+            ValueError: The crops have another shape, or `views` another value.
+        """
+        return self.mean_proba(self.view_features(crops, views))
 
     def drawn_probability(self, features: np.ndarray) -> np.ndarray | None:
         """Return the probabilities (N,) float64 that faces are drawn, for features (N, F); None without a `drawn_entry`."""
@@ -91,6 +132,10 @@ class ExpressionClassifier:
         logits = self._in_batches(self.registry.model(entry), features, 1)[:, 0].astype(np.float64)
         probabilities: np.ndarray = 1 / (1 + np.exp(-logits / entry.temperature))
         return probabilities
+
+    def _check(self, crops: np.ndarray) -> None:
+        if crops.ndim != 3 or crops.shape[1:] != (self.size, self.size):
+            raise ValueError(f"crops must be (N, {self.size}, {self.size}), not {crops.shape}")
 
     @staticmethod
     def _in_batches(model: LiteRTModel, rows: np.ndarray, width: int) -> np.ndarray:

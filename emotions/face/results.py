@@ -110,6 +110,7 @@ class ImageResult:
         model: Name and version of the expression classifier.
         timing_ms: Milliseconds of `decode`, `detect`, `classify` and, where they were asked for, `explain` and `follow`.
         thresholds: Limits beyond which a prediction is unreliable, see reliability.py.
+        views: Views of each face over which its probabilities are averaged, see views.py.
     """
 
     width: int
@@ -119,6 +120,7 @@ class ImageResult:
     model: dict[str, str]
     timing_ms: dict[str, float] = field(default_factory=dict)
     thresholds: Mapping[str, float] = field(default_factory=dict)
+    views: int = 1
 
     def to_json(self) -> dict[str, Any]:
         """Return the JSON object of the API."""
@@ -127,6 +129,7 @@ class ImageResult:
             "height": self.height,
             "faces": [face.to_json() for face in self.faces],
             "detector": self.detector,
+            "views": self.views,
             "model": dict(self.model),
             "timing_ms": {name: round(value, 2) for name, value in self.timing_ms.items()},
         }

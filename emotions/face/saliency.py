@@ -21,7 +21,7 @@ PATCH = 1 / 2
 """Side of the patch over the side of the crop: both brows, a whole mouth. The network was trained with random erasing of up to a
 third of the crop, so that smaller patches change little."""
 MAX_EXPLAINED = 5
-"""Faces of one image that are explained, largest first: each costs as much as classifying 49 faces."""
+"""Faces of one image that are explained, largest first: each costs as much as classifying it 49 times."""
 MIN_DROP = 0.05
 """Smallest drop of the probability that counts as an explanation; the colour scale covers at least this range."""
 MIN_SIDE = 240
@@ -88,7 +88,8 @@ def occlusion_map(predict: Callable[[np.ndarray], np.ndarray], crop: np.ndarray,
     The patch is a square of the crop's mean grey, which carries as little information as a square can.
 
     Args:
-        predict: Function from crops (N, S, S) uint8 to probabilities (N, 7).
+        predict: Function from crops (N, S, S) uint8 to probabilities (N, 7). Where it averages over views, the map is that of
+            the mean, and each view is covered at the same place of the face.
         crop: Crop (S, S) uint8 grey.
         probabilities: Probabilities (7,) that `predict` gave for the crop.
 

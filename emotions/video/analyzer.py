@@ -19,7 +19,9 @@ import numpy as np
 
 from ..face.analyzer import FaceAnalyzer
 from ..face.annotate import annotate
+from ..face.defaults import DEFAULT_VIEWS
 from ..face.results import ImageResult
+from ..face.views import check_views
 from ..image.loading import LoadedImage
 from ..sources import Source
 from .reader import FPS, VideoReader
@@ -70,6 +72,7 @@ class VideoAnalyzer:
         detector: As for `FaceAnalyzer.analyze`.
         landmarks: As for `FaceAnalyzer.analyze`.
         analyzer: Analyzer of the frames; by default one with the models that ship with the package.
+        views: As for `FaceAnalyzer.analyze`.
 
     Attributes:
         reader: The open video.
@@ -79,7 +82,7 @@ class VideoAnalyzer:
         VideoError: The file is no video or cannot be decoded.
         OSError: The file cannot be opened.
         TypeError: `source` is of another type.
-        ValueError: `fps` is out of range.
+        ValueError: `fps` is out of range, or `views` has another value.
 
     Example:
         >>> from emotions import VideoAnalyzer
@@ -97,12 +100,14 @@ class VideoAnalyzer:
         detector: str = "auto",
         landmarks: bool = False,
         analyzer: FaceAnalyzer | None = None,
+        views: int = DEFAULT_VIEWS,
     ) -> None:
         """Open the video; nothing is decoded yet."""
+        check_views(views)
         self.reader = source if isinstance(source, VideoReader) else VideoReader(source, fps)
         self.timeline = Timeline(self.reader.fps)
         self._analyzer = analyzer or FaceAnalyzer()
-        self._detector, self._landmarks = detector, landmarks
+        self._detector, self._landmarks, self._views = detector, landmarks, views
         self._last: ImageResult | None = None
 
     def __enter__(self) -> VideoAnalyzer:
@@ -131,7 +136,7 @@ class VideoAnalyzer:
         with self.reader as reader:
             for frame in reader.frames(every_frame):
                 if frame.sampled:
-                    result = self._analyzer.analyze(frame.image, self._detector, self._landmarks)
+                    result = self._analyzer.analyze(frame.image, self._detector, self._landmarks, views=self._views)
                     self._last = tracker.update(frame.image, result, frame.time)
                     self.timeline.add(frame.time, self._last.faces)
                 # The first frame is always sampled, so that there is a last result.
@@ -151,6 +156,7 @@ class VideoAnalyzer:
             "reason": reader.reason,
             "detail": PARTIAL_DETAILS.get(reader.reason) if reader.reason else None,
             "detector": last.detector if last else None,
+            "views": self._views,
             "model": dict(last.model) if last else dict(self._analyzer.classifier.description),
             "people": self.timeline.to_json(),
         }

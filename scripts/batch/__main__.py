@@ -28,7 +28,7 @@ from apache_beam.transforms.environments import SubprocessSDKEnvironment
 
 from emotions.errors import ModelFileError
 from emotions.face.analyzer import FaceAnalyzer
-from emotions.face.defaults import DEFAULT_HEAD
+from emotions.face.defaults import DEFAULT_HEAD, DEFAULT_VIEWS, VIEWS
 from emotions.face.detector import DETECTORS
 
 from .pipeline import COUNTS, build
@@ -55,6 +55,8 @@ def parse(argv: list[str] | None) -> tuple[argparse.Namespace, PipelineOptions]:
     )
     parser.add_argument("--detector", choices=DETECTORS, default="auto", help="face detector (default auto)")
     parser.add_argument("--head", default=DEFAULT_HEAD, help=f"expression head of models/manifest.json (default {DEFAULT_HEAD})")
+    views = f"views of each face to average: 2 adds its mirror image, 10 shifts too (default {DEFAULT_VIEWS})"
+    parser.add_argument("--views", type=int, choices=VIEWS, default=DEFAULT_VIEWS, help=views)
     parser.add_argument(
         "--shards",
         type=int,
@@ -127,12 +129,12 @@ def main(argv: list[str] | None = None) -> int:
         if not any(map(matches, patterns)):
             raise FileNotFoundError(f"no file matches {' or '.join(options.input)}")
         model = FaceAnalyzer(head=options.head).classifier.description
-        settings = {"input": sorted(options.input), "format": options.format, "detector": options.detector}
-        results.begin(settings | {"shards": options.shards, "model": model})
+        settings = {name: getattr(options, name) for name in ("format", "detector", "views", "shards")}
+        results.begin({"input": sorted(options.input), **settings, "model": model})
     except (BeamIOError, ImportError, OSError, ValueError, ModelFileError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    build(pipeline, patterns, results, options.detector, options.head)
+    build(pipeline, patterns, results, options.detector, options.head, options.views)
     with print_progress(results):
         try:
             done = pipeline.run()

@@ -14,7 +14,7 @@ from apache_beam.utils.shared import Shared
 
 from emotions.cli import DECODE_MB
 from emotions.face.analyzer import FaceAnalyzer
-from emotions.face.defaults import DEFAULT_HEAD
+from emotions.face.defaults import DEFAULT_HEAD, DEFAULT_VIEWS
 from emotions.runtime.litert import LiteRTModel
 from emotions.runtime.manifest import ModelEntry, ModelRegistry
 from emotions.runtime.memory import set_decode_budget
@@ -45,8 +45,8 @@ def load_analyzer(head: str) -> FaceAnalyzer:
 class AnalyzeShard(beam.DoFn):
     """Analyze the files of a shard, (shard, files), write its part, and return the part's name."""
 
-    def __init__(self, results: Results, detector: str, head: str) -> None:
-        self.results, self.detector, self.head = results, detector, head
+    def __init__(self, results: Results, detector: str, head: str, views: int) -> None:
+        self.results, self.detector, self.head, self.views = results, detector, head, views
         self.models = Shared()
 
     def setup(self) -> None:
@@ -71,14 +71,19 @@ class AnalyzeShard(beam.DoFn):
         yield name
 
     def _row(self, path: str) -> dict[str, Any]:
-        row = row_of(path, self.analyzer, self.detector)
+        row = row_of(path, self.analyzer, self.detector, self.views)
         if "error" in row:
             Metrics.counter(COUNTS, f"failed:{row['error']['code']}").inc()
         return row
 
 
 def build(
-    pipeline: beam.Pipeline, patterns: list[str], results: Results, detector: str = "auto", head: str = DEFAULT_HEAD
+    pipeline: beam.Pipeline,
+    patterns: list[str],
+    results: Results,
+    detector: str = "auto",
+    head: str = DEFAULT_HEAD,
+    views: int = DEFAULT_VIEWS,
 ) -> beam.PCollection:
     """Add all steps to `pipeline`; return the collection of the complete parts' names."""
     # Every shard is processed: the old part of one whose files are gone must be deleted.
@@ -93,7 +98,7 @@ def build(
         (shards, files)
         | beam.Flatten()
         | beam.GroupByKey()
-        | "Analyze photos" >> beam.ParDo(AnalyzeShard(results, detector, head))
+        | "Analyze photos" >> beam.ParDo(AnalyzeShard(results, detector, head, views))
     )
 
 

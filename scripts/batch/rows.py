@@ -13,6 +13,7 @@ from apache_beam.io.filesystems import FileSystems
 from emotions.cli.output import error_record
 from emotions.errors import ImageError, ModelFileError
 from emotions.face.analyzer import FaceAnalyzer
+from emotions.face.defaults import DEFAULT_VIEWS
 from emotions.image.loading import MAX_FILE, open_image
 from emotions.labels import EMOTIONS
 from emotions.runtime.memory import MB
@@ -21,13 +22,13 @@ MAX_ATTEMPTS = 10
 """Attempts to analyze a photo while memory is short (error code `busy`)."""
 
 
-def row_of(file: str, analyzer: FaceAnalyzer, detector: str = "auto") -> dict[str, Any]:
+def row_of(file: str, analyzer: FaceAnalyzer, detector: str = "auto", views: int = DEFAULT_VIEWS) -> dict[str, Any]:
     """Analyze a photo; return its row, or {"file", "error": {"code", "message"}} if that fails.
 
     Timings are left out, so that reruns give the same bytes. Raises ModelFileError only.
     """
     try:
-        body = _analyze(file, analyzer, detector)
+        body = _analyze(file, analyzer, detector, views)
     except ModelFileError:
         raise
     except Exception as error:  # a bad file is an error row and must not end the run
@@ -43,7 +44,8 @@ def json_line(row: dict[str, Any]) -> bytes:
 def flatten(row: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """Rows of the Parquet table, one for each face; a photo without faces has one row without a face."""
     photo = {"file": row["file"], "width": row["width"], "height": row["height"], "faces": len(row["faces"])}
-    photo |= {"detector": row["detector"], "model": row["model"]["name"], "version": row["model"]["version"]}
+    photo |= {"detector": row["detector"], "views": row["views"]}
+    photo |= {"model": row["model"]["name"], "version": row["model"]["version"]}
     for face in row["faces"] or [None]:
         if face is None:
             yield photo
@@ -55,19 +57,19 @@ def flatten(row: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 COLUMNS: dict[str, str] = {
-    "file": "string", "width": "int32", "height": "int32", "faces": "int32", "detector": "string", "model": "string",
-    "version": "string", "face": "int32", "left": "int32", "top": "int32", "box_width": "int32", "box_height": "int32",
-    "score": "float32", "emotion": "string", "confidence": "float32", "drawn": "float32", "unsure": "string",
-    **dict.fromkeys(EMOTIONS, "float32"),
+    "file": "string", "width": "int32", "height": "int32", "faces": "int32", "detector": "string", "views": "int32",
+    "model": "string", "version": "string", "face": "int32", "left": "int32", "top": "int32", "box_width": "int32",
+    "box_height": "int32", "score": "float32", "emotion": "string", "confidence": "float32", "drawn": "float32",
+    "unsure": "string", **dict.fromkeys(EMOTIONS, "float32"),
 }  # fmt: skip
 """Columns of the Parquet table and their Arrow types."""
 
 
-def _analyze(file: str, analyzer: FaceAnalyzer, detector: str) -> dict[str, Any]:
+def _analyze(file: str, analyzer: FaceAnalyzer, detector: str, views: int) -> dict[str, Any]:
     for attempts_left in reversed(range(MAX_ATTEMPTS)):
         try:
             image = open_image(_source(file))
-            return analyzer.analyze(image, detector).to_json()
+            return analyzer.analyze(image, detector, views=views).to_json()
         except ImageError as error:
             if error.code != "busy" or not attempts_left:
                 raise

@@ -29,6 +29,7 @@ os.environ |= {"GRADIO_ANALYTICS_ENABLED": "False", "GRADIO_TEMP_DIR": str(UPLOA
 import gradio as gr
 
 from emotions import FaceAnalyzer, FaceTracker, ImageError, annotate, open_image
+from emotions.face.defaults import DEFAULT_VIEWS, VIEWS
 from emotions.face.detector import DETECTORS
 from emotions.image.loading import LoadedImage
 from emotions.labels import TITLES
@@ -50,14 +51,14 @@ NOTICE = (
 def photo_tab(analyzer: FaceAnalyzer) -> None:
     """Tab for photos: annotated photo, probabilities of the largest face, and the API's JSON."""
 
-    def predict(path: str | None, detector: str, annotated: bool, landmarks: bool) -> tuple[Any, ...]:
+    def predict(path: str | None, detector: str, annotated: bool, landmarks: bool, views: int) -> tuple[Any, ...]:
         if path is None:
             raise gr.Error("Choose a photo first.", print_exception=False)
         try:
             image = open_image(Path(path))
         except ImageError as error:
             raise gr.Error(f"{error} ({error.code})", print_exception=False) from None
-        result = analyzer.analyze(image, detector, landmarks)
+        result = analyzer.analyze(image, detector, landmarks, views=views)
         shown = annotate(image, result) if annotated else image.pixels
         return shown, labels(result.faces[0].to_json()["probabilities"]) if result.faces else None, result.to_json()
 
@@ -69,12 +70,13 @@ def photo_tab(analyzer: FaceAnalyzer) -> None:
             detector = gr.Radio(list(DETECTORS), value="auto", label="Detector")
             annotated = gr.Checkbox(True, label="Annotate")
             landmarks = gr.Checkbox(False, label="Landmarks")
+            views = gr.Radio(list(VIEWS), value=DEFAULT_VIEWS, label="Views of each face to average")
             button = gr.Button("Analyze", variant="primary")
         with gr.Column():
             shown = gr.Image(label="Annotated photo", format="jpeg", interactive=False, buttons=["download", "fullscreen"])
             label = gr.Label(num_top_classes=len(TITLES), label="Largest face")
             body = json_view()
-    inputs, outputs = [source, detector, annotated, landmarks], [shown, label, body]
+    inputs, outputs = [source, detector, annotated, landmarks, views], [shown, label, body]
     button.click(predict, inputs, outputs, api_name="photo")
     gr.Examples([[str(path)] for path in sorted(SAMPLES.glob("*.*g"))], [source], label="Examples")
 

@@ -15,6 +15,7 @@ import pyarrow.parquet
 import pytest
 from PIL import Image
 
+from emotions import analyze_photo
 from emotions.labels import EMOTIONS
 from scripts.batch.measure import SAMPLES, write_photos
 
@@ -93,6 +94,19 @@ def test_documented_make_command(folder, finished, tmp_path):
 def test_two_workers_write_the_same_bytes(folder, finished, tmp_path):
     run_batch("--input", f"{folder}/**", "--output", tmp_path / "two", "--shards", 8, "--workers", 2)
     assert parts(tmp_path / "two") == parts(finished)
+
+
+def test_views_are_those_of_the_command_line(tmp_path):
+    command = ["--input", f"{SAMPLES}/obama.jpg", "--shards", 1]
+    run_batch(*command, "--output", tmp_path / "lines", "--views", 10)
+    expected = analyze_photo(SAMPLES / "obama.jpg", views=10).to_json()["faces"]
+    (row,) = rows(tmp_path / "lines")
+    assert row["views"] == 10 and row["faces"] == expected
+    run_batch(*command, "--output", tmp_path / "table", "--views", 2, "--format", "parquet")
+    (face,) = pyarrow.parquet.read_table(tmp_path / "table" / "parts").to_pylist()
+    assert face["views"] == 2
+    done = run_batch(*command, "--output", tmp_path / "lines", "--views", 2, code=2)
+    assert "views 10" in done.stderr
 
 
 def test_parquet_has_one_row_per_face(folder, finished, tmp_path):
@@ -180,6 +194,7 @@ def test_folder_with_other_settings_is_rejected(folder, finished):
     (["--input", f"{SAMPLES}/*", "--shard", "3"], "no such option here: shard"),
     (["--input", f"{SAMPLES}/*", "--shards", "0"], "must be at least 1"),
     (["--input", f"{SAMPLES}/*", "--detector", "eyes"], "invalid choice: 'eyes'"),
+    (["--input", f"{SAMPLES}/*", "--views", "3"], "invalid choice: 3"),
     (["--input", f"{SAMPLES}/*", "--head", "moods"], "no expression-head called 'moods'"),
     (["--input", f"{SAMPLES}/*", "--runner", "NoRunner"], "NoRunner"),
 ])  # fmt: skip

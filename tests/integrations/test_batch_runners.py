@@ -135,7 +135,7 @@ def test_dataflow_names_the_missing_package(tmp_path, capsys):
 
 
 def test_models_are_loaded_once_per_process():
-    worker = AnalyzeShard(Results("out", "jsonl", 1), "auto", "mixed")
+    worker = AnalyzeShard(Results("out", "jsonl", 1), "auto", "mixed", 1)
     copies = [pickle.loads(pickle.dumps(worker)) for _ in range(3)]
     for copy in copies:
         copy.setup()

@@ -113,6 +113,10 @@ def test_options(client, analyzer):
     assert np.abs(np.asarray(Image.open(shown).convert("RGB")).astype(int) - image.pixels).mean() < 5
     _, _, body = client.predict(handle_file(portrait), "haar", True, False, api_name="/photo")
     assert body["detector"] == "haar"
+    _, _, body = client.predict(handle_file(portrait), "auto", True, False, 2, api_name="/photo")
+    assert without_times(body) == without_times(json.loads(json.dumps(analyzer.analyze(image, views=2).to_json())))
+    with pytest.raises(AppError):
+        client.predict(handle_file(portrait), "auto", True, False, 3, api_name="/photo")
 
 
 def test_no_face_and_no_photo(client, tmp_path):

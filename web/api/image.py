@@ -17,7 +17,7 @@ from ..http.uploads import uploaded_photo
 from ..inference import analyze_image, annotated_uri, load_tracker, update_tracker
 from .blueprint import api
 from .options import parse_options
-from .schemas import BooleanOption, Face, InputSchema, Model, OutputSchema
+from .schemas import BooleanOption, Face, InputSchema, Model, OutputSchema, ViewsOption
 
 MAX_TIME = MAX_CLOCK // 1000
 
@@ -51,9 +51,10 @@ class ImageOptions(InputSchema):
     explain = BooleanOption(
         metadata={
             "description": f"Also return an occlusion map for each of the {MAX_EXPLAINED} largest faces; each takes as long as "
-            "classifying 49 faces."
+            "classifying the face 49 times."
         }
     )
+    views = ViewsOption()
     tracks = String(
         metadata={
             "format": "emotion-tracks",
@@ -91,6 +92,7 @@ class ImageResponse(OutputSchema):
     height = Integer(required=True)
     faces = List(Nested(Face), required=True, metadata={"description": "largest first; empty where no face was found"})
     detector = String(required=True, metadata={"description": "the detector that was used"})
+    views = Integer(required=True, metadata={"description": "views of each face over which its probabilities are averaged"})
     image = String(metadata={"description": "with annotate=true: the annotated image as a data: URI"})
     tracks = String(metadata={"description": "with `tracks`: what to send with the next frame, at most 8,192 bytes"})
     model = Nested(Model, required=True)
@@ -103,6 +105,8 @@ IMAGE_PROBLEMS = (
     "not_an_image", "truncated_image", "busy",
 )  # fmt: skip
 
+ANALYSIS_OPTIONS = ("detector", "landmarks", "explain", "views")
+"""Options that go to `analyze_image` as they are."""
 IMAGE_OPTIONS = ImageOptions()  # shared by all requests: building a schema takes longer than loading with it
 
 
@@ -121,7 +125,8 @@ def image(query: dict) -> Response:
     """
     options = parse_options(IMAGE_OPTIONS)
     tracker = load_tracker(options["tracks"]) if "tracks" in options else None
-    loaded, result = analyze_image(uploaded_photo(), options["detector"], options["landmarks"], options["explain"])
+    chosen = {name: options[name] for name in ANALYSIS_OPTIONS}
+    loaded, result = analyze_image(uploaded_photo(), **chosen)
     if tracker:
         result = update_tracker(tracker, loaded, result, options.get("time"))
     body = result.to_json()

@@ -30,7 +30,7 @@ from ..inference import analyzer, trim_heap
 from .blueprint import api
 from .openapi import VIDEO_TYPES
 from .options import parse_options
-from .schemas import BooleanOption, Face, InputSchema, Model, OutputSchema, Probabilities
+from .schemas import BooleanOption, Face, InputSchema, Model, OutputSchema, Probabilities, ViewsOption
 
 
 class FrameRate(Field):
@@ -69,6 +69,7 @@ class VideoOptions(InputSchema):
             "it is incomplete."
         },
     )
+    views = ViewsOption()
 
 
 class Person(OutputSchema):
@@ -100,6 +101,7 @@ class Summary(OutputSchema):
     )
     detail = String(required=True, allow_none=True, metadata={"description": "the reason in words"})
     detector = String(required=True, allow_none=True)
+    views = Integer(required=True, metadata={"description": "views of each face over which its probabilities are averaged"})
     model = Nested(Model, required=True)
     people = List(Nested(Person), required=True, metadata={"description": "in order of appearance"})
 
@@ -158,7 +160,8 @@ def video(query: dict) -> Response:
         stack.enter_context(video_slot())
         duration = check_duration(data)
         reader = stack.enter_context(VideoReader(data, options["fps"], MAX_SECONDS))
-        video_analyzer = VideoAnalyzer(reader, detector=options["detector"], landmarks=options["landmarks"], analyzer=analyzer())
+        chosen = {name: options[name] for name in ("detector", "landmarks", "views")}
+        video_analyzer = VideoAnalyzer(reader, analyzer=analyzer(), **chosen)
         if "annotated" in options:
             return annotated_video(video_analyzer, duration)
         lines = stack.enter_context(closing(ndjson_lines(video_analyzer, trace_fields())))

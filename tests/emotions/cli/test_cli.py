@@ -16,7 +16,7 @@ import av
 import pytest
 from PIL import Image
 
-from emotions import EMOTIONS
+from emotions import EMOTIONS, analyze_photo
 from emotions.cli import files, main, photo, workers
 from emotions.runtime.memory import _budget as budget
 from tests import clips
@@ -80,6 +80,20 @@ def test_exit_code_0_if_every_file_was_analyzed(run):
     code, out = run("photo", SAMPLES / "obama.jpg", "--detector", "none", "--landmarks")
     (line,) = lines(out)
     assert code == 0 and line["faces"][0]["box"]["width"] == 512 and len(line["faces"][0]["landmarks"]) == 468
+
+
+@pytest.mark.parametrize("views", [1, 2, 10])
+def test_views_of_photos(run, views):
+    code, out = run("photo", SAMPLES / "obama.jpg", "--views", views)
+    (line,) = lines(out)
+    expected = analyze_photo(SAMPLES / "obama.jpg", views=views).to_json()
+    assert code == 0 and line["views"] == views and line["faces"] == expected["faces"]
+
+
+def test_views_of_videos(run, video_file):
+    summaries = {views: lines(run("video", video_file, "--summary", "--fps", "1", "--views", views)[1])[0] for views in (1, 10)}
+    one, ten = (line["summary"] for line in summaries.values())
+    assert (one["views"], ten["views"]) == (1, 10) and one["people"][0]["mean"] != ten["people"][0]["mean"]
 
 
 def test_csv_has_a_row_for_each_face_or_one_without_faces(run, tmp_path):
@@ -160,6 +174,7 @@ def test_atomic_write_leaves_no_partial_file(tmp_path):
 @pytest.mark.parametrize(
     "words",
     [[], ["paint"], ["photo"], ["photo", "x", "--format", "xml"], ["photo", "x", "--detector", "dlib"],
+     ["photo", "x", "--views", "3"], ["video", "x", "--views", "two"],
      ["video", "x", "--fps", "31"], ["video", "x", "--fps", "nan"]],
 )  # fmt: skip
 def test_exit_code_2_for_a_wrong_command_line(words, capsys):

@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from emotions import EMOTIONS
+from emotions.face.defaults import DEFAULT_VIEWS
 
 LONG_TEXT = b'--x\r\nContent-Disposition: form-data; name="annotate"\r\n\r\n' + b"x" * 600_000 + b"\r\n--x--\r\n"
 
@@ -40,7 +41,7 @@ def encoded_image(width: int = 64, height: int = 64, kind: str = "PNG") -> bytes
 
 def test_face_is_detected_and_classified(post, photo):
     body = answer(post(photo))
-    assert list(body) == ["width", "height", "faces", "detector", "model", "timing_ms"]
+    assert list(body) == ["width", "height", "faces", "detector", "views", "model", "timing_ms"]
     (face,) = body["faces"]
     assert list(face) == ["id", "box", "score", "emotion", "confidence", "probabilities", "drawn", "unsure"]
     assert list(face["probabilities"]) == list(EMOTIONS)
@@ -96,6 +97,24 @@ def test_no_explanation_by_default(post, photo, fields):
     body = answer(response)
     assert "explanation" not in body["faces"][0] and "explain" not in body["timing_ms"]
     assert "explain" not in response.headers["Server-Timing"]
+
+
+def test_views(post, photo):
+    one, two = (answer(post(photo, views=views)) for views in ("1", "2"))
+    assert (one["views"], two["views"]) == (1, 2) and without_times(post(photo))["views"] == DEFAULT_VIEWS
+    assert one["faces"][0]["box"] == two["faces"][0]["box"]
+    assert one["faces"][0]["probabilities"] != two["faces"][0]["probabilities"]
+    assert without_times(post(photo, "?views=2")) == without_times(post(photo, views="2"))
+    tracked = answer(post(photo, views="2", tracks=""))
+    assert tracked["faces"][0]["raw"] == two["faces"][0]["probabilities"] and tracked["views"] == 2
+
+
+@pytest.mark.parametrize("value", ["", "0", "3", "10", "-1", "2.0", " 2", "true", "\u0662"])
+def test_other_numbers_of_views_are_invalid(post, photo, value):
+    response = post(photo, views=value)
+    assert code(response) == (400, "invalid_option")
+    assert json.loads(response.data)["errors"] == {"views": "Must be 1 or 2."}
+    assert code(post(photo, f"?views={value}")) == (400, "invalid_option")
 
 
 @pytest.mark.parametrize("value", ["true", "1"])

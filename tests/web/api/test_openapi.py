@@ -12,6 +12,7 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 from schemathesis import GenerationMode
 from schemathesis.specs.openapi.checks import negative_data_rejection
 
+from emotions.face.defaults import DEFAULT_VIEWS, REQUEST_VIEWS
 from emotions.face.reliability import UNSURE_REASONS
 from emotions.video.tracker_state import PROB_SCALE, Track, TrackerState
 from tests import clips
@@ -64,6 +65,15 @@ def test_unsure_reasons_and_explanations_are_described(document):
     assert "yellow" in face["explanation"]["description"]
     body = document["paths"]["/api/v1/image"]["post"]["requestBody"]["content"]["multipart/form-data"]["schema"]["properties"]
     assert body["explain"]["enum"] == ["true", "1", "false", "0"]
+
+
+@pytest.mark.parametrize("path", ["/api/v1/image", "/api/v1/video"])
+def test_views_are_described(document, path):
+    operation = document["paths"][path]["post"]
+    (query,) = (option["schema"] for option in operation["parameters"] if option["name"] == "views")
+    form = operation["requestBody"]["content"]["multipart/form-data"]["schema"]["properties"]["views"]
+    for schema in (query, form):
+        assert schema["type"] == "integer" and schema["enum"] == list(REQUEST_VIEWS) and schema["default"] == DEFAULT_VIEWS
 
 
 def test_document_does_not_depend_on_the_host(client):

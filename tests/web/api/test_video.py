@@ -69,12 +69,12 @@ def test_line_per_frame_and_summary(app, send, clip):
 
 def test_options(client, send, clip):
     with (
-        send(clip, fps="1", landmarks="true", detector="haar") as form,
-        send(clip, "?fps=1&landmarks=1&detector=haar") as query,
+        send(clip, fps="1", landmarks="true", detector="haar", views="2") as form,
+        send(clip, "?fps=1&landmarks=1&detector=haar&views=2") as query,
     ):
         *rows, last = lines(form)
         assert [row["time"] for row in rows] == [0, 1] and len(rows[0]["faces"][0]["landmarks"]) == 468
-        assert last["summary"]["detector"] == "haar" and lines(query) == [*rows, last]
+        assert last["summary"]["detector"] == "haar" and last["summary"]["views"] == 2 and lines(query) == [*rows, last]
     with client.post("/api/v1/video?fps=1", data=clip, content_type="video/mp4") as raw:
         assert len(lines(raw)) == 3
 
@@ -92,6 +92,7 @@ def test_options(client, send, clip):
         "annotated=gif",
         "landmarks=yes",
         "detector=dlib",
+        "views=3",
     ],
 )
 def test_invalid_options(send, clip, query):
