@@ -105,6 +105,8 @@ LIMIT ?=
 TABLE ?=
 EXTRA ?=
 OTHERS ?=
+RENDERED ?=
+LONDON ?= data/london
 
 %.npz:
 	@echo '$@ does not exist: `$(TEST) -m scripts.data.prepare --help` says how to make tables' >&2; exit 1
@@ -128,32 +130,26 @@ data/ict_facekit.npz: | .venv-train/.installed
 heads: $(HEADS) .venv-train/.installed ## render 3D characters with known expressions into data/heads.npz (HEADS=: the head model, downloaded if absent; COUNT=, SEED=; JOBS=: processes, by default one a CPU)
 	$(TRAIN) -m scripts.synthetic.heads.dataset.generate --heads $(HEADS) --count $(COUNT) $(if $(filter file,$(origin JOBS)),,--jobs $(JOBS)) $(addprefix --seed ,$(SEED))
 
-train: $(or $(TABLE),data/fer2013.npz) $(DRAWN) $(OTHERS) .venv-train/.installed ## train backbone and heads (FACES=, VOTES=: the archives, or TABLE=: your own table; VOTES= for labels alone; CONFIG=, RUN=; INIT=: initial backbone; EPOCHS=10+5: of each stage; DRAWN=: drawn faces to add; OTHERS=: further faces, for the head `mixed`)
+train: $(or $(TABLE),data/fer2013.npz) $(DRAWN) $(OTHERS) $(RENDERED) .venv-train/.installed ## train backbone and heads (FACES=, VOTES=: the archives, or TABLE=: your own table; VOTES= for labels alone; CONFIG=, RUN=; INIT=: initial backbone; EPOCHS=10+5: of each stage; DRAWN=: drawn faces to add; OTHERS=, RENDERED=: further and rendered faces, for the head `mixed`)
 	$(TRAIN) -m scripts.train.base --config $(CONFIG) --run $(RUN) $(addprefix --faces ,$(TABLE)) $(addprefix --precision ,$(PRECISION)) $(addprefix --init-from ,$(INIT)) $(addprefix --epochs ,$(EPOCHS)) $(addprefix --drawn ,$(DRAWN))
-	$(TRAIN) -m scripts.train.heads --run $(RUN) $(addprefix --drawn ,$(DRAWN)) $(addprefix --others ,$(OTHERS))
+	$(TRAIN) -m scripts.train.heads --run $(RUN) $(addprefix --drawn ,$(DRAWN)) $(addprefix --others ,$(OTHERS)) $(addprefix --rendered ,$(RENDERED))
 
-# The shipped backbone was trained in five rounds, each initialised from the one before, and from soft labels: the mean predictions of the
-# fourth round and of one with MixUp. (1.1.0 and 1.2.0 were initialised from int8 files and trained on 8,000 drawn faces.) An interrupted
-# round resumes from its checkpoint.
-rebuild: data/fer2013.npz data/drawn.npz $(OTHERS) .venv-train/.installed ## train the shipped model again from the data sets alone, in five rounds (FACES=, VOTES=, STYLES=; OTHERS=: further faces for the head `mixed`; PRECISION=); then make export RUN=runs/rebuilt
-	$(TRAIN) -m scripts.train.base --run runs/rebuilt-1 --epochs 8+4 $(addprefix --precision ,$(PRECISION))
-	$(TRAIN) -m scripts.train.base --run runs/rebuilt-2 --init-from runs/rebuilt-1/base.keras --epochs 10+5 $(addprefix --precision ,$(PRECISION))
-	$(TRAIN) -m scripts.train.base --run runs/rebuilt-3 --init-from runs/rebuilt-2/base.keras --epochs 11+3 --drawn data/drawn.npz $(addprefix --precision ,$(PRECISION))
-	$(TRAIN) -m scripts.train.base --config scripts/configs/vgg16-decay.toml --run runs/rebuilt-4 --init-from runs/rebuilt-3/base.keras --epochs 19+3 --drawn data/drawn.npz $(addprefix --precision ,$(PRECISION))
-	$(TRAIN) -m scripts.train.base --config scripts/configs/vgg16-mixup.toml --run runs/rebuilt-mixup --init-from runs/rebuilt-4/base.keras --drawn data/drawn.npz $(addprefix --precision ,$(PRECISION))
-	$(TRAIN) -m scripts.train.soft_labels --runs runs/rebuilt-4 runs/rebuilt-mixup --out data/soft.npz
-	$(TRAIN) -m scripts.train.base --config scripts/configs/vgg16-soft.toml --run runs/rebuilt --init-from runs/rebuilt-4/base.keras --epochs 13+3 --drawn data/drawn.npz $(addprefix --precision ,$(PRECISION))
-	$(TRAIN) -m scripts.train.heads --run runs/rebuilt $(addprefix --others ,$(OTHERS))
+# Three teachers and three students from scratch, then the student of three quarters of the channels on more data. Every step resumes or
+# is skipped when it is finished. On one H200 the first training took five and the second seven minutes; the last one takes an hour of two
+# CPU cores with AMX. KERAS_BACKEND applies to lines with Keras alone.
+FURTHER := data/facial_expressions.npz data/drawn.npz data/heads.npz
+rebuild: data/fer2013.npz $(FURTHER) .venv-gpu/.installed ## on a GPU: train the shipped model again from the data sets (FACES=, VOTES=; SECONDS=: time limit of the training from scratch); then make export RUN=runs/rebuilt
+	$(GPU) -m scripts.train.gpu.pack data/fer2013.npz $(FURTHER) --quality 100 --held-out-quality 100 --out runs/packed
+	$(GPU) -m scripts.train.gpu.train --data runs/packed --out runs/students --work runs/students/work --seconds $(or $(SECONDS),720)
+	$(GPU) -m scripts.train.gpu.finetune --data runs/packed --from runs/students --name student-75 --soft runs/students/soft.npz --out runs/finetuned
+	KERAS_BACKEND=tensorflow $(GPU) -m scripts.train.gpu.import_run --results runs/finetuned --name student-75 --run runs/rebuilt data/fer2013.npz $(FURTHER)
+	KERAS_BACKEND=tensorflow $(GPU) -m scripts.train.heads --run runs/rebuilt
 
-# KERAS_BACKEND applies to this line alone: heads are trained with TensorFlow.
-distill: data/fer2013.npz data/drawn.npz .venv-gpu/.installed ## on a GPU: train teachers and distill them into the VGG-16 (LIMIT=600: a dry run); then make export RUN=runs/distill/student
-	KERAS_BACKEND=torch $(GPU) -m scripts.train.distill --precision $(or $(PRECISION),mixed_bfloat16) $(addprefix --limit ,$(LIMIT))
-	$(if $(LIMIT),,$(GPU) -m scripts.train.heads --run runs/distill/student)
-
-export: $(or $(TABLE),data/fer2013.npz) .venv-train/.installed .venv-test/.installed ## export a finished run to models/ (MODELS=: elsewhere) as VERSION=, evaluate it (EXTRA=: on further tables too), write model card and README
+export: $(or $(TABLE),data/fer2013.npz) .venv-train/.installed .venv-test/.installed ## export a finished run to models/ (MODELS=: elsewhere) as VERSION=, evaluate it (EXTRA=: on further tables too) and through the HTTP API (LONDON=: photographs of people whose sex and age are known), write model card and README
 	@test -n "$(VERSION)" || { echo 'Name the new version: make export VERSION=2.0.0' >&2; exit 1; }
 	$(TRAIN) -m scripts.release.export --run $(RUN) --version $(VERSION) $(addprefix --models ,$(MODELS))
 	$(TEST) -m scripts.evaluate.accuracy --run $(RUN) $(addprefix --models ,$(MODELS)) $(if $(EXTRA),--extra $(EXTRA))
+	$(TEST) -m scripts.evaluate.served --run $(RUN) $(addprefix --models ,$(MODELS)) --london $(LONDON)
 	$(TEST) -m scripts.docs.readme
 
 thresholds: $(or $(TABLE),data/fer2013.npz) .venv-train/.installed ## choose when a prediction is `unsure`; run it after every export, which removes the old choice
@@ -161,8 +157,13 @@ thresholds: $(or $(TABLE),data/fer2013.npz) .venv-train/.installed ## choose whe
 
 ##@ Measure
 
-verify-model: $(or $(TABLE),data/fer2013.npz) .venv-test/.installed ## measure the published accuracy again with the shipped files (MODELS=: others; EXTRA=: on further tables too)
+evaluate-served: $(or $(TABLE),data/fer2013.npz) .venv-test/.installed ## measure the files of RUN= again as they are served, through the HTTP API, some minutes; part of make export (MODELS=; LONDON=; LIMIT=40: a dry run)
+	$(TEST) -m scripts.evaluate.served --run $(RUN) $(addprefix --faces ,$(TABLE)) $(addprefix --models ,$(MODELS)) --london $(LONDON) $(addprefix --limit ,$(LIMIT))
+	$(if $(LIMIT),,$(TEST) -m scripts.docs.readme)
+
+verify-model: $(or $(TABLE),data/fer2013.npz) .venv-test/.installed ## measure the published accuracy again with the shipped files, and through the HTTP API (MODELS=: others; EXTRA=: on further tables too; LONDON=)
 	$(TEST) -m scripts.evaluate.accuracy --verify $(addprefix --faces ,$(TABLE)) $(addprefix --models ,$(MODELS)) $(if $(EXTRA),--extra $(EXTRA))
+	$(TEST) -m scripts.evaluate.served --verify $(addprefix --faces ,$(TABLE)) $(addprefix --models ,$(MODELS)) --london $(LONDON)
 
 experiments: .venv-test/.installed ## collect all runs and exported designs in benchmarks/experiments.md
 	$(TEST) -m scripts.evaluate.experiments
@@ -221,5 +222,5 @@ $(ENVIRONMENTS): .venv-%/.installed: requirements-%.txt
 	@$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r $<
 	@touch $@
 
-.PHONY: help run gradio batch notebooks lab test test-all test-integrations lint format requirements train rebuild distill synthetic heads export thresholds \
-	verify-model experiments bench robustness autoscaling smoke-appengine smoke-heroku publish docs demo-gif screenshots readme detectors vendor
+.PHONY: help run gradio batch notebooks lab test test-all test-integrations lint format requirements train rebuild synthetic heads export thresholds \
+	evaluate-served verify-model experiments bench robustness autoscaling smoke-appengine smoke-heroku publish docs demo-gif screenshots readme detectors vendor

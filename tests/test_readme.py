@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from emotions.runtime.manifest import ModelRegistry
 from scripts.docs.readme import PAGES, designs, rendered
 from tests import clips, sounds
 from web import create_app
@@ -55,7 +56,7 @@ ELSEWHERE = {
     "make heads": "tests/scripts/synthetic/heads/dataset/test_generate.py",
     ".venv-train/bin/python -m scripts.synthetic.heads": "tests/scripts/synthetic/heads/dataset/",
     ".venv-test/bin/python -m scripts.evaluate.heads": "tests/scripts/evaluate/test_heads.py, test_heads_training.py",
-    "make rebuild": "test_make_rebuild_trains_as_in_the_model_card, and tests/scripts/train/test_training.py each of its rounds",
+    "make rebuild": "test_make_rebuild_trains_as_in_the_model_card, and tests/scripts/train/gpu/ each of its steps",
     "make export": "tests/scripts/test_commands.py",
     "make thresholds": "tests/scripts/test_commands.py",
     "make run MODELS=": "tests/scripts/test_commands.py",
@@ -156,14 +157,15 @@ def test_commands(line, server, folder):
 
 def test_make_rebuild_trains_as_in_the_model_card():
     printed = run(["make", "--no-print-directory", "--dry-run", "rebuild"])
-    lines = [line for line in printed.splitlines() if re.search(r"scripts\.train[ .]base ", line)]
-    rounds = [dict(re.findall(r"--(run|init-from|epochs|drawn) (\S+)", line)) for line in lines]
-    rounds = [one for one in rounds if "mixup" not in one["run"]]  # gives soft labels only
-    assert [one.get("init-from") for one in rounds] == [None, *(f"{one['run']}/base.keras" for one in rounds[:-1])]
-    assert ["drawn" in one for one in rounds] == [False, False, True, True, True]
-    assert re.search(rf"scripts\.train[ .]heads --run {rounds[-1]['run']}\b", printed)
-    shipped = next(row for row in json.loads((ROOT / "models" / "designs.json").read_text(encoding="utf-8")) if row["served"])
-    assert sum(int(number) for one in rounds for number in one["epochs"].split("+")) == shipped["epochs"]
+    steps = re.findall(r"scripts\.train\.gpu\.(\w+) ", printed)
+    assert steps == ["pack", "train", "finetune", "import_run"] and "scripts.train.heads --run runs/rebuilt" in printed
+    registry = ModelRegistry(ROOT / "models")
+    learned = {row["source"] for row in registry.entry("expression-base", "vgg16").metadata["data"]} - {"ferplus"}
+    tables = re.search(r"gpu\.pack (.*?) --", printed)[1].split()
+    sources = {"data/drawn.npz": "dicebear"} | {f"data/{name}.npz": name for name in ("fer2013", "facial_expressions", "heads")}
+    assert {sources[table] for table in tables} == learned
+    imported = re.search(r"gpu\.import_run (.*)", printed)[1]
+    assert imported.endswith(" ".join(tables)), "the tables in the order in which they were packed"
 
 
 @pytest.mark.parametrize("block", [code for _, language, code in BLOCKS if language == "json"])

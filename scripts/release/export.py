@@ -3,8 +3,8 @@
     KERAS_BACKEND=tensorflow python -m scripts.release.export --run runs/vgg16 --version 1.0.0
     KERAS_BACKEND=tensorflow python -m scripts.release.export --run runs/resnet50 --version 1.0.0 --models build/models
 
-Needs TensorFlow's converter. Temperature and reliability are computed on validation, by the library from the exported files. An
-existing file is never overwritten: a new model gets a new version.
+Needs TensorFlow's converter. Temperature and reliability are computed on validation faces as serving aligns them, by the library
+from the exported files. An existing file is never overwritten: a new model gets a new version.
 
 models/ holds the shipped architecture alone. Any other folder gets the detectors too, so that it can be served; it may hold
 several architectures, whose heads are called `<backbone>-<label set>` (`resnet50-mixed`), while those of the shipped one are
@@ -34,6 +34,7 @@ from ..common.litert import to_litert
 from ..common.manifest import drop_entry, put_entry
 from ..common.metrics import fit_temperature, reliability
 from ..common.run_names import run_name
+from ..data.alignment import aligned_faces, needs_alignment
 from ..data.dataset import DatasetError, Faces
 from ..data.labels import MIXED, targets_and_mask
 from ..data.sources import licence_of
@@ -179,7 +180,10 @@ def export(run: Path, version: str, folder: Path) -> None:
         ValueError: if a published file would change.
     """
     exported = Export.of(run, version, folder)
-    faces = without_copies(Faces.load(exported.config["data"]["faces"])).split("validation")
+    table = Path(exported.config["data"]["faces"])
+    faces = without_copies(Faces.load(table)).split("validation")
+    if needs_alignment(faces):  # the temperature is that of faces as they are served
+        faces = aligned_faces(faces, table)
     before = _files(folder)
     base = exported.put_backbone()
     _put_detectors(folder)

@@ -4,8 +4,7 @@
 
 A network trained on the predictions of its own kind is often more accurate than its teachers (Furlanello et al., "Born-again
 neural networks", 2018): wrong labels weigh less, and similar expressions share a face. These teachers were trained on the faces
-that they predict; scripts.train.distill trains teachers that were not, at several times the cost. Prints the validation accuracy
-of each teacher and of their mean.
+that they predict. Prints the validation accuracy of each teacher and of their mean.
 """
 
 from __future__ import annotations
@@ -62,7 +61,7 @@ def main(arguments: list[str] | None = None) -> None:
                 report(str(run), soft, faces)
                 keras.utils.clear_session()
             options.out.parent.mkdir(parents=True, exist_ok=True)
-            average: dict[str, Any] = average_soft_labels([[part] for part in parts])
+            average: dict[str, Any] = average_soft_labels(parts)
             np.savez_compressed(options.out, **average)
         report("mean", {name: np.mean([one[name] for one in validation], axis=0) for name in soft}, faces)
     except (DatasetError, FileNotFoundError) as error:

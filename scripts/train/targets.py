@@ -1,12 +1,7 @@
-"""Training targets: labels, votes and, in distillation, the soft labels of teachers.
-
-No teacher of a distillation predicts faces that it was trained on: faces are dealt into folds, and the teachers of a fold are
-trained on the others (cross-fitting).
-"""
+"""Training targets: labels, votes and the soft labels of teachers."""
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -21,22 +16,9 @@ from ..data.labels import SAMPLE_KEYS, VOTES, targets_and_mask, targets_of
 from .mixup import MIX_LAMBDA
 
 
-def fold_of(faces: Faces, folds: int) -> np.ndarray:
-    """Fold of each face, (N,) int: a checksum of its pixels, so that identical faces share a fold."""
-    return np.array([zlib.crc32(face.tobytes()) % folds for face in faces.pixels])
-
-
 def training_faces(data: dict[str, Any]) -> Faces:
-    """Load the split `train` of the tables `data["faces"]` and, if named, `data["drawn"]`.
-
-    `data["held_out_fold"]` = [fold, folds], if present, removes that fold.
-    """
-    tables = [Faces.load(data[name]).split("train") for name in ("faces", "drawn") if data.get(name)]
-    train = Faces.joined(tables)
-    if "held_out_fold" not in data:
-        return train
-    fold, folds = data["held_out_fold"]
-    return train.where(fold_of(train, folds) != fold)
+    """Load the split `train` of the tables `data["faces"]` and, if named, `data["drawn"]`."""
+    return Faces.joined([Faces.load(data[name]).split("train") for name in ("faces", "drawn") if data.get(name)])
 
 
 def targets(train: Faces, config: dict[str, Any]) -> dict[str, np.ndarray]:
@@ -110,22 +92,16 @@ def save_soft_labels(path: Path, faces: Faces, soft: dict[str, np.ndarray]) -> N
     np.savez_compressed(path, **arrays)
 
 
-def average_soft_labels(paths: Sequence[Sequence[Path]]) -> dict[str, np.ndarray]:
-    """Average the soft labels of several teachers.
+def average_soft_labels(paths: Sequence[Path]) -> dict[str, np.ndarray]:
+    """Average the soft labels of several teachers, a file each.
 
-    Args:
-        paths: files by teacher and fold; the folds of a teacher are concatenated.
-
-    Returns:
-        The sample keys and, for each label set, the mean over teachers (N, 7) float32.
+    Returns the sample keys and, for each label set, the mean over teachers (N, 7) float32. Raises DatasetError if they predicted
+    different faces.
     """
     total: dict[str, np.ndarray] = {}
-    for folds in paths:
-        parts = []
-        for path in folds:
-            with np.load(path, allow_pickle=False) as stored:
-                parts.append(dict(stored))
-        rows = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    for path in paths:
+        with np.load(path, allow_pickle=False) as stored:
+            rows = dict(stored)
         order = np.argsort(rows[SAMPLE_KEYS], kind="stable")
         rows = {name: value[order] for name, value in rows.items()}
         if total and not np.array_equal(total[SAMPLE_KEYS], rows[SAMPLE_KEYS]):

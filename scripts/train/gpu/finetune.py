@@ -118,6 +118,12 @@ def choose(
     return candidates[best], {"share": best, "validation": figures[best], "shares": figures}
 
 
+def earlier_training(folder: Path, name: str) -> dict[str, Any] | None:
+    """What results.json beside the initial network says of its training; None without that file."""
+    path = folder / "results.json"
+    return json.loads(path.read_text(encoding="utf-8"))["networks"].get(name) if path.is_file() else None
+
+
 def finetune(options: argparse.Namespace, log: Any) -> None:
     """Run the command."""
     device = torch.device("cuda" if torch.cuda.is_available() and not options.cpu else "cpu")
@@ -141,7 +147,10 @@ def finetune(options: argparse.Namespace, log: Any) -> None:
     export(best, faces, options.out, options.name)
     width = arrays["00-kernel"].shape[3] / VGG_FILTERS[0]
     facts |= {"epochs": recipe.epochs, "seconds": seconds, "width": width, "kind": "vgg16", "recipe": asdict(recipe)}
-    facts |= {"initial": str(options.initial), "soft_weight": options.soft_weight if options.soft else 0.0}
+    facts |= {
+        "before": earlier_training(options.initial, options.name),
+        "soft_weight": options.soft_weight if options.soft else 0.0,
+    }
     results = {"networks": {options.name: facts}, "label_sets": faces.label_sets, "device": f"{device}, {options.precision}"}
     (options.out / "results.json").write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
     log("done")

@@ -48,6 +48,11 @@ def feature_difference(base: keras.Model, arrays: dict[str, np.ndarray]) -> floa
     return float(np.abs(found - known).max() / max(np.abs(known).max(), 1e-6))
 
 
+def trainings(result: dict[str, Any]) -> list[dict[str, Any]]:
+    """Results of the trainings that gave a network: those that `finetune` recorded of the one before, then its own."""
+    return [*([result["before"]] if result.get("before") else []), result]
+
+
 def configuration(
     result: dict[str, Any], device: str, name: str, tables: Sequence[Path], filters: Sequence[int]
 ) -> dict[str, Any]:
@@ -63,7 +68,7 @@ def configuration(
         data[kind] = str(path)
     return {
         "name": "vgg16", "design": "vgg16", "size": 48, "seed": 20261126, **network, "data": data,
-        "stages": [{"epochs": round(result["epochs"]), "crop": 48}],
+        "stages": [{"epochs": round(one["epochs"]), "crop": 48} for one in trainings(result)],
         "optimiser": {
             "peak": recipe["peak"], "momentum": recipe["momentum"], "weight_decay": recipe["decay"], "clipnorm": recipe["clip"],
             "warmup_epochs": round(recipe["warmup"] * result["epochs"], 2), "batch": recipe["batch"], "ema": recipe["ema"],
@@ -71,6 +76,7 @@ def configuration(
         "loss": {
             "smoothing": recipe["smoothing"], "dropout": recipe["dropout"], "ferplus": recipe["votes_weight"],
             "distill_weight": recipe["distill_weight"], "temperature": recipe["temperature"],
+            **({"soft": result["soft_weight"]} if result.get("soft_weight") else {}),
         },
         "augment": augment | {"cutmix": 0.0},
         "precision": "bfloat16 (autocast)", "init_from": None, "parent": None, "limit": None, "commit": commit(),
@@ -85,7 +91,7 @@ def write_run(run: Path, base: keras.Model, config: dict[str, Any], validation: 
     (run / "config.json").write_text(json.dumps(config, indent=1) + "\n", encoding="utf-8")
     found = {"fer2013": validation.get("label plain"), "ferplus": validation.get("votes all")}
     metrics = {name: value for name, value in found.items() if value is not None and name in config["label_sets"]}
-    last = config["stages"][0]["epochs"] - 1
+    last = sum(stage["epochs"] for stage in config["stages"]) - 1
     rows = [",".join(["epoch", *(f"val_{name}_categorical_accuracy" for name in metrics)])]
     rows += [f"{epoch}" + "," * len(metrics) for epoch in range(last)]
     rows.append(",".join([str(last), *(f"{metrics[name] / 100:.4f}" for name in metrics)]))

@@ -26,7 +26,6 @@ from scripts.train.heads import search
 from scripts.train.networks import dense_head, folded
 
 CONFIGS = sorted((Path(train.__file__).parents[1] / "configs").glob("*.toml"))
-DISTILLATION = ("distill", "student-", "teacher-")  # the plan of a distillation, its student and teachers
 TINY = {"widths": [16, 32], "blocks": 1}  # fewer than 16 channels crash oneDNN's backward pass of a 1 x 1 stride-2 convolution
 LABEL_SETS = ("fer2013", "ferplus")
 OPTIONS = {"fer_cnn": {}, "vgg16_imagenet": {"weights": "random"}, "residual": TINY, "resnet50": {}}
@@ -90,23 +89,17 @@ def architecture_of(path: Path) -> str:
     return path.stem.partition("-")[0]
 
 
-@pytest.mark.parametrize("path", [path for path in CONFIGS if path.stem != "distill"], ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
 def test_configurations_are_complete(path):
     config = tomllib.loads(path.read_text())
     assert config["size"] == 48
-    assert path.stem.startswith(DISTILLATION) or config["name"] == architecture_of(path) == design_of(config)
+    assert config["name"] == architecture_of(path) == design_of(config)
     inspect.signature(BACKBONES[design_of(config)]).bind(name=config["name"], **config.get("network", {}))
     assert experiments.recipe(config) and 0 <= config["loss"]["smoothing"] < 0.5
 
 
 def test_every_architecture_has_a_configuration():
-    assert {architecture_of(path) for path in CONFIGS if not path.stem.startswith(DISTILLATION)} == set(BACKBONES)
-
-
-def test_the_configurations_of_the_distillation_exist():
-    folder = Path(train.__file__).parents[1] / "configs"
-    plan = tomllib.loads((folder / "distill.toml").read_text())
-    assert plan["teachers"] and all((folder / name).is_file() for name in [*plan["teachers"], plan["student"]])
+    assert {architecture_of(path) for path in CONFIGS} == set(BACKBONES)
 
 
 def test_a_backbone_of_one_size_rejects_other_crops(configured, prepared, tmp_path, capsys):

@@ -1,16 +1,13 @@
-"""Soft labels of finished runs and of cross-fitted teachers, and a student that is trained on them."""
+"""Soft labels of finished runs, and targets made of them."""
 
 from __future__ import annotations
-
-import json
 
 import numpy as np
 import pytest
 
-from emotions.labels import EMOTIONS
 from scripts.data.dataset import DatasetError, Faces
-from scripts.train import base, distill, soft_labels
-from scripts.train.targets import average_soft_labels, fold_of, sample_keys, save_soft_labels, targets, training_faces, views
+from scripts.train import base, soft_labels
+from scripts.train.targets import average_soft_labels, sample_keys, save_soft_labels, targets, training_faces, views
 
 LABEL_SETS = ("fer2013", "ferplus")
 
@@ -18,17 +15,6 @@ LABEL_SETS = ("fer2013", "ferplus")
 @pytest.fixture
 def train(prepared) -> Faces:
     return Faces.load(prepared).split("train")
-
-
-def test_folds_keep_equal_faces_together(train):
-    twice = Faces.joined([train, train])
-    folds = fold_of(twice, 4)
-    assert np.array_equal(folds[: len(train)], folds[len(train) :]) and set(folds) == {0, 1, 2, 3}
-
-
-def test_a_fold_is_held_out(prepared, train):
-    kept = training_faces({"faces": str(prepared), "held_out_fold": [1, 3]})
-    assert set(kept.names) == set(train.names[fold_of(train, 3) != 1]) != set(train.names)
 
 
 def test_drawn_faces_join_the_training_faces(prepared, train):
@@ -67,40 +53,10 @@ def test_teachers_of_different_faces_are_not_averaged(train, tmp_path):
         save_soft_labels(tmp_path / f"{name}.npz", faces, dict.fromkeys(LABEL_SETS, np.full((len(faces), 7), value, np.float16)))
         return tmp_path / f"{name}.npz"
 
-    whole = [soft("a0", train.where(slice(0, 9)), 0.5)], [soft("b0", train.where(slice(0, 9)), 0.25)]
-    assert average_soft_labels(list(whole))["fer2013"] == pytest.approx(0.375)
+    whole = [soft("a", train.where(slice(0, 9)), 0.5), soft("b", train.where(slice(0, 9)), 0.25)]
+    assert average_soft_labels(whole)["fer2013"] == pytest.approx(0.375)
     with pytest.raises(DatasetError, match="different faces"):
-        average_soft_labels([whole[0], [soft("c0", train.where(slice(1, 10)), 0.25)]])
-
-
-@pytest.mark.slow
-def test_a_student_is_trained_and_finished_parts_are_skipped(prepared, configured_small, train, tmp_path, capsys):
-    (tmp_path / "tiny.toml").write_text(configured_small(prepared, 0))
-    plan = {
-        "faces": str(prepared),
-        "folds": 2,
-        "teachers": ["tiny.toml"],
-        "tta_shift": 2,
-        "soft_weight": 0.5,
-        "student": "tiny.toml",
-    }
-    (tmp_path / "distill.toml").write_text("\n".join(f"{name} = {json.dumps(value)}" for name, value in plan.items()))
-    options = ["--config", str(tmp_path / "distill.toml"), "--run", str(tmp_path / "run")]
-    distill.main([*options, "--limit", "28"])
-    assert [path.name for path in (tmp_path / "run").iterdir()] == ["dry-run-28"]
-    assert capsys.readouterr().out.count("held-out faces") == 2
-    distill.main(options)  # mistakes nothing of the dry run for finished
-    with np.load(tmp_path / "run" / "soft.npz") as soft:
-        assert sorted(soft["sample_keys"].tolist()) == sorted(sample_keys(train).tolist())
-        for name in LABEL_SETS:
-            assert soft[name].shape == (len(train), len(EMOTIONS))
-            np.testing.assert_allclose(soft[name].sum(axis=1), 1, atol=0.01)
-    trained = json.loads((tmp_path / "run" / "student" / "config.json").read_text())
-    assert trained["data"]["soft"] == str(tmp_path / "run" / "soft.npz") and trained["loss"]["soft"] == 0.5
-    assert (tmp_path / "run" / "student" / "base.keras").is_file()
-    assert capsys.readouterr().out.count("held-out faces") == 2
-    distill.main(options)
-    assert "held-out faces" not in capsys.readouterr().out
+        average_soft_labels([whole[0], soft("c", train.where(slice(1, 10)), 0.25)])
 
 
 def test_finished_runs_write_soft_labels(prepared, configured_small, train, tmp_path, capsys):
