@@ -92,7 +92,9 @@ LABEL_SET = "fer2013"
 """Head whose size and time the table shows: it is the largest of the three, and FER2013 is the usual benchmark."""
 LABEL_SETS = ("fer2013", "ferplus")
 """Label sets of the validation columns."""
-DATA_NOTES = {"drawn": "drawn faces too", "soft": "soft labels too", "held_out_fold": "one fold held out"}
+DATA_NOTES = {
+    "drawn": "drawn faces too", "others": "further faces too", "rendered": "rendered heads too", "soft": "soft labels too",
+}  # fmt: skip
 """Entry of a configuration's data -> note in the recipe."""
 STAMP = ("date", "commit")
 COLUMNS = (
@@ -285,17 +287,25 @@ def _cells(row: Row) -> list[str]:
 
 
 def _heads(tried: list[Row]) -> list[str]:
-    """Table of the heads trained on one backbone, with columns for drawn and further faces if any head was trained on these."""
-    drawn, others = (any(f"{kind}_weight" in row and kind in row for row in tried) for kind in ("drawn", "others"))
+    """Table of the heads trained on one backbone, with columns for the further faces that any head was trained on."""
+
+    def used(kind: str) -> bool:
+        return any(f"{kind}_weight" in row and kind in row for row in tried)
+
+    scored = all("score" in row for row in tried)
     columns = ["head", "architecture", "label weight", "FER2013", "FER+"]
-    columns += ["weight of drawn faces", "recall on drawn families"] if drawn else []
-    columns += ["weight of further faces", "their macro-F1"] if others else []
+    columns += ["weight of drawn faces", "recall on drawn families"] if used("drawn") else []
+    columns += ["weight of further faces", "their macro-F1"] if used("others") else []
+    columns += ["weight of rendered heads", "recall on rendered heads"] if used("rendered") else []
+    columns += ["share of the log prior subtracted", "score"] if scored else []
     rows = []
     for row in tried:
         name = f"**{row['head']}** (kept)" if row["kept"] else row["head"]
         cells = [name, row["design"], f"{row['share']:.0%}", *(f"{row[label_set]:.1%}" for label_set in LABEL_SETS)]
-        cells += [f"{row['drawn_weight']:g}", f"{row['drawn']:.1%}"] if drawn else []
-        cells += [f"{row['others_weight']:g}", f"{row['others']:.3f}"] if others else []
+        cells += [f"{row['drawn_weight']:g}", f"{row['drawn']:.1%}"] if used("drawn") else []
+        cells += [f"{row['others_weight']:g}", f"{row['others']:.3f}"] if used("others") else []
+        cells += [f"{row['rendered_weight']:g}", f"{row['rendered']:.1%}"] if used("rendered") else []
+        cells += [f"{row['adjustment']:g}", f"{row['score']:.3f}"] if scored else []
         rows.append(cells)
     return table_rows(columns, "llr", rows)
 
