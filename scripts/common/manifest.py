@@ -28,7 +28,19 @@ ROLES = (
 )
 """Order of the entries; other roles follow. Within a role the entry that was added first stays first."""
 REQUIRED = ("name", "role", "version", "file", "licence", "input", "output")
-MEASURED = ("chosen", "reliability", "quantisation", "evaluation", "doubts", "measured", "failures", "fitted", "refused")
+MEASURED = (
+    "chosen",
+    "reliability",
+    "quantisation",
+    "evaluation",
+    "through_api",
+    "portraits",
+    "doubts",
+    "measured",
+    "failures",
+    "fitted",
+    "refused",
+)
 """Fields of an entry that are stored in evaluation.json."""
 
 

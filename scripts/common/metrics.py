@@ -40,6 +40,12 @@ def macro_f1(matrix: np.ndarray) -> float:
     return float(class_f1(matrix)[met].mean())
 
 
+def class_recall(matrix: np.ndarray) -> np.ndarray:
+    """Recall of each class of a confusion matrix; NaN for a class that does not occur."""
+    total = matrix.sum(axis=1)
+    return np.where(total > 0, np.diag(matrix) / np.maximum(total, 1), np.nan)
+
+
 def balanced_recall(y_true: np.ndarray, y_pred: np.ndarray) -> float:
     """Mean recall over the classes that occur in `y_true` (N,)."""
     return float(np.mean([(y_pred[y_true == label] == label).mean() for label in np.unique(y_true)]))
@@ -56,14 +62,14 @@ def family_recall(y_true: np.ndarray, y_pred: np.ndarray, groups: np.ndarray) ->
     return float(np.mean(list(group_recalls(y_true, y_pred, groups).values())))
 
 
-def reliability(probabilities: np.ndarray, y_true: np.ndarray) -> list[dict[str, float]]:
+def reliability(probabilities: np.ndarray, y_true: np.ndarray, bins: int = BINS) -> list[dict[str, float]]:
     """Reliability diagram: bounds, count, mean confidence and accuracy of each non-empty bin of the top probability."""
     top, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == y_true
-    place = np.minimum((top * BINS).astype(int), BINS - 1)
+    place = np.minimum((top * bins).astype(int), bins - 1)
     return [
         {
-            "low": round(number / BINS, 4),
-            "high": round((number + 1) / BINS, 4),
+            "low": round(number / bins, 4),
+            "high": round((number + 1) / bins, 4),
             "count": int((place == number).sum()),
             "confidence": round(float(top[place == number].mean()), 4),
             "accuracy": round(float(right[place == number].mean()), 4),
@@ -72,10 +78,10 @@ def reliability(probabilities: np.ndarray, y_true: np.ndarray) -> list[dict[str,
     ]
 
 
-def calibration_error(probabilities: np.ndarray, y_true: np.ndarray) -> float:
+def calibration_error(probabilities: np.ndarray, y_true: np.ndarray, bins: int = BINS) -> float:
     """Expected calibration error: mean |confidence - accuracy| over the bins, weighted by their counts."""
-    bins = reliability(probabilities, y_true)
-    return sum(row["count"] * abs(row["confidence"] - row["accuracy"]) for row in bins) / len(y_true)
+    rows = reliability(probabilities, y_true, bins)
+    return sum(row["count"] * abs(row["confidence"] - row["accuracy"]) for row in rows) / len(y_true)
 
 
 def cross_entropy(probabilities: np.ndarray, targets: np.ndarray) -> float:
@@ -105,3 +111,21 @@ def interval(right: np.ndarray) -> tuple[float, float]:
     centre = (share + spread / 2) / (1 + spread)
     half = NORMAL_95 * (share * (1 - share) / count + spread / (4 * count)) ** 0.5 / (1 + spread)
     return max(0.0, centre - half), min(1.0, centre + half)
+
+
+DRAWS = 10_000
+"""Draws of `permutation_test`."""
+
+
+def permutation_test(first: np.ndarray, second: np.ndarray, draws: int = DRAWS, seed: int = 0) -> float:
+    """Two-sided p-value of the difference between the means of two groups of independent values (N,) and (M,).
+
+    Values are assigned to the groups at random `draws` times, reproducibly. Counted are the draws with a difference at least as
+    large as the observed one, and the observed assignment itself, so that the p-value is never 0 (Phipson and Smyth,
+    "Permutation P-values Should Never Be Zero", 2010).
+    """
+    values, count = np.concatenate([first, second]).astype(float), len(first)
+    observed = abs(first.mean() - second.mean())
+    drawn = np.random.default_rng(seed).permuted(np.tile(values, (draws, 1)), axis=1)
+    differences = np.abs(drawn[:, :count].mean(axis=1) - drawn[:, count:].mean(axis=1))
+    return float((1 + (differences >= observed - 1e-9).sum()) / (draws + 1))

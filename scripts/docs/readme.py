@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,9 @@ from emotions.face.defaults import DEFAULT_HEAD
 from emotions.runtime.manifest import ModelRegistry
 from web.settings import markdown_table
 
+from ..common.markdown import table
 from ..evaluate import design_table
+from ..report.through_api import group_table, has_sexes, p_value, quoted, row_of, smiles_text, through_api
 from ..speech.card import TITLES
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -24,6 +26,8 @@ CODE_LICENCES = (
     ("Swagger UI", "`static/vendor/swagger-ui/`", "Apache-2.0"),
 )
 
+API_SETS = ("fer2013_test", "ferplus_test")
+"""Test sets whose accuracy through the API is shown."""
 PEERS = {
     "faces": "`fer` 65.5% on the same file; DeepFace 57.4% (its maintainer's figure)",
     "texts": "TF-IDF with logistic regression 0.57; BERT-base 0.62 to 0.64",
@@ -46,21 +50,59 @@ WHEELS = (
 
 
 def accuracy_summary(heads: Sequence[Mapping[str, Any]], text: Mapping[str, Any], voice: Mapping[str, Any]) -> str:
-    """Return a row per task with the figure of the served or the best head and of common tools."""
-    served = next(entry for entry in heads if entry["name"] == DEFAULT_HEAD)["evaluation"]["fer2013_test"]
-    votes = max(
-        (entry["evaluation"]["ferplus_test"] | {"head": entry["name"]} for entry in heads), key=lambda row: row["accuracy"]
-    )
+    """Return a row per task with the figure of the served or the best head and of common tools.
+
+    Figures of faces are those through the API where they were measured.
+    """
+    served = default_head(heads)
+    votes = max(({**quoted(entry, "ferplus_test"), "head": entry["name"]} for entry in heads), key=lambda row: row["accuracy"])
+    where = ", through the API" if through_api(served, "fer2013_test") else ""
     texts_row = text["evaluation"]["goemotions_test"]
     speech_row = voice["evaluation"]["ravdess_cross_validated"]
     rows = (
-        ("faces: FER2013 test, original labels", "accuracy", _interval(served, "accuracy", ".1%"), PEERS["faces"]),
-        (f"faces: FER+ test, clear majority (head `{votes['head']}`)", "accuracy", f"**{votes['accuracy']:.1%}**", ""),
+        (f"faces: FER2013 test, original labels{where}", "accuracy",
+         _interval(quoted(served, "fer2013_test"), "accuracy", ".1%"), PEERS["faces"]),
+        (f"faces: FER+ test, clear majority (head `{votes['head']}`){where}", "accuracy", f"**{votes['accuracy']:.1%}**", ""),
+        *_smiles(served),
         ("texts: GoEmotions test, seven classes", "macro-F1", _interval(texts_row, "macro_f1", ".3f"), PEERS["texts"]),
         ("speech: RAVDESS, cross-validated over actors", "mean recall", _interval(speech_row, "recall", ".1%"), ""),
-    )
+    )  # fmt: skip
     lines = [f"| {' | '.join(row)} |" for row in rows]
     return "\n".join(["| task | measure | this project | usual tools |", "| --- | --- | ---: | --- |", *lines])
+
+
+def default_head(heads: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
+    """Return the entry of the default head."""
+    return next(entry for entry in heads if entry["name"] == DEFAULT_HEAD)
+
+
+def _smiles(head: Mapping[str, Any]) -> Iterator[tuple[str, str, str, str]]:
+    """Yield the row on smiles of women and men, if they were measured."""
+    portraits = head.get("portraits")
+    if portraits and has_sexes(portraits):
+        women, men = (row_of(portraits, "sex", group)["labels"]["happy"]["share"] for group in ("women", "men"))
+        task = f"faces: studio photographs of {portraits['people']} adults, through the API"
+        yield task, "smiles called happy, women / men", f"**{women:.0%}** / **{men:.0%}**", ""
+
+
+def groups_text(head: Mapping[str, Any]) -> str:
+    """Return the limit on groups of people as a list item, with what was measured of them."""
+    portraits = head.get("portraits")
+    if not portraits or not has_sexes(portraits):
+        return "- How errors are distributed over age, origin and skin color is unknown: the training data does not say."
+    return (
+        f"- {smiles_text(portraits)} ({p_value(portraits['differences']['happy'])}). How errors of other expressions, of "
+        "children and in everyday pictures are distributed over age, origin and skin color is unknown: the training data does "
+        "not say."
+    )
+
+
+def groups_table(head: Mapping[str, Any]) -> str:
+    """Return a row per group of people with the figures of `scripts.evaluate.served`; a sentence where they were not measured."""
+    portraits = head.get("portraits")
+    if not portraits:
+        return "Groups of people were not compared."
+    return group_table(portraits)
 
 
 def _interval(row: Mapping[str, Any], key: str, form: str) -> str:
@@ -69,27 +111,22 @@ def _interval(row: Mapping[str, Any], key: str, form: str) -> str:
 
 
 def accuracy(entries: Sequence[Mapping[str, Any]]) -> str:
-    """Return a row per head with the figures of `scripts.evaluate.accuracy`."""
+    """Return a row per head with the figures of `scripts.evaluate.accuracy`, and of `scripts.evaluate.served` where measured."""
     elsewhere = all("facial_expressions_test" in entry["evaluation"] for entry in entries)
-    lines = [
-        "| head | FER2013 test, original labels | macro-F1 | calibration error | FER+ test, clear majority |",
-        "| --- | ---: | ---: | ---: | ---: |",
-    ]
-    if elsewhere:
-        lines = [
-            line + end for line, end in zip(lines, (" facial_expressions test | its macro-F1 |", " ---: | ---: |"), strict=True)
-        ]
+    served = all(through_api(entry, name) for entry in entries for name in API_SETS)
+    api = ["through the API"] if served else []
+    columns = ["head", "FER2013 test, original labels", *api, "macro-F1", "calibration error", "FER+ test, clear majority", *api]
+    rows = []
     for entry in entries:
         labels, votes = entry["evaluation"]["fer2013_test"], entry["evaluation"]["ferplus_test"]
-        low, high = labels["interval"]
-        lines.append(
-            f"| `{entry['name']}` | **{labels['accuracy']:.1%}** ({low:.1%} to {high:.1%}) | {labels['macro_f1']:.3f} | "
-            f"{labels['ece']:.3f} | {votes['accuracy']:.1%} of {votes['count']:,} |"
-        )
+        right, agreed = ([_interval(quoted(entry, name), "accuracy", ".1%")] if served else [] for name in API_SETS)
+        row = [f"`{entry['name']}`", _interval(labels, "accuracy", ".1%"), *right, f"{labels['macro_f1']:.3f}"]
+        row += [f"{labels['ece']:.3f}", f"{votes['accuracy']:.1%} of {votes['count']:,}", *agreed]
         if elsewhere:
             other = entry["evaluation"]["facial_expressions_test"]
-            lines[-1] += f" {other['accuracy']:.1%} of {other['count']:,} | {other['macro_f1']:.3f} |"
-    return "\n".join(lines)
+            row += [f"{other['accuracy']:.1%} of {other['count']:,}", f"{other['macro_f1']:.3f}"]
+        rows.append(row)
+    return table(columns + (["facial_expressions test", "its macro-F1"] if elsewhere else []), "lr", rows)
 
 
 def texts(entries: Sequence[Mapping[str, Any]]) -> str:
@@ -153,8 +190,9 @@ def designs() -> list[dict[str, Any]]:
 
 
 PAGES = {
-    "README.md": ("accuracy-summary", "speed"),
-    "docs/accuracy.md": ("accuracy", "texts", "speech", "designs", "speed"),
+    "README.md": ("accuracy-summary", "speed", "groups"),
+    "docs/accuracy.md": ("accuracy", "groups-table", "texts", "speech", "designs", "speed"),
+    "docs/limits.md": ("groups",),
     "docs/deploy.md": ("settings",),
     "docs/licenses.md": ("licences",),
     "models/LICENSE.md": ("model-licences",),
@@ -171,6 +209,8 @@ def parts() -> dict[str, str]:
     return {
         "accuracy-summary": accuracy_summary(heads, text, voice),
         "accuracy": accuracy(heads),
+        "groups": groups_text(default_head(heads)),
+        "groups-table": groups_table(default_head(heads)),
         "designs": design_table.markdown(designs()),
         "texts": texts([entry.metadata for entry in registry.entries("text")]),
         "speech": speech(voice),

@@ -33,6 +33,7 @@ from ..common.manifest import put_entry
 from ..common.metrics import (
     INTERVAL_METHOD,
     accuracy,
+    balanced_recall,
     calibration_error,
     class_f1,
     confusion,
@@ -55,7 +56,7 @@ TABLE = Path("data/fer2013.npz")
 def classification_metrics(probabilities: np.ndarray, labels: np.ndarray, groups: np.ndarray | None = None) -> dict[str, Any]:
     """Published metrics of probabilities (N, 7) against class ids (N,).
 
-    With `groups` (N,) also `groups`, the balanced recall of each over its classes, and `balanced_recall`, their mean.
+    With `groups` (N,) also `groups`, the balanced recall of each over its classes; `balanced_recall` then is their mean.
     """
     predicted = probabilities.argmax(axis=1)
     matrix = confusion(labels, predicted)
@@ -67,6 +68,7 @@ def classification_metrics(probabilities: np.ndarray, labels: np.ndarray, groups
         "interval": [round(low, 4), round(high, 4)],
         "interval_method": INTERVAL_METHOD,
         "macro_f1": round(macro_f1(matrix), 4),
+        "balanced_recall": round(balanced_recall(labels, predicted), 4),
         "ece": round(calibration_error(probabilities, labels), 4),
         "f1": [round(float(value), 4) for value in class_f1(matrix)],
         "confusion": matrix.tolist(),
@@ -216,9 +218,9 @@ def main(arguments: list[str] | None = None) -> None:
                 kind = "drawn" if row["drawn"] else "photographed"
                 print(f"{head:22} {name:24} called {kind}: {row['accuracy']:.4f} ({row['right']} of {row['count']})")
                 continue
-            recall = f", balanced recall {row['balanced_recall']:.4f}" if "balanced_recall" in row else ""
             print(f"{head:22} {name:24} accuracy {row['accuracy']:.4f} ({row['right']} of {row['count']}), "
-                  f"macro-F1 {row['macro_f1']:.4f}, calibration error {row['ece']:.4f}{recall}")  # fmt: skip
+                  f"balanced recall {row['balanced_recall']:.4f}, macro-F1 {row['macro_f1']:.4f}, "
+                  f"calibration error {row['ece']:.4f}")  # fmt: skip
     if config is None:
         differences = compare({entry["name"]: entry.get("evaluation", {}) for entry in entries}, measured)
         parser.exit(1, "\n".join(differences) + "\n") if differences else print("as published in the manifest and the card")

@@ -19,6 +19,7 @@ from emotions.runtime.manifest import ModelRegistry
 from ..common.git import commit
 from ..common.markdown import table
 from ..data.sources import source_of
+from . import through_api
 from .failures import served, worded
 from .reliability import MIN_BIN, chart_of
 from .tables import (
@@ -99,6 +100,8 @@ def write_card(folder: Path, config: dict[str, Any]) -> Path:
         "reliability_chart": chart_of(base) if chart_of(base) in base.get("pictures", ()) else "",
         "matrices": [(title, confusion_table(row)) for title, row in _reported(heads)],
         "failures": [f"{title}: {worded(row)}." for title, row in _reported(heads)],
+        "api": through_api, "served_table": through_api.served_table(heads, set_title),
+        "portraits": served(heads).get("portraits"),
     }  # fmt: skip
     path = folder / base["card"]
     path.write_text(render("expression_card.md.j2", context), encoding="utf-8")

@@ -25,6 +25,8 @@ UNSURE_LIMITS = {
 }
 """Reason of `unsure` -> title, and description of its limit."""
 NUMBERS = {"accuracy": "Accuracy", "balanced_recall": "Balanced recall", "macro_f1": "Macro-F1", "ece": "Calibration error"}
+CALLED = {"happy": "smiles called happy"}
+"""Label of a photograph -> title of the share that is called so; others are titled "label called label"."""
 MIN_BIN_COUNT = 20
 """Faces a bin needs before its accuracy is quoted: below, its standard error exceeds 10 percentage points."""
 
@@ -61,8 +63,31 @@ def per_emotion(counts: list[list[int]]) -> list[dict[str, Any]]:
 
 def head_card(entry: ModelEntry) -> dict[str, Any]:
     """Prepare the entry of an expression head."""
-    evaluations = [_evaluation(name, figures) for name, figures in entry.evaluation.items()]
-    return {**entry.metadata, "evaluations": evaluations, "reliability": entry.reliability}
+    served = entry.metadata.get("through_api", {})
+    evaluations = [_evaluation(name, figures, served.get(name, {})) for name, figures in entry.evaluation.items()]
+    return {**entry.metadata, "evaluations": evaluations, "reliability": entry.reliability, "groups": groups_card(entry)}
+
+
+def groups_card(entry: ModelEntry) -> dict[str, Any] | None:
+    """Prepare what was measured of groups of people with a head, None without: `people`, `titles` of the shares, `rows` with the
+    shares of a group in their order (None where it has no photographs), `differences` as (title, points, p-value), and `smiles`,
+    the shares of women and men whose smiles are called happy, None without.
+    """
+    portraits = entry.metadata.get("portraits")
+    if not portraits:
+        return None
+    labels = list(portraits["rows"][0]["labels"])
+    rows = [{**row, "shares": [*map(row["labels"].get, labels), row["found"]]} for row in portraits["rows"]]
+    called = {label: CALLED.get(label, f"{label} called {label}") for label in labels}
+    differences = [(called[label], 100 * row["difference"], row["p"]) for label, row in portraits["differences"].items()]
+    sexes = {row["group"]: row["labels"]["happy"]["share"] for row in rows if row["by"] == "sex" and "happy" in row["labels"]}
+    return {
+        "people": portraits["people"],
+        "titles": [*called.values(), "faces found"],
+        "rows": rows,
+        "differences": differences,
+        "smiles": sexes if {"women", "men"} <= sexes.keys() else None,
+    }
 
 
 def rejection_card(entry: ModelEntry) -> dict[str, Any]:
@@ -92,12 +117,16 @@ def text_card(entry: ModelEntry) -> dict[str, Any]:
     return {**entry.metadata, "evaluations": sets}
 
 
-def _evaluation(name: str, figures: dict[str, Any]) -> dict[str, Any]:
+def _evaluation(name: str, figures: dict[str, Any], served: dict[str, Any]) -> dict[str, Any]:
+    """Prepare the `figures` of a test set, and those `served` through the API, which may be empty."""
     confusion = figures.get("confusion")
+    numbers = [(label, f"{100 * figures[key]:.1f} %") for key, label in NUMBERS.items() if key in figures]
+    if served:
+        numbers.insert(1, ("Accuracy through the API", f"{100 * served['accuracy']:.1f} %"))
     return {
         "title": TEST_SETS.get(name, name.replace("_", " ")),
         "count": figures.get("count"),
-        "numbers": [(label, f"{100 * figures[key]:.1f} %") for key, label in NUMBERS.items() if key in figures],
+        "numbers": numbers,
         "groups": [(group, f"{100 * recall:.1f} %") for group, recall in figures.get("groups", {}).items()],
         "interval": [f"{100 * end:.1f}" for end in figures.get("interval", [])],
         "confusion": confusion and confusion_shares(confusion),

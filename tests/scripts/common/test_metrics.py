@@ -59,3 +59,23 @@ def test_interval_covers_the_mean_and_narrows():
 
 def test_balanced_recall_weighs_classes_that_occur():
     assert metrics.balanced_recall(np.array([0, 0, 0, 2]), np.array([0, 0, 1, 2])) == pytest.approx((2 / 3 + 1) / 2)
+
+
+def test_class_recall_leaves_out_absent_classes():
+    recall = metrics.class_recall(np.array([[3, 1, 0], [0, 0, 0], [1, 0, 1]]))
+    assert recall[[0, 2]].tolist() == [0.75, 0.5] and np.isnan(recall[1])
+
+
+def test_reliability_with_fewer_bins():
+    rows = metrics.reliability(np.array([[0.9, 0.1], [0.3, 0.7]]), np.array([0, 0]), bins=2)
+    assert [(row["low"], row["high"], row["count"], row["accuracy"]) for row in rows] == [(0.5, 1.0, 2, 0.5)]
+
+
+def test_permutation_test_against_all_assignments():
+    """Of the ten ways to choose two of five values, one gives the observed difference of 1 to a side, none to the other."""
+    first, second = np.array([1, 1]), np.array([0, 0, 0])
+    assert metrics.permutation_test(first, second) == pytest.approx(0.1, abs=0.015)
+    assert metrics.permutation_test(first, second) == metrics.permutation_test(first, second), "the draws are seeded"
+    assert metrics.permutation_test(second, first) == pytest.approx(0.1, abs=0.015), "two-sided"
+    assert metrics.permutation_test(np.array([1, 0]), np.array([0, 1])) == 1
+    assert metrics.permutation_test(np.ones(30), np.zeros(30), draws=99) == 0.01, "never 0"

@@ -59,7 +59,7 @@ def head_json(registry: ModelRegistry, name: str) -> dict:
 def about() -> Page:
     registry = ModelRegistry()
     for entry in registry.entries("expression-head"):
-        head_json(registry, entry.name)["evaluation"] = {}
+        head_json(registry, entry.name).update(evaluation={}, through_api={}, portraits={})
     head_json(registry, "mixed")["evaluation"] = {
         "fer2013_test": {
             "accuracy": 0.68123,
@@ -84,6 +84,44 @@ def test_about_shows_the_figures_of_the_manifest(about):
     assert any("another set" in heading.text for heading in about.find("h4"))
     assert figures["Balanced recall"] == "31.0 %"
     assert "Balanced recall is the mean over groups: ink 20.0 %, oil 42.0 %." in [note.text for note in about.find("p", "note")]
+
+
+def share(right: int, count: int) -> dict:
+    return {"count": count, "right": right, "share": right / count, "interval": [0.1, 0.95]}
+
+
+PORTRAITS = {
+    "people": 102,
+    "rows": [
+        {"by": "everybody", "group": "all", "people": 102, "labels": {"happy": share(50, 100)}, "found": share(200, 200)},
+        {"by": "sex", "group": "women", "people": 49, "labels": {"happy": share(40, 50)}, "found": share(98, 98)},
+        {"by": "sex", "group": "men", "people": 53, "labels": {"happy": share(10, 50)}, "found": share(53, 106)},
+        {"by": "age", "group": "up to 24", "people": 2, "labels": {}, "found": share(1, 2)},
+    ],
+    "differences": {"happy": {"difference": 0.6, "p": 0.0001, "draws": 10_000}},
+}
+
+
+def test_about_shows_figures_through_the_api_and_groups_of_people():
+    registry = ModelRegistry()
+    for entry in registry.entries("expression-head"):
+        head_json(registry, entry.name).update(through_api={}, portraits={})
+    head = head_json(registry, "mixed")
+    head |= {"through_api": {"fer2013_test": {"accuracy": 0.694}}, "portraits": PORTRAITS}
+    page = Page(create_app(registry=registry).test_client().get("/about").text)
+    figures = [(dt.text, dd.text) for dt, dd in zip(page.find("dt"), page.find("dd"), strict=True)]
+    assert figures.count(("Accuracy through the API", "69.4 %")) == 1 and figures[1][0] == "Accuracy through the API"
+    limits = page.by_id("limits").text
+    assert "80 % of the women's smiles and 20 % of the men's are called happy" in limits and "it is unknown" not in limits
+    [table] = [table for table in page.find("table") if "Groups of people" in table.text]
+    cells = [cell.text for cell in page.find("td") if table in cell.parents]
+    assert cells[6:9] == ["53", "20 %10 to 95", "50 %10 to 95"] and cells[-2] == "–", "no photograph of a smile"
+    assert any("smiles called happy +60.0 points (p < 0.001)." in note.text for note in page.find("p", "note"))
+
+
+def test_about_without_groups_of_people(about):
+    assert "it is unknown how the errors are distributed" in about.by_id("limits").text
+    assert not [table for table in about.find("table") if "Groups of people" in table.text]
 
 
 MEASURED = {
