@@ -1,9 +1,10 @@
 """Views of a face crop whose predictions are averaged (test-time augmentation).
 
 A face and its mirror image show the same expression, and a detector places a face only to within a few pixels: the mean of the
-predictions for such views is more often right than a single one. The shifts and mirror images are those of the ten-crop of
-Krizhevsky et al. ("ImageNet Classification with Deep Convolutional Neural Networks", 2012), except that the crop keeps its size
-and its edges are repeated. Soft labels of teachers are averaged over the same views (scripts/train/targets.py).
+predictions for such views is more often right than a single one. Ten views are five places, each mirrored too, as
+in the ten-crop of Krizhevsky et al. ("ImageNet Classification with Deep Convolutional Neural Networks", 2012); here the crop is
+shifted up, down, left and right, keeps its size, and its edges are repeated. In training, soft labels are averaged over the same
+views.
 """
 
 from __future__ import annotations

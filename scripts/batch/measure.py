@@ -26,6 +26,7 @@ import numpy as np
 
 from emotions.image.loading import encode_jpeg, open_image
 
+from ..common.machine import processor
 from ..common.markdown import table
 from ..deploy.sandbox import descendants, resident_bytes
 
@@ -183,7 +184,7 @@ def report(rates: dict[tuple[str, int], Run], start: Run, memory: list[Run], rou
     peaks = [(f"{run.photos:,}", f"{run.peak / MEGABYTE:.0f}", f"{run.wall:.0f}", f"{run.rate:.1f}") for run in memory]
     return f"""# A batch of photos
 
-{datetime.now(UTC):%-d %B %Y}, {os.cpu_count()} cores ({_processor()}), Python {platform.python_version()},
+{datetime.now(UTC):%-d %B %Y}, {os.cpu_count()} cores ({processor()}), Python {platform.python_version()},
 Apache Beam {version("apache-beam")}; load average {os.getloadavg()[2]:.1f}: other work shared the cores, so processor
 time is more reliable than wall-clock time.
 
@@ -207,15 +208,6 @@ Peak of all processes together, the command and 2 workers (shared pages are coun
 ## Estimate for ten million photos on Dataflow
 
 {estimate(each)}"""
-
-
-def _processor() -> str:
-    names = [
-        line.partition(":")[2].strip()
-        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-        if line.startswith("model name")
-    ]
-    return names[0] if names else platform.machine()
 
 
 def main() -> None:

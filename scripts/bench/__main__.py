@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from ..common.machine import processor
 from ..deploy.appengine import ROOT
 from ..deploy.serving import APP, ENVIRONMENT
 from . import runner
@@ -105,15 +106,13 @@ def log(text: str) -> None:
 
 def facts(command: str, own_python: Path, load: float) -> dict[str, str]:
     """Return date, command, commit, machine and versions as text."""
-    lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    model = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.machine())
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     changed = git("status", "--porcelain", "--untracked-files=no")
     return {
         "date": datetime.now().date().isoformat(),
         "command": f"`{command}`",
         "commit": git("rev-parse", "--short=12", "HEAD") + (" and uncommitted changes" if changed else ""),
-        "processor": f"{model}, {len(os.sched_getaffinity(0))} cores; {memory:.0f} GB of memory",
+        "processor": f"{processor()}, {len(os.sched_getaffinity(0))} cores; {memory:.0f} GB of memory",
         "system": f"{platform.system()} {platform.release()}",
         "load before": f"{load:.1f} processes" + (": the machine was busy, these figures are not reliable" if load > 0.5 else ""),
         "this project": "Python " + versions(own_python, OWN_PACKAGES),

@@ -27,6 +27,7 @@ import numpy as np
 from emotions.face.analyzer import FaceAnalyzer
 from emotions.face.detector import Detection, FaceDetector, to_detection
 
+from ..common.machine import processor
 from .detection_scenes import (
     MIN_IOU,
     MIN_THRESHOLD,
@@ -217,9 +218,6 @@ def provenance(arguments: list[str]) -> list[str]:
     def git(*words: str) -> str:
         return subprocess.run(["git", *words], cwd=ROOT, capture_output=True, text=True).stdout.strip()
 
-    cpuinfo = Path("/proc/cpuinfo")
-    lines = cpuinfo.read_text(encoding="utf-8").splitlines() if cpuinfo.exists() else []
-    names = [line.split(":")[1].strip() for line in lines if line.startswith("model name")]
     changed = git(
         "status",
         "--porcelain",
@@ -233,8 +231,7 @@ def provenance(arguments: list[str]) -> list[str]:
     return [
         f"- {datetime.now(UTC):%Y-%m-%d}, `{shlex.join(['python', '-m', 'scripts.evaluate.detection', *arguments])}`",
         f"- commit {git('rev-parse', '--short=12', 'HEAD') or 'unknown'}{' with uncommitted changes' if changed else ''}",
-        f"- {names[0] if names else platform.machine()}, one core, load {os.getloadavg()[0]:.1f} at the start; "
-        f"Python {platform.python_version()}, {versions}",
+        f"- {processor()}, one core, load {os.getloadavg()[0]:.1f} at the start; Python {platform.python_version()}, {versions}",
     ]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from emotions.face.views import crop_views
 from scripts.data.dataset import DatasetError, Faces
 from scripts.train import base, soft_labels
 from scripts.train.targets import average_soft_labels, sample_keys, save_soft_labels, targets, training_faces, views
@@ -26,6 +27,12 @@ def test_ten_views_are_shifted_and_mirrored():
     face[0, 2, 3] = 200
     places = [tuple(int(axis[0]) for axis in np.nonzero(view[0])) for view in views(face, 1)]
     assert places == [(2, 3), (2, 4), (3, 3), (3, 4), (1, 3), (1, 4), (2, 4), (2, 3), (2, 2), (2, 5)]
+
+
+def test_served_views_are_the_same():
+    faces = np.random.default_rng(0).integers(0, 256, (3, 48, 48), np.uint8)
+    for count, shift in ((2, 0), (10, 3)):
+        np.testing.assert_array_equal(crop_views(faces, count), np.stack(list(views(faces, shift))))
 
 
 def test_without_a_shift_there_are_two_views():
