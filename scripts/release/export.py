@@ -49,6 +49,8 @@ SHIPPED = "vgg16"
 """The backbone in models/: its heads are named after their label set alone."""
 NOTICES = ("LICENSE-APACHE-2.0", "NOTICE.md")
 """Files that are copied together with the detectors."""
+GENERATED = ("dicebear", "heads")
+"""Sources of drawn and rendered faces."""
 WEIGHTS_LICENCES = {"vgg16_imagenet": "VGG-16's weights by Oxford's Visual Geometry Group (CC BY 4.0), as Keras has them"}
 """Architecture -> licence of published weights that it starts from."""
 
@@ -58,7 +60,7 @@ def licence(config: dict[str, Any], data: list[dict[str, Any]], parent: dict[str
     data = [row for row in data if head == MIXED or row["learnt_by"] != MIXED_HEAD_ONLY]
     parts = [WEIGHTS_LICENCES.get(design_of(config), ""), licence_of(data)]
     own = [row for row in data if row["learnt_by"].startswith("base")]
-    photographed = [row for row in own if row["source"] != "dicebear"]
+    photographed = [row for row in own if row["source"] not in GENERATED]
     if parent and parent["licence"] not in map(licence_of, filter(None, (data, own, photographed))):  # else it adds nothing
         parts.append(f"initialised from {parent['name']} {parent.get('version', '')}: {parent['licence']}")
     return "; ".join(filter(None, parts))

@@ -127,7 +127,7 @@ def filled(text: str, indent: str = "") -> str:
 
 def facts(base: dict[str, Any], heads: list[dict[str, Any]], config: dict[str, Any]) -> list[tuple[str, str]]:
     """Title and text of the list at the top of the card; texts may be empty."""
-    validation = sum(row["validation"] for row in base.get("data", ()) if row["source"] in _sources(base) - {"dicebear"})
+    validation = sum(row["validation"] for row in base.get("data", ()) if row["source"] in _sources(base) - {"dicebear", "heads"})
     trained = f"trained at commit {config['commit']}, " if config.get("commit") else ""
     others = [f"`{entry['name']}` {entry['licence']}" for entry in heads if entry["licence"] != base["licence"]]
     network = (
@@ -135,7 +135,7 @@ def facts(base: dict[str, Any], heads: list[dict[str, Any]], config: dict[str, A
         f"channel ({base['bytes']:,} bytes); {base['output']:,} bottleneck features are the input of dense heads with float16 "
         f"weights."
     )
-    selection = f"validation{f' ({validation:,} faces)' if validation else ''}: head architecture, mixture, weights of drawn and "
+    selection = f"validation{f' ({validation:,} faces)' if validation else ''}: head architecture, mixture, logit adjustment, weights of drawn and "
     return [
         ("Network", network),
         ("Training", recipe(config)),
@@ -153,6 +153,8 @@ def _head_summary(entry: dict[str, Any]) -> str:
     parts += [f"{chosen['share']:.0%} of the label"] if entry["truth"] == "mixed" else []
     parts += [f"drawn faces at weight {chosen['drawn_weight']:g}"] if chosen.get("drawn_weight") else []
     parts += [f"further faces at weight {chosen['others_weight']:g}"] if chosen.get("others_weight") else []
+    parts += [f"rendered heads at weight {chosen['rendered_weight']:g}"] if chosen.get("rendered_weight") else []
+    parts += [f"{chosen['adjustment']:g} of the log prior subtracted from the logits"] if chosen.get("adjustment") else []
     return ", ".join(parts)
 
 
