@@ -21,6 +21,11 @@ def through_api(head: Entry, name: str) -> Entry | None:
     return head.get("through_api", {}).get(name)
 
 
+def views_text(row: Entry) -> str:
+    """Number of views of each face over which the server averaged."""
+    return "one view" if row["views"] == 1 else f"the mean of {row['views']} views"
+
+
 def quoted(head: Entry, name: str) -> Entry:
     """Metrics to quote of a head on a test set: those through the API where they were measured, else those of the table."""
     return through_api(head, name) or head["evaluation"][name]
@@ -53,18 +58,20 @@ def recall_table(head: Entry) -> str:
 
 
 def detection_text(head: Entry) -> str:
-    """What the default detector makes of the test faces of a head, in a sentence for each set; "" where it was not measured."""
-    sentences = []
-    for name, row in head.get("through_api", {}).items():
-        if "found" in row and not name.endswith("_unseen"):
-            faces, right = row["found"]["faces"], row["found"]["right"]
-            labels = "by FER+ majorities" if name == f"{VOTES}_test" else "by the labels"
-            sentences.append(
-                f"The default detector, for which a face that fills its picture is hard, finds {faces['share']:.1%} of the "
-                f"{faces['count']:,} faces measured {labels}; `{head['name']}` is then right on {right['share']:.1%}, with faces "
-                "that are not found counted as wrong."
-            )
-    return " ".join(sentences)
+    """What the default detector makes of the test faces of a head, in a sentence; "" where it was not measured."""
+    found = {name: row["found"] for name, row in head.get("through_api", {}).items() if "found" in row}
+    parts = [
+        f"{row['faces']['share']:.1%} of the {row['faces']['count']:,} faces with "
+        f"{'a clear FER+ majority' if name == f'{VOTES}_test' else 'a label'} (right on {row['right']['share']:.1%})"
+        for name, row in found.items()
+        if not name.endswith("_unseen")
+    ]
+    if not parts:
+        return ""
+    return (
+        f"The default detector, for which a face that fills its picture is hard, finds {' and '.join(parts)}; in brackets the "
+        f"accuracy of `{head['name']}` with faces that are not found counted as wrong."
+    )
 
 
 def group_table(portraits: Entry) -> str:

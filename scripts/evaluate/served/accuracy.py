@@ -17,7 +17,7 @@ from ...common.metrics import INTERVAL_METHOD, interval
 from ...data.dataset import Faces
 from ...data.sources import source_of
 from ..accuracy import classification_metrics, test_sets
-from .server import ServedClient, largest_face, png
+from .server import ServedClient, largest_faces, png
 
 
 def pictures_mask(faces: Faces) -> np.ndarray:
@@ -34,16 +34,9 @@ def picture_sets(faces: Faces) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
             yield name, labels, mask & pictures
 
 
-def post_pictures(client: ServedClient, pixels: np.ndarray, detector: str) -> tuple[np.ndarray, np.ndarray]:
-    """Post pictures (N, S, S) uint8 grey as PNG files of that size.
-
-    Returns:
-        Probabilities (N, 7) float of the largest face, zeros where none was found, and a mask (N,) of those where one was.
-    """
-    files = ((f"{index}.png", png(picture)) for index, picture in enumerate(pixels))
-    read = [largest_face(answer) for answer in client.read_all(files, detector=detector)]
-    found = np.array([row is not None for row in read], bool)
-    return np.array([np.zeros(7) if row is None else row for row in read]).reshape(-1, 7), found
+def post_pictures(client: ServedClient, pixels: np.ndarray, detector: str) -> list[dict[str, Any]]:
+    """Post pictures (N, S, S) uint8 grey as PNG files of that size, and return the N answers."""
+    return client.read_all(((f"{index}.png", png(picture)) for index, picture in enumerate(pixels)), detector=detector)
 
 
 def measure_accuracy(client: ServedClient, faces: Faces, detection: bool) -> dict[str, Any]:
@@ -61,12 +54,12 @@ def measure_accuracy(client: ServedClient, faces: Faces, detection: bool) -> dic
     test = faces.split("test")
     posted = np.any([mask for _, _, mask in sets], axis=0)
     place = np.cumsum(posted) - 1  # row of a posted face among the answers
-    whole, _ = post_pictures(client, test.pixels[posted], "none")
-    report = {}
-    for name, labels, mask in sets:
-        report[name] = {**classification_metrics(whole[place[mask]], labels[mask]), "detector": "none"}
+    answers = post_pictures(client, test.pixels[posted], "none")
+    whole, _ = largest_faces(answers)
+    options = {"detector": "none", "views": answers[0]["views"]}
+    report = {name: {**classification_metrics(whole[place[mask]], labels[mask]), **options} for name, labels, mask in sets}
     if detection:
-        probabilities, found = post_pictures(client, test.pixels[posted], "auto")
+        probabilities, found = largest_faces(post_pictures(client, test.pixels[posted], "auto"))
         for name, labels, mask in sets:
             rows = place[mask]
             right = found[rows] & (probabilities[rows].argmax(axis=1) == labels[mask])

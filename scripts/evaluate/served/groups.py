@@ -20,10 +20,12 @@ from ...common.metrics import DRAWS, calibration_error, permutation_test, reliab
 from ...data.dataset import DatasetError
 from ..portraits import read_csv
 from .accuracy import share
-from .server import ServedClient, largest_face
+from .server import ServedClient, largest_faces
 
 EMOTION_IDS = {name: number for number, name in enumerate(EMOTIONS)}
 SEXES = {"female": "women", "male": "men"}
+ETHNIC_GROUPS = {"east_asian": "East Asian", "west_asian": "West Asian", "east_asian/white": "East Asian and white"}
+"""Titles of ethnic groups; others keep the word that they were stated with."""
 BANDS = ((0, 24, "up to 24"), (25, 34, "25 to 34"), (35, 200, "35 and older"))
 """Youngest and oldest age in years, and title of each age band."""
 NOT_STATED = "not stated"
@@ -41,7 +43,7 @@ class Photograph:
         person: id of the person.
         sex: `women`, `men` or as it was stated otherwise.
         age: title of the age band.
-        ethnic: ethnic group as it was stated.
+        ethnic: ethnic group as it was stated, by its title in ETHNIC_GROUPS.
     """
 
     path: Path
@@ -63,7 +65,7 @@ def read_photographs(folder: Path) -> list[Photograph]:
                 row["person"],
                 SEXES.get(person["face_gender"], person["face_gender"]),
                 age_band(person["face_age"]),
-                person["face_eth"].replace("_", " "),
+                ETHNIC_GROUPS.get(person["face_eth"], person["face_eth"]),
             )
             for row in read_csv(folder / "labels.csv")
             for person in [people[row["person"]]]
@@ -88,16 +90,16 @@ def measure_groups(client: ServedClient, photographs: Sequence[Photograph]) -> d
     """Post photographs; report by group, the difference between women and men, and the calibration of each sex.
 
     Returns:
-        `people`: number of people; `rows`: see `_rows`; `differences`: see `_difference`, one for each label of which women and
-        men have photographs; `calibration`: see `_calibration`.
+        `people`: number of people; `views` of each face that were averaged; `rows`: see `_rows`; `differences`: see
+        `_difference`, one for each label of which women and men have photographs; `calibration`: see `_calibration`.
     """
-    read = [largest_face(answer) for answer in client.read_all((one.path.name, one.path.read_bytes()) for one in photographs)]
-    found = np.array([row is not None for row in read])
-    probabilities = np.array([np.zeros(len(EMOTIONS)) if row is None else row for row in read])
+    answers = client.read_all((one.path.name, one.path.read_bytes()) for one in photographs)
+    probabilities, found = largest_faces(answers)
     labels = np.array([one.label for one in photographs])
     right = found & (probabilities.argmax(axis=1) == labels)
     report: dict[str, Any] = {
         "people": len({one.person for one in photographs}),
+        "views": answers[0]["views"],
         "rows": list(_rows(photographs, labels, right, found)),
         "differences": {},
         "calibration": list(_calibration(photographs, labels, probabilities, found)),

@@ -18,7 +18,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
@@ -173,3 +173,13 @@ def largest_face(answer: Mapping[str, Any]) -> np.ndarray | None:
     if not answer["faces"]:
         return None
     return np.array([answer["faces"][0]["probabilities"][name] for name in EMOTIONS])
+
+
+def largest_faces(answers: Sequence[Mapping[str, Any]]) -> tuple[np.ndarray, np.ndarray]:
+    """Probabilities (N, 7) float of the largest face of each answer, and the mask (N,) of the answers with a face.
+
+    Rows of answers without a face are zeros.
+    """
+    rows = [largest_face(answer) for answer in answers]
+    filled = np.array([np.zeros(len(EMOTIONS)) if row is None else row for row in rows])
+    return filled.reshape(-1, len(EMOTIONS)), np.array([row is not None for row in rows], bool)

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from emotions import EMOTIONS, FaceAnalyzer, ModelRegistry
+from emotions.face.defaults import DEFAULT_VIEWS
 from emotions.runtime.manifest import BUNDLED
 from scripts.common.manifest import read_entries, write_entries
 from scripts.data.dataset import DatasetError, Faces
@@ -49,7 +50,7 @@ def test_shares_of_groups_count_missed_faces_as_wrong(measured):
     rows = {(row["by"], row["group"]): row for row in measured["rows"]}
     assert list(rows) == [
         ("everybody", "all"), ("sex", "women"), ("sex", "men"), ("age", "up to 24"), ("age", "35 and older"),
-        ("age", "not stated"), ("ethnic group", "white"), ("ethnic group", "west asian"),
+        ("age", "not stated"), ("ethnic group", "white"), ("ethnic group", "West Asian"),
     ]  # fmt: skip
     men = rows["sex", "men"]
     assert men["people"] == 2 and (men["labels"]["happy"]["right"], men["labels"]["happy"]["count"]) == (1, 2)
@@ -131,7 +132,7 @@ def test_the_command_writes_what_it_verifies(command, prepared, capsys):
         analyzer.analyze(pixels, "none").faces[0].emotion == EMOTIONS[label]
         for pixels, label in zip(test.pixels, test.labels, strict=True)
     )
-    assert (row["count"], row["right"], row["detector"]) == (len(test), right, "none")
+    assert (row["count"], row["right"], row["detector"], row["views"]) == (len(test), right, "none", DEFAULT_VIEWS)
     found = sum(bool(analyzer.analyze(pixels).faces) for pixels in test.pixels)
     assert row["found"]["faces"]["right"] == found and row["found"]["right"]["right"] <= found
     card = (models / ModelRegistry(models).entry("expression-base").metadata["card"]).read_text()
