@@ -135,14 +135,14 @@ def facts(base: dict[str, Any], heads: list[dict[str, Any]], config: dict[str, A
         f"channel ({base['bytes']:,} bytes); {base['output']:,} bottleneck features are the input of dense heads with float16 "
         f"weights."
     )
-    selection = f"validation{f' ({validation:,} faces)' if validation else ''}: head architecture, mixture, logit adjustment, weights of drawn and "
+    selection = f"validation{f' ({validation:,} faces)' if validation else ''}: head architecture, mixture, logit adjustment, "
     return [
         ("Network", network),
         ("Training", recipe(config)),
         ("Initialised from", initialised_from(base.get("begun"))),
         ("Heads", "; ".join(map(_head_summary, heads)) + "."),
         ("Licence", "; ".join([base["licence"], *others]) + "."),
-        ("Selected on", selection + "further faces, temperature. Test was only reported."),
+        ("Selected on", selection + "weights of drawn, further and rendered faces, temperature. Test was only reported."),
         ("Source", f"{trained}measured at commit {commit()}."),
     ]
 
