@@ -32,7 +32,7 @@ from .networks import VGG_FILTERS, ExpressionNet, export, restore
 from .steps import TrainingStep, learning_rate
 from .train import EMA_WARMUP, SEED, Sampler, averaged, recompute_bn_stats
 
-SHARES = (0.25, 0.5, 0.75, 1.0)
+SHARES = (0.5, 0.75, 1.0)
 """Shares of the fine-tuned weights in the candidates."""
 NO_LIMIT = 1e9
 """Seconds that stand for no time limit."""
@@ -136,7 +136,8 @@ def finetune(options: argparse.Namespace, log: Any) -> None:
     arrays = read_arrays(options.initial, options.name)
     torch.manual_seed(SEED)
     initial = restore(arrays).placed(device)
-    log(f"initial: {json.dumps(measure([initial], faces, 'validation'))}")
+    if not (options.out / "last.pt").is_file():
+        log(f"initial: {json.dumps(measure([initial], faces, 'validation'))}")
     net = restore(arrays, recipe.dropout).placed(device).train().requires_grad_(True)
     step = TrainingStep([net], faces, recipe, log, bfloat16=options.precision == "bfloat16")
     start = time.monotonic()

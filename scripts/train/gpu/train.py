@@ -37,6 +37,8 @@ from .networks import MOMENTUM, ExpressionNet, export
 from .steps import Capture, Log, TrainingStep, cuda_graph, learning_rate
 
 SEED = 20261126
+BN_FACES = 16_384
+"""Faces over which batch norm's statistics are computed."""
 EMA_WARMUP = 10
 """The average forgets its first steps: its weight at step n is at most (1 + n) / (EMA_WARMUP + n)."""
 
@@ -52,14 +54,17 @@ def averaged(nets: Sequence[ExpressionNet], step: TrainingStep, faces: PackedFac
 
 @torch.no_grad()
 def recompute_bn_stats(net: ExpressionNet, faces: PackedFaces, batch: int, until: float) -> ExpressionNet:
-    """Batch norm's statistics as the mean over batches of training faces, not augmented, half of them aligned."""
+    """Batch norm's statistics as the mean over batches of training faces, not augmented, half of them aligned.
+
+    At most BN_FACES random faces are taken: each counts once for every place of a feature map.
+    """
     norms = [module for module in net.modules() if isinstance(module, nn.BatchNorm2d)]
     for norm in norms:
         norm.reset_running_stats()
         norm.momentum = None
     net.train()
     order = faces.rows("train")
-    order = order[torch.randperm(len(order), device=order.device)]
+    order = order[torch.randperm(len(order), device=order.device)][:BN_FACES]
     for number, rows in enumerate(order.split(batch)):
         if number and (len(rows) < batch or time.monotonic() > until):
             break
