@@ -144,7 +144,7 @@ def finetune(options: argparse.Namespace, log: Any) -> None:
     fit(step, sampler, Checkpoint(options.out / "last.pt", step), log)
     seconds = round(time.monotonic() - start, 1)
     (tuned,) = averaged([net], step, faces, time.monotonic() + NO_LIMIT)
-    best, facts = choose(initial, tuned, faces, recipe.batch, log)
+    best, facts = choose(initial, tuned, faces, recipe.batch, log, options.shares)
     export(best, faces, options.out, options.name)
     width = arrays["00-kernel"].shape[3] / VGG_FILTERS[0]
     facts |= {"epochs": recipe.epochs, "seconds": seconds, "width": width, "kind": "vgg16", "recipe": asdict(recipe)}
@@ -167,6 +167,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--soft-weight", type=float, default=0.5, help="their weight against labels and votes")
     parser.add_argument("--epochs", type=int, default=FINETUNING.epochs)
     parser.add_argument("--batch", type=int, default=FINETUNING.batch)
+    parser.add_argument("--shares", type=float, nargs="+", default=SHARES, help="shares of the fine-tuned weights to try")
     parser.add_argument("--precision", choices=("bfloat16", "float32"), default="bfloat16")
     parser.add_argument("--limit", type=int, help="faces of each split, for tests")
     parser.add_argument("--cpu", action="store_true")

@@ -3,7 +3,7 @@
     python -m scripts.train.heads --run runs/vgg16
 
 Heads see each face as it lies and, where the files of a data set are cropped otherwise than serving does, aligned as served; they
-are chosen on aligned validation faces by the mean of accuracy and balanced recall (scripts/train/heads/search.py).
+are chosen on aligned validation faces (scripts/train/heads/search.py).
 """
 
 from __future__ import annotations

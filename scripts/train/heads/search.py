@@ -1,8 +1,9 @@
 """Try heads for a label set: architectures, mixtures, further training faces, logit adjustment; choose the best on validation.
 
-Heads are chosen on validation faces as serving aligns them, by the mean of accuracy and balanced recall. Every head is also tried
-with its logits adjusted by a share of the log prior (Menon et al., "Long-tail learning via logit adjustment", 2021), since
-photographs that people bring do not have the class frequencies of the training faces.
+Heads are chosen on validation faces as serving aligns them, `mixed` by the mean of accuracy and balanced recall over all data
+sets, those of one label set by their accuracy on it. Every head is also tried with its logits adjusted by a share of the log
+prior (Menon et al., "Long-tail learning via logit adjustment", 2021), since photographs that people bring do not have the class
+frequencies of the training faces.
 """
 
 from __future__ import annotations
@@ -107,17 +108,19 @@ ValidationLogits = dict[str, tuple[Faces, np.ndarray]]
 def scores(held: ValidationLogits, label_sets: tuple[str, ...], offset: np.ndarray | float = 0.0) -> dict[str, float]:
     """Validation metrics of a head by name, `offset` (7,) added to its logits.
 
-    For each label set the accuracy on the faces as they lie, and (`<name>_balanced`) the mean of accuracy and balanced recall on
-    the aligned ones; for `drawn` faces the mean over families of the balanced recall, for `rendered` ones the balanced recall;
-    for `others` macro-F1 and the mean of accuracy and balanced recall.
+    For each label set the accuracy on the faces as they lie, and on the aligned ones the accuracy (`<name>_aligned`) and its mean
+    with the balanced recall (`<name>_balanced`); for `drawn` faces the mean over families of the balanced recall, for `rendered`
+    ones the balanced recall; for `others` macro-F1 and the mean of accuracy and balanced recall.
     """
     metrics = {}
     for name in label_sets:
-        for key, measure in (("human", _accuracy), ("aligned" if "aligned" in held else "human", _accuracy_and_recall)):
+        for key, suffixes in (("human", ("",)), ("aligned" if "aligned" in held else "human", ("_aligned", "_balanced"))):
             faces, logits = held[key]
             labels, mask = targets_and_mask(name, faces)
-            suffix = "" if measure is _accuracy else "_balanced"
-            metrics[f"{name}{suffix}"] = measure(labels[mask], (logits + offset).argmax(axis=1)[mask])
+            predicted = (logits + offset).argmax(axis=1)
+            for suffix in suffixes:
+                measure = _accuracy_and_recall if suffix == "_balanced" else _accuracy
+                metrics[f"{name}{suffix}"] = measure(labels[mask], predicted[mask])
     if "drawn" in held:
         faces, logits = held["drawn"]
         metrics["drawn"] = family_recall(faces.labels, (logits + offset).argmax(axis=1), faces.groups)
@@ -196,10 +199,11 @@ class HeadSearch:
     def _scored(self, held: ValidationLogits, prior: np.ndarray, share: float) -> dict[str, float]:
         """Metrics with this share of the log prior subtracted; `score` is that by which heads are chosen."""
         metrics = scores(held, self.label_sets, -share * prior)
-        own = self.label_sets if self.name == MIXED else (self.name,)
-        parts = [metrics[f"{name}_balanced"] for name in own]
         if self.name == MIXED:
+            parts = [metrics[f"{name}_balanced"] for name in self.label_sets]
             parts += [metrics[name] for name in ("drawn", "rendered", "others_balanced") if name in metrics]
+        else:
+            parts = [metrics[f"{self.name}_aligned"]]
         return {"adjustment": share, **metrics, "score": round(float(np.mean(parts)), 4)}
 
     @property
@@ -218,8 +222,9 @@ class HeadSearch:
 def choose(name: str, rows: list[dict]) -> int:
     """Index of the head to keep among those tried.
 
-    `mixed` is chosen by its score, the mean over all sets. Other heads are chosen by that on their own label set, and among
-    those that lose at most MAX_DROP of it by training on drawn faces, by the recall on drawn ones.
+    `mixed` is chosen by its score, the mean over all sets of accuracy and balanced recall. Heads of one label set are there to
+    compare with others' figures on it: they are chosen by their accuracy, and among those that lose at most MAX_DROP of it by
+    training on drawn faces, by the recall on drawn ones.
     """
     scored = np.array([row["score"] for row in rows])
     if name == MIXED or not any(row["drawn_weight"] for row in rows):
