@@ -146,7 +146,7 @@ rebuild: data/fer2013.npz $(FURTHER) .venv-gpu/.installed ## on a GPU: train the
 	KERAS_BACKEND=tensorflow $(GPU) -m scripts.train.heads --run runs/rebuilt
 
 export: $(or $(TABLE),data/fer2013.npz) .venv-train/.installed .venv-test/.installed ## export a finished run to models/ (MODELS=: elsewhere) as VERSION=, evaluate it (EXTRA=: on further tables too) and through the HTTP API (LONDON=: photographs of people whose sex and age are known), write model card and README
-	@test -n "$(VERSION)" || { echo 'Name the new version: make export VERSION=2.0.0' >&2; exit 1; }
+	@test -n "$(VERSION)" || { echo 'Name the new version: make export VERSION=3.0.0' >&2; exit 1; }
 	$(TRAIN) -m scripts.release.export --run $(RUN) --version $(VERSION) $(addprefix --models ,$(MODELS))
 	$(TEST) -m scripts.evaluate.accuracy --run $(RUN) $(addprefix --models ,$(MODELS)) $(if $(EXTRA),--extra $(EXTRA))
 	$(TEST) -m scripts.evaluate.served --run $(RUN) $(addprefix --models ,$(MODELS)) --london $(LONDON)

@@ -1,6 +1,6 @@
 """Expression classifier: face crops -> backbone features -> a dense head's logits -> calibrated probabilities.
 
-F, the number of features, depends on the backbone: 512 for the VGG-16 that ships.
+F, the number of features, depends on the backbone: 384 for the VGG-16 that ships.
 """
 
 from __future__ import annotations

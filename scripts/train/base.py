@@ -27,7 +27,7 @@ from ..data.labels import targets_of
 from ..data.splits import without_copies
 from .augment import Augment
 from .backbones import DesignError, build_backbone, design_of
-from .finetune import HEAD_FACES, initialise_from
+from .finetune import HEAD_FACES, initialise_from, vgg_filters
 from .optimisation import compile_model, interpolate_weights, recompute_bn_stats, training_model
 from .runs import resolve_config
 from .targets import targets, training_faces
@@ -113,10 +113,12 @@ def _train(config: dict[str, Any], run: Path, limit: int | None, model: keras.Mo
 
 
 def configured(options: argparse.Namespace) -> dict[str, Any]:
-    """The configuration file with the changes of the command line."""
+    """The configuration file with the changes of the command line; a published backbone determines the number of filters."""
     config = tomllib.loads(options.config.read_text(encoding="utf-8"))
     if options.init_from and options.init_from.suffix != ".keras" and design_of(config) not in ("vgg16", "vgg19"):
         raise DesignError(f"only a VGG can be initialised from a published backbone; {design_of(config)} is none")
+    if options.init_from and options.init_from.suffix != ".keras" and "filters" not in config.get("network", {}):
+        config["network"] = config.get("network", {}) | {"filters": vgg_filters(options.init_from)}
     if options.epochs:
         config["stages"] = with_epochs(config["stages"], options.epochs)
     config["data"] |= {name: str(path) for name in ("faces", "drawn") if (path := getattr(options, name))}

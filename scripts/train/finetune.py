@@ -6,6 +6,7 @@ batch hardly changes: their mean and variance are those of the convolution's out
 
 from __future__ import annotations
 
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +74,21 @@ def convolutions(path: Path) -> list[tuple[np.ndarray, np.ndarray]]:
 
     inputs = [operation["inputs"] for operation in litert_operations(interpreter) if operation["op_name"] == "CONV_2D"]
     return [(dequantized(kernel).transpose(1, 2, 3, 0), dequantized(bias)) for _, kernel, bias in inputs]
+
+
+def vgg_filters(path: Path) -> list[int]:
+    """Filters of the five blocks of the VGG in a LiteRT file: those before each pooling.
+
+    Raises DesignError if the file holds another network.
+    """
+    try:
+        filters = [kernel.shape[3] for kernel, _ in convolutions(path)]
+    except ValueError as error:
+        raise DesignError(f"{path} cannot initialise a backbone: {error}") from error
+    sizes = {13: (2, 2, 3, 3, 3), 16: (2, 2, 4, 4, 4)}.get(len(filters))
+    if sizes is None:
+        raise DesignError(f"{path} has {len(filters)} convolutions: VGG-16 has 13, VGG-19 has 16")
+    return [filters[last - 1] for last in accumulate(sizes)]
 
 
 def load_litert_weights(base: keras.Model, path: Path, faces: np.ndarray) -> None:

@@ -54,8 +54,8 @@ def test_train_export_and_verify(tree):
     make(tree, command("train"), "CONFIG=tiny.toml")
     make(tree, command("export"))
     entries = json.loads((tree / "models" / "manifest.json").read_text())["models"]
-    assert {entry["version"] for entry in entries if entry["role"].startswith("expression")} == {"2.0.0"}
-    assert "2.0.0" in (tree / "models" / "vgg16-2.0.0.md").read_text()
+    assert {entry["version"] for entry in entries if entry["role"].startswith("expression")} == {"3.0.0"}
+    assert "3.0.0" in (tree / "models" / "vgg16-3.0.0.md").read_text()
     assert "as published" in make(tree, command("verify-model"))
 
 

@@ -66,7 +66,7 @@ def test_crops_of_another_size_are_rejected(model):
 
 def test_all_heads_use_the_same_features(model, crops):
     features = model.features(crops)
-    assert features.shape == (20, 512)
+    assert features.shape == (20, model.backbone_entry.metadata["output"])
     logits = {}
     for entry in model.registry.entries("expression-head"):
         head = ExpressionClassifier(model.registry, entry.name)

@@ -16,7 +16,8 @@ LOAD = """
 import numpy as np
 from emotions.runtime.manifest import ModelRegistry
 registry = ModelRegistry()
-registry.model(registry.entry("expression-head", "mixed"))(np.zeros((1, 512), np.float32))
+head = registry.entry("expression-head", "mixed")
+registry.model(head)(np.zeros((1, head.metadata["input"]["size"]), np.float32))
 """
 
 

@@ -234,7 +234,8 @@ def test_heads_are_trained_exported_and_evaluated(workspace):
     run, models = workspace / "data" / "notebooks" / "run", workspace / "data" / "notebooks" / "models"
     faces = Faces.load(run / "faces.npz")
     with np.load(run / "features.npz", allow_pickle=False) as stored:
-        assert stored["plain"].shape == stored["mirrored"].shape == (FACES, 512) and stored["plain"].std() > 0
+        width = ModelRegistry().entry("expression-base").metadata["output"]
+        assert stored["plain"].shape == stored["mirrored"].shape == (FACES, width) and stored["plain"].std() > 0
     assert all((run / f"head-{name}.keras").is_file() for name in ("fer2013", "ferplus", "mixed"))
     registry, test = ModelRegistry(models), faces.split("test")
     registry.verify()

@@ -17,8 +17,9 @@ from scripts.evaluate import accuracy
 from scripts.release import export
 from scripts.train import optimisation
 from scripts.train.augment import Augment
+from scripts.train.backbones import DesignError
 from scripts.train.base import main as train_main
-from scripts.train.finetune import convolutions, load_litert_weights
+from scripts.train.finetune import convolutions, load_litert_weights, vgg_filters
 from scripts.train.heads import __main__ as heads_command
 from scripts.train.heads import search
 from scripts.train.networks import dense_head, folded, vgg_backbone
@@ -97,6 +98,9 @@ def test_a_published_backbone_initialises_a_run(exported, prepared, configured, 
         config["init_from"] == str(path) and config["parent"]["version"] == "9.9.9" and "FER2013" in config["parent"]["licence"]
     )
     assert (tmp_path / "run" / "base.keras").is_file() and len(convolutions(path)) == 13
+    assert vgg_filters(path) == list(SMALL_VGG)
+    with pytest.raises(DesignError, match="cannot initialise"):
+        vgg_filters(tmp_path / "config.toml")
 
 
 @pytest.fixture(scope="module")
