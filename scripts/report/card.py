@@ -130,8 +130,10 @@ def facts(base: dict[str, Any], heads: list[dict[str, Any]], config: dict[str, A
     validation = sum(row["validation"] for row in base.get("data", ()) if row["source"] in _sources(base) - {"dicebear", "heads"})
     trained = f"trained at commit {config['commit']}, " if config.get("commit") else ""
     others = [f"`{entry['name']}` {entry['licence']}" for entry in heads if entry["licence"] != base["licence"]]
+    filters = config.get("network", {}).get("filters")
+    channels = f", {', '.join(map(str, filters))} channels in its blocks" if filters else ""
     network = (
-        f"{NETWORKS[config.get('design', config['name'])]}; {base['parameters']:,} weights, stored as int8 with one scale per "
+        f"{NETWORKS[config.get('design', config['name'])]}{channels}; {base['parameters']:,} weights, stored as int8 with one scale per "
         f"channel ({base['bytes']:,} bytes); {base['output']:,} bottleneck features are the input of dense heads with float16 "
         f"weights."
     )
