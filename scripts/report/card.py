@@ -133,9 +133,9 @@ def facts(base: dict[str, Any], heads: list[dict[str, Any]], config: dict[str, A
     filters = config.get("network", {}).get("filters")
     channels = f", {', '.join(map(str, filters))} channels in its blocks" if filters else ""
     network = (
-        f"{NETWORKS[config.get('design', config['name'])]}{channels}; {base['parameters']:,} weights, stored as int8 with one scale "
-        f"per channel ({base['bytes']:,} bytes); {base['output']:,} bottleneck features are the input of dense heads with float16 "
-        f"weights."
+        f"{NETWORKS[config.get('design', config['name'])]}{channels}; {base['parameters']:,} weights, stored as int8 with one "
+        f"scale per channel ({base['bytes']:,} bytes); {base['output']:,} bottleneck features are the input of dense heads with "
+        f"float16 weights."
     )
     selection = f"validation{f' ({validation:,} faces)' if validation else ''}: head architecture, mixture, logit adjustment, "
     return [
