@@ -70,7 +70,8 @@ def train_heads(
         report[name] = {"chosen": search.rows[search.chosen], "tried": search.rows}
         search.adjusted().save(run / f"head-{name}.keras")
     if sets.drawn:
-        report["drawn"], head = drawn_head(human, sets.drawn, seed)
+        photographed = [part for part in (human, sets.aligned, sets.others) if part]
+        report["drawn"], head = drawn_head(photographed, sets.drawn, seed)
         save_if_accurate(head, report["drawn"]["chosen"], run / "head-drawn.keras")
     (run / "heads.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
     return report
