@@ -21,7 +21,7 @@ from .server import ServedClient, largest_faces, png
 
 
 def pictures_mask(faces: Faces) -> np.ndarray:
-    """Mask (N,) of the faces of a table that are published as pictures which serving aligns and crops anew."""
+    """Mask (N,) of the faces of a table that are published as pictures that are not cropped as served."""
     unaligned = [name for name in np.unique(faces.sources) if source_of(str(name)).unaligned]
     return np.isin(faces.sources, unaligned)
 

@@ -29,13 +29,11 @@ from .config import FINETUNING, Recipe
 from .data import PackedFaces, load
 from .metrics import measure
 from .networks import VGG_FILTERS, ExpressionNet, export, restore
-from .steps import TrainingStep, learning_rate
+from .steps import Log, TrainingStep, file_log, learning_rate
 from .train import EMA_WARMUP, SEED, Sampler, averaged, recompute_bn_stats
 
 SHARES = (0.5, 0.75, 1.0)
 """Shares of the fine-tuned weights in the candidates."""
-NO_LIMIT = 1e9
-"""Seconds that stand for no time limit."""
 
 
 class Checkpoint:
@@ -69,7 +67,7 @@ class Checkpoint:
         return state["epoch"], state["steps"]
 
 
-def fit(step: TrainingStep, sampler: Sampler, checkpoint: Checkpoint, log: Any) -> None:
+def fit(step: TrainingStep, sampler: Sampler, checkpoint: Checkpoint, log: Log) -> None:
     """Train for the recipe's epochs, from the checkpoint if there is one. Raises FloatingPointError if the loss is not finite."""
     recipe, total = step.recipe, step.recipe.epochs * sampler.count
     first, done = checkpoint.restore()
@@ -96,7 +94,7 @@ def criterion(found: dict[str, float]) -> float:
 
 
 def interpolated(initial: ExpressionNet, tuned: ExpressionNet, share: float) -> ExpressionNet:
-    """Network with the weights (1 - share) * initial + share * tuned; its batch-norm statistics have to be computed anew."""
+    """Network with the weights (1 - share) * initial + share * tuned; its batch-norm statistics have to be recomputed."""
     net = copy.deepcopy(tuned)
     with torch.no_grad():
         for weight, start in zip(net.parameters(), initial.parameters(), strict=True):
@@ -105,13 +103,13 @@ def interpolated(initial: ExpressionNet, tuned: ExpressionNet, share: float) -> 
 
 
 def choose(
-    initial: ExpressionNet, tuned: ExpressionNet, faces: PackedFaces, batch: int, log: Any, shares: Sequence[float] = SHARES
+    initial: ExpressionNet, tuned: ExpressionNet, faces: PackedFaces, batch: int, log: Log, shares: Sequence[float] = SHARES
 ) -> tuple[ExpressionNet, dict[str, Any]]:
     """The interpolation that is best by `criterion`, and the figures of all."""
     candidates, figures = {}, {}
     for share in shares:
         net = interpolated(initial, tuned, share)
-        candidates[share] = net = recompute_bn_stats(net, faces, batch, time.monotonic() + NO_LIMIT)
+        candidates[share] = net = recompute_bn_stats(net, faces, batch)
         figures[share] = measure([net], faces, "validation")
         log(f"share {share}: {criterion(figures[share]):.2f} {json.dumps(figures[share])}")
     best = max(figures, key=lambda share: criterion(figures[share]))
@@ -124,7 +122,7 @@ def earlier_training(folder: Path, name: str) -> dict[str, Any] | None:
     return json.loads(path.read_text(encoding="utf-8"))["networks"].get(name) if path.is_file() else None
 
 
-def finetune(options: argparse.Namespace, log: Any) -> None:
+def finetune(options: argparse.Namespace, log: Log) -> None:
     """Run the command."""
     device = torch.device("cuda" if torch.cuda.is_available() and not options.cpu else "cpu")
     faces = load(options.data, device, options.limit)
@@ -143,7 +141,7 @@ def finetune(options: argparse.Namespace, log: Any) -> None:
     start = time.monotonic()
     fit(step, sampler, Checkpoint(options.out / "last.pt", step), log)
     seconds = round(time.monotonic() - start, 1)
-    (tuned,) = averaged([net], step, faces, time.monotonic() + NO_LIMIT)
+    (tuned,) = averaged([net], step, faces)
     best, facts = choose(initial, tuned, faces, recipe.batch, log, options.shares)
     export(best, faces, options.out, options.name)
     width = arrays["00-kernel"].shape[3] / VGG_FILTERS[0]
@@ -173,15 +171,8 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--cpu", action="store_true")
     options = parser.parse_args(arguments)
     options.out.mkdir(parents=True, exist_ok=True)
-
-    def log(text: str) -> None:
-        line = f"{time.strftime('%H:%M:%S')} {text}"
-        print(line, flush=True)
-        with open(options.out / "log.txt", "a", encoding="utf-8") as stream:
-            stream.write(line + "\n")
-
     try:
-        finetune(options, log)
+        finetune(options, file_log(options.out / "log.txt"))
     except (FileNotFoundError, ValueError, FloatingPointError) as error:
         parser.exit(1, f"{error}\n")
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import torch
 from torch.nn import functional as F
@@ -15,6 +17,19 @@ from .networks import ExpressionNet
 
 Log = Callable[[str], None]
 Capture = Callable[[Callable[[], None]], Callable[[], None]]
+
+
+def file_log(path: Path) -> Log:
+    """Function that prints lines with the seconds since now and appends them to a file."""
+    start = time.monotonic()
+
+    def log(text: str) -> None:
+        line = f"{time.monotonic() - start:7.1f} {text}"
+        print(line, flush=True)
+        with open(path, "a", encoding="utf-8") as stream:
+            stream.write(line + "\n")
+
+    return log
 
 
 def cross_entropy(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:

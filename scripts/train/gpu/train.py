@@ -34,7 +34,7 @@ from .config import STUDENTS, TEACHERS, Recipe, Stage
 from .data import PackedFaces, load
 from .metrics import measure, predict
 from .networks import MOMENTUM, ExpressionNet, export
-from .steps import Capture, Log, TrainingStep, cuda_graph, learning_rate
+from .steps import Capture, Log, TrainingStep, cuda_graph, file_log, learning_rate
 
 SEED = 20261126
 BN_FACES = 16_384
@@ -43,7 +43,9 @@ EMA_WARMUP = 10
 """The average forgets its first steps: its weight at step n is at most (1 + n) / (EMA_WARMUP + n)."""
 
 
-def averaged(nets: Sequence[ExpressionNet], step: TrainingStep, faces: PackedFaces, until: float) -> list[ExpressionNet]:
+def averaged(
+    nets: Sequence[ExpressionNet], step: TrainingStep, faces: PackedFaces, until: float = math.inf
+) -> list[ExpressionNet]:
     """Copies of `nets` with the averages of their weights and batch-norm statistics that belong to these."""
     copies = [copy.deepcopy(net) for net in nets]
     with torch.no_grad():
@@ -53,7 +55,7 @@ def averaged(nets: Sequence[ExpressionNet], step: TrainingStep, faces: PackedFac
 
 
 @torch.no_grad()
-def recompute_bn_stats(net: ExpressionNet, faces: PackedFaces, batch: int, until: float) -> ExpressionNet:
+def recompute_bn_stats(net: ExpressionNet, faces: PackedFaces, batch: int, until: float = math.inf) -> ExpressionNet:
     """Batch norm's statistics as the mean over batches of training faces, not augmented, half of them aligned.
 
     At most BN_FACES random faces are taken: each counts once for every place of a feature map.
@@ -264,12 +266,7 @@ def main(arguments: list[str] | None = None) -> None:
     end = start + (options.end - time.time() if options.end else options.seconds)
     options.out.mkdir(parents=True, exist_ok=True)
 
-    def log(text: str) -> None:
-        line = f"{time.monotonic() - start:7.1f} {text}"
-        print(line, flush=True)
-        with open(options.out / "log.txt", "a", encoding="utf-8") as stream:
-            stream.write(line + "\n")
-
+    log = file_log(options.out / "log.txt")
     cuda = torch.cuda.is_available() and not options.cpu
     torch.set_float32_matmul_precision("high")
     log(f"torch {torch.__version__}, {torch.cuda.get_device_name() if cuda else 'CPU'}, {end - start:.0f} s")
