@@ -11,13 +11,14 @@ from .model_card import architecture_rows, head_card, rejection_card, text_card
 
 @pages.get("/about")
 def about() -> str:
-    registry = analyzer().registry
-    served = analyzer().classifier.head_entry.name
+    classifier = analyzer().classifier
+    registry, served = analyzer().registry, classifier.head_entry.name
     heads = sorted(registry.entries("expression-head"), key=lambda entry: entry.name != served)
     return render_template(
         "about.html",
         heads=[head_card(entry) for entry in heads],
         served=served,
+        features=classifier.backbone_entry.output,
         rejection=rejection_card(heads[0]),
         architectures=architecture_rows(registry.folder),
         models=[entry.metadata for entry in registry.entries()],

@@ -190,3 +190,8 @@ def test_about_shows_the_text_model(client):
     for name in ("goemotions_test", "meld_test"):
         assert any(cell.startswith(f"{entry.evaluation[name]['macro_f1']:.3f}") for cell in cells)
     assert any(heading.text.startswith(entry.name) for heading in page.find("h3"))
+
+
+def test_the_page_names_the_number_of_features_of_the_served_backbone(client):
+    output = ModelRegistry().entry("expression-base", "vgg16").output
+    assert f"maps the crop to {output} bottleneck features" in " ".join(client.get("/about").get_data(as_text=True).split())
