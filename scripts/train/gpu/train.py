@@ -1,10 +1,10 @@
 """Train VGG-16 backbones on packed faces on one GPU within a time limit: teachers first, then students of three widths.
 
     python -m scripts.train.gpu.train --data packed --out OUT --work WORK --end $(($(date +%s) + 300)) --teachers
-    python -m scripts.train.gpu.train --data packed --out OUT --work WORK --end $(($(date +%s) + 450))
+    python -m scripts.train.gpu.train --data packed --out OUT --work WORK --end $(($(date +%s) + 450)) --only student-75
 
 The second command resumes after the networks in WORK. Written to OUT, each as soon as it is finished: `student-*.npz`
-(float16 weights, for scripts.train.gpu.import_run), `soft.npz` (the teachers' mean predictions for the training faces, in the
+(float16 weights, for scripts.train.gpu.import_run; the first command writes the teacher that students start from), `soft.npz` (the teachers' mean predictions for the training faces, in the
 form of scripts.train.soft_labels), results.json and log.txt. Students are also exported in the middle of their training;
 results.json names a network only when it is finished. Exit code 3: a stage failed with CUDA graphs; the same command with
 --no-graph may succeed. It runs on a CPU too, for tests (--divisor 32 --limit 150).
@@ -153,18 +153,24 @@ class Run:
         self.options, self.faces, self.log, self.end, self.capture = options, faces, log, end, capture
         self.results: dict[str, Any] = {"networks": {}, "label_sets": faces.label_sets, "device": str(faces.pixels.device)}
         self.overhead = 0.0  # seconds that measuring and writing took after the stage before
+        self.nets: dict[str, ExpressionNet] = {}  # of the finished stages
 
     def everything(self) -> None:
         """Train the teachers and, unless only these are wanted, the students."""
         teachers = [net for name, stage in TEACHERS.items() for net in self.stage(name, stage, ())]
-        if self.options.teachers:
-            return self.log("teachers are done")
         if teachers:
             self.save_soft_labels(teachers)
             self.results["ensemble"] = measure(teachers, self.faces, "validation")
             self.log(f"mean of the teachers: {json.dumps(self.results['ensemble'])}")
+        if self.options.teachers:
+            # A machine that is lost after this call leaves what another training can begin with.
+            for name in {stage.initial for stage in STUDENTS.values()} & self.nets.keys():
+                export(self.nets[name], self.faces, self.options.out, name)
+            self.write()
+            return self.log("teachers are done")
         for name, stage in STUDENTS.items():
-            self.stage(name, stage, teachers)
+            widths = {one: width for one, width in stage.widths.items() if not self.options.only or one in self.options.only}
+            self.stage(name, replace(stage, widths=widths), teachers)
         self.write()
         self.log("done")
 
@@ -188,7 +194,7 @@ class Run:
         for (one, width), net in zip(stage.widths.items(), nets, strict=True):
             own = facts | {"width": width, "validation": measure([net], self.faces, "validation")}
             self.log(f"{one}: {json.dumps(own)}")
-            self.results["networks"][one] = own
+            self.results["networks"][one], self.nets[one] = own, net
             if stage.distilled:
                 export(net, self.faces, self.options.out, one)
             if self.options.work:
@@ -210,6 +216,7 @@ class Run:
             net.load_state_dict(stored["net"])
             self.results["networks"][name] = json.loads(stored["facts"])
             nets.append(net.placed(self.faces.pixels.device).eval().requires_grad_(False))
+            self.nets[name] = nets[-1]
         return nets
 
     def _trained(self, name: str, stage: Stage, teachers: Sequence[ExpressionNet], until: float) -> tuple[list, dict[str, Any]]:
@@ -223,6 +230,10 @@ class Run:
             torch.manual_seed(SEED + list(TEACHERS | STUDENTS).index(name))
             widths = stage.widths.values()
             nets = [ExpressionNet(stage.kind, recipe.dropout * width**0.5, width, self.options.divisor) for width in widths]
+            if initial := self.nets.get(stage.initial):
+                for net in nets:
+                    if net.heads.in_features == initial.heads.in_features:
+                        net.load_state_dict(initial.state_dict())
             self.log(f"{name}: {stage.kind}, peak {peak:g}, {until - time.monotonic():.0f} s, {len(teachers)} teachers")
             try:
                 recipe = replace(recipe, peak=peak)
@@ -256,6 +267,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--end", type=float, help="instead: the time of the deadline, in seconds since 1970")
     parser.add_argument("--work", type=Path, help="folder of finished networks, to resume after them")
     parser.add_argument("--teachers", action="store_true", help="stop after the teachers")
+    parser.add_argument("--only", nargs="+", metavar="NAME", help="train these students only, such as student-75")
     parser.add_argument("--no-graph", action="store_true", help="without CUDA graphs")
     parser.add_argument("--batch", type=int, default=512, help="upper limit of the batch size")
     parser.add_argument("--divisor", type=int, default=1, help="divide all channels, for tests")

@@ -134,6 +134,21 @@ def test_a_run_resumes_after_its_teachers_and_exports_its_students(packed, tmp_p
         assert {f"{number:02}-kernel" for number in range(13)} <= set(arrays.files)
 
 
+def test_a_student_starts_from_the_weights_of_the_teacher_of_its_width(packed, tmp_path, monkeypatch):
+    still = config.Recipe(**{**PLAIN.__dict__, "epochs": 1, "peak": 0.0})
+    monkeypatch.setattr(train, "TEACHERS", {"teachers": config.Stage("vgg16", {"t1": 1.0, "t2": 1.0}, 0.5, still)})
+    students = config.Stage("vgg16", {"wide": 1.0, "narrow": 0.5}, 0.9, still, distilled=True, initial="t2")
+    monkeypatch.setattr(train, "STUDENTS", {"students": students})
+    out, work = tmp_path / "out", tmp_path / "work"
+    command = ["--data", str(packed[0]), "--out", str(out), "--work", str(work), "--seconds", "120", "--divisor", "8", "--cpu"]
+    train.main([*command, "--only", "wide"])
+    assert not (work / "narrow.pt").exists() and (out / "wide-0.npz").is_file()
+    kernels = {name: torch.load(work / f"{name}.pt", weights_only=True)["net"]["heads.weight"] for name in ("t1", "t2", "wide")}
+    assert torch.allclose(kernels["wide"], kernels["t2"]) and not torch.allclose(kernels["wide"], kernels["t1"])
+    train.main(command)
+    assert (work / "narrow.pt").is_file()
+
+
 def test_a_step_that_diverges_is_tried_at_a_quarter_of_its_rate(packed, tmp_path):
     faces, log = data.load(packed[0], CPU), []
     options = argparse.Namespace(out=tmp_path, work=None, divisor=32, batch=16, teachers=True)
