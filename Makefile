@@ -140,9 +140,8 @@ train: $(or $(TABLE),data/fer2013.npz) $(DRAWN) $(OTHERS) $(RENDERED) .venv-trai
 FURTHER := data/facial_expressions.npz data/drawn.npz data/heads.npz
 rebuild: data/fer2013.npz $(FURTHER) .venv-gpu/.installed ## on a GPU: train the shipped model again from the data sets (FACES=, VOTES=; SECONDS=: time limit of the training from scratch); then make export RUN=runs/rebuilt
 	$(GPU) -m scripts.train.gpu.pack data/fer2013.npz $(FURTHER) --quality 100 --held-out-quality 100 --out runs/packed
-	$(GPU) -m scripts.train.gpu.train --data runs/packed --out runs/students --work runs/students/work --seconds $(or $(SECONDS),720)
-	$(GPU) -m scripts.train.gpu.finetune --data runs/packed --from runs/students --name student-75 --soft runs/students/soft.npz --shares 0.75 --out runs/finetuned
-	KERAS_BACKEND=tensorflow $(GPU) -m scripts.train.gpu.import_run --results runs/finetuned --name student-75 --run runs/rebuilt data/fer2013.npz $(FURTHER)
+	$(GPU) -m scripts.train.gpu.train --data runs/packed --out runs/students --work runs/students/work --seconds $(or $(SECONDS),720) --only student-75
+	KERAS_BACKEND=tensorflow $(GPU) -m scripts.train.gpu.import_run --results runs/students --name student-75 --run runs/rebuilt data/fer2013.npz $(FURTHER)
 	KERAS_BACKEND=tensorflow $(GPU) -m scripts.train.heads --run runs/rebuilt
 
 export: $(or $(TABLE),data/fer2013.npz) .venv-train/.installed .venv-test/.installed ## export a finished run to models/ (MODELS=: elsewhere) as VERSION=, evaluate it (EXTRA=: on further tables too) and through the HTTP API (LONDON=: photographs of people whose sex and age are known), write model card and README

@@ -158,7 +158,7 @@ def test_commands(line, server, folder):
 def test_make_rebuild_trains_as_in_the_model_card():
     printed = run(["make", "--no-print-directory", "--dry-run", "rebuild"])
     steps = re.findall(r"scripts\.train\.gpu\.(\w+) ", printed)
-    assert steps == ["pack", "train", "finetune", "import_run"] and "scripts.train.heads --run runs/rebuilt" in printed
+    assert steps == ["pack", "train", "import_run"] and "scripts.train.heads --run runs/rebuilt" in printed
     registry = ModelRegistry(ROOT / "models")
     learned = {row["source"] for row in registry.entry("expression-base", "vgg16").metadata["data"]} - {"ferplus"}
     tables = re.search(r"gpu\.pack (.*?) --", printed)[1].split()

@@ -30,7 +30,7 @@ from .data import PackedFaces, load
 from .metrics import measure
 from .networks import VGG_FILTERS, ExpressionNet, export, restore
 from .steps import Log, TrainingStep, file_log, learning_rate
-from .train import EMA_WARMUP, SEED, Sampler, averaged, recompute_bn_stats
+from .train import EMA_WARMUP, SEED, Sampler, averaged, earlier_training, recompute_bn_stats
 
 SHARES = (0.5, 0.75, 1.0)
 """Shares of the fine-tuned weights in the candidates."""
@@ -114,12 +114,6 @@ def choose(
         log(f"share {share}: {criterion(figures[share]):.2f} {json.dumps(figures[share])}")
     best = max(figures, key=lambda share: criterion(figures[share]))
     return candidates[best], {"share": best, "validation": figures[best], "shares": figures}
-
-
-def earlier_training(folder: Path, name: str) -> dict[str, Any] | None:
-    """What results.json beside the initial network says of its training; None without that file."""
-    path = folder / "results.json"
-    return json.loads(path.read_text(encoding="utf-8"))["networks"].get(name) if path.is_file() else None
 
 
 def finetune(options: argparse.Namespace, log: Log) -> None:

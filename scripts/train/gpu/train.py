@@ -4,10 +4,11 @@
     python -m scripts.train.gpu.train --data packed --out OUT --work WORK --end $(($(date +%s) + 450)) --only student-75
 
 The second command resumes after the networks in WORK. Written to OUT, each as soon as it is finished: `student-*.npz`
-(float16 weights, for scripts.train.gpu.import_run; the first command writes the teacher that students start from), `soft.npz` (the teachers' mean predictions for the training faces, in the
-form of scripts.train.soft_labels), results.json and log.txt. Students are also exported in the middle of their training;
-results.json names a network only when it is finished. Exit code 3: a stage failed with CUDA graphs; the same command with
---no-graph may succeed. It runs on a CPU too, for tests (--divisor 32 --limit 150).
+(float16 weights, for scripts.train.gpu.import_run; the first command writes the teacher that students start from), `soft.npz`
+(the teachers' mean predictions for the training faces, in the form of scripts.train.soft_labels), results.json and log.txt.
+Students are also exported in the middle of their training; results.json names a network only when it is finished. Exit code 3:
+a stage failed with CUDA graphs; the same command with --no-graph may succeed. It runs on a CPU too, for tests
+(--divisor 32 --limit 150).
 """
 
 from __future__ import annotations
@@ -28,17 +29,19 @@ import numpy as np
 import torch
 from torch import nn
 
-from .arrays import write_arrays
+from .arrays import read_arrays, write_arrays
 from .augment import warp
-from .config import STUDENTS, TEACHERS, Recipe, Stage
+from .config import ALL_TIME, STUDENTS, TEACHERS, Recipe, Stage
 from .data import PackedFaces, load
 from .metrics import measure, predict
-from .networks import MOMENTUM, ExpressionNet, export
+from .networks import MOMENTUM, ExpressionNet, export, restore
 from .steps import Capture, Log, TrainingStep, cuda_graph, file_log, learning_rate
 
 SEED = 20261126
 BN_FACES = 16_384
 """Faces over which batch norm's statistics are computed."""
+SOFT_WEIGHT = 0.5
+"""Weight of an earlier call's soft labels against labels and votes."""
 EMA_WARMUP = 10
 """The average forgets its first steps: its weight at step n is at most (1 + n) / (EMA_WARMUP + n)."""
 
@@ -76,6 +79,12 @@ def recompute_bn_stats(net: ExpressionNet, faces: PackedFaces, batch: int, until
     for norm in norms:
         norm.momentum = MOMENTUM
     return net.eval().requires_grad_(False)
+
+
+def earlier_training(folder: Path, name: str) -> dict[str, Any] | None:
+    """What results.json beside the initial network says of its training; None without that file."""
+    path = folder / "results.json"
+    return json.loads(path.read_text(encoding="utf-8"))["networks"].get(name) if path.is_file() else None
 
 
 class Sampler:
@@ -157,8 +166,12 @@ class Run:
 
     def everything(self) -> None:
         """Train the teachers and, unless only these are wanted, the students."""
-        teachers = [net for name, stage in TEACHERS.items() for net in self.stage(name, stage, ())]
-        if teachers:
+        if self.options.earlier:
+            teachers = self.earlier_teachers()
+        else:
+            stages = {name: replace(stage, time_share=self._teachers_share(stage)) for name, stage in TEACHERS.items()}
+            teachers = [net for name, stage in stages.items() for net in self.stage(name, stage, ())]
+        if teachers and not self.options.earlier:
             self.save_soft_labels(teachers)
             self.results["ensemble"] = measure(teachers, self.faces, "validation")
             self.log(f"mean of the teachers: {json.dumps(self.results['ensemble'])}")
@@ -173,6 +186,22 @@ class Run:
             self.stage(name, replace(stage, widths=widths), teachers)
         self.write()
         self.log("done")
+
+    def _teachers_share(self, stage: Stage) -> float:
+        return ALL_TIME if self.options.teachers and list(TEACHERS.values())[-1] is stage else stage.time_share
+
+    def earlier_teachers(self) -> list[ExpressionNet]:
+        """The teachers that an earlier call exported; its soft labels count half in the targets of the faces."""
+        folder = self.options.earlier
+        names = sorted(path.name.removesuffix("-0.npz") for path in folder.glob("teacher-*-0.npz"))
+        for name in names:
+            net = restore(read_arrays(folder, name)).placed(self.faces.pixels.device)
+            self.nets[name] = net.requires_grad_(False)
+            if facts := earlier_training(folder, name):
+                self.results["networks"][name] = facts
+        count = self.faces.add_soft_labels(folder / "soft.npz", SOFT_WEIGHT)
+        self.log(f"{', '.join(names)} restored, {count} faces with soft labels")
+        return [self.nets[name] for name in names]
 
     def stage(self, name: str, stage: Stage, teachers: Sequence[ExpressionNet]) -> list[ExpressionNet]:
         """The networks of a stage, from the folder --work or trained now; none if it failed or no time is left."""
@@ -193,6 +222,9 @@ class Run:
         finished = time.monotonic()
         for (one, width), net in zip(stage.widths.items(), nets, strict=True):
             own = facts | {"width": width, "validation": measure([net], self.faces, "validation")}
+            before = self.results["networks"].get(stage.initial)
+            own |= {"before": before} if before and before["width"] == width else {}
+            own |= {"soft_weight": SOFT_WEIGHT} if self.options.earlier else {}
             self.log(f"{one}: {json.dumps(own)}")
             self.results["networks"][one], self.nets[one] = own, net
             if stage.distilled:
@@ -268,6 +300,11 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--work", type=Path, help="folder of finished networks, to resume after them")
     parser.add_argument("--teachers", action="store_true", help="stop after the teachers")
     parser.add_argument("--only", nargs="+", metavar="NAME", help="train these students only, such as student-75")
+    parser.add_argument(
+        "--earlier",
+        type=Path,
+        help="where WORK is lost: folder of the teacher and the soft labels that the first command exported",
+    )
     parser.add_argument("--no-graph", action="store_true", help="without CUDA graphs")
     parser.add_argument("--batch", type=int, default=512, help="upper limit of the batch size")
     parser.add_argument("--divisor", type=int, default=1, help="divide all channels, for tests")

@@ -103,6 +103,7 @@ def test_ids_persist_where_two_people_cross(analyzer, pair, rate, camera):
     assert all(len(one) > 0.6 * 3 * rate for one in ids), "each is detected on both sides"
 
 
+@pytest.mark.slow
 def test_random_crossings_gaps_and_successors_of_other_people(analyzer, cast):
     """The full figures are in benchmarks/tracking.md; here a few videos must come close to them."""
     for make, minimum in ((crossing, 3), (gap, 4), (successor, 4)):

@@ -165,3 +165,14 @@ def test_features_are_recomputed_for_another_table_or_backbone(trained, prepared
     base.get_layer("block1_conv1").bias.assign_add(np.ones(SMALL_VGG[0], np.float32))
     features.cache_features(base, other, run / "features.npz")
     assert calls == [84] * 4
+
+
+@pytest.mark.parametrize("design", drawn.DRAWN_DESIGNS)
+def test_a_head_trained_on_standardized_features_takes_plain_ones(design):
+    rng = np.random.default_rng(0)
+    target = np.arange(600)[:, None] % 2
+    inputs = (5 + 0.01 * rng.normal(size=(600, 8)) + 0.03 * target).astype(np.float32)
+    keras.utils.set_random_seed(0)
+    head = dense_head(design, features=8, classes=1)
+    drawn.fit_standardized(head, inputs, target.astype(np.float32), np.ones(600, np.float32))
+    assert ((head.predict(inputs, verbose=0) > 0) == target).mean() > 0.95

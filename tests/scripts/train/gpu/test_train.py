@@ -149,9 +149,26 @@ def test_a_student_starts_from_the_weights_of_the_teacher_of_its_width(packed, t
     assert (work / "narrow.pt").is_file()
 
 
+def test_students_learn_from_the_teachers_that_an_earlier_call_exported(packed, tmp_path, monkeypatch):
+    still = config.Recipe(**{**PLAIN.__dict__, "epochs": 1, "peak": 0.0})
+    monkeypatch.setattr(train, "TEACHERS", {"teachers": config.Stage("vgg16", {"teacher-1": 1 / 16}, 0.5, still)})
+    students = config.Stage("vgg16", {"student": 1 / 16}, 0.9, still, distilled=True, initial="teacher-1")
+    monkeypatch.setattr(train, "STUDENTS", {"students": students})
+    first, second = tmp_path / "first", tmp_path / "second"
+    command = ["--data", str(packed[0]), "--seconds", "120", "--cpu", "--out"]
+    train.main([*command, str(first), "--teachers"])
+    train.main([*command, str(second), "--earlier", str(first)])
+    teacher, student = (
+        np.load(folder / f"{name}-0.npz")["heads-kernel"] for folder, name in ((first, "teacher-1"), (second, "student"))
+    )
+    assert np.allclose(teacher, student)
+    facts = json.loads((second / "results.json").read_text(encoding="utf-8"))["networks"]["student"]
+    assert facts["soft_weight"] == train.SOFT_WEIGHT and facts["before"]["epochs"] == 1
+
+
 def test_a_step_that_diverges_is_tried_at_a_quarter_of_its_rate(packed, tmp_path):
     faces, log = data.load(packed[0], CPU), []
-    options = argparse.Namespace(out=tmp_path, work=None, divisor=32, batch=16, teachers=True)
+    options = argparse.Namespace(out=tmp_path, work=None, divisor=32, batch=16, teachers=True, earlier=None)
     run = train.Run(options, faces, log.append, float("inf"), None)
     stage = config.Stage("vgg16", {"x": 1.0}, 1.0, config.Recipe(**{**PLAIN.__dict__, "peak": float("nan"), "epochs": 1}))
     with pytest.MonkeyPatch.context() as patch:
