@@ -24,7 +24,7 @@ def test_tables_are_packed_without_test_faces_and_copies(tmp_path):
     with np.load(tmp_path / "packed" / "columns.npz") as columns:
         assert columns["splits"].tolist() == ["train"] * 30 + ["validation"] * 5 + ["train"] * 7
         assert columns["tables"].tolist() == [0] * 35 + [1] * 7 and np.isnan(columns["align"][35:]).all()
-        assert columns["weights"][:35].tolist() == [1.0] * 35 and np.allclose(columns["weights"][35:], 0.6, atol=1e-3)
+        assert columns["weights"][:35].tolist() == [1.0] * 35 and np.allclose(columns["weights"][35:], 0.9, atol=1e-3)
     sheet = np.asarray(Image.open(io.BytesIO((tmp_path / "packed" / "train-000.webp").read_bytes())).convert("L"))
     assert np.array_equal(sheet[:48, 48:96], pixels[1])
 
