@@ -169,7 +169,10 @@ class Run:
         if self.options.earlier:
             teachers = self.earlier_teachers()
         else:
-            stages = {name: replace(stage, time_share=self._teachers_share(stage)) for name, stage in TEACHERS.items()}
+            stages = dict(TEACHERS)
+            if self.options.teachers:  # no students follow
+                last = list(stages)[-1]
+                stages[last] = replace(stages[last], time_share=ALL_TIME)
             teachers = [net for name, stage in stages.items() for net in self.stage(name, stage, ())]
         if teachers and not self.options.earlier:
             self.save_soft_labels(teachers)
@@ -186,9 +189,6 @@ class Run:
             self.stage(name, replace(stage, widths=widths), teachers)
         self.write()
         self.log("done")
-
-    def _teachers_share(self, stage: Stage) -> float:
-        return ALL_TIME if self.options.teachers and list(TEACHERS.values())[-1] is stage else stage.time_share
 
     def earlier_teachers(self) -> list[ExpressionNet]:
         """The teachers that an earlier call exported; its soft labels count half in the targets of the faces."""
@@ -299,7 +299,8 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--end", type=float, help="instead: the time of the deadline, in seconds since 1970")
     parser.add_argument("--work", type=Path, help="folder of finished networks, to resume after them")
     parser.add_argument("--teachers", action="store_true", help="stop after the teachers")
-    parser.add_argument("--only", nargs="+", metavar="NAME", help="train these students only, such as student-75")
+    students = [name for stage in STUDENTS.values() for name in stage.widths]
+    parser.add_argument("--only", nargs="+", choices=students, help="train these students only")
     parser.add_argument(
         "--earlier",
         type=Path,
@@ -311,6 +312,8 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--limit", type=int, help="faces of each split, for tests")
     parser.add_argument("--cpu", action="store_true")
     options = parser.parse_args(arguments)
+    if options.earlier and not (any(options.earlier.glob("teacher-*-0.npz")) and (options.earlier / "soft.npz").is_file()):
+        parser.error(f"{options.earlier} lacks an exported teacher or soft.npz")
     start = time.monotonic()
     end = start + (options.end - time.time() if options.end else options.seconds)
     options.out.mkdir(parents=True, exist_ok=True)

@@ -166,6 +166,13 @@ def test_students_learn_from_the_teachers_that_an_earlier_call_exported(packed, 
     assert facts["soft_weight"] == train.SOFT_WEIGHT and facts["before"]["epochs"] == 1
 
 
+@pytest.mark.parametrize("option", [["--earlier", "nowhere"], ["--only", "student-99"]])
+def test_teachers_that_are_missing_and_unknown_students_are_named(packed, tmp_path, capsys, option):
+    with pytest.raises(SystemExit, match="2"):
+        train.main(["--data", str(packed[0]), "--out", str(tmp_path / "out"), "--cpu", *option])
+    assert option[1] in capsys.readouterr().err and not (tmp_path / "out").exists()
+
+
 def test_a_step_that_diverges_is_tried_at_a_quarter_of_its_rate(packed, tmp_path):
     faces, log = data.load(packed[0], CPU), []
     options = argparse.Namespace(out=tmp_path, work=None, divisor=32, batch=16, teachers=True, earlier=None)
