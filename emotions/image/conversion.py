@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import cv2
 import numpy as np
 from PIL import Image, ImageCms
+
+from ..runtime.time_budget import check_time
 
 Rows = Callable[[int, int], Image.Image]
 """(first, last) -> those rows of a decoded image, in its own mode."""
 
 BAND_PIXELS = 2**19
 """Pixels that are converted at a time: a full-size RGB copy beside the decoded image would double its memory."""
+BAND_BYTES = {"RGB": 4, "L": 5, "1": 5, "P": 14, "CMYK": 8, "YCbCr": 8, "LAB": 8, "F": 24, "I": 24}
+"""Bytes for each of them, by mode: copies of the rows, of their transparency and of the page behind it; 16 in other modes."""
 
 
 def white_level(high: float, mode: str) -> float:
@@ -78,19 +82,66 @@ def resize(rows: Rows, size: tuple[int, int], shape: tuple[int, int]) -> np.ndar
     white = None
     if first_row.mode[0] in "IF":
         white = white_level(_finite_max(rows, height, width), first_row.mode)
-    step = max(1, BAND_PIXELS * down // (width * height))
-    reach = height // down + 2
-    for top in range(0, down, step):
-        bottom = min(top + step, down)
+    for top, bottom, first, last in _bands(size, shape):
+        check_time()
         if shape == size:
             pixels[top:bottom] = np.asarray(to_rgb(rows(top, bottom), white))
         else:
+            wide = _is_wide(size, shape)
+            band = _narrow(rows, first, last, white, width, across) if wide else to_rgb(rows(first, last), white)
             start, end = top * height / down, bottom * height / down
-            first, last = max(0, int(start) - reach), min(height, int(end) + 1 + reach)
-            band = to_rgb(rows(first, last), white)
-            band = band.resize((across, bottom - top), Image.Resampling.HAMMING, (0, start - first, width, end - first))
+            band = band.resize((across, bottom - top), Image.Resampling.HAMMING, (0, start - first, band.width, end - first))
             pixels[top:bottom] = np.asarray(band)
     return pixels
+
+
+def band_bytes(mode: str, size: tuple[int, int], shape: tuple[int, int]) -> int:
+    """Return the bytes that `resize` takes beside the decoded image and its result.
+
+    Args:
+        mode: Pillow's mode of the rows.
+        size: (width, height) of the decoded image.
+        shape: (width, height) of the result.
+    """
+    width = size[0]
+    rows = max(last - first for _, _, first, last in _bands(size, shape))
+    converted = min(rows, _strip_rows(width)) if _is_wide(size, shape) else rows
+    return converted * width * BAND_BYTES.get(mode, 16) + 4 * shape[0] * rows + 32 * width  # the last for the filter's weights
+
+
+def _is_wide(size: tuple[int, int], shape: tuple[int, int]) -> bool:
+    """Return True if the rows that one row of the result needs are more than a band."""
+    return shape != size and (3 * size[1] // shape[1] + 5) * size[0] > 2 * BAND_PIXELS
+
+
+def _bands(size: tuple[int, int], shape: tuple[int, int]) -> Iterator[tuple[int, int, int, int]]:
+    """Divide the result: first and last row of each band, and of the source that it needs."""
+    (width, height), (across, down) = size, shape
+    reach = height // down + 2
+    step = BAND_PIXELS * down // (width * height)
+    if _is_wide(size, shape):  # of these rows, only their narrowed copies are held
+        step = (BAND_PIXELS // across - 2 * reach) * down // height
+    for top in range(0, down, max(1, step)):
+        bottom = min(top + max(1, step), down)
+        start, end = top * height / down, bottom * height / down
+        yield top, bottom, max(0, int(start) - reach), min(height, int(end) + 1 + reach)
+
+
+def _strip_rows(width: int) -> int:
+    return max(1, BAND_PIXELS // width)
+
+
+def _narrow(rows: Rows, first: int, last: int, white: float | None, width: int, across: int) -> Image.Image:
+    """Convert rows to RGB and scale them across, strip by strip.
+
+    Pillow scales across before it scales down too, so that the result is the same.
+    """
+    band, step = Image.new("RGB", (across, last - first)), _strip_rows(width)
+    for top in range(first, last, step):
+        bottom = min(top + step, last)
+        strip = to_rgb(rows(top, bottom), white)
+        band.paste(strip.resize((across, bottom - top), Image.Resampling.HAMMING), (0, top - first))
+    return band
 
 
 def _finite_max(rows: Rows, height: int, width: int) -> float:

@@ -1,8 +1,7 @@
-"""Image formats: detection by the first bytes, checks of headers, and decoder errors as ImageError."""
+"""Image formats: detection by the first bytes, limits of sizes and counts, and decoder errors as ImageError."""
 
 from __future__ import annotations
 
-import struct
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,10 +9,13 @@ from typing import Any
 
 from PIL import Image
 
-from ..errors import ImageError
+from ..errors import CodedError, ImageError
+from ..runtime.limits import get_limits
 
-MAX_PIXELS = 120_000_000
-"""Width times height: above the 108 megapixels of some phones, and about two seconds of work for a slow core."""
+LONGEST_SIDE = 65_535
+"""Pixels of the longer side, the most that JPEG and GIF can state: a longer picture would be a strip or exceed the megapixels."""
+MAX_PARTS = 10_000
+"""Chunks or boxes of a file, beside one for each kilobyte: encoders write chunks of at least 8 kB."""
 UNSUPPORTED: tuple[tuple[bytes, str], ...] = (
     (b"%!PS", "EPS"), (b"\xc5\xd0\xd3\xc6", "EPS"), (b"%PDF", "PDF"), (b"8BPS", "Photoshop"), (b"\0\0\1\0", "icon"),
     (b"\0\0\2\0", "cursor"), (b"icns", "icon"), (b"\0\0\0\x0cjP  ", "JPEG 2000"), (b"\xff\x4f\xff\x51", "JPEG 2000"),
@@ -41,7 +43,7 @@ def decoder_errors(kind: str) -> Iterator[None]:
     """Convert every exception of a decoder into an ImageError; on malformed files decoders raise anything."""
     try:
         yield
-    except ImageError:
+    except CodedError:
         raise
     except MemoryError:
         raise ImageError("too_much_memory", f"This {kind} picture takes more memory than there is.") from None
@@ -83,51 +85,18 @@ def sniff(data: bytes) -> str:
 
 
 def check_size(width: int, height: int) -> None:
-    """Raise ImageError unless an image of this size has pixels, and at most MAX_PIXELS of them."""
+    """Raise ImageError unless an image of this size has pixels, and no more than LONGEST_SIDE and the limits of the process."""
     if width < 1 or height < 1:
         raise ImageError("not_an_image", f"This picture has no pixels: its header says {width} x {height}.")
-    if width * height > MAX_PIXELS:
-        size, limit = f"{width * height / 1e6:.0f} megapixels ({width} x {height})", f"{MAX_PIXELS / 1e6:.0f} megapixels"
-        raise ImageError("too_many_pixels", f"This picture has {size}; the limit is {limit}.")
+    megapixels = get_limits().megapixels
+    if width * height > megapixels * 1e6:
+        size = f"{width * height / 1e6:.0f} megapixels ({width} x {height})"
+        raise ImageError("too_many_pixels", f"This picture has {size}; the limit is {megapixels:g} megapixels.")
+    if max(width, height) > LONGEST_SIDE:
+        raise ImageError("too_many_pixels", f"This picture has {width} x {height} pixels; the limit is {LONGEST_SIDE} a side.")
 
 
-def is_truncated(kind: str, data: bytes) -> bool:
-    """Return True if a file ends before the length that its container states; it might still decode to a half-grey image."""
-    if kind == "WEBP":
-        return int.from_bytes(data[4:8], "little") + 8 > len(data)
-    if kind in ("HEIC", "AVIF"):
-        start = 0
-        while start + 8 <= len(data):
-            size = int.from_bytes(data[start : start + 4], "big")
-            if size == 1:
-                size = int.from_bytes(data[start + 8 : start + 16], "big")
-            if size == 0:  # the last box, open-ended
-                return False
-            if size < 8:
-                return True
-            start += size
-        return start > len(data)
-    return False
-
-
-def check_gif(data: bytes) -> None:
-    """Check the sizes of a GIF's canvas and first frame before Pillow, while it opens the file, allocates them."""
-    width, height, flags = struct.unpack("<HHB", data[6:11])
-    start = 13 + (3 << (flags & 7) + 1 if flags & 0x80 else 0)
-    while data[start : start + 1] == b"\x21":  # extensions: blocks of up to 255 bytes, closed by an empty one
-        start += 2
-        while data[start]:
-            start += data[start] + 1
-        start += 1
-    left, top, across, down = struct.unpack("<4H", data[start + 1 : start + 9])
-    check_size(width, height)
-    check_size(max(width, left + across), max(height, top + down))
-
-
-def without_exif(kind: str, data: bytes) -> bytes | None:
-    """Return the file without its EXIF chunk, or None if that does not apply."""
-    if kind == "PNG" and (start := data.find(b"eXIf") - 4) > 0:
-        return data[:start] + data[start + 12 + int.from_bytes(data[start : start + 4], "big") :]
-    if kind == "AVIF" and b"Exif" in data:
-        return data.replace(b"Exif", b"free", 1)  # the type of the item, which readers skip when they do not know it
-    return None
+def check_parts(kind: str, count: int, data: bytes) -> None:
+    """Raise ImageError if a file has more chunks or boxes than any encoder writes."""
+    if count > MAX_PARTS + len(data) // 1024:
+        raise ImageError("unsupported_image", f"This {kind} file has more than {count - 1} parts.")

@@ -13,20 +13,21 @@ import numpy as np
 from PIL import Image
 
 from ..errors import ImageError, MemoryBudgetError
+from ..runtime.limits import get_limits
 from ..runtime.memory import MB, reserve
 from ..sources import Source, open_source, size_of
-from .conversion import apply_exif_orientation, resize
-from .decoders import DecodePlan, exif_orientation, plan_decode
-from .formats import MAX_PIXELS, check_size, decoder_errors, suppress_warnings
+from .codecs.metadata import pil_orientation
+from .codecs.plans import DecodePlan
+from .conversion import apply_exif_orientation, band_bytes, resize
+from .decoders import plan_decode
+from .formats import check_size, decoder_errors, suppress_warnings
 
-__all__ = ["MAX_FILE", "MAX_PIXELS", "ImageError", "ImageSource", "LoadedImage", "data_uri", "encode_jpeg", "open_image"]
+__all__ = ["ImageError", "ImageSource", "LoadedImage", "data_uri", "encode_jpeg", "open_image"]
 
-MAX_FILE = 32 * MB
-"""Bytes of a file: App Engine takes no larger request."""
 MAX_SIDE = 2048
 """Default for the longer side of a loaded image, in pixels."""
-OVERHEAD = 4 * MB
-"""Bytes of a decoder's tables, its threads' stacks and a band of rows, whatever the size of the image."""
+OVERHEAD = 6 * MB
+"""Bytes of a decoder's tables and its threads' stacks, whatever the size of the image."""
 ACCEPTED = (
     "a path (str or os.PathLike), the bytes of a file, a binary file object, a NumPy array (uint8: (H, W, 3) RGB or (H, W) grey) "
     "or a PIL image"
@@ -99,9 +100,11 @@ def open_image(source: ImageSource, max_side: int = MAX_SIDE) -> LoadedImage:
 
 
 def estimate(plan: DecodePlan, max_side: int) -> int:
-    """Estimate the bytes of a decode: at the decoder's peak, or while the rows are copied out and turned (two results)."""
-    width, height = _fit(plan.decoded, max_side)
-    return max(plan.peak, plan.held + 2 * 3 * width * height) + OVERHEAD
+    """Estimate the bytes of a decode: at the decoder's peak, or while rows are converted, or while the result is turned."""
+    shape = _fit(plan.decoded, max_side)
+    result = 3 * shape[0] * shape[1]
+    bands = band_bytes(plan.mode, plan.decoded, shape)
+    return max(plan.peak, plan.held + result + max(bands, result)) + OVERHEAD
 
 
 def _from_file(source: Source, max_side: int) -> LoadedImage:
@@ -144,16 +147,17 @@ def _from_pil(image: Image.Image, max_side: int) -> LoadedImage:
     with decoder_errors(image.format or image.mode):
         image.load()
         pixels = resize(rows, image.size, _fit(image.size, max_side))
-        pixels, swapped = apply_exif_orientation(pixels, exif_orientation(image))
+        pixels, swapped = apply_exif_orientation(pixels, pil_orientation(image))
     width, height = image.size[::-1] if swapped else image.size
     return LoadedImage(pixels, width, height, (time.perf_counter() - started) * 1000)
 
 
 def _read(source: Source) -> bytes:
+    limits = get_limits()
     with open_source(source, ACCEPTED) as file:
         size = size_of(file)
-        if size > MAX_FILE:
-            raise ImageError("file_too_large", f"This file has {size / MB:.0f} MB; the limit is {MAX_FILE // MB} MB.")
+        if size > limits.file_bytes:
+            raise ImageError("file_too_large", f"This file has {size / MB:.0f} MB; the limit is {limits.file_mb:g} MB.")
         if size == 0:
             raise ImageError("empty_file", "This file is empty.")
         return file.read()

@@ -23,6 +23,7 @@ from emotions.image.conversion import to_rgb, white_level
 from emotions.image.formats import sniff
 from emotions.image.loading import encode_jpeg, open_image
 from emotions.runtime import memory
+from emotions.runtime.limits import SERVER, set_limits
 from emotions.runtime.memory import MB, MemoryBudget, set_decode_budget
 
 PHOTOS = Path(__file__).resolve().parents[4] / "shared" / "data" / "photos"
@@ -47,6 +48,13 @@ FAILS = {
 CODES = {"not_an_image", "truncated_image", "unsupported_image", "too_many_pixels", "too_much_memory"}
 """Error codes of malformed files."""
 COLLECTION = sorted(path.relative_to(PHOTOS).as_posix() for path in PHOTOS.glob("*/*.*")) or ["absent"]
+
+
+@pytest.fixture(autouse=True)
+def _server_limits():
+    before = set_limits(SERVER)
+    yield
+    set_limits(before)
 
 
 def scene(width: int = 96, height: int = 64) -> Image.Image:
@@ -204,7 +212,7 @@ def test_truncated(kind, share):
         (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "unsupported_image"),
         (b"\0\0\0\x18ftypisom\0\0\0\0isommp42", "unsupported_image"),
         (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "unsupported_image"),
-        (b"\0" * (loading.MAX_FILE + 1), "file_too_large"),
+        (b"\0" * (SERVER.file_bytes + 1), "file_too_large"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
@@ -265,6 +273,7 @@ def header_png(width: int, height: int) -> bytes:
 
 def test_bombs_are_rejected_by_their_header():
     assert code_of(header_png(20_000, 10_000)) == "too_many_pixels"
+    assert code_of(header_png(1, 30_000_000)) == code_of(header_png(25_000_000, 4)) == "too_many_pixels"
     assert code_of(header_png(2**31 - 1, 2**31 - 1)) == "too_many_pixels"
     with pytest.raises(ImageError, match=r"would take \d+ MB .* the limit is 120 MB") as caught:
         open_image(header_png(10_000, 6_000))
