@@ -24,10 +24,10 @@ from pathlib import Path
 from typing import IO, Any
 
 from ..errors import ModelFileError
-from .manifest import SCHEMA, ModelRegistry
+from .manifest import ModelRegistry
+from .manifest_schema import FILE_NAME, SCHEMA
 
 ADDRESS = re.compile(r"gs://([a-z0-9][a-z0-9._-]{1,220}[a-z0-9])((?:/[A-Za-z0-9][A-Za-z0-9._=-]*)*)/?")
-FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 MANIFEST, PARTIAL = "manifest.json", ".part"
 MAX_MANIFEST_BYTES, MAX_SET_BYTES = 2 * 2**20, 200 * 2**20
 """Limits for a manifest, and for the files of a set together: on App Engine the folder for temporary files is memory."""

@@ -6,12 +6,16 @@ import os
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from .memory import release_pages
+from .time_budget import active_budget, check_time
 
 BATCH = 8
 """Faces in a pass through the network: a crowd must not take more memory than eight faces do."""
@@ -79,15 +83,17 @@ class LiteRTModel:
     releases the GIL, so other models and the web server continue meanwhile.
 
     Args:
-        read: Returns the bytes of the file; called once, on first use.
+        source: Returns the path of the file or its bytes; called whenever the model is loaded. A file is mapped into memory, so
+            it must be replaced by rename, never written in place, while the process lives.
         threads: Threads of the interpreter.
     """
 
-    def __init__(self, read: Callable[[], bytes], threads: int = 1) -> None:
-        self._read = read
+    def __init__(self, source: Callable[[], Path | bytes], threads: int = 1) -> None:
+        self._source = source
         self._threads = threads
         self._lock = threading.Lock()
         self._interpreter: Any = None
+        self._used = 0.0
 
     def __call__(self, batch: np.ndarray) -> list[np.ndarray]:
         """Run the model.
@@ -98,21 +104,39 @@ class LiteRTModel:
         Returns:
             The outputs, (N, ...) float32 each, in the file's order.
         """
+        check_time()
         with self._lock:
+            self._used = time.monotonic()
             interpreter = self._prepared(batch.shape)
             interpreter.set_tensor(self._input["index"], np.ascontiguousarray(batch, np.float32))
-            interpreter.invoke()
+            self._invoke(interpreter)
             return [interpreter.get_tensor(output["index"]) for output in self._outputs]
+
+    def _invoke(self, interpreter: Any) -> None:
+        """Run the interpreter; what its further threads compute is charged to the time budget, as if they were always busy."""
+        budget = active_budget() if self._threads > 1 else None
+        start = time.thread_time() if budget else 0.0
+        interpreter.invoke()
+        if budget:
+            budget.charge((self._threads - 1) * (time.thread_time() - start))
 
     @property
     def loaded(self) -> bool:
         """True once the model has been used."""
         return self._interpreter is not None
 
+    def unload(self, idle_seconds: float = 0.0) -> None:
+        """Free the memory of the model, unless it runs or has been used within `idle_seconds`; the next call loads it again."""
+        if time.monotonic() - self._used >= idle_seconds and self._lock.acquire(blocking=False):
+            try:
+                self._interpreter = None
+            finally:
+                self._lock.release()
+
     def _prepared(self, shape: tuple[int, ...]) -> Any:
         """The interpreter, loaded and with an input of this shape."""
         if self._interpreter is None:
-            self._interpreter = _load(self._read(), self._threads)
+            self._interpreter = _load(self._source(), self._threads)
             self._read_details()
         if tuple(self._input["shape"]) != shape:
             # Resizing one interpreter takes 0.1 ms; keeping one a batch size takes 38 MB each.
@@ -126,20 +150,36 @@ class LiteRTModel:
         self._outputs = self._interpreter.get_output_details()
 
 
-def _load(content: bytes, threads: int) -> Any:
+def _load(source: Path | bytes, threads: int) -> Any:
     global _loaded_before
     # Imported here so that importing the package does not load the runtime.
     from ai_edge_litert.interpreter import Interpreter
 
-    interpreter = Interpreter(model_content=content, num_threads=threads)
+    if isinstance(source, Path) and not _is_unicode(source):  # the runtime takes names in UTF-8
+        source = source.read_bytes()
+    if isinstance(source, Path):
+        interpreter = Interpreter(model_path=str(source), num_threads=threads)
+    else:
+        interpreter = Interpreter(model_content=source, num_threads=threads)
     if _loaded_before:
         interpreter.allocate_tensors()
-        return interpreter
-    with _first_load:  # the runtime writes its message once a process
-        with _without_delegate_message():
-            interpreter.allocate_tensors()
-        _loaded_before = True
+    else:
+        with _first_load:  # the runtime writes its message once a process
+            with _without_delegate_message():
+                interpreter.allocate_tensors()
+            _loaded_before = True
+    if isinstance(source, Path):
+        # XNNPACK has copied the weights into its own order: the pages of the files, 25 MB for all models, are not needed again.
+        release_pages(source)
     return interpreter
+
+
+def _is_unicode(path: Path) -> bool:
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 @contextmanager

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import json
-from collections.abc import Mapping
+import os
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -12,12 +12,10 @@ from typing import Any
 
 from ..errors import ModelFileError
 from .litert import LiteRTModel, available_cpus
+from .manifest_schema import check_entry, check_manifest, check_needed, read_json
 
-SCHEMA = 1
 EVALUATION = "evaluation.json"
 """File beside the manifest with what was measured of its models; a server runs without it."""
-REQUIRED = ("name", "role", "version", "file", "bytes", "sha256")
-"""Keys that every entry of a manifest has."""
 MAX_THREADS = {"landmarks": 2, "expression-base": 2}
 """Threads of a role's models, where there are CPUs for them (1 for other roles): these two take half the time with a second
 thread at no more processor time; the detectors, of many small layers, gain a tenth and spend twice as much."""
@@ -72,12 +70,25 @@ class ModelEntry:
 
     @classmethod
     def from_json(cls, entry: Mapping[str, Any]) -> ModelEntry:
-        """Make an entry from its JSON object. Raises ModelFileError where one of REQUIRED is missing."""
-        if missing := [key for key in REQUIRED if key not in entry]:
-            raise ModelFileError(f"manifest.json: the entry {entry.get('name')!r} lacks {', '.join(missing)}")
+        """Make an entry from its JSON object. Raises ModelFileError where a key is missing or a value is of another type."""
+        check_entry(entry)
         known = {name: entry[name] for name in cls.__dataclass_fields__ if name in entry and name not in ("anchors", "metadata")}
         anchors = tuple((cells, count) for cells, count in entry.get("anchors", ()))
+        known |= {part: _Values(f"{part} of the entry {entry['name']!r}", known.get(part, {})) for part in _Values.PARTS}
         return cls(**known, anchors=anchors, metadata=entry)
+
+
+class _Values(dict[str, Any]):
+    """An object of an entry; asking for a key that it lacks raises ModelFileError."""
+
+    PARTS = ("input", "thresholds", "box")
+
+    def __init__(self, title: str, values: Mapping[str, Any]) -> None:
+        super().__init__(values)
+        self.title = title
+
+    def __missing__(self, key: str) -> Any:
+        raise ModelFileError(f"manifest.json: {self.title} lacks {key}")
 
 
 class ModelRegistry:
@@ -106,25 +117,23 @@ class ModelRegistry:
         """
         path = self.folder / "manifest.json"
         try:
-            manifest: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+            manifest = read_json(path)
         except FileNotFoundError:
             raise ModelFileError(f"{path.name} is missing from {self.folder.name}/: restore it from the repository") from None
-        except ValueError as error:
-            raise ModelFileError(f"{path.name} is not valid JSON ({error}): restore it from the repository") from None
-        if manifest.get("schema") != SCHEMA:
-            raise ModelFileError(f"{path.name} has schema {manifest.get('schema')!r}; this version reads schema {SCHEMA}")
-        measured = self._measured()
-        models = [{**entry, **measured.get((entry.get("role"), entry.get("name")), {})} for entry in manifest["models"]]
-        return {**manifest, "models": models}
+        entries, measured = check_manifest(manifest), self._measured()
+        return {
+            **manifest,
+            "models": [{**entry, **measured.get((entry["role"], entry["name"]), {}), **entry} for entry in entries],
+        }
 
     def _measured(self) -> dict[tuple[str, str], dict[str, Any]]:
         """Entries of evaluation.json by role and name; empty without the file. Raises ModelFileError if it is malformed."""
         try:
-            content = json.loads((self.folder / EVALUATION).read_text(encoding="utf-8"))
-            return {(entry["role"], entry["name"]): entry for entry in content["models"]}
+            content = read_json(self.folder / EVALUATION)
+            return {(entry["role"], entry["name"]): {**entry} for entry in content["models"]}
         except FileNotFoundError:
             return {}
-        except (ValueError, LookupError, TypeError) as error:
+        except (LookupError, TypeError) as error:
             raise ModelFileError(f"{EVALUATION} is not valid ({error}): restore it from the repository") from None
 
     @cached_property
@@ -145,30 +154,46 @@ class ModelRegistry:
         names = ", ".join(entry.name for entry in entries) or "none"
         raise ModelFileError(f"no {role} called {name!r} in the manifest; there is: {names}")
 
-    def read(self, entry: ModelEntry) -> bytes:
-        """Return the bytes of the entry's file. Raises ModelFileError unless size and SHA-256 are the manifest's."""
+    def path(self, entry: ModelEntry) -> Path:
+        """Return the path of the entry's file. Raises ModelFileError unless size and SHA-256 are the manifest's."""
         path = self.folder / entry.file
         try:
-            data: bytes = path.read_bytes()
+            with path.open("rb") as file:
+                size, sha256 = os.fstat(file.fileno()).st_size, hashlib.file_digest(file, "sha256").hexdigest()
         except OSError as error:
             reason = error.strerror or type(error).__name__
             raise ModelFileError(f"model file {entry.file}: {reason}; restore it from the repository") from None
-        if len(data) != entry.bytes or hashlib.sha256(data).hexdigest() != entry.sha256:
+        if (size, sha256) != (entry.bytes, entry.sha256):
             raise ModelFileError(
-                f"model file {entry.file} is damaged ({len(data)} bytes, {entry.bytes} expected, sha256 differs or not): "
+                f"model file {entry.file} is damaged ({size} bytes, {entry.bytes} expected, sha256 differs or not): "
                 "restore it from the repository, or export it again so that the manifest follows"
             )
-        return data
+        return path
+
+    def read(self, entry: ModelEntry) -> bytes:
+        """Return the bytes of the entry's file. Raises ModelFileError as `path` does."""
+        return self.path(entry).read_bytes()
 
     def model(self, entry: ModelEntry) -> LiteRTModel:
         """Return the entry's model, one for all callers; its file is read and checked on first use."""
         key = (entry.role, entry.name)
         if key not in self._models:
             threads = min(MAX_THREADS.get(entry.role, 1), available_cpus())
-            self._models.setdefault(key, LiteRTModel(lambda: self.read(entry), threads))
+            self._models.setdefault(key, LiteRTModel(lambda: self.path(entry), threads))
         return self._models[key]
+
+    def unload(self, roles: Collection[str], idle_seconds: float = 0.0) -> None:
+        """Free the memory of the models of `roles` that have not been used for `idle_seconds`; the next use loads them again."""
+        for (role, _), model in tuple(self._models.items()):
+            if role in roles:
+                model.unload(idle_seconds)
 
     def verify(self) -> None:
         """Read and check every file of the manifest, as a server does before it takes requests. Raises ModelFileError."""
         for entry in self.entries():
-            self.read(entry)
+            self.path(entry)
+
+    def check(self) -> None:
+        """Check that every entry of the manifest has what its role is used with. Raises ModelFileError."""
+        for entry in self.entries():
+            check_needed(entry.metadata)

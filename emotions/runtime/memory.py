@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import ctypes
+import mmap
 import threading
+import time
 from collections import deque
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
+from pathlib import Path
 
 from ..errors import MemoryBudgetError
 
 MB = 2**20
-DECODE_MB = 120
-"""Default of the budget for decoding: 384 MB of App Engine's F1, less 130 for the process and its models, uploads and drawing."""
-WAIT_SECONDS = 60.0
-"""Seconds to wait for memory: on a third of a core (F1), a few of the largest images are decoded in that time."""
+PAGE = mmap.PAGESIZE
+DECODE_MB = 2048
+"""Default of the budget for decoding, as in limits.LIBRARY; a server sets its own."""
+WAIT_SECONDS = 30.0
+"""Seconds to wait for memory: on a third of a core (F1), some of the largest images are decoded in that time."""
+POLL_SECONDS = 0.1
+LARGE = 24 * MB
+"""Bytes of a reservation for which the process frees what it can spare."""
 
 
 class MemoryBudget:
@@ -21,10 +29,17 @@ class MemoryBudget:
 
     Args:
         limit: Bytes that may be held at once.
+
+    Attributes:
+        elsewhere: Returns the bytes that the process holds beside this budget and that are to be taken from it, unless nothing
+            else is held: one input within the limit always gets its turn.
+        free_spare: Frees memory that the process can spare; called while a LARGE amount does not fit beside `elsewhere`.
     """
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
+        self.elsewhere: Callable[[], int] = int
+        self.free_spare: Callable[[], object] = int
         self.used = 0
         self._queue: deque[object] = deque()
         self._changed = threading.Condition()
@@ -47,7 +62,10 @@ class MemoryBudget:
         with self._changed:
             self._queue.append(ticket)
             try:
-                if not self._changed.wait_for(lambda: self._fits(ticket, amount), wait_seconds):
+                until = time.monotonic() + wait_seconds
+                while not self._fits(ticket, amount) and time.monotonic() < until:
+                    self._changed.wait(POLL_SECONDS)  # what is held elsewhere is released without notice
+                if not self._fits(ticket, amount):
                     raise MemoryBudgetError("busy", "Other files hold the memory; try again in a moment.")
                 self.used += amount
             finally:
@@ -61,7 +79,11 @@ class MemoryBudget:
                 self._changed.notify_all()
 
     def _fits(self, ticket: object, amount: int) -> bool:
-        return self._queue[0] is ticket and self.used + amount <= self.limit
+        if self._queue[0] is not ticket:
+            return False
+        if amount > LARGE and self.used + amount > self.limit - self.elsewhere():
+            self.free_spare()  # at every attempt: what was in use at the first one may be spared by now
+        return not self.used or self.used + amount <= self.limit - self.elsewhere()
 
 
 _budget = MemoryBudget(DECODE_MB * MB)
@@ -74,6 +96,54 @@ def set_decode_budget(megabytes: float) -> None:
     _budget.limit = int(megabytes * MB)
 
 
+def share_decode_budget(elsewhere: Callable[[], int], free_spare: Callable[[], object]) -> None:
+    """Tell the budget for decoding about other memory of the process.
+
+    Args:
+        elsewhere: Returns bytes that are to be taken from the budget, such as those of uploads, where several inputs are decoded
+            at once.
+        free_spare: Frees what can be spared, such as models that are seldom used; called while a LARGE amount does not fit.
+    """
+    _budget.elsewhere, _budget.free_spare = elsewhere, free_spare
+
+
 def reserve(amount: int) -> AbstractContextManager[None]:
     """Hold `amount` bytes of the budget for decoding. Raises MemoryBudgetError as `MemoryBudget.reserve` does."""
     return _budget.reserve(amount)
+
+
+def trim_heap() -> None:
+    """Return freed heap memory to the system with glibc's malloc_trim: about 10 MB after a video.
+
+    The heap shrinks only from its end by itself, and the memory of decoders and encoders lies in the middle of it.
+    """
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(None).malloc_trim(0)
+
+
+def release_pages(path: Path) -> None:
+    """Release the resident pages of a file that is mapped for reading (Linux); those that are read again are mapped again."""
+    with suppress(OSError, AttributeError):
+        madvise = ctypes.CDLL(None).madvise
+        inode = path.stat().st_ino
+        with open("/proc/self/maps", "rb") as maps:
+            mappings = [line.split() for line in maps]
+        for addresses, permissions, _, _, number, *_ in mappings:
+            # Pages of a shared mapping that cannot be written are always those of the file: nothing is lost, whatever it is.
+            if int(number) == inode and permissions == b"r--s":
+                start, end = (int(address, 16) for address in addresses.split(b"-"))
+                madvise(ctypes.c_void_p(start), ctypes.c_size_t(end - start), mmap.MADV_DONTNEED)
+
+
+def resident_bytes() -> int:
+    """Return the resident memory of this process in bytes, shared libraries included; 0 where /proc is missing."""
+    try:
+        with open("/proc/self/statm", "rb") as file:
+            return int(file.read().split()[1]) * PAGE
+    except OSError:
+        return 0
+
+
+def reserved_bytes() -> int:
+    """Return the bytes of the budget for decoding that are held now, by all threads."""
+    return _budget.used

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from emotions.runtime.litert import available_cpus
+from emotions.runtime.manifest import ModelRegistry
 
 ROOT = Path(__file__).resolve().parents[3]
 LOAD = """
@@ -106,3 +109,52 @@ print(count)
 def test_a_closed_standard_error_is_no_error():
     done = subprocess.run(["bash", "-c", '"$0" -c "$1" 2>&-', sys.executable, LOAD], cwd=ROOT, timeout=120)
     assert done.returncode == 0
+
+
+def test_an_unloaded_model_loads_again():
+    registry = ModelRegistry()
+    entry = registry.entry("expression-head", "mixed")
+    model, batch = registry.model(entry), np.ones((1, entry.input["size"]), np.float32)
+    expected = model(batch)[0]
+    registry.unload(["expression-head"], idle_seconds=60)
+    assert model.loaded, "it has just been used"
+    registry.unload(["text"])
+    assert model.loaded
+    registry.unload(["expression-head"])
+    assert not model.loaded
+    np.testing.assert_array_equal(model(batch)[0], expected)
+
+
+def resident_part(path: Path) -> float:
+    """Share of the mapped bytes of the file `path` that are resident in this process."""
+    sizes = {b"Size:": 0, b"Rss:": 0}
+    inside = False
+    for line in Path("/proc/self/smaps").read_bytes().splitlines():
+        words = line.split()
+        if not words[0].endswith(b":"):
+            inside = line.endswith(bytes(path))
+        elif inside and words[0] in sizes:
+            sizes[words[0]] += int(words[1])
+    return sizes[b"Rss:"] / sizes[b"Size:"]
+
+
+@pytest.mark.skipif(not Path("/proc/self/smaps").exists(), reason="the memory of mappings is read from /proc/self/smaps")
+def test_weights_that_were_repacked_do_not_stay_in_memory():
+    registry = ModelRegistry()
+    base = registry.entry("expression-base")
+    model = registry.model(base)
+    faces = np.ones((1, base.input["size"], base.input["size"], base.input["channels"]), np.float32)
+    first = model(faces)[0]
+    assert resident_part(registry.folder / base.file) < 0.5
+    model.unload()
+    assert not model.loaded and np.array_equal(model(faces)[0], first)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems refuse such names")
+def test_models_load_from_folders_whose_name_is_no_text(tmp_path):
+    folder = tmp_path / os.fsdecode(b"mod\xe8les")
+    shutil.copytree(ModelRegistry().folder, folder)
+    entry = ModelRegistry().entry("expression-head")
+    batch = np.ones((3, entry.input["size"]), np.float32)
+    found, expected = (registry.model(entry)(batch) for registry in (ModelRegistry(folder), ModelRegistry()))
+    assert np.array_equal(found[0], expected[0])
