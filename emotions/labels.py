@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 EMOTIONS: tuple[str, ...] = ("anger", "disgust", "fear", "happy", "neutral", "sad", "surprise")
 """Order of every probability vector, of the class ids 0..6, and of the rows and columns of every confusion matrix."""
@@ -19,6 +19,17 @@ COLOURS: dict[str, str] = {
     "sad": "#0072b2",
     "surprise": "#56b4e9",
 }
+
+
+def ranking(values: Sequence[float], leading: Sequence[bool] = ()) -> list[str]:
+    """Return the emotions in the order of every answer, the predicted one first.
+
+    Args:
+        values: Seven values in the order of EMOTIONS, such as probabilities: larger ones come first, equal ones in that order.
+        leading: Which emotions come before all others, whatever their values: those of a text that are above their thresholds.
+    """
+    first = leading or (False,) * len(EMOTIONS)
+    return [EMOTIONS[index] for index in sorted(range(len(EMOTIONS)), key=lambda index: (not first[index], -values[index]))]
 
 
 def by_emotion(values: Iterable[float]) -> dict[str, float]:

@@ -17,28 +17,29 @@ BOX_CENTER = 0.514, 0.526  # centre of the detector's box
 RIGHT_EYE, LEFT_EYE = (33, 133), (263, 362)
 
 
-def align_crop(pixels: np.ndarray, box: Box, landmarks: np.ndarray | None, size: int) -> np.ndarray:
+def align_crop(pixels: np.ndarray, box: Box, landmarks: np.ndarray | None, size: int, turns: int = 0) -> np.ndarray:
     """Crop and align a face as FER2013's faces are framed.
 
     With landmarks the crop is rotated until the eyes are level, centred on the midpoint between the eyes and scaled by the RMS
-    radius of all landmarks (the distance between the eyes alone shrinks as the head turns away). Without landmarks it is an
-    upright square around the box. A box that equals the whole image is taken as framed already: the crop is the smallest square
-    around it, so that nothing is cut off or distorted.
+    radius of all landmarks (the distance between the eyes alone shrinks as the head turns away). Without landmarks it is a
+    square around the box, rotated by whole quarter turns. A box that equals the whole image is taken as framed already: the crop
+    is the smallest square around it, so that nothing is cut off or distorted.
 
     Args:
         pixels: Image, (H, W, 3) uint8 RGB or (H, W) uint8 grey.
         box: Face box in pixels of the image.
         landmarks: Face Mesh landmarks (468, 2) or (468, 3) in pixels of the image (a depth is ignored), or None.
         size: Side of the crop in pixels.
+        turns: Quarter turns clockwise of the face, which count where there are no landmarks.
 
     Returns:
         Crop (size, size) uint8 grey (ITU-R BT.601 luma).
     """
-    crop = warp_crop(pixels, alignment_matrix(pixels.shape, box, landmarks, size), size)
+    crop = warp_crop(pixels, alignment_matrix(pixels.shape, box, landmarks, size, turns), size)
     return crop if crop.ndim == 2 else cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY)
 
 
-def alignment_matrix(shape: tuple[int, ...], box: Box, landmarks: np.ndarray | None, size: int) -> np.ndarray:
+def alignment_matrix(shape: tuple[int, ...], box: Box, landmarks: np.ndarray | None, size: int, turns: int = 0) -> np.ndarray:
     """Compute the affine matrix with which `align_crop` samples an image.
 
     Args:
@@ -46,11 +47,12 @@ def alignment_matrix(shape: tuple[int, ...], box: Box, landmarks: np.ndarray | N
         box: Face box in pixels of the image.
         landmarks: Face Mesh landmarks (468, 2) or (468, 3) in pixels of the image, or None.
         size: Side of the crop in pixels.
+        turns: As for `align_crop`.
 
     Returns:
         Matrix (2, 3) from crop coordinates to image coordinates; see `warp_crop`.
     """
-    return _box_matrix(box, shape, size) if landmarks is None else _landmark_matrix(landmarks[:, :2], size)
+    return _box_matrix(box, shape, size, turns) if landmarks is None else _landmark_matrix(landmarks[:, :2], size)
 
 
 def warp_crop(pixels: np.ndarray, matrix: np.ndarray, size: int) -> np.ndarray:
@@ -87,6 +89,13 @@ def warp_crop(pixels: np.ndarray, matrix: np.ndarray, size: int) -> np.ndarray:
     return cv2.warpAffine(region, centred, (size, size), flags=flags, borderMode=cv2.BORDER_REPLICATE)
 
 
+def turn_points(points: np.ndarray, turns: int) -> np.ndarray:
+    """Rotate points (..., 2) around the origin by quarter turns clockwise, as the viewer sees it."""
+    for _ in range(turns % 4):
+        points = np.stack([-points[..., 1], points[..., 0]], axis=-1)
+    return points
+
+
 def eye_line(landmarks: np.ndarray) -> tuple[np.ndarray, float]:
     """Return the midpoint between the eyes and the roll of the line through them.
 
@@ -113,12 +122,11 @@ def _landmark_matrix(landmarks: np.ndarray, size: int) -> np.ndarray:
     return np.column_stack([axes, center - axes @ np.multiply(EYE_CENTER, size)])
 
 
-def _box_matrix(box: Box, shape: tuple[int, ...], size: int) -> np.ndarray:
+def _box_matrix(box: Box, shape: tuple[int, ...], size: int, turns: int) -> np.ndarray:
     height, width = shape[:2]
     if box == Box(0.0, 0.0, float(width), float(height)):
         side, center = float(max(width, height)), (0.5, 0.5)
     else:
         side, center = BOX_SIDE * float(np.sqrt(box.area)), BOX_CENTER
-    scale = side / size
-    corner = box.left + box.width / 2 - center[0] * side, box.top + box.height / 2 - center[1] * side
-    return np.array([[scale, 0, corner[0]], [0, scale, corner[1]]])
+    axes = turn_points(np.eye(2), turns).T * (side / size)
+    return np.column_stack([axes, [box.left + box.width / 2, box.top + box.height / 2] - axes @ np.multiply(center, size)])

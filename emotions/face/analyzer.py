@@ -11,9 +11,10 @@ import numpy as np
 from ..image.loading import ImageSource, open_image
 from ..runtime.manifest import ModelRegistry
 from .alignment import align_crop
+from .blazeface import Detection
 from .classifier import ExpressionClassifier
 from .defaults import DEFAULT_HEAD, DEFAULT_VIEWS
-from .detector import Detection, FaceDetector
+from .detector import FaceDetector
 from .reliability import measure_quality, unsure_reason
 from .results import Face, ImageResult
 from .saliency import MAX_EXPLAINED, OcclusionMap, occlusion_map
@@ -71,11 +72,12 @@ class FaceAnalyzer:
                 `drawn` use the aligned crop alone.
 
         Returns:
-            The faces, largest first; `faces` is empty where there is none.
+            The faces, largest first, up to detector.MAX_FACES; `faces` is empty where there is none.
 
         Raises:
             ImageError: The image cannot be used.
             ModelFileError: A model file is missing or damaged, or the manifest lacks the head.
+            TimeBudgetError: The time budget of the calling thread is spent, where there is one.
             TypeError: `source` is of another type.
             ValueError: The detector is unknown, or `views` is not one of VIEWS.
         """
@@ -113,6 +115,7 @@ class FaceAnalyzer:
                 landmarks=_points(mesh, image.scale) if landmarks and mesh is not None else None,
                 explanation=explanation,
                 pose=quality.pose,
+                crop=crops[index],
             )
             for index, (detection, mesh, quality, row, explanation) in enumerate(
                 zip(detections, meshes, qualities, probabilities, explanations, strict=True)
@@ -126,7 +129,7 @@ class FaceAnalyzer:
         size = self.classifier.size
         crops = np.zeros((len(detections), size, size), np.uint8)
         for index, (detection, mesh) in enumerate(zip(detections, meshes, strict=True)):
-            crops[index] = align_crop(pixels, detection.box, mesh, size)
+            crops[index] = align_crop(pixels, detection.box, mesh, size, detection.turns)
         return crops
 
     def _explain(self, crops: np.ndarray, probabilities: np.ndarray, views: int) -> list[OcclusionMap | None]:

@@ -3,7 +3,7 @@
 Face detectors are trained on photographs: in a drawing they miss faces without an outline and report pupils as faces. The
 features of the expression backbone separate a face that fills its crop from eyes, mouths and ornaments, also in drawing styles
 outside the training data; a small head on these features (role `face-check`, scripts/train/drawn_face_verifier.py) is the
-verifier. Only flat-coloured regions are examined, so that photographs cost next to nothing.
+verifier. Only flat-coloured regions with contrast are examined, so that photographs and blank paper cost next to nothing.
 """
 
 from __future__ import annotations
@@ -27,9 +27,14 @@ MIN_REGION = 6  # pixels a side: a smaller region says nothing about its surface
 WINDOW_SCALES = 0.72, 0.52
 """Sides of the sliding windows over the image's shorter side; smaller faces have to be among the proposals."""
 WINDOW_STRIDE = 0.25  # in sides of a window
+MAX_ACROSS = 40
+"""Windows of one size along a side, nine rows of them at most: an image longer than five times its width is searched in wider
+steps, so that its shape does not decide on the time."""
 PROPOSAL_SCALES = 1.0, 1.3  # a proposed box is often the inner face alone
 REFINE_OFFSETS = tuple((x, y, scale) for scale in (0.8, 1.0, 1.25) for x, y in ((0, 0), (0.1, 0), (-0.1, 0), (0, 0.1), (0, -0.1)))
 """Windows around a promising one: shifts in its sides, and relative side."""
+REFINE_REACH = 0.725  # of a window's side from its middle to the farthest edge of these windows
+MAX_REFINED = 16  # promising windows that are refined, best first; the drawings that were measured have at most five
 MAX_FACES = 8
 DUPLICATE_DISTANCE = 0.4  # two windows nearer than this times the sum of their sides, in both directions, are one face
 
@@ -61,6 +66,8 @@ class DrawnFaceDetector:
         Returns:
             Up to MAX_FACES boxes in pixels of the image with the verifier's probability, best first.
         """
+        if min(pixels.shape[:2]) < MIN_REGION:
+            return []
         grey, thresholds = cv2.cvtColor(np.ascontiguousarray(pixels), cv2.COLOR_RGB2GRAY), self.entry.thresholds
         found: list[tuple[Square, float]] = []
         squares = [
@@ -69,12 +76,13 @@ class DrawnFaceDetector:
         squares += _flat_squares(grey, sliding_windows(*grey.shape), thresholds["flatness"])
         if not squares:
             return []
-        scores = self.scores(grey, squares)
+        scores, refined = self.scores(grey, squares), 0
         for index in np.argsort(-scores, kind="stable"):
-            if scores[index] < thresholds["possible"] or len(found) == MAX_FACES:
+            if scores[index] < thresholds["possible"] or len(found) == MAX_FACES or refined == MAX_REFINED:
                 break
             if any(_is_duplicate(squares[index], other) for other, _ in found):
                 continue
+            refined += 1
             square, score = self._refine(grey, squares[index])
             duplicate = any(_is_duplicate(square, other) for other, _ in found)
             if score >= thresholds["face"] and not duplicate and flatness(pixels, _bounds(square)) >= thresholds["flatness"]:
@@ -146,7 +154,7 @@ def _proposal_squares(box: Box) -> list[Square]:
 
 
 def _flat_squares(grey: np.ndarray, squares: list[Square], min_flatness: float) -> list[Square]:
-    """Keep the squares that are flat enough, by one integral image of the whole image."""
+    """Keep the squares that are flat enough, by one integral image of the whole image, and whose surroundings have contrast."""
     stride = -(-max(grey.shape) // (2 * MAX_SAMPLES))
     sums = cv2.integral(_flat_pixels(np.ascontiguousarray(grey[::stride, ::stride])).astype(np.uint8))
     kept = []
@@ -158,6 +166,19 @@ def _flat_squares(grey: np.ndarray, squares: list[Square], min_flatness: float) 
         flat = sums[bottom, right] - sums[top, right] - sums[bottom, left] + sums[top, left]
         if flat >= min_flatness * (right - left) * (bottom - top) > 0:
             kept.append(square)
+    return _with_contrast(grey, kept, stride) if kept else []
+
+
+def _with_contrast(grey: np.ndarray, squares: list[Square], stride: int) -> list[Square]:
+    """Drop the squares around which no window has the contrast that `flatness` asks for: blank paper is not classified."""
+    kernel = np.ones((2 * stride + 1, 2 * stride + 1), np.uint8)
+    low, high = (operation(grey, kernel)[::stride, ::stride] for operation in (cv2.erode, cv2.dilate))
+    kept = []
+    for x, y, side in squares:
+        reach = REFINE_REACH * side
+        rows, columns = (slice(max(0, int((at - reach) / stride)), int((at + reach) / stride) + 1) for at in (y, x))
+        if int(high[rows, columns].max()) - int(low[rows, columns].min()) >= MIN_CONTRAST:
+            kept.append((x, y, side))
     return kept
 
 
@@ -167,7 +188,7 @@ def _flat_pixels(grey: np.ndarray) -> np.ndarray:
 
 
 def _window_centers(length: int, side: float) -> list[float]:
-    count = 1 + int(np.ceil(max(length - side, 0) / (WINDOW_STRIDE * side)))
+    count = min(MAX_ACROSS, 1 + int(np.ceil(max(length - side, 0) / (WINDOW_STRIDE * side))))
     return np.linspace(side / 2, length - side / 2, count).tolist() if length > side else [length / 2]
 
 

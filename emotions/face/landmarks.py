@@ -9,7 +9,7 @@ computation of the next region from landmarks are those of Google MediaPipe's gr
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -19,6 +19,11 @@ from .results import Box
 
 MARGIN = 1.5
 """Side of the region over the mean side of the box, or over the longer side of the landmarks' bounding box."""
+PLAUSIBLE, CERTAIN = 10.0, 18.0
+"""Logits from which landmarks are taken to be right way up, and from which no other orientation of the image is tried. Upside
+down or sideways, faces give less, or the landmarks turn with the face (scripts/evaluate/orientation.py)."""
+MAX_TILT = 60
+"""Degrees of roll up to which a face counts as upright; faces that are tilted further are found less often."""
 MAX_PASSES = 3  # the first region may be off where the detector gives no eyes, or where the whole image was taken as one face
 
 
@@ -37,15 +42,16 @@ class Region:
     angle: float
 
     @classmethod
-    def of_box(cls, box: Box, keypoints: np.ndarray) -> Region:
+    def of_box(cls, box: Box, keypoints: np.ndarray, turns: int = 0) -> Region:
         """Return the region around a detector's box, rotated until the eyes are level.
 
         Args:
             box: Face box in pixels.
-            keypoints: (6, 2) as in blazeface.KEYPOINTS; with NaN the region is upright.
+            keypoints: (6, 2) as in blazeface.KEYPOINTS; with NaN the region is rotated by `turns` alone.
+            turns: Quarter turns clockwise of the face.
         """
         direction = keypoints[1] - keypoints[0]
-        angle = float(np.arctan2(direction[1], direction[0])) if np.isfinite(direction).all() else 0.0
+        angle = float(np.arctan2(direction[1], direction[0])) if np.isfinite(direction).all() else turns * np.pi / 2
         center = np.array([box.left + box.width / 2, box.top + box.height / 2])
         return cls(center, MARGIN * float(np.sqrt(box.area)), angle)
 
@@ -57,6 +63,10 @@ class Region:
         upright = flat @ _rotation(angle)
         low, high = upright.min(axis=0), upright.max(axis=0)
         return cls(_rotation(angle) @ ((low + high) / 2), MARGIN * float((high - low).max()), angle)
+
+    def turned(self, turns: int) -> Region:
+        """Return the region rotated further by quarter turns clockwise."""
+        return replace(self, angle=self.angle + turns * np.pi / 2)
 
     def matrix(self, size: int) -> np.ndarray:
         """Return the matrix (2, 3) from a crop of `size` pixels to the image; see `alignment.warp_crop`."""
@@ -74,6 +84,29 @@ class Region:
 
 
 @dataclass(frozen=True)
+class Landmarks:
+    """The landmarks of a face.
+
+    Attributes:
+        points: (468, 3) float32: x, y and depth in pixels of the image.
+        logit: Logit of `score`, which tells apart what is a face of either way up: its score is next to 1.
+    """
+
+    points: np.ndarray
+    logit: float
+
+    @property
+    def score(self) -> float:
+        """Score 0..1 that they are those of a face."""
+        return float(1 / (1 + np.exp(-self.logit)))
+
+    def is_upright(self, turns: int = 0, logit: float = PLAUSIBLE) -> bool:
+        """Return whether the face has at least this logit and is within MAX_TILT of so many quarter turns clockwise."""
+        angle = eye_line(self.points[:, :2])[1] - turns * np.pi / 2
+        return self.logit >= logit and bool(np.cos(angle) >= np.cos(np.radians(MAX_TILT)))
+
+
+@dataclass(frozen=True)
 class FaceMesh:
     """The Face Mesh model.
 
@@ -85,40 +118,47 @@ class FaceMesh:
     entry: ModelEntry
     model: Callable[[np.ndarray], list[np.ndarray]]
 
-    def predict(self, pixels: np.ndarray, region: Region) -> tuple[np.ndarray, float]:
+    def predict(self, pixels: np.ndarray, region: Region) -> Landmarks:
         """Predict the landmarks in a region in one pass.
 
         Args:
             pixels: Image (H, W, 3) uint8 RGB.
             region: Region of the image.
-
-        Returns:
-            Landmarks (468, 3) float32 in pixels of the image, and the score 0..1 that they are those of a face.
         """
         size = self.entry.input["size"]
         matrix = region.matrix(size)
         points, logit = self.model(warp_crop(pixels, matrix, size)[None] * np.float32(1 / 255))
         points = points.reshape(-1, 3)
         flat, depth = points[:, :2] @ matrix[:, :2].T + matrix[:, 2], points[:, 2:] * (region.side / size)
-        return np.hstack([flat, depth]).astype(np.float32), float(1 / (1 + np.exp(-logit.item())))
+        return Landmarks(np.hstack([flat, depth]).astype(np.float32), float(logit.item()))
 
-    def predict_refined(self, pixels: np.ndarray, region: Region) -> np.ndarray | None:
+    def predict_refined(self, pixels: np.ndarray, region: Region) -> Landmarks:
         """Predict the landmarks in up to MAX_PASSES passes, each over the region of the landmarks before.
 
         Args:
             pixels: Image (H, W, 3) uint8 RGB.
             region: First region of the image.
-
-        Returns:
-            Landmarks (468, 3) float32 in pixels of the image, or None where the model finds no face.
         """
         for _ in range(MAX_PASSES):
-            landmarks, score = self.predict(pixels, region)
-            refined = Region.of_landmarks(landmarks)
+            landmarks = self.predict(pixels, region)
+            refined = Region.of_landmarks(landmarks.points)
             if region.is_close_to(refined):
                 break
             region = refined
-        return landmarks if score >= self.entry.thresholds["score"] else None
+        return landmarks
+
+    def predict_turned(self, pixels: np.ndarray, region: Region, known: Landmarks) -> Landmarks:
+        """Try the other quarter turns of a region, one pass each, and refine the best one if its logit is higher than before.
+
+        Args:
+            pixels: Image (H, W, 3) uint8 RGB.
+            region: First region of the image.
+            known: Landmarks that `predict_refined` gave for it, returned where no other turn gives better ones.
+        """
+        others = [(self.predict(pixels, region.turned(turns)), turns) for turns in (1, 2, 3)]
+        best, turns = max(others, key=lambda pair: pair[0].logit)
+        better = best.logit >= max(PLAUSIBLE, known.logit)
+        return self.predict_refined(pixels, region.turned(turns)) if better else known
 
 
 def _rotation(angle: float) -> np.ndarray:

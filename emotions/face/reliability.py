@@ -1,7 +1,8 @@
-"""Flag unreliable predictions: extreme yaw, small or blurred crop, low confidence.
+"""Flag unreliable predictions: extreme yaw or pitch, small or blurred crop, low confidence.
 
 This is classification with a reject option (Chow, "On optimum recognition error and reject tradeoff", 1970): the thresholds are
-chosen on validation faces (scripts/evaluate/rejection.py) and lie in the head's manifest entry.
+chosen on validation faces (scripts/evaluate/rejection.py) and lie in the head's manifest entry. Roll has no limit: crops are
+aligned, and at any roll the answers are those of the upright face (benchmarks/orientation.md).
 """
 
 from __future__ import annotations
@@ -18,6 +19,9 @@ from .results import Box
 
 UNSURE_REASONS = ("turned", "small", "blurred", "low_confidence")
 """Reasons in order of precedence: the first that applies is reported."""
+MAX_PITCH = 40
+"""Degrees of pitch, up or down, beyond which a face is `turned` by every head that has a limit of yaw. Up to there predictions
+for validation faces are as often right as others; beyond are too few faces to show it (scripts/evaluate/orientation.py)."""
 
 
 @dataclass(frozen=True)
@@ -74,11 +78,12 @@ def unsure_reason(quality: CropQuality, confidence: float, thresholds: Mapping[s
     Args:
         quality: Quality of the face's crop.
         confidence: Calibrated probability of the predicted emotion, 0..1.
-        thresholds: Limits by reason, as in a head's manifest entry: maximum yaw in degrees to either side, minimum side in
-            pixels, minimum sharpness, minimum confidence. A reason without a limit never applies.
+        thresholds: Limits by reason, as in a head's manifest entry: maximum yaw in degrees to either side (which sets MAX_PITCH
+            in force too), minimum side in pixels, minimum sharpness, minimum confidence. A reason without a limit never applies.
     """
+    pose = quality.pose if "turned" in thresholds else None
     applies = {
-        "turned": quality.pose is not None and abs(quality.pose.yaw) > thresholds.get("turned", np.inf),
+        "turned": pose is not None and (abs(pose.yaw) > thresholds["turned"] or abs(pose.pitch) > MAX_PITCH),
         "small": quality.side < thresholds.get("small", -np.inf),
         "blurred": quality.sharpness < thresholds.get("blurred", -np.inf),
         "low_confidence": confidence < thresholds.get("low_confidence", -np.inf),

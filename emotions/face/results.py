@@ -9,7 +9,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 from ..labels import EMOTIONS, by_emotion
+from ..tables import FACE_COLUMNS, data_frame, face_row
 from .pose import Pose
 from .saliency import OcclusionMap
 
@@ -52,6 +55,7 @@ class Face:
         explanation: Occlusion map, if it was asked for.
         pose: Head pose, None where Face Mesh found no face. Its JSON comes with the landmarks.
         raw: Probabilities of this frame alone, where `probabilities` are smoothed over the frames of a video (video/tracker.py).
+        crop: Aligned face (S, S) uint8 grey that was classified; None in the results of videos.
     """
 
     id: int
@@ -64,6 +68,7 @@ class Face:
     explanation: OcclusionMap | None = field(default=None, compare=False)  # numpy arrays have no single truth value
     pose: Pose | None = None
     raw: tuple[float, ...] | None = None
+    crop: np.ndarray | None = field(default=None, compare=False, repr=False)
 
     @property
     def emotion(self) -> str:
@@ -133,3 +138,11 @@ class ImageResult:
             "model": dict(self.model),
             "timing_ms": {name: round(value, 2) for name, value in self.timing_ms.items()},
         }
+
+    def to_rows(self) -> list[dict[str, Any]]:
+        """Return a row of FACE_COLUMNS (tables.py) for each face."""
+        return [face_row(face) for face in self.faces]
+
+    def to_pandas(self) -> Any:
+        """Return `to_rows()` as a pandas.DataFrame. Raises MissingPackageError where pandas is not installed."""
+        return data_frame(self.to_rows(), FACE_COLUMNS)

@@ -61,6 +61,7 @@ def test_weighted_nms_averages_by_score_and_keeps_the_best_score():
     merged = weighted_nms(rows)
     np.testing.assert_allclose(merged[:, 0], [0.75, 50], rtol=1e-6)
     np.testing.assert_allclose(merged[:, 16], [0.9, 0.5])
+    assert np.allclose(weighted_nms(rows, 0.99 * rows[:, -1].max())[0], rows[rows[:, -1].argmax()])  # the others are not certain
     assert weighted_nms(rows[:0]).shape == (0, 17)
     assert len(weighted_nms(candidate(5, 5, 5, 5, 0.5)[None])) == 1  # a box without area must not loop forever
 

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from emotions.face.alignment import align_crop
-from emotions.face.blazeface import iou
-from emotions.face.detector import DETECTORS, Detection, FaceDetector
+from emotions.face.blazeface import Detection, iou
+from emotions.face.detector import DETECTORS, MAX_FACES, FaceDetector
 from emotions.face.drawn_detector import flatness
 from emotions.face.results import Box
 from emotions.image.loading import open_image
@@ -139,6 +139,14 @@ def test_small_faces_of_a_large_image_are_detected_in_tiles(face_detector, pixel
     _, found = face_detector.detect(canvas)
     assert len(found) == 2
     assert all(max(agreement(face.box, box) for face in found) > 0.5 for box in wanted)
+
+
+def test_faces_of_an_image_are_bounded(face_detector, pixels):
+    crowd = np.tile(cv2.resize(pixels[20:170, 100:250], (150, 150)), (13, 20, 1))
+    crowd[-200:] = 110
+    crowd[-200:, :200] = cv2.resize(pixels[:280, 60:340], (200, 200))
+    areas = [face.box.area for face in face_detector.detect(crowd)[1]]
+    assert len(areas) == MAX_FACES and areas == sorted(areas, reverse=True)
 
 
 @pytest.mark.parametrize("size", [90, 200, 400])

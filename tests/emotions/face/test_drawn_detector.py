@@ -9,7 +9,7 @@ import pytest
 from emotions import FaceAnalyzer
 from emotions.face.alignment import align_crop, warp_crop
 from emotions.face.detector import FaceDetector
-from emotions.face.drawn_detector import flatness, sliding_windows, square_to_box
+from emotions.face.drawn_detector import MAX_ACROSS, MAX_REFINED, REFINE_OFFSETS, flatness, sliding_windows, square_to_box
 from emotions.face.results import Box
 from scripts.synthetic.negatives import non_face_image
 
@@ -105,6 +105,38 @@ def test_photos_are_not_searched(analyzer):
     classifier = analyzer.classifier
     face_detector = FaceDetector(analyzer.registry, "vgg16", lambda crops: calls.append(len(crops)) or classifier.features(crops))
     assert face_detector.detect(image)[1] == [] and calls == []
+
+
+@pytest.fixture
+def counted(analyzer):
+    """A detector that counts the crops which the backbone sees."""
+    crops: list[int] = []
+    classifier = analyzer.classifier
+    return FaceDetector(analyzer.registry, "vgg16", lambda faces: crops.append(len(faces)) or classifier.features(faces)), crops
+
+
+@pytest.mark.parametrize("level", [0, 60, 128, 255])
+@pytest.mark.parametrize("shape", [(480, 640), (64, 64), (4, 1024), (300, 20)])
+def test_blank_images_are_not_searched(counted, level, shape):
+    detector, crops = counted
+    assert detector.detect(np.full((*shape, 3), level, np.uint8))[1] == [] and crops == []
+
+
+@pytest.mark.parametrize("shape", [(480, 640), (64, 2048), (2048, 12), (5, 1500), (6, 6), (2048, 2048)])
+@pytest.mark.parametrize("stripe", [2, 7, 40])
+def test_search_is_bounded_whatever_the_shape(counted, shape, stripe):
+    """Stripes are flat and have contrast: all windows pass as drawings, and the best ones are refined."""
+    detector, crops = counted
+    image = np.full((*shape, 3), 255, np.uint8)
+    image[(np.indices(shape).sum(axis=0) // stripe) % 4 == 0] = 60
+    detector.detect(image)
+    assert sum(crops) <= 9 * MAX_ACROSS + 1 + 16 + MAX_REFINED * len(REFINE_OFFSETS)
+
+
+def test_windows_are_bounded():
+    random = np.random.default_rng(3)
+    for height, width in 2 ** random.uniform(0, 11, (300, 2)):
+        assert len(sliding_windows(int(height), int(width))) <= 9 * MAX_ACROSS + 1
 
 
 def test_without_a_verifier_for_the_backbone_flatness_decides(analyzer):
