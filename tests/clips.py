@@ -15,6 +15,8 @@ import av
 import numpy as np
 from PIL import Image
 
+from emotions.runtime.ffmpeg import limit_allocations
+
 SAMPLES = Path(__file__).resolve().parent.parent / "static" / "samples"
 TICKS = 1000
 """Time base of the clips: milliseconds."""
@@ -71,11 +73,12 @@ def _write(
     """`rotation`: degrees counter-clockwise by which a player turns it; `aspect`: width of a pixel; `sound`: with a silent
     track.
     """
+    limit_allocations(2**31 - 1)  # opening a file for reading limits the whole process
     with av.open(target, "w", format=container, options=options or {}) as output:
         stream = output.add_stream(codec, rate=25, options=codec_options or {})
         stream.width, stream.height = moments[0][1].shape[1::-1]
         stream.pix_fmt, stream.gop_size = pixels, 12
-        stream.codec_context.time_base = Fraction(1, 25 if codec == "mpeg4" else TICKS)
+        stream.codec_context.time_base = Fraction(1, 25 if codec.startswith("mpeg") else TICKS)
         if aspect != 1:
             stream.codec_context.sample_aspect_ratio = Fraction(aspect)
         if rotation:

@@ -1,6 +1,6 @@
 """Data association: assign the detections of a frame to tracks by position, size and appearance.
 
-The parameters were chosen on synthetic videos of other people than those that benchmarks/tracking.md reports on.
+The parameters were chosen on synthetic videos; benchmarks/tracking.md reports on others.
 """
 
 from __future__ import annotations
@@ -23,8 +23,14 @@ APPEARANCE_STD = 10.0  # of the appearance distance
 VISIBLE_LIMIT = 9.0  # for tracks of the last frame: a hand may be in front of the face
 OCCLUDED_LIMIT = 4.0  # for lost tracks, where a face reappears beside another one
 UNKNOWN_COST = 2.0  # where too few cells are visible in both
-GATE, LOST_GATE = 16.0, 6.0
-"""Highest cost (sum of the three squares) of an assignment: for tracks of the last frame, and for lost ones."""
+GATE, LOST_GATE, UNCLEAR_GATE = 16.0, 6.0, 9.0
+"""Highest cost (sum of the three squares) of an assignment: for tracks of the last frame, for lost ones, and for lost ones where
+the observation is not clear."""
+LOST_PENALTY = 4.0
+"""What is added to the cost of lost tracks when pairs are put in order: of equal costs, that of the last frame comes first."""
+CLEAR_SCORE = 0.7
+"""Score of the detector below which a face is not clear: mostly somebody covers a part of it, and its colours are then not those
+of the person alone, whether or not a face was detected there."""
 
 
 @dataclass(frozen=True)
@@ -35,15 +41,17 @@ class Observation:
         box: Centre x and y, width and height, in the unit of `Track.box`.
         appearance: Descriptor, see appearance.py.
         occluded: True if another face may cover part of the head.
+        clear: False if the detector is not sure of the face, see CLEAR_SCORE: its appearance counts less.
     """
 
     box: tuple[int, int, int, int]
     appearance: bytes
     occluded: bool
+    clear: bool = True
 
 
 def associate(observations: Sequence[Observation], tracks: Sequence[Track], lost: Sequence[bool]) -> dict[int, int]:
-    """Assign observations to tracks, cheapest pair first, each at most once.
+    """Assign observations to tracks, cheapest pair first, each at most once; see LOST_PENALTY.
 
     Args:
         observations: The faces of the new frame.
@@ -58,7 +66,8 @@ def associate(observations: Sequence[Observation], tracks: Sequence[Track], lost
     costs = _costs(observations, tracks, np.array(lost))
     pairs: dict[int, int] = {}
     taken: set[int] = set()
-    for position in np.argsort(costs, axis=None, kind="stable"):
+    order = costs + np.where(lost, LOST_PENALTY, 0.0)
+    for position in np.argsort(order, axis=None, kind="stable"):
         observation, track = divmod(int(position), len(tracks))
         if not np.isfinite(costs[observation, track]):
             break
@@ -79,9 +88,10 @@ def _costs(observations: Sequence[Observation], tracks: Sequence[Track], lost: n
     growth = np.log(sides / last_sides)
     distances = distance([one.appearance for one in observations], [track.appearance for track in tracks])
     appearance = (distances / APPEARANCE_STD) ** 2
-    occluded = np.array([one.occluded for one in observations])[:, None]
+    occluded = np.array([one.occluded or not one.clear for one in observations])[:, None]
+    gate = np.where([[one.clear] for one in observations], LOST_GATE, UNCLEAR_GATE)
     limit = np.where(lost, np.where(occluded, OCCLUDED_LIMIT, np.inf), VISIBLE_LIMIT)
     appearance = np.minimum(np.where(np.isnan(appearance), UNKNOWN_COST, appearance), limit)
     motion = ((shift, POSITION_STD), (growth, SIZE_STD))
     costs = appearance + sum((value / (now + later * seconds)) ** 2 for value, (now, later) in motion)
-    return np.where(costs <= np.where(lost, LOST_GATE, GATE), costs, np.inf)
+    return np.where(costs <= np.where(lost, gate, GATE), costs, np.inf)

@@ -21,12 +21,12 @@ def render_svg(timeline: Timeline, duration: float) -> str:
     """Draw the timeline of a video as an SVG document.
 
     Args:
-        timeline: The people of the video; the MAX_PEOPLE with the most frames are drawn.
-        duration: Seconds of the video.
+        timeline: The people of the video; the MAX_PEOPLE who were seen longest are drawn.
+        duration: Seconds from the beginning of the timeline to its end.
     """
-    people = sorted(timeline.people.values(), key=lambda person: -person.frames)[:MAX_PEOPLE]
+    people = sorted(timeline.people.values(), key=lambda person: -person.seconds)[:MAX_PEOPLE]
     people.sort(key=lambda person: (person.first, person.id))
-    duration = max(duration, timeline.bin_seconds, *(person.last for person in people), 0.0)
+    duration = max(duration, timeline.bin_seconds, *(person.last - timeline.start for person in people), 0.0)
     height = HEAD + max(1, len(people)) * (BAND + TITLE + GAP) + FOOT
     parts = [_text(LEFT, HEAD + 40, "No face was found.", TEXT_COLOUR)] if not people else []
     top = HEAD
@@ -35,13 +35,13 @@ def render_svg(timeline: Timeline, duration: float) -> str:
         top += BAND + TITLE + GAP
     left_out = len(timeline.people) - len(people)
     if left_out:
-        parts.append(_text(WIDTH - RIGHT, height - 6, f"and {left_out} more, in fewer frames", MUTED_COLOUR, "end"))
+        parts.append(_text(WIDTH - RIGHT, height - 6, f"and {left_out} more, who were seen for less time", MUTED_COLOUR, "end"))
     return "\n".join([
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" height="{height}" role="img"'
         ' font-family="system-ui, sans-serif" font-size="13">',
         "<title>Probabilities of seven emotions over time, a band for each person</title>",
         f'<rect width="{WIDTH}" height="{height}" fill="#ffffff"/>',
-        *_legend(), *parts, *_axis(duration, height - FOOT), "</svg>", "",
+        *_legend(), *parts, *_axis(timeline.start, duration, height - FOOT), "</svg>", "",
     ])  # fmt: skip
 
 
@@ -51,7 +51,7 @@ def _x(seconds: float, duration: float) -> float:
 
 def _title(person: PersonTimeline) -> str:
     best = int(person.sums.argmax())
-    share = person.sums[best] / person.frames
+    share = person.sums[best] / person.seconds
     period = f"{format_time(person.first)} to {format_time(person.last)}"
     return f"Person {person.id + 1}: mostly {EMOTIONS[best]} ({share:.0%} on average), {period}"
 
@@ -97,14 +97,14 @@ def _legend() -> list[str]:
     return lines
 
 
-def _axis(duration: float, top: float) -> list[str]:
+def _axis(start: float, duration: float, top: float) -> list[str]:
     step = next((step for step in TICKS if duration / step <= 12), TICKS[-1] * 7)
     lines = []
     for index in range(int(duration / step) + 1):
         x = _x(index * step, duration)
         anchor = "start" if index == 0 else "end" if x > WIDTH - RIGHT - 20 else "middle"
         lines.append(f'<path stroke="{MUTED_COLOUR}" d="M{x:.1f} {top - GAP:.1f}v5"/>')
-        lines.append(_text(x, top + 6, format_time(index * step), MUTED_COLOUR, anchor))
+        lines.append(_text(x, top + 6, format_time(start + index * step), MUTED_COLOUR, anchor))
     return lines
 
 

@@ -22,7 +22,7 @@ from ..face.results import Box, ImageResult
 from ..image.loading import ImageSource, LoadedImage, open_image
 from .appearance import describe
 from .appearance import update as update_appearance
-from .association import Observation, associate
+from .association import CLEAR_SCORE, Observation, associate
 from .tracker_state import COORD_SCALE, MAX_AGE, MAX_CLOCK, MAX_COORD, MAX_TRACKS, PROB_SCALE, Track, TrackerState, loads
 
 __all__ = ["DEFAULT_INTERVAL", "TAU", "FaceTracker", "TrackerStateError"]
@@ -62,7 +62,12 @@ class FaceTracker:
         """The tracker's state as ASCII JSON of at most 8,192 bytes: `FaceTracker(tracker.state)` continues alike."""
         return self._state.dumps()
 
-    def update(self, image: ImageSource, result: ImageResult, time: float | None = None) -> ImageResult:
+    @property
+    def appearances(self) -> dict[int, bytes]:
+        """Track id -> appearance descriptor, of the tracks that were observed in the last frame."""
+        return {track.id: track.appearance for track in self._state.tracks if track.age == 0}
+
+    def update(self, image: ImageSource, result: ImageResult, time: float | None = None, held: float = 0.0) -> ImageResult:
         """Track the faces of the next frame.
 
         Ids count from 0 in order of appearance (within a frame the largest face first) and are never reused. A person who is not
@@ -74,30 +79,37 @@ class FaceTracker:
             result: Its faces, as `FaceAnalyzer.analyze` returned them.
             time: Seconds from any origin, 0 to 1e9; None where DEFAULT_INTERVAL has passed. A time that does not advance counts
                 as DEFAULT_INTERVAL; one that runs back by more than MAX_AGE drops all tracks, and ids go on.
+            held: Seconds for which the frame then stays on screen. Tracking goes on from there, and the frame is weighted as all
+                the frames that would show the same in the meantime.
 
         Returns:
             The result with track ids, smoothed `probabilities`, and those of this frame alone as `raw`.
 
         Raises:
-            ValueError: The time is out of range.
+            ValueError: The time is out of range, or that for which the frame is held.
         """
         started = clock.perf_counter()
+        if not 0 <= held <= MAX_CLOCK / 1000:
+            raise ValueError(f"held must be seconds from 0 to {MAX_CLOCK // 1000:,}, not {held}")
         now, elapsed = self._advance(time)
+        stay = min(round(1000 * held), MAX_CLOCK - now)
         observations = _observations(open_image(image), result)
         tracks = [replace(one, age=one.age + elapsed) for one in self._state.tracks if one.age + elapsed <= MAX_AGE]
         pairs = associate(observations, tracks, [track.age > elapsed for track in tracks])
         next_id, faces, observed = self._state.next_id, [], []
         for index, (face, observation) in enumerate(zip(result.faces, observations, strict=True)):
             if index in pairs:
-                track, probabilities = _updated(tracks[pairs[index]], observation, face.probabilities)
+                track, probabilities = _updated(tracks[pairs[index]], observation, face.probabilities, stay)
             else:
                 track, probabilities = _new_track(next_id, observation, face.probabilities), face.probabilities
                 next_id += 1
             observed.append(track)
             unsure = unsure_reason_after_smoothing(face.unsure, max(probabilities), result.thresholds)
-            faces.append(replace(face, id=track.id, probabilities=probabilities, raw=face.probabilities, unsure=unsure))
-        lost = [track for index, track in enumerate(tracks) if index not in pairs.values()]
-        self._state = TrackerState(now, next_id, tuple(_kept(observed, lost)))
+            tracked = replace(face, id=track.id, probabilities=probabilities, raw=face.probabilities, unsure=unsure, crop=None)
+            faces.append(tracked)
+        unseen = [replace(track, age=track.age + stay) for index, track in enumerate(tracks) if index not in pairs.values()]
+        lost = [track for track in unseen if track.age <= MAX_AGE]
+        self._state = TrackerState(now + stay, next_id, tuple(_kept(observed, lost)))
         timing = result.timing_ms | {"follow": (clock.perf_counter() - started) * 1e3}
         return replace(result, faces=tuple(faces), timing_ms=timing)
 
@@ -118,7 +130,10 @@ class FaceTracker:
 def _observations(image: LoadedImage, result: ImageResult) -> list[Observation]:
     boxes, unit = [face.box for face in result.faces], COORD_SCALE / max(result.width, result.height)
     descriptors, occluded = describe(image.pixels, [box.scaled(1 / image.scale) for box in boxes])
-    return [Observation(_quantised(box.scaled(unit)), *rest) for box, *rest in zip(boxes, descriptors, occluded, strict=True)]
+    return [
+        Observation(_quantised(face.box.scaled(unit)), descriptor, bool(covered), face.score is None or face.score >= CLEAR_SCORE)
+        for face, descriptor, covered in zip(result.faces, descriptors, occluded, strict=True)
+    ]
 
 
 def _quantised(box: Box) -> tuple[int, int, int, int]:
@@ -130,15 +145,20 @@ def _new_track(new_id: int, observation: Observation, probabilities: tuple[float
     return Track(new_id, observation.box, (0, 0), 0, _quantised_probabilities(probabilities), observation.appearance)
 
 
-def _updated(track: Track, observation: Observation, probabilities: tuple[float, ...]) -> tuple[Track, tuple[float, ...]]:
-    """Return the track with the observation included, and its smoothed probabilities."""
+def _updated(
+    track: Track, observation: Observation, probabilities: tuple[float, ...], stay: int
+) -> tuple[Track, tuple[float, ...]]:
+    """Return the track with the observation included, which lasts for `stay` ms more, and its smoothed probabilities."""
     seconds = track.age / 1000
-    before, weight = np.array(track.probabilities) / sum(track.probabilities), 1 - np.exp(-seconds / TAU)
+    before, weight = np.array(track.probabilities) / sum(track.probabilities), 1 - np.exp(-(seconds + stay / 1000) / TAU)
     smoothed = before + weight * (np.array(probabilities) - before)
     weight = 1 - np.exp(-seconds / VELOCITY_TAU)
     velocity = [(new - old) / seconds for new, old in zip(observation.box[:2], track.box[:2], strict=True)]
-    x, y = (_bounded(old + weight * (new - old)) for new, old in zip(velocity, track.velocity, strict=True))
-    appearance = update_appearance(track.appearance, observation.appearance, seconds)
+    rest = np.exp(-stay / 1000 / VELOCITY_TAU)  # of the velocity, when the face has stood still for that long
+    x, y = (_bounded(rest * (old + weight * (new - old))) for new, old in zip(velocity, track.velocity, strict=True))
+    appearance = track.appearance
+    if observation.clear:  # else the colours may be those of a person in front
+        appearance = update_appearance(appearance, observation.appearance, seconds + stay / 1000)
     updated = Track(track.id, observation.box, (x, y), 0, _quantised_probabilities(smoothed), appearance)
     return updated, tuple(map(float, smoothed))
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import VideoError
+from ..runtime.memory import MB
 
 TIME_BASE = 90_000
 """Ticks a second of the time stamps, as in MPEG: the frame times of any camera fit."""
@@ -17,7 +18,9 @@ MIN_BITRATE = 60_000
 SIZE_MARGIN = 0.9
 """Fraction of a size limit that the bit rate aims at."""
 # Short lookahead in one thread: with its defaults x264 holds forty frames, 60 MB at this size.
-ENCODER = {"preset": "veryfast", "crf": "23", "x264-params": "rc-lookahead=10:sync-lookahead=0:bframes=2:ref=2:log-level=error"}
+ENCODER = {"preset": "veryfast", "crf": "23", "x264-params": "rc-lookahead=4:sync-lookahead=0:bframes=1:ref=1:log-level=error"}
+ENCODER_BYTES = 28 * MB
+"""Memory that the encoder takes for frames of 1,024 x 576 pixels."""
 
 
 class VideoWriter:

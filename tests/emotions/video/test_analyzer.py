@@ -153,7 +153,7 @@ def test_timeline_size_is_bounded():
         timeline.add(index / 5, [face(0, "happy"), face(1, "sad")][: 1 + index % 2])
     first, second = timeline.people.values()
     assert len(first.bins) <= MAX_BINS and (first.frames, second.frames) == (18_000, 9_000)
-    assert sum(sums[0] for sums in first.bins.values()) == 18_000
+    assert sum(sums[0] for sums in first.bins.values()) == pytest.approx(first.seconds) == pytest.approx(3600)
     svg = render_svg(timeline, 3600)
     assert len(svg) < 150_000
     minute = Timeline(5)
@@ -171,16 +171,16 @@ def test_chart_is_well_formed(people):
     texts = [element.text for element in root.iter("{http://www.w3.org/2000/svg}text")]
     bands = [text for text in texts if text.startswith("Person")]
     assert len(bands) == min(people, MAX_PEOPLE)
-    assert ("No face was found." in texts) == (people == 0) and any("more, in fewer frames" in text for text in texts) == (
-        people > MAX_PEOPLE
-    )
+    assert ("No face was found." in texts) == (people == 0) and any(
+        "more, who were seen for less time" in text for text in texts
+    ) == (people > MAX_PEOPLE)
     assert "10 s" in texts and "Surprise" in texts
 
 
 def test_chart_shows_a_gap():
     timeline = Timeline(5)
-    for index in [*range(10), *range(30, 40)]:
-        timeline.add(index / 5, [face(0, "happy")])
+    for index in range(40):
+        timeline.add(index / 5, [face(0, "happy")] if index < 10 or index >= 30 else [])
     happy = [part for part in render_svg(timeline, 8).splitlines() if part.startswith('<path fill="#f0e442"')]
     assert len(happy) == 2
 
