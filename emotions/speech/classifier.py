@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import time
 from functools import cached_property
+from hashlib import sha1
 
 import numpy as np
 
 from ..labels import EMOTIONS
 from ..runtime.litert import BATCH, softmax
 from ..runtime.manifest import ModelEntry, ModelRegistry
+from ..runtime.time_budget import check_time
 from ..sources import Source
-from .audio import AudioReader, open_audio
+from .audio import open_audio
+from .cleaning import MIN_SNR_DB, is_below_telephone, missing_bands, signal_to_noise, without_bands
 from .features import extract
+from .pieces import read_pieces
 from .results import SpeechResult, SpeechSegment
 from .spectrogram import (
     BANDS,
@@ -21,7 +25,6 @@ from .spectrogram import (
     SILENCE_DB,
     WINDOW_FRAMES,
     end_seconds,
-    log_mel,
     loudness,
     peak_level,
     start_seconds,
@@ -29,8 +32,6 @@ from .spectrogram import (
     window_starts,
 )
 
-BLOCK_SAMPLES = 4 * SAMPLE_RATE
-"""Minimum number of samples whose spectrogram is computed at once."""
 UNIFORM = (1 / len(EMOTIONS),) * len(EMOTIONS)
 """Probabilities of a recording that is too short for a single frame."""
 
@@ -84,13 +85,18 @@ class SpeechClassifier:
             TypeError: `source` is of another type.
         """
         start = time.perf_counter()
+        segments: list[SpeechSegment] = []
+        envelope, offset, classifying = [], 0, 0.0
         with open_audio(source) as audio:
-            frames, envelope = read_spectrogram(audio)
-        decoded = time.perf_counter()
-        segments = self.segments(frames)
+            for frames, peaks in read_pieces(audio):
+                decoded = time.perf_counter()
+                segments += self.segments(frames, offset)
+                envelope.append(peaks)
+                offset += len(frames)
+                classifying += time.perf_counter() - decoded
         speech = [segment for segment in segments if segment.reason is None]
         rows = np.array([segment.probabilities for segment in speech or segments] or [UNIFORM])
-        timing = {"decode": (decoded - start) * 1e3, "classify": (time.perf_counter() - decoded) * 1e3}
+        timing = {"decode": (time.perf_counter() - start - classifying) * 1e3, "classify": classifying * 1e3}
         return SpeechResult(
             seconds=audio.seconds,
             probabilities=tuple(map(float, rows.mean(axis=0))),
@@ -99,14 +105,15 @@ class SpeechClassifier:
             reason=None if speech else _most_frequent_reason(segments),
             partial=audio.partial,
             timing_ms=timing,
-            envelope=envelope,
+            envelope=np.concatenate(envelope),
         )
 
-    def segments(self, frames: np.ndarray) -> list[SpeechSegment]:
+    def segments(self, frames: np.ndarray, offset: int = 0) -> list[SpeechSegment]:
         """Classify a recording over time.
 
         Args:
-            frames: (N, 64) log-mel frames of the recording.
+            frames: (N, 64) log-mel frames of the recording, or of a piece of it.
+            offset: Number of frames before this piece.
 
         Returns:
             Adjacent segments in order, without the silence at both ends; none if there are no frames. A segment lasts about 1.6 s
@@ -116,36 +123,52 @@ class SpeechClassifier:
             return []
         first, last = trim_silence(frames)
         starts = [first + start for start in window_starts(last - first)]
-        probabilities, speech = self.classify_windows(frames[:last], starts)
+        peak, missing = peak_level(frames), missing_bands(frames)
+        reason = "narrow_band" if missing.any() and is_below_telephone(frames) else None
+        if reason is None and signal_to_noise(frames) < MIN_SNR_DB:
+            reason = "noisy"
+        probabilities, speech = self.classify_windows(frames[:last], starts, missing)
         width = min(last - first, WINDOW_FRAMES)
         middles = [(one + other + width) / 2 for one, other in zip(starts, starts[1:], strict=False)]
-        edges = [start_seconds(first), *map(start_seconds, middles), end_seconds(last)]
-        peak = peak_level(frames)
+        edges = [
+            start_seconds(offset + first),
+            *(start_seconds(offset + middle) for middle in middles),
+            end_seconds(offset + last),
+        ]
         return [
-            SpeechSegment(edges[index], edges[index + 1], tuple(map(float, row)), self._reason(frames[:last], start, score, peak))
+            SpeechSegment(
+                edges[index], edges[index + 1], tuple(map(float, row)), self._reason(frames[:last], start, score, peak, reason)
+            )
             for index, (start, row, score) in enumerate(zip(starts, probabilities, speech, strict=True))
         ]
 
-    def classify_windows(self, frames: np.ndarray, starts: list[int]) -> tuple[np.ndarray, np.ndarray]:
+    def classify_windows(
+        self, frames: np.ndarray, starts: list[int], missing: np.ndarray | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Run both networks on windows.
 
         Args:
             frames: (N, 64) log-mel frames.
             starts: First frames of W windows.
+            missing: (64,) bool, bands that the recording does not have (`cleaning.missing_bands`); none by default.
 
         Returns:
             (W, 7) calibrated probabilities of the emotions, and (W,) probabilities of speech.
         """
         emotion, check = self.registry.model(self.entry), self.registry.model(self.check_entry)
+        missing = np.zeros(BANDS, bool) if missing is None else missing
+        rows, windows = _distinct(frames, starts)
         logits, speech = [], []
-        for first in range(0, len(starts), BATCH):
-            batch = np.stack([extract(frames[start : start + WINDOW_FRAMES]) for start in starts[first : first + BATCH]])
+        for first in range(0, len(windows), BATCH):
+            check_time()
+            parts = [frames[start : start + WINDOW_FRAMES] for start in windows[first : first + BATCH]]
+            batch = np.stack([extract(without_bands(part, missing)) for part in parts])
             logits.append(emotion(batch)[0])
             speech.append(check(batch)[0][:, 0])
         speech_probability = 1 / (1 + np.exp(-np.concatenate(speech).astype(np.float64)))
-        return softmax(np.concatenate(logits), self.entry.temperature), speech_probability
+        return softmax(np.concatenate(logits), self.entry.temperature)[rows], speech_probability[rows]
 
-    def _reason(self, frames: np.ndarray, start: int, speech: float, peak: float) -> str | None:
+    def _reason(self, frames: np.ndarray, start: int, speech: float, peak: float, reason: str | None) -> str | None:
         thresholds = self.entry.thresholds
         levels = loudness(frames[start : start + WINDOW_FRAMES]).astype(np.float32)
         audible = levels > max(thresholds["silence"], peak - SILENCE_DB)
@@ -153,41 +176,27 @@ class SpeechClassifier:
             return "silence"
         if np.count_nonzero(audible) * HOP / SAMPLE_RATE < thresholds["too_short"]:
             return "too_short"
-        return None if speech >= thresholds["not_speech"] else "not_speech"
+        if speech < thresholds["not_speech"]:
+            return "not_speech"
+        return reason
 
 
-def read_spectrogram(audio: AudioReader) -> tuple[np.ndarray, np.ndarray]:
-    """Compute the spectrogram and the envelope of an opened recording, block by block.
+def _distinct(frames: np.ndarray, starts: list[int]) -> tuple[list[int], list[int]]:
+    """Find equal windows, as in digital silence, which are classified once.
 
     Returns:
-        (N, 64) float16 log-mel frames (float16 resolves 1/16 of a decibel, and an hour takes 23 MB), and the (M,) float32 peak
-        amplitude of every HOP samples.
-
-    Raises:
-        AudioError: See `AudioReader.blocks`.
+        The number of each window, and the start of the first window of each number.
     """
-    frames, envelope = [np.zeros((0, BANDS), np.float16)], [np.zeros(0, np.float32)]
-    pending, count = [], 0
-    for block in audio.blocks():
-        pending.append(block)
-        count += len(block)
-        if count >= BLOCK_SAMPLES:
-            rest = _append_frames(np.concatenate(pending), frames, envelope)
-            pending, count = [rest], len(rest)
-    if count:
-        rest = _append_frames(np.concatenate(pending), frames, envelope)
-        if len(rest):
-            envelope.append(np.abs(rest).max(keepdims=True))
-    return np.concatenate(frames), np.concatenate(envelope)
-
-
-def _append_frames(samples: np.ndarray, frames: list[np.ndarray], envelope: list[np.ndarray]) -> np.ndarray:
-    """Append the frames and peaks of `samples`; return the samples that later frames also need."""
-    block = log_mel(samples)
-    used = len(block) * HOP
-    frames.append(block.astype(np.float16))
-    envelope.append(np.abs(samples[:used]).reshape(-1, HOP).max(axis=1) if used else np.zeros(0, np.float32))
-    return samples[used:]
+    numbers: dict[bytes, int] = {}
+    rows: list[int] = []
+    windows: list[int] = []
+    for start in starts:
+        digest = sha1(frames[start : start + WINDOW_FRAMES].tobytes(), usedforsecurity=False).digest()
+        if digest not in numbers:
+            numbers[digest] = len(windows)
+            windows.append(start)
+        rows.append(numbers[digest])
+    return rows, windows
 
 
 def _most_frequent_reason(segments: list[SpeechSegment]) -> str:

@@ -8,9 +8,13 @@ from typing import Any
 import numpy as np
 
 from ..labels import EMOTIONS, by_emotion
+from ..tables import data_frame
 
-REASONS = ("too_short", "silence", "not_speech")
+REASONS = ("too_short", "silence", "not_speech", "narrow_band", "noisy")
 """Codes for a recording or segment without a prediction."""
+
+COLUMNS = ("start", "end", "emotion", "confidence", *EMOTIONS, "reason")
+"""Columns of a result as a table."""
 
 
 class _Prediction:
@@ -95,3 +99,13 @@ class SpeechResult(_Prediction):
             "model": dict(self.model),
             "timing_ms": {name: round(value, 2) for name, value in self.timing_ms.items()},
         }
+
+    def to_rows(self) -> list[dict[str, Any]]:
+        """Return a row of COLUMNS for each segment, one for the whole recording where there is none."""
+        whole = {"start": 0.0, "end": round(self.seconds, 2), **super().to_json()}
+        found = [segment.to_json() for segment in self.segments] or [whole]
+        return [{name: (one | one["probabilities"])[name] for name in COLUMNS} for one in found]
+
+    def to_pandas(self) -> Any:
+        """Return `to_rows()` as a pandas.DataFrame. Raises MissingPackageError where pandas is not installed."""
+        return data_frame(self.to_rows(), COLUMNS)

@@ -13,6 +13,10 @@ FRAME_LENGTH, HOP, FFT_SIZE = 640, 320, 1024
 BANDS, MIN_HZ, MAX_HZ = 64, 50.0, 7600.0
 """Number of mel bands and the frequencies they span."""
 FRAMES_PER_SECOND = SAMPLE_RATE / HOP
+PIECE_SECONDS = 3600
+"""Seconds of a recording whose frames are kept at once; longer recordings are classified in pieces."""
+SECOND_BYTES = int(FRAMES_PER_SECOND * (2 * BANDS + 4))
+"""Memory for a second of a recording: frames in float16, and the float32 envelope."""
 FLOOR_DB = -100.0
 """Level of a band without power, in decibels of full scale."""
 RANGE_DB = 60.0

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from emotions.runtime.manifest import ModelRegistry
+from emotions.speech.cleaning import MIN_SNR_DB
 
 from ..common.git import commit
 from ..report.card import render
@@ -32,6 +33,11 @@ def write_card(folder: Path) -> Path:
         "entry": entry, "check": check, "commit": commit(), "thresholds": entry["thresholds"],
         "recall_rows": list(recall_rows(evaluation)), "lowest": lowest, "highest": highest,
         "matrices": [(TITLES[name], confusion_table(report)) for name, report in evaluation.items()],
+        "condition_rows": [
+            (*recall_cells(name, row), *(f"{row[what] / row['count']:.0%}" for what in ("refused", "changed")))
+            for name, row in entry.get("conditions", {}).items()
+        ],
+        "family_rows": [recall_cells(name, row) for name, row in entry.get("families", {}).items()], "min_snr": MIN_SNR_DB,
         "speech_rows": list(abstention_rows(entry, check)),
         "sound_rows": [
             (kind.replace("_", " "), "yes" if row["learnt"] else "no", f"{row['refused']:.0%}")
@@ -41,6 +47,11 @@ def write_card(folder: Path) -> Path:
     path = folder / entry["card"]
     path.write_text(render("speech_card.md.j2", context), encoding="utf-8")
     return path
+
+
+def recall_cells(name: str, row: Mapping[str, Any]) -> tuple[str, ...]:
+    """Name, number of clips and mean recall."""
+    return name, f"{row['count']:,}", f"{row['recall']:.1%}"
 
 
 def recall_rows(evaluation: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:

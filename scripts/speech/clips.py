@@ -8,15 +8,19 @@ from pathlib import Path
 
 import numpy as np
 
+from emotions.speech.cleaning import missing_bands, outside_telephone, without_bands
 from emotions.speech.features import extract
 from emotions.speech.spectrogram import BANDS, WINDOW_FRAMES, trim_silence, window_starts
 
 from ..data.dataset import DatasetError
 
+COLUMNS = ("labels", "corpora", "speakers", "folds", "names", "conditions")
+"""Attributes of Clips with one value for each clip."""
+
 
 @dataclass(frozen=True)
 class Clips:
-    """N speech clips.
+    """N speech clips; a recording may be there several times, as it is and under conditions.
 
     Attributes:
         frames: List of (T, 64) float16 log-mel frames.
@@ -25,6 +29,7 @@ class Clips:
         speakers: (N,) names of the speakers, which start with the corpus.
         folds: (N,) the corpus' own division for cross-validation, "" where it has none.
         names: (N,) file names.
+        conditions: (N,) families of the recording conditions that were applied (`conditions.FAMILIES`), "" for none.
     """
 
     frames: list[np.ndarray]
@@ -33,6 +38,7 @@ class Clips:
     speakers: np.ndarray
     folds: np.ndarray
     names: np.ndarray
+    conditions: np.ndarray
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -40,12 +46,12 @@ class Clips:
     def select(self, chosen: np.ndarray) -> Clips:
         """Select clips by a mask (N,) bool or by indices."""
         indices = np.flatnonzero(chosen) if chosen.dtype == bool else chosen
-        columns = (getattr(self, name)[indices] for name in ("labels", "corpora", "speakers", "folds", "names"))
+        columns = (getattr(self, name)[indices] for name in COLUMNS)
         return Clips([self.frames[index] for index in indices], *columns)
 
     def save(self, path: Path) -> None:
         lengths = np.array([len(frames) for frames in self.frames])
-        columns = {name: getattr(self, name) for name in ("labels", "corpora", "speakers", "folds", "names")}
+        columns = {name: getattr(self, name) for name in COLUMNS}
         np.savez(path, frames=np.concatenate(self.frames), lengths=lengths, **columns)
 
     @classmethod
@@ -55,14 +61,11 @@ class Clips:
             raise DatasetError(f"{path} is not there: make it with scripts.speech.prepare")
         with np.load(path) as table:
             frames = np.split(table["frames"], np.cumsum(table["lengths"])[:-1])
-            return cls(frames, *(table[name] for name in ("labels", "corpora", "speakers", "folds", "names")))
+            return cls(frames, *(table[name] for name in COLUMNS))
 
     @classmethod
     def concatenate(cls, parts: Sequence[Clips]) -> Clips:
-        columns = (
-            np.concatenate([getattr(part, name) for part in parts])
-            for name in ("labels", "corpora", "speakers", "folds", "names")
-        )
+        columns = (np.concatenate([getattr(part, name) for part in parts]) for name in COLUMNS)
         return cls([frames for part in parts for frames in part.frames], *columns)
 
 
@@ -73,12 +76,16 @@ class WindowFeatures:
     Attributes:
         features: (N, F) float32.
         clips: (N,) indices of the clips.
-        copies: (N,) 0 for a window of the original clip, otherwise the number of the augmented copy.
+        copies: (N,) 0 for a window of the clip itself, otherwise the number of the augmented copy (`window_features`).
     """
 
     features: np.ndarray
     clips: np.ndarray
     copies: np.ndarray
+
+
+DIGITAL, ANALOG = -1, -2
+"""Numbers of the augmented copies in the band of a digital telephone, which has low frequencies, and of an analog one."""
 
 
 def trim(frames: np.ndarray) -> np.ndarray:
@@ -107,20 +114,23 @@ def _interpolate(rows: np.ndarray, positions: np.ndarray) -> np.ndarray:
     return rows[low] * (1 - share) + rows[high] * share
 
 
-def window_features(clips: Clips, copies: dict[str, int], seed: int = 0) -> WindowFeatures:
-    """Features of all windows of all clips and of their augmented copies.
+def window_features(clips: Clips, copies: dict[str, tuple[int, ...]], seed: int = 0) -> WindowFeatures:
+    """Features of all windows of all clips and, of those without a condition, of their augmented copies.
 
     Args:
         clips: The clips.
-        copies: Number of augmented copies of each clip, by corpus.
+        copies: Numbers of the augmented copies of each clip, by corpus; DIGITAL and ANALOG are in a telephone's band.
         seed: Seed of the augmentation.
     """
-    random = np.random.default_rng(seed)
     features, owners, numbers = [], [], []
     for index, whole in enumerate(clips.frames):
-        frames = trim(whole)
-        for copy in range(1 + copies.get(str(clips.corpora[index]), 0)):
+        random = np.random.default_rng((seed, index))
+        frames, missing = trim(whole), missing_bands(whole)
+        augmented = copies.get(str(clips.corpora[index]), ()) if clips.conditions[index] == "" else ()
+        for copy in (0, *augmented):
             version = augment(frames, random) if copy else frames
+            outside = outside_telephone(copy == ANALOG) if copy in (DIGITAL, ANALOG) else missing
+            version = without_bands(version, missing | outside)
             for start in window_starts(len(version)):
                 features.append(extract(version[start : start + WINDOW_FRAMES]))
                 owners.append(index)

@@ -41,7 +41,7 @@ def export(run: Path, version: str, folder: Path) -> list[dict[str, Any]]:
     parts = (
         ("speech-rbf", "speech", "emotion.npz", {
             "temperature": measured["temperature"], "thresholds": THRESHOLDS, "evaluation": measured["evaluation"],
-            "fitted": measured["config"],
+            "fitted": measured["config"], "families": measured["families"],
         }),
         ("speech-check", "speech-check", "check.npz", {"temperature": 1.0, "refused": measured["refused"]}),
     )  # fmt: skip

@@ -21,7 +21,7 @@ from emotions.runtime.litert import softmax
 from ..common.git import commit
 from ..common.metrics import fit_temperature
 from ..data.dataset import DatasetError
-from .clips import Clips, WindowFeatures, window_features
+from .clips import ANALOG, DIGITAL, Clips, WindowFeatures, window_features
 from .metrics import TEMPERATURES, clip_means, clip_metrics
 from .non_speech import HELD_OUT_KINDS, SYNTHESIZERS
 from .prepare import TABLE
@@ -30,8 +30,11 @@ from .speech_check import SOUNDS_PER_KIND, fit_speech_check, non_speech_features
 
 HELD_OUT_SPEAKERS = ("ravdess-21", "ravdess-22", "ravdess-23", "ravdess-24", "emodb-15", "emodb-16", "tess-OAF")
 """Speakers that the speech check is tested on. The first four, RAVDESS' actors, test the emotion network too."""
-CONFIG = {"components": 256, "gamma": 0.5, "ridge": 0.2, "copies": 2, "others": 0.3, "tess": 0.3, "seed": 0}
-"""`copies`: augmented copies of each clip; `others`: weight of the corpora beside RAVDESS; `tess`: share of its clips."""
+CONFIG: dict[str, Any] = {
+    "components": 256, "gamma": 0.5, "ridge": 0.2, "copies": [1, DIGITAL, ANALOG], "others": 0.3, "tess": 0.3, "seed": 0,
+}  # fmt: skip
+"""`copies`: numbers of the augmented copies of each clip (`clips.window_features`); `others`: weight of the corpora beside
+RAVDESS; `tess`: share of its clips."""
 TEST_SOUNDS = 100
 """Synthesised sounds of each kind that the speech check is tested on."""
 
@@ -41,10 +44,12 @@ def fit_emotion(
 ) -> RBFNetwork:
     """Fit the emotion network to the labelled clips of the mask `chosen`.
 
-    Clips of the corpus `main` come with their augmented copies, those of other corpora without, at a lower weight.
+    Clips of the corpus `main` come with their copies, augmented or under conditions, those of other corpora without, at a lower
+    weight.
     """
     labels, corpora = clips.labels[rows.clips], clips.corpora[rows.clips]
-    usable = chosen[rows.clips] & (labels >= 0) & ((corpora == main) | (rows.copies == 0))
+    original = (rows.copies == 0) & (clips.conditions[rows.clips] == "")
+    usable = chosen[rows.clips] & (labels >= 0) & ((corpora == main) | original)
     labels, corpora = labels[usable], corpora[usable]
     counts = np.bincount(labels, minlength=7)
     weights = (1 / np.maximum(counts, 1))[labels] * np.where(corpora == main, 1.0, config["others"])
@@ -55,7 +60,7 @@ def fit_emotion(
 
 
 def predict_windows(model: RBFNetwork, clips: Clips, rows: WindowFeatures, chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Logits (W, 7) of all windows of the chosen original clips, and their clip ids (W,)."""
+    """Logits (W, 7) of all windows of the chosen clips, without their augmented copies, and their clip ids (W,)."""
     selected = chosen[rows.clips] & (rows.copies == 0) & (clips.labels[rows.clips] >= 0)
     return model.logits(rows.features[selected]), rows.clips[selected]
 
@@ -93,7 +98,7 @@ def measure(clips: Clips, logits: np.ndarray, owners: np.ndarray, temperature: f
 
 def rejection_rates(check: RBFNetwork, clips: Clips) -> dict[str, Any]:
     """Shares that the speech check rejects: of held-out speakers' clips by corpus, and of synthesised sounds by kind."""
-    held_out = np.isin(clips.speakers, HELD_OUT_SPEAKERS)
+    held_out = np.isin(clips.speakers, HELD_OUT_SPEAKERS) & (clips.conditions == "")
     corpora = {str(one): clips.select(held_out & (clips.corpora == one)) for one in np.unique(clips.corpora)}
     speech = {
         name: {"count": len(part), "refused": round(float((check.logits(speech_features(part, len(part), 1)) < 0).mean()), 4)}
@@ -117,7 +122,8 @@ def cached_features(clips: Clips, table: Path, run: Path, config: dict[str, Any]
         with np.load(path) as kept:
             if str(kept["stamp"]) == stamp:
                 return WindowFeatures(kept["features"], kept["clips"], kept["copies"])
-    rows = window_features(clips, {"ravdess": config["copies"], "emodb": config["copies"]}, config["seed"])
+    copies = tuple(config["copies"])
+    rows = window_features(clips, {"ravdess": copies, "emodb": copies}, config["seed"])
     np.savez(path, stamp=np.array(stamp), **vars(rows))
     return rows
 
@@ -134,21 +140,30 @@ def train(table: Path, run: Path, config: dict[str, Any], each: int = SOUNDS_PER
     kept = kept_clips[rows.clips]
     ours_rows = WindowFeatures(rows.features[kept], renumbered[rows.clips[kept]], rows.copies[kept])
     logits, owners = cross_validate(ours, ours_rows, "ravdess", ours.folds, True, config)
-    fitted_on = ~np.isin(ours.speakers[owners], HELD_OUT_SPEAKERS)
+    original = ours.conditions[owners] == ""
+    fitted_on = original & ~np.isin(ours.speakers[owners], HELD_OUT_SPEAKERS)
     temperature = fit_temperature(logits[fitted_on], ours.labels[owners[fitted_on]], TEMPERATURES)
-    results = {"ravdess_cross_validated": measure(ours, logits, owners, temperature)}
+    results = {"ravdess_cross_validated": measure(ours, logits[original], owners[original], temperature)}
+    by_family = {}
+    for family in sorted(set(ours.conditions[owners[~original]])):
+        chosen = ours.conditions[owners] == family
+        row = measure(ours, logits[chosen], owners[chosen], temperature)
+        by_family[family] = {"count": row["count"], "recall": row["recall"]}
     for corpus, name in (("emodb", "emodb_speakers_out"), ("tess", "tess_across_speakers")):
         if (clips.corpora == corpus).any():
             found, ids = cross_validate(clips, rows, corpus, clips.speakers, False, config)
+            original = clips.conditions[ids] == ""
+            found, ids = found[original], ids[original]
             results[name] = measure(clips, found, ids, fit_temperature(found, clips.labels[ids], TEMPERATURES))
     emotion = fit_emotion(ours, ours_rows, ~np.isin(ours.speakers, HELD_OUT_SPEAKERS[:4]), config)
     emotion.save(run / "emotion.npz")
-    check = fit_speech_check(clips.select(~np.isin(clips.speakers, HELD_OUT_SPEAKERS)), each, seed=config["seed"])
+    for_check = (clips.conditions == "") & ~np.isin(clips.speakers, HELD_OUT_SPEAKERS)
+    check = fit_speech_check(clips.select(for_check), each, seed=config["seed"])
     check.save(run / "check.npz")
-    counts = {str(one): int((ours.corpora == one).sum()) for one in np.unique(ours.corpora)}
+    counts = {str(one): int(((ours.corpora == one) & (ours.conditions == "")).sum()) for one in np.unique(ours.corpora)}
     return {
         "config": config, "commit": commit(), "table": {"used": counts}, "temperature": round(temperature, 4),
-        "evaluation": results, "refused": rejection_rates(check, clips),
+        "evaluation": results, "families": by_family, "refused": rejection_rates(check, clips),
     }  # fmt: skip
 
 

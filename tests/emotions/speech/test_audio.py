@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import pytest
 
 from emotions.errors import AudioError
+from emotions.runtime.limits import Limits, get_limits, set_limits
+from emotions.runtime.memory import _budget as budget
 from emotions.speech.audio import open_audio
 from tests.sounds import encoded, voice_like
 
@@ -22,6 +25,21 @@ FORMATS = {
     "opus": ("ogg", "libopus", 48_000, "mono"),
     "webm": ("webm", "libopus", 48_000, "mono"),
 }
+
+
+@pytest.fixture
+def limits() -> Iterator[Callable[..., Limits]]:
+    """Change limits for a test."""
+    before = get_limits()
+    yield set_limits
+    set_limits(before)
+
+
+def error_code(data: bytes) -> str:
+    with pytest.raises(AudioError) as caught:
+        samples_of(data)
+    assert budget.used == 0
+    return caught.value.code
 
 
 def samples_of(data: bytes) -> tuple[np.ndarray, bool]:
@@ -103,11 +121,9 @@ def test_nan_and_infinity_become_finite():
     assert np.isfinite(samples).all()
 
 
-def test_maximum_duration(monkeypatch):
-    monkeypatch.setattr("emotions.speech.audio.MAX_SECONDS", 1.0)
-    with pytest.raises(AudioError) as caught:
-        samples_of(encoded(voice_like(1.5)))
-    assert caught.value.code == "sound_too_long"
+def test_maximum_duration(limits):
+    limits(sound_seconds=1.0)
+    assert error_code(encoded(voice_like(1.5))) == "sound_too_long"
 
 
 def test_source_types_give_the_same_samples(tmp_path):

@@ -1,0 +1,106 @@
+"""Conversion of decoded sound of any format to mono float32 at 16 kHz, without DC offset and rumble."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from ..errors import AudioError
+from .cleaning import HighPass, StereoMixer
+from .spectrogram import SAMPLE_RATE
+
+MAX_AMPLITUDE = 1e6
+"""Samples beyond it (full scale is 1) are clipped: the square of 1e30 is infinite in float32. Some programs write 16-bit values
+as they are into files of floating-point numbers."""
+SLICE = 2**14
+"""Samples that are resampled at once, and that this gives at most."""
+
+
+class Resampler:
+    """Conversion of frames of one format to mono at 16 kHz.
+
+    Args:
+        frame: A frame of the format.
+    """
+
+    def __init__(self, frame: Any) -> None:
+        import av
+
+        self._fifo: Any = None
+        self._resampler: Any = av.AudioResampler("flt", "mono", SAMPLE_RATE)
+        stereo = frame.layout.nb_channels == 2
+        self._mix: Any = StereoMixer() if stereo else None if self._can_mix(frame) else _mean
+        self._high_pass = HighPass()
+
+    def resample(self, frame: Any) -> Iterator[np.ndarray]:
+        """Yield (n,) float32 arrays, of a frame in small pieces. Raises AudioError where FFmpeg cannot convert it."""
+        frame.pts = None  # timestamps of a damaged file jump, and the resampler would fill the gaps
+        size = min(SLICE, SLICE * frame.sample_rate // SAMPLE_RATE)
+        for piece in (frame,) if frame.samples <= size else self._slices(frame, size):
+            yield from self._convert(_mixed(piece, self._mix) if self._mix else piece)
+
+    def flush(self) -> list[np.ndarray]:
+        """Return what is left."""
+        return self._convert(None)
+
+    def _convert(self, frame: Any) -> list[np.ndarray]:
+        from av.error import FFmpegError
+
+        try:
+            return [self._high_pass(_finite(one.to_ndarray()[0])) for one in self._resampler.resample(frame)]
+        except (FFmpegError, ValueError):
+            raise AudioError("unsupported_sound", "The samples of this recording cannot be converted.") from None
+
+    def _slices(self, frame: Any, size: int) -> Iterator[Any]:
+        import av
+
+        fifo = self._fifo = self._fifo or av.AudioFifo()
+        fifo.write(frame)
+        while fifo.samples:
+            piece: Any = fifo.read(size, partial=True)
+            piece.pts = None
+            yield piece
+
+    @staticmethod
+    def _can_mix(frame: Any) -> bool:
+        """Return whether FFmpeg knows how to mix the channels: it does not for 9 or 32 that have no names, say."""
+        import av
+
+        silent = av.AudioFrame(frame.format.name, frame.layout.name, 1)
+        silent.sample_rate = frame.sample_rate
+        try:
+            av.AudioResampler("flt", "mono", SAMPLE_RATE).resample(silent)
+        except (av.error.FFmpegError, ValueError):
+            return False
+        return True
+
+
+def _finite(samples: np.ndarray) -> np.ndarray:
+    """Replace what is no number, and clip the rest: float WAV files may contain anything."""
+    finite: np.ndarray = np.nan_to_num(samples, posinf=1.0, neginf=-1.0)
+    return finite.clip(-MAX_AMPLITUDE, MAX_AMPLITUDE)
+
+
+def _mean(channels: np.ndarray) -> np.ndarray:
+    mean: np.ndarray = channels.mean(axis=0)
+    return mean
+
+
+def _mixed(frame: Any, mix: Callable[[np.ndarray], np.ndarray]) -> Any:
+    """Mix a frame to mono by a function of its channels, (C, n) floats of full scale 1, to (n,)."""
+    import av
+
+    samples = frame.to_ndarray()
+    channels = frame.layout.nb_channels
+    values = samples if frame.format.is_planar else samples.reshape(-1, channels).T
+    if values.dtype == np.uint8:
+        values = values.astype(np.float32) / 128 - 1
+    elif values.dtype.kind == "i":
+        values = values / np.float64(-np.iinfo(values.dtype).min)
+    with np.errstate(over="ignore", invalid="ignore"):
+        mono = mix(values)[None].astype(np.float32)
+    mixed = av.AudioFrame.from_ndarray(np.ascontiguousarray(mono), "flt", "mono")
+    mixed.sample_rate = frame.sample_rate
+    return mixed
