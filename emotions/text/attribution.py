@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -13,28 +14,48 @@ Score = Callable[[list[list[Word]]], np.ndarray]
 """Function from N lists of words to the (N,) probabilities of the emotion in question."""
 
 
-def word_attributions(score: Score, chunks: Sequence[tuple[list[Word], float]], max_words: int) -> tuple[WordAttribution, ...]:
+@dataclass(frozen=True)
+class ScoredChunk:
+    """Words that the network takes at once.
+
+    Attributes:
+        words: The words.
+        probability: Their probability of the emotion in question.
+        weight: Weight of the chunk in the prediction for the whole text.
+    """
+
+    words: list[Word]
+    probability: float
+    weight: float
+
+
+def word_attributions(
+    score: Score, chunks: Sequence[ScoredChunk], max_words: int, max_tokens: int
+) -> tuple[WordAttribution, ...]:
     """Measure how much each word contributes to the probability of an emotion.
 
     Args:
         score: Function that scores lists of words.
-        chunks: Words that the network takes at once, each with its weight in the prediction for the whole text.
+        chunks: All chunks of the text.
         max_words: Number of words to leave out. Chunks with the highest weighted probability come first: a long text would
             otherwise cost quadratic time.
+        max_tokens: Tokens to score in all: each word that is left out costs those of the rest of its chunk.
 
     Returns:
         Attributions in the order of the text: the drop of the whole text's probability without the word, negative if it rises.
     """
-    if not chunks:
-        return ()
-    strength = score([words for words, _ in chunks]) * np.array([weight for _, weight in chunks])
     found: list[WordAttribution] = []
-    for number in np.argsort(-strength, kind="stable"):
-        words, weight = chunks[number]
-        candidates = [word for word in words if word.token_ids][: max_words - len(found)]
+    tokens = 0
+    for part in sorted(chunks, key=lambda part: -part.weight * part.probability):
+        cost = sum(len(word.token_ids) for word in part.words) + 2  # with the tokens of start and end
+        count = min(max_words - len(found), (max_tokens - tokens) // cost)
+        candidates = [word for word in part.words if word.token_ids][:count]
         if not candidates:
             continue
-        without = score([[other for other in words if other is not word] for word in candidates])
-        drops = strength[number] - weight * without
+        tokens += len(candidates) * cost
+        without = score([[other for other in part.words if other is not word] for word in candidates])
+        drops = part.weight * (part.probability - without)
         found += [WordAttribution(word.start, word.end, float(drop)) for word, drop in zip(candidates, drops, strict=True)]
+        if len(found) >= max_words:
+            break
     return tuple(sorted(found, key=lambda attribution: attribution.start))

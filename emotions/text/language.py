@@ -12,6 +12,8 @@ import unicodedata
 from collections.abc import Collection
 from pathlib import Path
 
+from .emoticons import EMOTICON
+from .normalization import normalize_text
 from .tokenizer import ELONGATED, EMOJI, normalize
 
 
@@ -28,10 +30,7 @@ FUNCTION_WORDS = _read_word_list("english_function_words.txt")
 """English function words."""
 IGNORED = re.compile(r"\[(?:NAME|RELIGION)\]|(?:https?://|www\.)\S+|[@#]\w+|\b[ur]/\w+")
 """GoEmotions' masks, links, user names and tags: they say nothing about the language."""
-LETTER_WORD = re.compile(r"[^\W\d_]+(?:['\u2019][^\W\d_]+)*")
-EMOTICON = re.compile(
-    r"[:;=8xX][-o*'\u2019]?[()\[\]DPpOoSs/\\|3<>*]|[()\[\]D][-o*']?[:;=]|<3|\^[_.]*\^|[>-][_.]+[<-]|T_+T|\\o/|\u00af\\"
-)
+LETTER_WORD = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)*")
 MIN_ENGLISH_SHARE = 0.5
 """Minimum share of English words in a text of at least MIN_WORDS words."""
 MIN_WORDS = 4
@@ -39,13 +38,15 @@ MIN_WORDS = 4
 
 
 def letter_words(text: str) -> list[str]:
-    """Extract the words of `text` in their original spelling, without those that match IGNORED."""
-    return LETTER_WORD.findall(IGNORED.sub(" ", text))
+    """Extract the words of `text` with their accents, without invisible characters, emoticons and what matches IGNORED."""
+    plain = normalize_text(unicodedata.normalize("NFC", text), accents=True).text
+    return LETTER_WORD.findall(EMOTICON.sub(" ", IGNORED.sub(" ", plain)))
 
 
 def is_empty(text: str) -> bool:
     """Return True if `text` has no letter or digit and no emoji or emoticon."""
-    return not (any(map(str.isalnum, text)) or EMOJI.search(text) or EMOTICON.search(text))
+    plain = normalize_text(text).text
+    return not (any(map(str.isalnum, plain)) or EMOJI.search(plain) or EMOTICON.search(plain))
 
 
 def is_english(words: list[str], english: Collection[str]) -> bool:
@@ -61,7 +62,6 @@ def is_english(words: list[str], english: Collection[str]) -> bool:
         return True
     if 2 * sum(_is_latin(letter) for letter in letters) < len(letters):
         return False
-    words = [word.replace("\u2019", "'") for word in words]
     normalized = [normalize(word) for word in words]
     known = [_is_known(word, english) for word in normalized]
     if len(words) < MIN_WORDS:

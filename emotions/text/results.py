@@ -5,10 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from ..labels import EMOTIONS, by_emotion
+from ..labels import EMOTIONS, by_emotion, ranking
+from ..tables import data_frame
 
 REASONS = ("empty", "other_language")
 """Codes for a text without a prediction: nothing but white space and punctuation, or not (enough) English."""
+
+COLUMNS = ("text", "start", "end", "emotion", *EMOTIONS, "reason")
+"""Columns of a result as a table."""
 
 
 @dataclass(frozen=True)
@@ -51,15 +55,17 @@ class TextSpan:
     @property
     def emotions(self) -> tuple[str, ...]:
         """All emotions over their thresholds, most likely first; none where `reason` is set."""
-        found = [index for index, over in enumerate(self.over_threshold) if over and not self.reason]
-        return tuple(EMOTIONS[index] for index in sorted(found, key=lambda index: -self.probabilities[index]))
+        return () if self.reason else tuple(self.ranking[: sum(self.over_threshold)])
+
+    @property
+    def ranking(self) -> list[str]:
+        """All seven emotions: first those over their thresholds, then the others, each most likely first."""
+        return ranking(self.probabilities, self.over_threshold)
 
     @property
     def emotion(self) -> str | None:
         """The most likely of `emotions`; of all seven if none is over its threshold; None where `reason` is set."""
-        if self.reason:
-            return None
-        return (self.emotions or (EMOTIONS[max(range(len(EMOTIONS)), key=self.probabilities.__getitem__)],))[0]
+        return None if self.reason else self.ranking[0]
 
     def to_json(self) -> dict[str, Any]:
         """Return the prediction as a JSON object, without its position."""
@@ -115,3 +121,13 @@ class TextResult:
                 for span in self.sentences
             ]
         return body
+
+    def to_rows(self) -> list[dict[str, Any]]:
+        """Return a row of COLUMNS for each sentence if they were requested, else one for the whole text."""
+        spans = self.sentences if self.sentences is not None else (self.whole,)
+        found = [{"text": self.text[one.start : one.end], "start": one.start, "end": one.end, **one.to_json()} for one in spans]
+        return [{name: (one | one["probabilities"])[name] for name in COLUMNS} for one in found]
+
+    def to_pandas(self) -> Any:
+        """Return `to_rows()` as a pandas.DataFrame. Raises MissingPackageError where pandas is not installed."""
+        return data_frame(self.to_rows(), COLUMNS)

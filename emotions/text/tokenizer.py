@@ -1,9 +1,10 @@
 """WordPiece tokenizer of the text model, shared by training, evaluation and serving.
 
 Texts are split into words that keep their positions, so that attributions can refer to characters of the original text. Words are
-split into BERT's uncased WordPieces (Wu et al., 2016; Devlin et al., 2019) over the model's own, smaller vocabulary, with three
-changes: elongated letters are shortened ("soooo" to "so"), an emoji becomes its Unicode name ("loudly crying face") or what it is
-used for, and a run of one punctuation mark counts as three marks at most.
+split into BERT's uncased WordPieces (Wu et al., 2016; Devlin et al., 2019) over the model's own, smaller vocabulary, with these
+changes: texts are normalized first (see `normalization`), elongated letters are shortened ("soooo" to "so"), an emoji becomes its
+Unicode name ("loudly crying face") or what it is used for, as does an emoticon, a run of one punctuation mark counts as three
+marks at most, the words of a hashtag are read one by one, a user name is a name, and code between backticks is not read.
 """
 
 from __future__ import annotations
@@ -13,6 +14,9 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from .emoticons import EMOTICON, emoticon_words
+from .normalization import normalize_text
+
 PAD, UNKNOWN, START, END, NAME, RELIGION = range(6)
 SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[NAME]", "[RELIGION]")
 """First tokens of every vocabulary, with the ids above; the last two are GoEmotions' masks."""
@@ -21,19 +25,25 @@ MAX_WORD_LENGTH = 60
 CACHE_SIZE = 20_000
 """Words whose token ids a vocabulary caches."""
 EMOJI = re.compile("[\U0001f000-\U0001faff\u2190-\u21ff\u2300-\u23ff\u25a0-\u27bf\u2b00-\u2bff\u2764\u3030\u303d]")
-INVISIBLE = re.compile("[\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff\U0001f3fb-\U0001f3ff\U000e0020-\U000e007f]")
-"""Joiners, variation selectors and skin tones: they only modify the glyph beside them and have no tokens of their own."""
 WORD = re.compile(
     r"\[(?:NAME|RELIGION)\]"
-    r"|(?:https?://|www\.)\S+"
-    r"|[^\W_]+(?:['\u2019][^\W_]+)*"
+    r"|(?P<link>(?:https?://|www\.)\S+)"
+    r"|(?P<code>```(?s:.)*?```|`[^`\n]+`)"
+    rf"|(?P<emoticon>{EMOTICON.pattern})"
+    r"|(?<!\w)(?:#(?P<tag>\w*[^\W\d]\w*)|(?P<user>@\w[\w.]*))"
+    r"|[^\W_]+(?:'[^\W_]+)*"
     r"|(?P<mark>[^\w\s]|_)(?P=mark)*"
 )
+"""A word of a normalized text."""
+TAG_WORD = re.compile(r"[^\W\d_a-z]+(?![a-z])|[^\W\d_a-z]?[^\W\d_A-Z]+|\d+")
+"""A word of a hashtag: "#SoHappyToday2" has four."""
 EMOJI_ALIASES = {
     **dict.fromkeys("\U0001f621\U0001f92c\U0001f624", "angry"),
     **dict.fromkeys("\U0001f922\U0001f92e", "disgusting"),
     **dict.fromkeys("\U0001f62e\U0001f62f\U0001f632", "wow surprised"),
     **dict.fromkeys("\U0001f644\U0001f612", "annoyed"),
+    **dict.fromkeys("\u2639\U0001f641\U0001f61e\U0001f614\U0001f61f", "sad face"),
+    **dict.fromkeys("\u263a\U0001f642", "smiling face happy"),
     **dict.fromkeys("\u2764\u2665\U0001f499\U0001f49a\U0001f49b\U0001f49c\U0001f5a4\U0001f9e1\U0001f90d", "love"),
 }
 """Words for emoji whose Unicode name does not say what they are used for ("pouting face", "heavy black heart")."""
@@ -51,8 +61,8 @@ class Word:
 
 
 def normalize(word: str) -> str:
-    """Lower-case `word` and strip its accents, as BERT's uncased models do; typographic apostrophes become ASCII."""
-    word = word.lower().replace("\u2019", "'")
+    """Lower-case `word` and strip its accents, as BERT's uncased models do."""
+    word = word.lower()
     if word.isascii():
         return word
     return "".join(letter for letter in unicodedata.normalize("NFD", word) if unicodedata.category(letter) != "Mn")
@@ -88,7 +98,8 @@ class Vocabulary:
 
     def words(self, text: str) -> list[Word]:
         """Split `text` into words with their positions and token ids; white space belongs to none."""
-        return [Word(match.start(), match.end(), self._token_ids(match.group())) for match in WORD.finditer(text)]
+        normalized = normalize_text(text)
+        return [Word(*normalized.source(*match.span()), self._ids_of(match)) for match in WORD.finditer(normalized.text)]
 
     def encode(self, words: Iterable[Word], max_tokens: int) -> list[int]:
         """Return the network's input for words: ids of `[CLS]`, the words' tokens and `[SEP]`, truncated to `max_tokens` ids."""
@@ -96,6 +107,18 @@ class Vocabulary:
         for word in words:
             ids.extend(word.token_ids)
         return [*ids[: max_tokens - 1], END]
+
+    def _ids_of(self, match: re.Match[str]) -> tuple[int, ...]:
+        """Return the token ids of a match of WORD."""
+        if match["emoticon"]:
+            return tuple(number for part in emoticon_words(match).split() for number in self._token_ids(part))
+        if match["tag"]:
+            return tuple(number for part in TAG_WORD.findall(match["tag"]) for number in self._token_ids(part))
+        if match["code"]:
+            return ()
+        if match["user"]:
+            return (NAME,)
+        return self._token_ids("http" if match["link"] else match.group())
 
     def _token_ids(self, word: str) -> tuple[int, ...]:
         ids = self._cache.get(word)
@@ -109,15 +132,11 @@ class Vocabulary:
         if word in SPECIAL_TOKENS:
             return [self._ids[word]]
         first = word[0]
-        if INVISIBLE.match(first):
-            return []
         if EMOJI.match(first):
             name = EMOJI_ALIASES.get(first) or unicodedata.name(first, "").lower().replace("-", " ")
             return [number for part in name.split() for number in self._wordpieces(part)]
         if not (first.isalnum() or first == "_"):
             return [number for mark in word[:3] for number in self._wordpieces(normalize(mark))]
-        if word.startswith(("http://", "https://", "www.")):
-            return self._wordpieces("http")
         parts = re.split("(')", normalize(word[:MAX_WORD_LENGTH]))
         return [number for part in parts if part for number in self._wordpieces(self._shorten(part))]
 
@@ -145,7 +164,12 @@ class Vocabulary:
 
 # Splitting of long texts: into sentences, and sentences that are too long into chunks.
 
-SENTENCE_END = re.compile(r"(?<=[.!?\u2026])[\"'\u2019\u201d)\]]*\s+|\s*\n\s*")
+SENTENCE_END = re.compile(r"(?<=[.!?\u2026])[\"'\u2019\u201d)\]]*\s+|(?<!\s)\s*[\n\r\u2028\u2029]\s*")
+"""End of a sentence with the white space after it. A line's end is looked for from the start of a run of white space only: from
+each of its characters it would take quadratic time."""
+LINE_END = re.compile(r"[\n\r\u2028\u2029]")
+EMOJI_AFTER = re.compile(rf"(?:(?:{EMOJI.pattern}[\u200d\ufe0f\U0001f3fb-\U0001f3ff]*|{EMOTICON.pattern})\s*)+")
+"""Emoji and emoticons after the end of a sentence: they belong to it."""
 ABBREVIATION = re.compile(r"(?:^|\W)(?:mr|mrs|ms|dr|st|prof|vs|etc|e\.g|i\.e|[a-z])\.$", re.IGNORECASE)
 
 
@@ -157,10 +181,15 @@ def sentence_spans(text: str) -> Iterator[tuple[int, int]]:
     """
     start = 0
     for match in SENTENCE_END.finditer(text):
-        if "\n" not in match.group() and ABBREVIATION.search(text[max(start, match.start() - 8) : match.start()]):
+        if match.start() < start:  # within emoji that belong to the sentence before
             continue
-        yield from _stripped_span(text, start, match.end())
-        start = match.end()
+        if not LINE_END.search(match.group()) and ABBREVIATION.search(text[max(start, match.start() - 8) : match.start()]):
+            continue
+        end = match.end()
+        if text[start : match.start()].strip() and (emoji := EMOJI_AFTER.match(text, end)):
+            end = emoji.end()
+        yield from _stripped_span(text, start, end)
+        start = end
     yield from _stripped_span(text, start, len(text))
 
 

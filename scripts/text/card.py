@@ -28,6 +28,7 @@ def write_card(folder: Path, entry: Mapping[str, Any]) -> Path:
         "summary_rows": [summary_row(title, report) for title, report in reports.items()],
         "class_rows": [(title, list(class_rows(report, entry["thresholds"]))) for title, report in reports.items()],
         "single_label_rows": list(single_label_rows(reports)),
+        "behavior_rows": [(name, f"{count}", f"{passed / count:.0%}") for name, (passed, count) in entry["behavior"].items()],
         "quantisation": entry["quantisation"],
     }
     path = folder / entry["card"]

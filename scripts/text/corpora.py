@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import gzip
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,7 +46,7 @@ def read_rows(path: Path) -> list[dict[str, str]]:
     try:
         with gzip.open(path, "rt", encoding="utf-8", newline="") as lines:
             return list(csv.DictReader(lines))
-    except (OSError, UnicodeDecodeError) as error:
+    except (csv.Error, EOFError, OSError, UnicodeDecodeError, zlib.error) as error:
         raise CorpusError(f"{path}: {error}") from error
 
 

@@ -17,6 +17,7 @@ from emotions.text.classifier import TextClassifier
 
 from ..common.manifest import put_entry
 from .card import write_card
+from .checklist import pass_rates, read_cases, run
 from .corpora import CorpusError, read_goemotions, read_meld
 from .metrics import corpus_metrics
 
@@ -57,7 +58,11 @@ def main(arguments: list[str] | None = None) -> None:
                 parser.exit(1, f"macro-F1 differs from the published value: {', '.join(changed)}\n")
             print("macro-F1 is as published")
             return
-        entry = put_entry(options.models, {**entry, "evaluation": published | measured}, options.models / entry["file"])
+        behavior = pass_rates(run(TextClassifier(ModelRegistry(options.models)), read_cases()))
+        for name, (passed, count) in behavior.items():
+            print(f"checklist, {name}: {passed} of {count}")
+        entry = {**entry, "evaluation": published | measured, "behavior": behavior}
+        entry = put_entry(options.models, entry, options.models / entry["file"])
         print(f"written: {write_card(options.models, entry)}")
     except (ModelFileError, CorpusError, OSError, ValueError) as error:
         parser.exit(1, f"{error}\n")

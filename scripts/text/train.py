@@ -2,7 +2,8 @@
 
     python -m scripts.text.train --data goemotions.csv.gz --run runs/text    # about an hour on two cores
 
-Macro-F1 on the dev split is printed after each epoch.
+Macro-F1 on the dev split is printed after each epoch. A run that was interrupted goes on after its last epoch when it is started
+again with the same folder.
 """
 
 from __future__ import annotations
@@ -13,9 +14,11 @@ import tomllib
 from pathlib import Path
 
 import keras
+import numpy as np
 
 from emotions.text.tokenizer import Vocabulary
 
+from .augmentation import extended
 from .batches import TextBatches, predict_logits
 from .corpora import Corpus, CorpusError, read_goemotions
 from .metrics import best_thresholds, f1_scores, sigmoid
@@ -57,7 +60,8 @@ def train(config: dict, corpora: dict[str, Corpus], weights: dict, pieces: list[
     """Train and write into the folder `run`: config.json, vocabulary.txt, and model.keras after every epoch."""
     keras.utils.set_random_seed(config["seed"])
     keras.config.set_dtype_policy(config["precision"])
-    training, dev = corpora["train"], corpora["dev"]
+    training = extended(corpora["train"], config.get("made", 0), np.random.default_rng(config["seed"]))
+    dev = corpora["dev"]
     vocabulary, counts = select_vocabulary(pieces, training.texts, config["vocabulary"])
     model = build(config | {"dropout": config["optimiser"]["dropout"]}, len(vocabulary), len(training.names))
     table = embedding_table(vocabulary, pieces, weights["embeddings.word_embeddings.weight"])
@@ -68,9 +72,9 @@ def train(config: dict, corpora: dict[str, Corpus], weights: dict, pieces: list[
     run.mkdir(parents=True, exist_ok=True)
     (run / "config.json").write_text(json.dumps(config, indent=1) + "\n", encoding="utf-8")
     (run / "vocabulary.txt").write_text("\n".join(vocabulary.tokens) + "\n", encoding="utf-8")
-    model.fit(
-        batches, epochs=config["optimiser"]["epochs"], verbose=0, callbacks=[DevScores(dev, vocabulary, config["longest"], run)]
-    )
+    scores = DevScores(dev, vocabulary, config["longest"], run)
+    backup = keras.callbacks.BackupAndRestore(run / "backup")
+    model.fit(batches, epochs=config["optimiser"]["epochs"], verbose=0, callbacks=[scores, backup])
 
 
 def main(arguments: list[str] | None = None) -> None:

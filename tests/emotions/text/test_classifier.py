@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import json
+import random
 import threading
 import tomllib
+from collections.abc import Callable, Iterator
 from fnmatch import fnmatch
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from emotions.errors import ModelFileError, TextError
+from emotions.errors import ModelFileError, TextError, TimeBudgetError
 from emotions.labels import EMOTIONS
+from emotions.runtime.limits import SERVER, set_limits
 from emotions.runtime.manifest import ModelRegistry
+from emotions.runtime.time_budget import TimeBudget
 from emotions.text import language
-from emotions.text.classifier import MAX_EXPLAINED_WORDS, MAX_TEXT, TextClassifier, read_packed_list
+from emotions.text.classifier import BATCH_TOKENS, MAX_EXPLAINED_TOKENS, MAX_EXPLAINED_WORDS, TextClassifier, read_packed_list
 from emotions.text.tokenizer import Word, chunk, normalize, sentence_spans
 
 LANGUAGES = json.loads((Path(__file__).parents[2] / "data" / "languages.json").read_text(encoding="utf-8"))
@@ -88,6 +92,25 @@ def test_word_attributions_are_leave_one_out_differences(model):
     assert [word.start for word in result.words] == sorted(word.start for word in result.words)
 
 
+@pytest.mark.parametrize(("sentence", "sentences"), [("word " * 110, 10), ("I hate it ", 500), ("so bad and sad " * 8, 3)])
+def test_attributions_score_a_bounded_number_of_tokens(model, monkeypatch, sentence, sentences):
+    text = (sentence.strip() + ". ") * sentences
+    scored = []
+    predict = type(model).predict_proba
+
+    def counted(self, texts):
+        scored.append(sum(len(word.token_ids) for words in texts for word in words))
+        return predict(self, texts)
+
+    monkeypatch.setattr(type(model), "predict_proba", counted)
+    model.predict(text)
+    plain = sum(scored)
+    for texts in (1, 4, 20):
+        scored.clear()
+        words = model.predict_many([text] + [""] * (texts - 1), explained=texts)[0].words
+        assert len(words) <= MAX_EXPLAINED_WORDS and sum(scored) - plain <= MAX_EXPLAINED_TOKENS // texts
+
+
 def test_long_text_is_the_mean_of_its_sentences(model):
     text = "I love this so much, thank you! " * 40 + "I hate it."
     result = model.predict(text, sentences=True)
@@ -100,14 +123,77 @@ def test_long_text_is_the_mean_of_its_sentences(model):
     assert result.whole.probabilities == pytest.approx(tuple(mean))
 
 
-def test_text_of_maximum_length(model):
-    text = ("This is the worst day of my life and I am so angry about it. " * 2000)[:MAX_TEXT]
+@pytest.fixture
+def server_limits() -> Iterator[None]:
+    before = set_limits(SERVER)
+    yield
+    set_limits(before)
+
+
+def test_text_of_maximum_length(model, server_limits):
+    text = ("This is the worst day of my life and I am so angry about it. " * 2000)[: SERVER.text_characters]
     result = model.predict(text, explain=True)
     assert result.emotion == "anger" and len(result.words) <= MAX_EXPLAINED_WORDS
-    assert model.predict("a" * MAX_TEXT).whole.probabilities
+    assert model.predict("a" * SERVER.text_characters).whole.probabilities
     with pytest.raises(TextError, match="100,001 characters") as caught:
         model.predict(text + "x")
     assert caught.value.code == "text_too_long"
+    set_limits(text_characters=len(text) + 1)
+    assert model.predict(text + "x").emotion == "anger"
+
+
+class CountingNetwork:
+    """The network, with the shapes of its inputs."""
+
+    def __init__(self, network: Callable[[np.ndarray], list[np.ndarray]]) -> None:
+        self.network, self.shapes = network, []
+
+    def __call__(self, batch: np.ndarray) -> list[np.ndarray]:
+        self.shapes.append(batch.shape)
+        return self.network(batch)
+
+
+FILLERS = ["ok", "lol", "no way", "I love it!", "so sad", "u there?", "\U0001f602", "why would you do that to me", "hate it"]
+
+
+@pytest.mark.parametrize("count", [1, 2, 7, 300])
+def test_batches_give_what_single_texts_give(count):
+    chooser = random.Random(count)
+    classifier = TextClassifier(ModelRegistry())
+    network = CountingNetwork(classifier._network)
+    texts = [" ".join(chooser.choices(FILLERS, k=chooser.choice([1, 1, 2, 3, 9, 40]))) for _ in range(count)]
+    words = [classifier.vocabulary.words(text) for text in texts]
+    alone = np.concatenate([classifier.predict_proba([one]) for one in words])
+    classifier._network = network
+    assert np.abs(classifier.predict_proba(words) - alone).max() < 1e-6
+    assert all(rows * tokens <= BATCH_TOKENS for rows, tokens in network.shapes)
+
+
+@pytest.mark.parametrize("end", ["\n", ". ", "!\n\n", " \u2026 "])
+def test_many_short_sentences_take_few_passes(end):
+    """A pass takes half a millisecond however short its text is: short lines share passes, and equal ones are computed once."""
+    classifier = TextClassifier(ModelRegistry())
+    network = CountingNetwork(classifier._network)
+    classifier._network = network
+    names = [f"{first}{second}{third}" for first in "abcdefghij" for second in "klmnopqrst" for third in "aeiou"]
+    result = classifier.predict(end.join(names * 4), sentences=True)
+    assert len(result.sentences) == 4 * len(names)
+    tokens = sum(rows * length for rows, length in network.shapes)
+    assert len(network.shapes) < len(names) / 10 and tokens < 12 * len(names)
+
+
+def test_time_budget_ends_a_long_text(model):
+    chooser = random.Random(3)
+    text = "".join(chr(chooser.randrange(0x1F300, 0x1F600)) for _ in range(20_000))
+    with TimeBudget(0.2), pytest.raises(TimeBudgetError) as caught:
+        model.predict(text)
+    assert caught.value.code == "too_much_work"
+
+
+def test_spaces_between_words(model):
+    for space in (" ", "\t", "\u3000", "\x1c"):
+        result = model.predict(f"I love it.{space * 90_000}I hate you.{space * 9000}\n{space * 9000}Why?", sentences=True)
+        assert [result.text[part.start : part.end] for part in result.sentences] == ["I love it.", "I hate you.", "Why?"]
 
 
 def test_long_text_in_another_language_is_rejected(model):
@@ -166,10 +252,25 @@ def test_word_lists_are_package_data():
     with (Path(__file__).parents[3] / "pyproject.toml").open("rb") as file:
         patterns = tomllib.load(file)["tool"]["setuptools"]["package-data"]["emotions.text"]
     lists = {path.name for path in Path(language.__file__).parent.glob("*.txt")}
-    assert lists == {"english_function_words.txt", "non_english_words.txt"}
+    assert lists == {"emoticons.txt", "english_function_words.txt", "non_english_words.txt"}
     assert all(any(fnmatch(name, pattern) for pattern in patterns) for name in lists)
 
 
 @pytest.mark.parametrize("words", [language.NON_ENGLISH_WORDS, language.FUNCTION_WORDS])
 def test_word_lists_are_normalized(words):
     assert len(words) > 80 and all(word == normalize(word) and word.isascii() for word in words)
+
+
+def test_texts_together_are_classified_as_each_alone(model):
+    texts = ["I love it!", "", "What a sad day. I hate it.", "I love it!", "Das ist ein sehr schlechter Tag", "so angry. " * 200]
+    for explained, sentences in ((0, False), (2, True)):
+        together = model.predict_many(texts, explained, sentences)
+        for number, (text, one) in enumerate(zip(texts, together, strict=True)):
+            alone = model.predict(text, sentences=sentences)
+            assert (one.text, one.whole.reason, one.emotions) == (text, alone.whole.reason, alone.emotions)
+            assert one.whole.probabilities == pytest.approx(alone.whole.probabilities, abs=1e-5)
+            assert (one.words is not None) == (number < explained)
+            assert [(part.start, part.end) for part in one.sentences or ()] == [
+                (part.start, part.end) for part in alone.sentences or ()
+            ]
+    assert model.predict_many([]) == []

@@ -93,7 +93,7 @@ def small(tmp_path_factory) -> Path:
         ("layers = [0, 1, 3, 5]", "layers = [0, 1]"), ("rank = 192", "rank = 24"), ("width = 384", f"width = {WIDTH}"),
         ("inner = 1536", f"inner = {2 * WIDTH}"), ("heads = 12", "heads = 4"), ("longest = 128", "longest = 32"),
         ("peak = 1.2e-4", "peak = 5e-3"), ("batch = 48", "batch = 16"), ("schedule = 3", "schedule = 8"),
-        ("epochs = 1", "epochs = 8"), ('precision = "mixed_bfloat16"', 'precision = "float32"'),
+        ("epochs = 3", "epochs = 8"), ("made = 4000", "made = 8"), ('precision = "mixed_bfloat16"', 'precision = "float32"'),
     ]:  # fmt: skip
         assert was in config
         config = config.replace(was, now)
