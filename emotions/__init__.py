@@ -20,7 +20,9 @@ from .errors import (
     ImageError,
     MemoryBudgetError,
     ModelFileError,
+    SourceError,
     TextError,
+    TimeBudgetError,
     TrackerStateError,
     VideoError,
 )
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     from .face.annotate import annotate
     from .face.results import Box, Face, ImageResult
     from .image.loading import LoadedImage, open_image
+    from .runtime.limits import Limits, set_limits
     from .runtime.manifest import ModelEntry, ModelRegistry
     from .speech.classifier import SpeechClassifier
     from .speech.results import SpeechResult, SpeechSegment
@@ -55,11 +58,13 @@ __all__ = [
     "FrameResult",
     "ImageError",
     "ImageResult",
+    "Limits",
     "LoadedImage",
     "MemoryBudgetError",
     "ModelEntry",
     "ModelFileError",
     "ModelRegistry",
+    "SourceError",
     "SpeechClassifier",
     "SpeechResult",
     "SpeechSegment",
@@ -67,6 +72,7 @@ __all__ = [
     "TextError",
     "TextResult",
     "TextSpan",
+    "TimeBudgetError",
     "TrackerStateError",
     "VideoAnalyzer",
     "VideoError",
@@ -79,6 +85,7 @@ __all__ = [
     "analyze_video",
     "annotate",
     "open_image",
+    "set_limits",
 ]
 
 _MODULES = {
@@ -87,6 +94,7 @@ _MODULES = {
     "face.annotate": ("annotate",),
     "face.results": ("Box", "Face", "ImageResult"),
     "image.loading": ("LoadedImage", "open_image"),
+    "runtime.limits": ("Limits", "set_limits"),
     "runtime.manifest": ("ModelEntry", "ModelRegistry"),
     "speech.classifier": ("SpeechClassifier",),
     "speech.results": ("SpeechResult", "SpeechSegment"),

@@ -48,6 +48,7 @@ def analyze_photo(
 
     Raises:
         ImageError: The image cannot be used.
+        SourceError: The path is that of a device, or a pipe gives more than `Limits.file_mb`.
         ModelFileError: A model is missing or damaged, or there is no such head.
         OSError: The file cannot be opened.
         TypeError: `source` is of another type.
@@ -72,6 +73,9 @@ def analyze_video(
     landmarks: bool = False,
     head: str = DEFAULT_HEAD,
     views: int = DEFAULT_VIEWS,
+    start: float = 0.0,
+    end: float | None = None,
+    merge: bool = True,
 ) -> VideoResult:
     """Detect, track and classify the faces of a video.
 
@@ -84,16 +88,20 @@ def analyze_video(
         landmarks: Add the 468 landmarks and the head pose of each face.
         head: As for `analyze_photo`.
         views: As for `analyze_photo`, in every sampled frame.
+        start: Seconds from which the video is analyzed.
+        end: Seconds at which that ends, None for the end of the video.
+        merge: Give a person who comes back after some time the same id again, by the appearance of face and clothes.
 
     Returns:
-        The faces of the sampled frames with their track ids, and the summary.
+        The faces of the sampled frames with the ids of the people, and the summary.
 
     Raises:
         VideoError: The video cannot be used.
+        SourceError: The path is that of a device, or a pipe gives more than `Limits.file_mb`.
         ModelFileError: A model is missing or damaged, or there is no such head.
         OSError: The file cannot be opened.
         TypeError: `source` is of another type.
-        ValueError: `fps`, `detector` or `views` has another value.
+        ValueError: `fps`, `detector` or `views` has another value, or `start` and `end` are no part of a video.
 
     Example:
         >>> from emotions import analyze_video
@@ -104,11 +112,11 @@ def analyze_video(
         1.0
     """
     from .video.analyzer import VideoAnalyzer
-    from .video.results import FrameFaces, VideoResult
+    from .video.results import FrameFaces, VideoResult, with_people
 
-    with VideoAnalyzer(source, fps, detector, landmarks, _face_analyzer(head), views) as video:
-        frames = tuple(FrameFaces(frame.time, frame.result.faces) for frame in video)
-        return VideoResult(frames, video.summary())
+    with VideoAnalyzer(source, fps, detector, landmarks, _face_analyzer(head), views, start, end, merge) as video:
+        frames = [FrameFaces(frame.time, frame.result.faces, frame.number) for frame in video]
+        return VideoResult(with_people(frames, video.merged_ids()), video.summary())
 
 
 @overload
@@ -119,7 +127,7 @@ def analyze_text(text: str | Iterable[str], *, explain: bool = False, sentences:
     """Classify the emotions that an English text expresses.
 
     Args:
-        text: One text of at most 100,000 characters, or several.
+        text: One text of at most 1,000,000 characters (`Limits.text_characters`), or several.
         explain: Add the attribution of each word.
         sentences: Add the prediction for each sentence.
 
@@ -155,6 +163,7 @@ def analyze_speech(source: Source) -> SpeechResult:
 
     Raises:
         AudioError: The recording cannot be used.
+        SourceError: The path is that of a device, or a pipe gives more than `Limits.file_mb`.
         ModelFileError: A model is missing or damaged.
         OSError: The file cannot be opened.
         TypeError: `source` is of another type.

@@ -5,30 +5,26 @@ used is a row with its error; the run continues with the next one.
 
 exit codes:
   0    every file was analyzed
-  1    at least one file was not, or (video) only in part
+  1    at least one file was not, or (video) only in part, or the results could not be written
   2    the command line is wrong, or a model file is missing or damaged
   130  stopped by Ctrl-C; files already written are complete
+  143  stopped by SIGTERM or SIGHUP, in the same way
 """
 
 from __future__ import annotations
 
-import argparse
-import os
+import signal
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
-from ..errors import ModelFileError
-from ..face.defaults import DEFAULT_HEAD, DEFAULT_VIEWS, VIEWS
-from ..face.detector import DETECTORS
-from ..runtime.memory import set_decode_budget
-from . import photo, speech, text, video
-from .output import FORMATS, accept_all_characters
+from ..errors import CodedError, ModelFileError
+from .output import OutputError, accept_all_characters, complain
 
-COMMANDS = (photo, video, text, speech)
-"""Modules with NAME, HELP, `add_arguments(parser)` and `run(options)`, which returns the exit code; `FACES` is False for
-commands that take no options of face analysis."""
-DECODE_MB = 512
-"""Default of --decode-mb, more than on the server (its setting DECODE_MB): a personal computer has more memory."""
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM or SIGHUP: the run ends as by Ctrl-C."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -40,47 +36,61 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         The exit code.
     """
-    options = make_parser().parse_args(arguments)
-    options.format = options.format or ("table" if sys.stdout.isatty() else "jsonl")
-    if "decode_mb" in options:
-        set_decode_budget(options.decode_mb)
-    accept_all_characters(sys.stdout)
     try:
-        code: int = options.run(options)
-        sys.stdout.flush()
-        return code
-    except ModelFileError as error:
-        print(f"emotions: {error}", file=sys.stderr)
-        return 2
+        with _termination():
+            return _run(arguments)
+    except SystemExit:  # --help, or a wrong command line, which argparse has written
+        complain("")
+        raise
+    except Terminated:
+        return 143
     except KeyboardInterrupt:
         return 130
-    except BrokenPipeError:  # reader closed the pipe (e.g. `| head`): silence stdout so the flush at exit does not raise
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OutputError as error:
+        if str(error):
+            complain(str(error))
+        return 1
+    except (ModelFileError, CodedError) as error:  # the latter: a folder for outputs
+        complain(str(error))
+        return 2
+    except Exception as error:  # a fault of this program
+        complain(f"internal error: {type(error).__name__}: {error}")
         return 1
 
 
-def make_parser() -> argparse.ArgumentParser:
-    """Make the parser of all commands."""
-    parser = argparse.ArgumentParser(prog="emotions", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    for module in COMMANDS:
-        command = commands.add_parser(
-            module.NAME, help=module.HELP, description=module.__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-        )
-        command.add_argument("files", nargs="+", metavar="FILE", help="file, folder, pattern, or - for standard input")
-        command.add_argument("--format", choices=FORMATS, help="default: table on a terminal, jsonl otherwise")
-        if getattr(module, "FACES", True):
-            _add_face_arguments(command)
-        module.add_arguments(command)
-        command.set_defaults(run=module.run)
-    return parser
+def _run(arguments: Sequence[str] | None) -> int:
+    # Imported here: it takes a second, in which Ctrl-C shall end the process without a traceback too.
+    from ..runtime.limits import set_limits
+    from .limits import chosen
+    from .parser import make_parser
+
+    accept_all_characters(sys.stdout)
+    options = make_parser(__doc__).parse_args(arguments)
+    options.format = options.format or ("table" if sys.stdout is not None and sys.stdout.isatty() else "jsonl")
+    options.limits = chosen(options)
+    before = set_limits(options.limits)
+    try:
+        code: int = options.run(options)
+        return code
+    finally:
+        set_limits(before)
 
 
-def _add_face_arguments(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--head", default=DEFAULT_HEAD, help=f"expression head of models/manifest.json (default {DEFAULT_HEAD})")
-    command.add_argument("--detector", choices=DETECTORS, default="auto", help="face detector (default auto)")
-    views = f"views of each face to average: 2 adds its mirror image, 10 shifts too (default {DEFAULT_VIEWS})"
-    command.add_argument("--views", type=int, choices=VIEWS, default=DEFAULT_VIEWS, help=views)
-    command.add_argument("--landmarks", action="store_true", help="with jsonl: add the 468 landmarks of each face")
-    memory = f"megabytes of memory that decoding may take (default {DECODE_MB})"
-    command.add_argument("--decode-mb", type=int, default=DECODE_MB, metavar="MB", help=memory)
+@contextmanager
+def _termination() -> Iterator[None]:
+    """Let SIGTERM and SIGHUP raise Terminated, so that temporary files and worker processes are removed."""
+
+    def stop(*_: object) -> None:
+        raise Terminated
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    names = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    # One that is ignored stays so: nohup ignores SIGHUP.
+    before = {name: signal.signal(name, stop) for name in names if signal.getsignal(name) != signal.SIG_IGN}
+    try:
+        yield
+    finally:
+        for name, handler in before.items():
+            signal.signal(name, handler)

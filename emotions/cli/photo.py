@@ -6,28 +6,36 @@ One JSON line for each file; in CSV and table one row for each face (one also fo
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from ..errors import CodedError, ModelFileError
 from ..face.analyzer import FaceAnalyzer
 from ..face.annotate import annotated_jpeg
-from ..image.loading import MAX_FILE, open_image
+from ..image.loading import open_image
 from ..labels import EMOTIONS
-from ..runtime.memory import set_decode_budget
-from .files import Input, OutputFolder, atomic_write, expand
-from .output import Output, Progress, Row, error_record, error_row
+from ..runtime.limits import Limits, set_limits
+from ..sources import read_bounded
+from .files import Input, OutputFolder, atomic_write, expand, open_stream
+from .kinds import is_picture
+from .metadata import Metadata, outcome
+from .output import Output, Progress, Row, complain, error_record, error_row
 from .workers import ProcessDied, map_in_order
 
 NAME, HELP = "photo", "analyze the faces of images"
+LIMITS = ("file_mb", "megapixels", "decode_mb")
 SUFFIXES = frozenset((
-    ".jpg", ".jpeg", ".jpe", ".mpo", ".png", ".webp", ".gif", ".bmp", ".dib", ".tif", ".tiff", ".heic", ".heif", ".avif",
+    ".jpg", ".jpeg", ".jpe", ".jfif", ".jif", ".pjpeg", ".pjp", ".mpo", ".png", ".apng", ".webp", ".gif", ".bmp", ".dib",
+    ".tif", ".tiff", ".heic", ".heif", ".hif", ".avif", ".avifs",
 ))  # fmt: skip
+"""Suffixes of files that are read in folders; other files are where `is_picture` says so."""
 COLUMNS = (
     "file", "id", "left", "top", "width", "height", "score", "emotion", "confidence", *EMOTIONS, "unsure", "error", "message",
 )  # fmt: skip
+OUTCOME = ("width", "height", "detector", "model")
+"""Entries of a JSON line that the metadata have."""
 TABLE = {"file": 36, "id": 3, "emotion": 9, "confidence": 10, "unsure": 14}
 
 
@@ -43,7 +51,7 @@ class Job:
 
     Attributes:
         source: The file.
-        data: Its bytes where it is standard input.
+        data: Its bytes where it is standard input or a pipe, which the processes do not share.
         detector: As for `FaceAnalyzer.analyze`.
         landmarks: As for `FaceAnalyzer.analyze`.
         annotated: Path of the annotated image to write, None for none.
@@ -61,11 +69,13 @@ class Job:
 def run(options: argparse.Namespace) -> int:
     """Analyze all images and return the exit code."""
     if options.processes < 1:
-        print("emotions photo: --processes must be at least 1", file=sys.stderr)
+        complain("--processes must be at least 1")
         return 2
-    inputs = expand(options.files, SUFFIXES)
+    FaceAnalyzer(head=options.head).check_head()  # here: what fails in a worker process would only end it
+    metadata = Metadata(options)
+    inputs = expand(options.files, SUFFIXES, is_picture)
     output, failed = Output(options.format, COLUMNS, TABLE), 0
-    arguments = (options.head, options.decode_mb)
+    arguments = (options.head, options.limits)
     with Progress(len(inputs), "files") as progress:
         results = map_in_order(analyze, _jobs(inputs, options), options.processes, init_worker, arguments)
         for done, (job, result) in enumerate(results):
@@ -73,14 +83,22 @@ def run(options: argparse.Namespace) -> int:
             record = error_record(job.source.name, result) if isinstance(result, ProcessDied) else result
             failed += "error" in record
             output.write(record, rows(record))
+            metadata.add(job.source, outcome(record, OUTCOME), job.data)
             progress.show(done + 1, job.source.name)
+    metadata.write()
     return 1 if failed else 0
 
 
 def _jobs(inputs: list[Input], options: argparse.Namespace) -> Iterator[Job]:
     folder = OutputFolder(options.annotate) if options.annotate else None
     for source in inputs:
-        data = sys.stdin.buffer.read(MAX_FILE + 1) if source.path is None and source.error is None else None
+        data = None
+        if source.is_stream:
+            try:
+                with open_stream(source) as stream:
+                    data = b"".join(read_bounded(stream))
+            except (CodedError, OSError) as error:
+                source = replace(source, error=error)
         annotated = folder.unused_path(source.stem, ".jpg") if folder and source.error is None else None
         yield Job(source, data, options.detector, options.landmarks, annotated, options.views)
 
@@ -88,10 +106,10 @@ def _jobs(inputs: list[Input], options: argparse.Namespace) -> Iterator[Job]:
 _analyzer: FaceAnalyzer
 
 
-def init_worker(head: str, decode_mb: int) -> None:
+def init_worker(head: str, limits: Limits) -> None:
     """Prepare this process for `analyze`. Raises ModelFileError for an unknown head."""
     global _analyzer
-    set_decode_budget(decode_mb)
+    set_limits(limits)
     _analyzer = FaceAnalyzer(head=head)
     _analyzer.check_head()
 
@@ -107,10 +125,13 @@ def analyze(job: Job) -> Row:
         result = _analyzer.analyze(image, job.detector, job.landmarks, views=job.views)
         record = {"file": job.source.name, **result.to_json()}
         if job.annotated:
+            jpeg = annotated_jpeg(image, result)
             with atomic_write(job.annotated) as temporary:
-                temporary.write_bytes(annotated_jpeg(image, result))
+                temporary.write_bytes(jpeg)
             record["annotated"] = str(job.annotated)
         return record
+    except ModelFileError:
+        raise
     except Exception as error:  # one bad file is a row and does not end the run
         return error_record(job.source.name, error)
 

@@ -7,17 +7,26 @@ A recording without speech (silence, music) is a row with a reason.
 from __future__ import annotations
 
 import argparse
-import sys
 
-from ..image.loading import MAX_FILE
+from ..errors import ModelFileError
 from ..labels import EMOTIONS
 from ..speech.classifier import SpeechClassifier
-from .files import Input, expand
+from .files import Input, expand, open_stream
+from .kinds import is_sound
+from .metadata import Metadata, outcome
 from .output import Output, Progress, Row, error_record, error_row
 
 NAME, HELP = "speech", "classify the emotion of voices in recordings"
-SUFFIXES = frozenset((".wav", ".flac", ".mp3", ".m4a", ".aac", ".ogg", ".oga", ".opus", ".webm", ".weba", ".mka"))
+LIMITS = ("file_mb", "sound_seconds", "decode_mb")
+SUFFIXES = frozenset((
+    ".wav", ".wave", ".flac", ".mp3", ".mp2", ".m4a", ".m4b", ".aac", ".ogg", ".oga", ".opus", ".spx", ".webm", ".weba", ".mka",
+    ".aif", ".aiff", ".aifc", ".amr", ".awb", ".3ga", ".caf", ".au", ".snd", ".w64", ".wma", ".ac3", ".dts", ".ape", ".gsm",
+    ".tta", ".voc", ".wv",
+))  # fmt: skip
+"""Suffixes of files that are read in folders; other files, films among them, are where `is_sound` says so."""
 COLUMNS = ("file", "start", "end", "emotion", "confidence", *EMOTIONS, "reason", "partial", "error", "message")
+OUTCOME = ("seconds", "partial", "reason", "model")
+"""Entries of a JSON line that the metadata have."""
 TABLE = {"file": 36, "start": 8, "end": 8, "emotion": 9, "confidence": 10, "reason": 11}
 
 
@@ -29,15 +38,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Analyze all recordings, one after the other, and return the exit code."""
     classifier = SpeechClassifier()
+    metadata = Metadata(options)
     output, failed = Output(options.format, COLUMNS, TABLE), 0
-    inputs = expand(options.files, SUFFIXES)
+    inputs = expand(options.files, SUFFIXES, is_sound)
     with Progress(len(inputs), "files") as progress:
         for done, source in enumerate(inputs):
             record = analyze(classifier, source)
             progress.clear()
             failed += "error" in record
             output.write(record, rows(record, options.segments))
+            metadata.add(source, outcome(record, OUTCOME))
             progress.show(done + 1, source.name)
+    metadata.write()
     return 1 if failed else 0
 
 
@@ -46,8 +58,12 @@ def analyze(classifier: SpeechClassifier, source: Input) -> Row:
     try:
         if source.error:
             return error_record(source.name, source.error)
-        data = source.path if source.path is not None else sys.stdin.buffer.read(MAX_FILE + 1)
-        return {"file": source.name, **classifier.predict(data).to_json()}
+        if source.path is not None:
+            return {"file": source.name, **classifier.predict(source.path).to_json()}
+        with open_stream(source) as stream:
+            return {"file": source.name, **classifier.predict(stream).to_json()}
+    except ModelFileError:
+        raise
     except Exception as error:  # one bad file is a row and does not end the run
         return error_record(source.name, error)
 

@@ -1,28 +1,29 @@
 """Classify the emotions of texts.
 
-One JSON line or row for each text. Every FILE is one text; with --lines every line of it is. Texts are in English and UTF-8, and
-have at most 100,000 characters.
+One JSON line or row for each text. Every FILE is one text; with --lines every line of it is. Texts are in English and UTF-8.
 """
 
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Iterator
-from contextlib import nullcontext
-from typing import Any
+from typing import Any, BinaryIO
 
+from ..errors import ModelFileError, SourceError
 from ..labels import EMOTIONS
-from ..text.classifier import MAX_TEXT, TextClassifier
-from .files import Input, InputError, expand
+from ..runtime.limits import get_limits
+from ..text.classifier import TextClassifier
+from .files import Input, InputError, expand, open_stream
+from .metadata import Metadata
 from .output import Output, Progress, Row, error_record, error_row
 
 NAME, HELP, FACES = "text", "classify the emotions of texts", False
+LIMITS = ("text_characters",)
 SUFFIXES = frozenset((".txt", ".md", ".text"))
 COLUMNS = ("file", "line", "emotion", "emotions", *EMOTIONS, "reason", "error", "message")
 TABLE = {"file": 36, "line": 5, "emotion": 9, "emotions": 24, "reason": 14}
-MAX_BYTES = 4 * MAX_TEXT
-"""Limit for a file that is one text: a character of UTF-8 has at most four bytes."""
+BYTES_PER_CHARACTER = 4
+"""Bytes that a character of UTF-8 has at most."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -36,15 +37,22 @@ def run(options: argparse.Namespace) -> int:
     """Classify all texts and return the exit code."""
     classifier = TextClassifier()
     _ = classifier.entry  # raises ModelFileError if there is no text model: that ends the run
+    metadata = Metadata(options)
     inputs = expand(options.files, SUFFIXES)
     output, failed = Output(options.format, COLUMNS, TABLE), 0
+    model = {"name": classifier.entry.name, "version": classifier.entry.version}
     with Progress(len(inputs), "files") as progress:
         for done, source in enumerate(inputs):
+            outcome: dict[str, Any] = {"texts": 0, "errors": 0, "model": model}
             for record in records(classifier, source, options):
                 progress.clear()
                 failed += "error" in record
+                outcome["errors" if "error" in record else "texts"] += 1
+                outcome |= {"error": record["error"]} if "error" in record else {}
                 output.write(record, [row(record)])
+            metadata.add(source, outcome)
             progress.show(done + 1, source.name)
+    metadata.write()
     return 1 if failed else 0
 
 
@@ -53,31 +61,53 @@ def records(classifier: TextClassifier, source: Input, options: argparse.Namespa
     try:
         if source.error:
             raise source.error
-        for line, text in texts(source, options.lines):
+        for line, data in texts(source, options.lines):
             where: dict[str, Any] = {"file": source.name} | ({"line": line} if options.lines else {})
             try:
-                yield where | classifier.predict(text, explain=options.words, sentences=options.sentences).to_json()
+                yield where | classifier.predict(decode(data), explain=options.words, sentences=options.sentences).to_json()
             except ValueError as error:
                 yield {**error_record(source.name, error), **where}
+    except ModelFileError:
+        raise
     except Exception as error:  # one bad file is a row and does not end the run
         yield error_record(source.name, error)
 
 
-def texts(source: Input, lines: bool) -> Iterator[tuple[int, str]]:
-    """Yield the texts of a file with their line numbers, from 1. Raises OSError and InputError."""
-    with open(source.path, "rb") if source.path else nullcontext(sys.stdin.buffer) as stream:
+def texts(source: Input, lines: bool) -> Iterator[tuple[int, bytes]]:
+    """Yield the texts of a file, still encoded, with their line numbers, from 1. Raises OSError and SourceError."""
+    with open_stream(source) as stream:
         if not lines:
-            yield 1, decode(stream.read(MAX_BYTES + 4))
+            yield 1, stream.read(max_bytes() + BYTES_PER_CHARACTER)
             return
-        for number, line in enumerate(stream, 1):
+        for number, line in enumerate(bounded_lines(stream), 1):
             if line.strip():
-                yield number, decode(line).rstrip("\r\n")
+                yield number, line.rstrip(b"\r\n")
+
+
+def bounded_lines(stream: BinaryIO) -> Iterator[bytes]:
+    """Yield the lines of a stream, of those that are too long the beginning.
+
+    Raises SourceError for a line that does not end within `Limits.file_mb`: that is no text.
+    """
+    size, file_bytes = max_bytes() + BYTES_PER_CHARACTER, get_limits().file_bytes
+    while line := stream.readline(size):
+        yield line
+        skipped = len(line)
+        while not line.endswith(b"\n") and (line := stream.readline(size)):
+            skipped += len(line)
+            if skipped > file_bytes:
+                raise SourceError("file_too_large", f"A line has more than {file_bytes:,} bytes, the limit.")
+
+
+def max_bytes() -> int:
+    """Return the number of bytes of which a text of maximum length has at most so many."""
+    return BYTES_PER_CHARACTER * get_limits().text_characters
 
 
 def decode(data: bytes) -> str:
-    """Decode UTF-8, with or without a byte order mark. More than MAX_BYTES may be cut within a character: too long anyway."""
+    """Decode UTF-8, with or without a byte order mark. More than `max_bytes` may be cut within a character: too long anyway."""
     try:
-        return data.decode("utf-8-sig", "replace" if len(data) > MAX_BYTES else "strict")
+        return data.decode("utf-8-sig", "replace" if len(data) > max_bytes() else "strict")
     except UnicodeDecodeError:
         raise InputError("not_text", "This is not a text in UTF-8.") from None
 

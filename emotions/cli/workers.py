@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import signal
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from typing import Any
 
 from ..errors import CodedError
@@ -52,7 +55,7 @@ def map_in_order(
     try:
         while True:
             while len(waiting) < processes * JOBS_PER_PROCESS and (job := next(jobs, waiting)) is not waiting:
-                waiting.append((job, pool.submit(work, job)))
+                waiting.append((job, _submit(pool, work, job)))
             if not waiting:
                 return
             job, future = waiting.popleft()
@@ -67,6 +70,9 @@ def map_in_order(
                 pool = _make_pool(processes, initializer, arguments)
             else:
                 yield job, result
+    except BaseException:
+        _terminate_workers()
+        raise
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
 
@@ -78,7 +84,7 @@ def _map_one_by_one(
     try:
         for job in jobs:
             try:
-                result = pool.submit(work, job).result()
+                result = _submit(pool, work, job).result()
             except BrokenProcessPool:
                 message = "The process that read this file died; it may have needed more memory than there is."
                 result = ProcessDied("process_died", message)
@@ -94,6 +100,36 @@ def _make_pool(processes: int, initializer: Callable[..., None], arguments: tupl
     return ProcessPoolExecutor(processes, mp_context=context, initializer=_init_process, initargs=(initializer, arguments))
 
 
+def _submit(pool: ProcessPoolExecutor, work: Callable[[Any], Any], job: Any) -> Future[Any]:
+    """Submit a job. Processes that start for it inherit that SIGINT is blocked: Ctrl-C reaches all, and the parent stops them."""
+    with _interrupts_blocked():
+        return pool.submit(work, job)
+
+
+@contextmanager
+def _interrupts_blocked() -> Iterator[None]:
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _terminate_workers() -> None:
+    """End the processes of all pools now, instead of waiting for what they are doing."""
+    for process in multiprocessing.active_children():
+        process.terminate()
+
+
 def _init_process(initializer: Callable[..., None], arguments: tuple[Any, ...]) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all processes: the parent stops its workers in order
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     initializer(*arguments)
+
+
+def _end_with_parent() -> None:
+    """End this process when its parent is gone, killed perhaps: nobody else would end it."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import importlib
 import multiprocessing
 import pickle
 import pkgutil
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -50,14 +52,24 @@ def test_all_errors_have_the_base_class():
 @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
 def test_errors_survive_pickling(error, protocol):
     before = instance(error)
-    after = pickle.loads(pickle.dumps(before, protocol))
-    assert type(after) is error and (str(after), after.args, vars(after)) == (str(before), before.args, vars(before))
+    for after in (pickle.loads(pickle.dumps(before, protocol)), copy.copy(before), copy.deepcopy(before)):
+        assert type(after) is error and (str(after), after.args, vars(after)) == (str(before), before.args, vars(before))
 
 
 def test_a_coded_error_has_code_and_message():
     for error in subclasses(CodedError):
         one = pickle.loads(pickle.dumps(error("a_code", "A message.")))
         assert (one.code, one.message, str(one)) == ("a_code", "A message.", "A message.") and isinstance(one, ValueError)
+
+
+def test_errors_cross_an_executor(tmp_path):
+    bad = tmp_path / "bad.jpg"
+    bad.write_bytes(b"not a picture")
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+        for error in CLASSES:
+            assert type(pool.submit(raise_error, error).exception(timeout=60)) is error
+        caught = pool.submit(analyze, str(bad)).exception(timeout=60)
+        assert (caught.code, caught.message) == ("not_an_image", str(caught))
 
 
 def test_errors_cross_a_process_pool(tmp_path):
