@@ -13,6 +13,7 @@ from io import StringIO
 from pathlib import Path
 
 import av
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -175,6 +176,8 @@ def test_atomic_write_leaves_no_partial_file(tmp_path):
     "words",
     [[], ["paint"], ["photo"], ["photo", "x", "--format", "xml"], ["photo", "x", "--detector", "dlib"],
      ["photo", "x", "--views", "3"], ["video", "x", "--views", "two"],
+     ["video", "x", "--start", "-1"], ["video", "x", "--start", "1:60"], ["video", "x", "--end", "inf"],
+     ["video", "x", "--end", "1e3"], ["video", "x", "--end", "1:2:3:4"], ["video", "x", "--end", "9999999"],
      ["video", "x", "--fps", "31"], ["video", "x", "--fps", "nan"]],
 )  # fmt: skip
 def test_exit_code_2_for_a_wrong_command_line(words, capsys):
@@ -194,7 +197,7 @@ def test_help_lists_the_exit_codes(capsys):
     with pytest.raises(SystemExit) as stopped:
         main(["--help"])
     printed = capsys.readouterr().out
-    assert stopped.value.code == 0 and all(f"\n  {code} " in printed for code in (0, 1, 2, 130))
+    assert stopped.value.code == 0 and all(f"\n  {code} " in printed for code in (0, 1, 2, 130, 143))
 
 
 def test_a_closed_pipe_prints_no_traceback():
@@ -214,8 +217,46 @@ def test_rows_of_a_video(run, video_file):
 def test_a_video_as_csv_and_as_table(run, video_file):
     rows = table(run("video", video_file, "--fps", "2", "--format", "csv")[1])
     assert len(rows) == 4 and rows[1]["time"] == "0.5" and rows[1]["id"] == "0" and float(rows[1]["happy"]) > 0.5
+    assert [row["frame"] for row in rows] == ["0", "5", "10", "15"]
     out = run("video", video_file, "--fps", "2", "--format", "table")[1]
     assert "person 0: 0 s to 1.5 s, 4 frames: happy in 100%" in out
+
+
+def test_a_frame_without_faces_is_an_empty_row(run, tmp_path):
+    black = np.zeros_like(clips.still())
+    moments = [(index / 10, clips.still() if index // 10 % 2 else black) for index in range(30)]
+    (tmp_path / "gaps.mp4").write_bytes(clips.clip(moments))
+    rows = table(run("video", "gaps.mp4", "--fps", "10", "--format", "csv")[1])
+    assert [row["frame"] for row in rows] == [str(index) for index in range(30)]
+    assert [float(row["time"]) for row in rows] == [index / 10 for index in range(30)]
+    empty = [row for row in rows if not row["id"]]
+    assert [int(row["frame"]) // 10 for row in empty] == [0] * 10 + [2] * 10
+    assert all(set(row[name] for name in row if name not in ("file", "time", "frame")) == {""} for row in empty)
+
+
+@pytest.mark.parametrize(
+    ("words", "times"),
+    [
+        (["--start", "1"], [1.0, 1.5]),
+        (["--end", "0:01"], [0.0, 0.5]),
+        (["--start", "0:00.5", "--end", "0:00:01.5"], [0.5, 1.0]),
+    ],
+)
+def test_a_part_of_a_video(run, video_file, tmp_path, words, times):
+    code, out = run("video", video_file, "--fps", "2", *words, "--chart", tmp_path / "charts")
+    *rows, last = lines(out)
+    assert code == 0 and [row["time"] for row in rows] == times and last["summary"]["partial"] is False
+    assert last["summary"]["start"] == times[0] and last["summary"]["people"][0]["first"] == times[0]
+    assert "No face was found." not in Path(last["summary"]["chart"]).read_text(encoding="utf-8")
+
+
+def test_a_part_beyond_the_end_is_an_error_of_the_file(run, video_file):
+    code, out = run("video", video_file, "--start", "1:00:00")
+    assert code == 1 and lines(out)[0]["error"]["code"] == "outside_video"
+
+
+def test_an_end_before_the_start(run, video_file, capsys):
+    assert run("video", video_file, "--start", "2", "--end", "1")[0] == 2
 
 
 def test_summary_only(run, video_file):

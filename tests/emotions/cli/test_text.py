@@ -24,11 +24,28 @@ def test_lines(tmp_path, capsys):
     assert [(row["line"], row["emotion"]) for row in rows] == [(1, "happy"), (3, "sad")] and rows[0]["words"]
 
 
+@pytest.mark.parametrize("form", ["jsonl", "csv", "table"])
+@pytest.mark.parametrize("bad", [b"I\x92m furious", b"\xff", b"\xc3", b"a\xed\xa0\x80", b"x" * 99 + b"\x80"])
+def test_lines_after_one_that_is_no_utf8_are_read(tmp_path, capsys, form, bad):
+    lines = [b"\xef\xbb\xbfI am so happy today", bad, b"This is disgusting\r", b"", bad, b"I love it"]
+    (tmp_path / "comments.txt").write_bytes(b"\n".join(lines))
+    assert main(["text", "--format", form, "--lines", str(tmp_path / "comments.txt")]) == 1
+    out = capsys.readouterr().out
+    if form == "table":
+        assert out.count("not_text") == 2 and "happy" in out and "disgust" in out
+        return
+    rows = [json.loads(line) for line in out.splitlines()] if form == "jsonl" else list(csv.DictReader(io.StringIO(out)))
+    codes = [row["error"]["code"] if row.get("error") and form == "jsonl" else row.get("error") or "" for row in rows]
+    assert codes == ["", "not_text", "", "not_text", ""]
+    assert [int(row["line"]) for row in rows] == [1, 2, 3, 5, 6]
+    assert rows[0]["emotion"] == "happy" and rows[2]["emotion"] == "disgust" and rows[4]["emotion"] == "happy"
+
+
 def test_files_are_rows_and_so_are_errors(tmp_path, capsys):
     (tmp_path / "a.txt").write_text("I hate you!\nReally.", encoding="utf-8")
     (tmp_path / "b.txt").write_bytes(b"\xff\xfe\x00a")
     (tmp_path / "c.txt").write_text("a" * 100_001, encoding="utf-8")
-    assert main(["text", "--format", "csv", str(tmp_path), str(tmp_path / "none.txt")]) == 1
+    assert main(["text", "--format", "csv", "--max-characters", "100000", str(tmp_path), str(tmp_path / "none.txt")]) == 1
     rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
     assert [row["error"] for row in rows] == ["", "not_text", "text_too_long", "file_not_found"]
     assert "anger" in rows[0]["emotions"].split() and all(0 <= float(rows[0][name]) <= 1 for name in EMOTIONS)
