@@ -14,16 +14,17 @@ WORKDIR /app
 COPY requirements.txt ./
 RUN pip install --no-cache-dir --disable-pip-version-check -r requirements.txt
 
+COPY gunicorn.conf.py ./
 COPY main.py ./
 COPY emotions ./emotions
 COPY web ./web
 COPY templates ./templates
 COPY static ./static
 COPY models ./models
-RUN python -m compileall -q main.py emotions web
+RUN python -m compileall -q gunicorn.conf.py main.py emotions web
 
 USER 10001:10001
 EXPOSE 8080
 HEALTHCHECK --interval=30s --timeout=10s --start-period=20s \
     CMD ["python", "-c", "import os, urllib.request; urllib.request.urlopen('http://127.0.0.1:' + os.environ['PORT'] + '/health', timeout=9)"]
-CMD exec env MALLOC_ARENA_MAX=1 MALLOC_MMAP_THRESHOLD_=1048576 MALLOC_TRIM_THRESHOLD_=8388608 gunicorn --bind :$PORT --workers 1 --threads 4 --timeout 0 --no-control-socket main:app
+CMD exec env MALLOC_ARENA_MAX=1 MALLOC_MMAP_THRESHOLD_=1048576 MALLOC_TRIM_THRESHOLD_=8388608 gunicorn --bind :$PORT main:app

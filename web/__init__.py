@@ -2,62 +2,18 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from apiflask import APIFlask
+if TYPE_CHECKING:
+    from .app import create_app
 
-from emotions import ModelRegistry
-from emotions.runtime.memory import set_decode_budget
-
-from . import inference
-from .api import openapi
-from .http import logging, problems, security, uploads
-
-ROOT = Path(__file__).resolve().parent.parent
+__all__ = ["create_app"]
 
 
-def create_app(settings: Mapping[str, Any] | None = None, registry: ModelRegistry | None = None) -> APIFlask:
-    """Create the WSGI app; `settings` (parsed values) override the environment, `registry` overrides MODELS.
+def __getattr__(name: str) -> Any:
+    """Import the application when it is first used: gunicorn's parent process, which imports `web.server`, needs none of it."""
+    if name == "create_app":
+        from .app import create_app
 
-    Raises SettingError for a bad variable and ModelFileError for models that are missing or damaged, or cannot be fetched.
-    """
-    from .settings import read_settings  # here: `python -m web.settings` must not find it imported already
-
-    app = APIFlask(
-        __name__,
-        title="Emotion Detector",
-        version=openapi.VERSION,
-        docs_path=None,
-        json_errors=False,
-        static_folder=str(ROOT / "static"),
-        template_folder=str(ROOT / "templates"),
-    )
-    app.config.update(read_settings(os.environ) | dict(settings or {}))
-    app.json.sort_keys = False  # type: ignore[attr-defined]  # keep the order of EMOTIONS
-    logging.register(app)  # first, since loading models logs
-    inference.register(app, registry)
-    set_decode_budget(app.config["DECODE_MB"])
-    for part in (uploads, problems, security):
-        part.register(app)
-    openapi.configure(app)
-    _register_blueprints(app)
-    return app
-
-
-def _register_blueprints(app: APIFlask) -> None:
-    from .api import feedback, image, models, speech, text, video  # noqa: F401 - importing them registers their routes
-    from .api.blueprint import api
-    from .api.health import health
-    from .pages import about, photo, webcam  # noqa: F401 - importing them registers their routes
-    from .pages import feedback as feedback_page  # noqa: F401
-    from .pages import speech as speech_page  # noqa: F401
-    from .pages import text as text_page  # noqa: F401
-    from .pages import video as video_page  # noqa: F401
-    from .pages.base import pages
-
-    video.register(app)
-    for blueprint in (api, health, pages):
-        app.register_blueprint(blueprint)
+        return create_app
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import ctypes
 import time
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +15,7 @@ from emotions.face.annotate import annotated_jpeg
 from emotions.face.defaults import DEFAULT_VIEWS
 from emotions.image.loading import LoadedImage, data_uri
 from emotions.runtime.gcs import download_models
+from emotions.runtime.memory import trim_heap
 from emotions.speech.classifier import SpeechClassifier
 from emotions.text.classifier import TextClassifier
 
@@ -24,6 +23,8 @@ from .http.logging import LOGGER
 from .http.problems import Problem
 
 ROOT = Path(__file__).resolve().parent.parent
+SERVED = (("detector", "blazeface-full-range"), ("detector", "blazeface-back-camera"), ("landmarks", "face-mesh"))
+"""Role and name of the models that every server needs beside the expression models; those of texts and speech may be missing."""
 
 
 def register(app: Flask, registry: ModelRegistry | None = None) -> None:
@@ -60,9 +61,13 @@ def load_analyzer(config: Mapping[str, Any], registry: ModelRegistry | None = No
 
 
 def _verified(registry: ModelRegistry, head: str) -> FaceAnalyzer:
-    """Check all files now: a damaged one must stop the server from starting, not fail a request."""
+    """Check all files now: one that is damaged or missing must stop the server from starting, not fail a request."""
+    registry.check()
     registry.verify()
-    registry.entry("expression-head", head)  # raises for an unknown EXPRESSION_HEAD
+    chosen = registry.entry("expression-head", head)  # raises for an unknown EXPRESSION_HEAD
+    speech = [("speech-check", None)] if registry.entries("speech") else []
+    for role, name in (("expression-base", chosen.base), *SERVED, *speech):
+        registry.entry(role, name)
     return FaceAnalyzer(registry, head)
 
 
@@ -71,11 +76,19 @@ def analyzer() -> FaceAnalyzer:
 
 
 def text_classifier() -> TextClassifier:
+    _require("text")
     return current_app.extensions["text"]
 
 
 def speech_classifier() -> SpeechClassifier:
+    _require("speech")
     return current_app.extensions["speech"]
+
+
+def _require(role: str) -> None:
+    """Raise the Problem `no_model` where the served set of models has none of this role, as one for own faces may."""
+    if all(entry["role"] != role for entry in analyzer().registry.manifest["models"]):
+        raise Problem("no_model")
 
 
 def analyze_image(
@@ -116,10 +129,12 @@ def update_tracker(tracker: FaceTracker, image: LoadedImage, result: ImageResult
     return result
 
 
-def trim_heap() -> None:
-    """Return freed heap memory to the system with glibc's malloc_trim: about 10 MB after a video.
+SELDOM_USED = ("text", "speech", "speech-check")
+"""Roles whose models are unloaded when memory is short, and after IDLE_SECONDS: loading them again takes a tenth of a second."""
+IDLE_SECONDS = 60.0
 
-    The heap shrinks only from its end by itself, and the memory of decoders and encoders lies in the middle of it.
-    """
-    with suppress(OSError, AttributeError):
-        ctypes.CDLL(None).malloc_trim(0)
+
+def unload_seldom_used(app: Flask, idle_seconds: float = 0.0) -> None:
+    """Free the memory of the models of SELDOM_USED that have not been used for `idle_seconds`, and trim the heap."""
+    app.extensions["analyzer"].registry.unload(SELDOM_USED, idle_seconds)
+    trim_heap()

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from emotions.face.defaults import DEFAULT_HEAD
 from emotions.runtime.gcs import split_address
 
 ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?")
@@ -23,6 +24,15 @@ def _megabytes(minimum: int) -> Callable[[str], int]:
         if not re.fullmatch("[0-9]{1,5}", text) or int(text) < minimum:
             raise ValueError(f"a whole number from {minimum} to 99999 is needed")
         return int(text)
+
+    return parse
+
+
+def _seconds(minimum: float) -> Callable[[str], float]:
+    def parse(text: str) -> float:
+        if not re.fullmatch(r"[0-9]{1,5}(\.[0-9]{1,3})?", text) or float(text) < minimum:
+            raise ValueError(f"a number of seconds from {minimum:g} to 99999 is needed")
+        return float(text)
 
     return parse
 
@@ -64,7 +74,7 @@ class Setting:
 
 
 SETTINGS: tuple[Setting, ...] = (
-    Setting("EXPRESSION_HEAD", "mixed", "Expression head that is served; shipped: `mixed`, `ferplus`, `fer2013`."),
+    Setting("EXPRESSION_HEAD", DEFAULT_HEAD, "Expression head that is served; shipped: `mixed`, `ferplus`, `fer2013`."),
     Setting(
         "MODELS",
         "models",
@@ -76,8 +86,27 @@ SETTINGS: tuple[Setting, ...] = (
         "MODELS_FALLBACK", "0", "1: use the models of the tree where those of a bucket are unavailable; 0: do not start.", _switch
     ),
     Setting("DECODE_MB", "120", "Megabytes for decoding images at the same time; larger images are rejected.", _megabytes(16)),
-    Setting("UPLOAD_MB", "64", "Megabytes of uploads in memory at the same time; further uploads wait.", _megabytes(32)),
+    Setting(
+        "UPLOAD_MB", "64", "Megabytes of uploads in memory at the same time; beyond that the slowest are refused.", _megabytes(32)
+    ),
+    Setting("PHOTO_SECONDS", "20", "Processor seconds that a photo may take.", _seconds(0.1)),
+    Setting("VIDEO_SECONDS", "25", "Processor seconds that a video may take; the rest of it is left out.", _seconds(0.1)),
+    Setting("TEXT_SECONDS", "6", "Processor seconds that the texts of a request may take.", _seconds(0.1)),
+    Setting("SPEECH_SECONDS", "25", "Processor seconds that a recording may take.", _seconds(0.1)),
+    Setting("QUEUE_SECONDS", "25", "Seconds that a request may wait; where it would be longer, the answer is 503.", _seconds(1)),
+    Setting(
+        "GRACE_SECONDS",
+        "8",
+        "Seconds that running requests get to finish when the server is stopped; Docker and Cloud Run kill it after 10, Heroku "
+        "after 30.",
+        _seconds(0),
+    ),
     Setting("FEEDBACK", "1", "1: log feedback on predictions, one line each; 0: reject it.", _switch),
+    Setting(
+        "FEEDBACK_KEY",
+        "",
+        "Secret that signs the tokens of feedback forms, the same on all instances; by default a random one for each process.",
+    ),
     Setting("CORS_ORIGINS", "", "Comma-separated origins whose pages may call the API; none by default.", _origins),
     Setting("LOG_LEVEL", "info", "`debug`, `info`, `warning` (only rejected and failed requests) or `error`.", _level),
     Setting("GOOGLE_CLOUD_PROJECT", "", "Project of the traces that log lines refer to; App Engine sets it."),

@@ -9,6 +9,7 @@ const round = (value, digits) => Number(value.toFixed(digits));
 export class ResultsLog {
   frames = []; // {time, faces}
   model = null;
+  people = null; // of the server's summary, which counts the seconds of each frame, see setPeople; null where this page counts
   #emotions;
   #people = new Map(); // track id -> sums over all frames, logged or dropped
   #rows = 0;
@@ -39,6 +40,13 @@ export class ResultsLog {
     if (this.#rows > MAX_ROWS) this.#thin();
   }
 
+  /** Take over the people of the server's summary: faces of all tracks of a person get the person's id. */
+  setPeople(people) {
+    this.people = people;
+    const ids = new Map(people.flatMap((person) => person.ids.map((id) => [id, person.id])));
+    for (const { faces } of this.frames) for (const face of faces) face.id = ids.get(face.id) ?? face.id;
+  }
+
   #addToSummary(time, face) {
     let person = this.#people.get(face.id);
     if (!person) {
@@ -59,7 +67,7 @@ export class ResultsLog {
 
   /** Return the summary as in the last line of POST /api/v1/video. `partial`: not the whole video; `duration`: its seconds. */
   summary({ partial = false, duration = this.#span() } = {}) {
-    const people = [...this.#people].sort(([a], [b]) => a - b).map(([id, person]) => {
+    const people = this.people ?? [...this.#people].sort(([a], [b]) => a - b).map(([id, person]) => {
       const mean = (sums) => Object.fromEntries(this.#emotions.map((name) => [name, round(sums[name] / person.frames, 4)]));
       const { first, last, frames } = person;
       return { id, first: round(first, 3), last: round(last, 3), frames, shares: mean(person.predictions), mean: mean(person.sums) };
@@ -77,10 +85,11 @@ export class ResultsLog {
 
   csv() {
     const head = ["time", "id", ...BOX, "emotion", "confidence", ...this.#emotions, "unsure"];
+    const empty = head.slice(1).fill("");
     const row = (time, face) => [time, face.id, ...BOX.map((name) => face.box[name]), face.emotion ?? "", face.confidence,
       ...this.#emotions.map((name) => face.probabilities[name]), face.unsure ?? ""];
-    const rows = this.frames.flatMap(({ time, faces }) => faces.map((face) => row(time, face).join(",")));
-    return [head.join(","), ...rows, ""].join("\r\n"); // RFC 4180; no value contains a comma or a quote
+    const rows = this.frames.flatMap(({ time, faces }) => (faces.length ? faces.map((face) => row(time, face)) : [[time, ...empty]]));
+    return [...[head, ...rows].map((cells) => cells.join(",")), ""].join("\r\n"); // RFC 4180; no value contains a comma or a quote
   }
 }
 

@@ -1,4 +1,4 @@
-// Table of the summary: for each person the share of frames for which each emotion was predicted.
+// Table of the summary: for each person the share of frames, or of time where the server counted it, for which each emotion was predicted.
 
 import { emotionsOf, formatTime, percent, title } from "./style.js";
 
@@ -23,7 +23,8 @@ export function fillSummary(body, people, style) {
 export function describeSummary(people) {
   if (!people.length) return "No face was detected.";
   const dominant = (person) => Object.entries(person.shares).reduce((best, next) => (next[1] > best[1] ? next : best));
-  return people.map((person) => `Person ${person.id + 1}: ${title(dominant(person)[0])} in ${percent(dominant(person)[1])} of ${person.frames} frames`).join(". ") + ".";
+  const whole = ({ seconds, frames }) => (seconds === undefined ? `${frames} frames` : formatTime(seconds));
+  return people.map((person) => `Person ${person.id + 1}: ${title(dominant(person)[0])} in ${percent(dominant(person)[1])} of ${whole(person)}`).join(". ") + ".";
 }
 
 function cell(kind, text, name = "") {

@@ -145,6 +145,7 @@ async function upload() {
       if (line.summary) {
         Object.assign(current, { duration: line.summary.duration, partial: line.summary.partial, ending: line.summary.detail });
         current.log.model = line.summary.model ?? null;
+        current.log.setPeople(line.summary.people);
       } else if (line.faces) {
         current.duration = Math.max(current.duration, line.time);
         addFrame(current, line.time, line.faces, null, null);

@@ -27,7 +27,7 @@ from web import create_app
 ROOT = Path(__file__).resolve().parents[2]
 ADDRESS = f"gs://{BUCKET}/emotions/shipped"
 BASE = ModelRegistry().entry("expression-base").file
-COMMAND = [sys.executable, "-m", "gunicorn", "--no-control-socket", "--workers", "1", "--threads", "4", "main:app"]
+COMMAND = [sys.executable, "-m", "gunicorn", "main:app"]
 
 
 @pytest.fixture
@@ -127,7 +127,7 @@ def test_unknown_head_prevents_the_start():
 
 def test_apps_share_no_state():
     first, second = create_app(), create_app()
-    for name in ("analyzer", "text", "speech", "video_slots", "uploads"):
+    for name in ("analyzer", "text", "speech", "video_slots", "feedback", "stopping"):
         assert first.extensions[name] is not second.extensions[name], name
 
 
@@ -193,3 +193,21 @@ def test_storage_dies_while_the_server_starts(tmp_path, monkeypatch, photo, fall
     lines = [json.loads(line) for line in log.read_text().splitlines() if line.startswith("{")]
     assert f"{ADDRESS}/{BASE}: the connection failed or broke off" in lines[0]["models"]["error"]
     assert [path for path in scratch.rglob("*") if path.is_file() or path.suffix == ".part"] == [], "no partial files remain"
+
+
+def test_a_set_of_models_for_faces_alone_serves_faces(tmp_path, photo):
+    """A set of models that was trained on own faces has neither text nor speech: these addresses say so."""
+    manifest = json.loads((BUNDLED / "manifest.json").read_text())
+    for path in BUNDLED.iterdir():
+        if path.name != "manifest.json":
+            (tmp_path / path.name).symlink_to(path)
+    manifest["models"] = [entry for entry in manifest["models"] if entry["role"] not in ("text", "speech", "speech-check")]
+    (tmp_path / "manifest.json").write_text(json.dumps(manifest))
+    client = create_app(registry=ModelRegistry(tmp_path)).test_client()
+    assert client.post("/api/v1/image", data=photo, content_type="image/jpeg").status_code == 200
+    answers = (
+        client.post("/api/v1/text", json={"text": "I love it"}),
+        client.post("/api/v1/speech", data=b"RIFF", content_type="audio/wav"),
+    )
+    for response in answers:
+        assert response.status_code == 404 and json.loads(response.data)["code"] == "no_model"

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import logging
 import subprocess
 import sys
@@ -7,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from emotions.runtime.manifest import BUNDLED
 from web.settings import SETTINGS, SettingError, markdown_table, read_settings
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -53,9 +55,36 @@ def test_invalid_value_is_named(name, value):
 def test_invalid_value_prevents_the_start():
     run = [sys.executable, "-c", "import main"]
     done = subprocess.run(run, cwd=ROOT, env={"DECODE_MB": "lots"}, capture_output=True, text=True, timeout=60)
-    assert done.returncode != 0
-    last = done.stderr.strip().splitlines()[-1]
-    assert last == "web.settings.SettingError: DECODE_MB=lots: a whole number from 16 to 99999 is needed"
+    assert done.returncode == 3
+    assert done.stderr == "emotions: not starting: DECODE_MB=lots: a whole number from 16 to 99999 is needed\n"
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda manifest: manifest.clear(),
+        lambda manifest: manifest["models"].clear(),
+        lambda manifest: [one.pop("role") for one in manifest["models"]],
+        lambda manifest: manifest["models"].pop(0),
+        lambda manifest: [one.pop("thresholds", None) for one in manifest["models"]],
+        lambda manifest: manifest["models"].append(None),
+        lambda manifest: manifest["models"].append(manifest["models"][0]),
+        lambda manifest: manifest["models"][0].update(sha256="0" * 64),
+        lambda manifest: manifest["models"][0].update(file="new\nline"),
+        None,
+    ],
+)
+def test_models_that_are_missing_or_damaged_prevent_the_start(tmp_path, damage):
+    for path in BUNDLED.glob("*.tflite"):
+        (tmp_path / path.name).symlink_to(path)
+    if damage:
+        manifest = json.loads((BUNDLED / "manifest.json").read_text(encoding="utf-8"))
+        damage(manifest)
+        (tmp_path / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
+    run = [sys.executable, "-c", "import main"]
+    done = subprocess.run(run, cwd=ROOT, env={"MODELS": str(tmp_path)}, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout) == (3, "")
+    assert done.stderr.startswith("emotions: not starting: ") and done.stderr.count("\n") == 1
 
 
 def test_the_documented_table_is_current():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from codecs import BOM_UTF8
 from collections.abc import Callable
 from functools import wraps
 
@@ -9,6 +10,9 @@ from apiflask import APIBlueprint
 from flask import json, request
 
 from ..http.problems import Problem
+
+CHARSETS = ("utf-8", "utf8", "utf-8-sig", "us-ascii", "ascii")
+"""Encodings that a Content-Type may name; JSON is always UTF-8 (RFC 8259), with or without a byte order mark."""
 
 api = APIBlueprint("api", __name__, url_prefix="/api/v1", tag="API v1")
 
@@ -22,8 +26,15 @@ def json_body(max_bytes: int) -> Callable[[Callable], Callable]:
             request.max_content_length = max_bytes
             if not request.is_json:
                 raise Problem("unsupported_media_type", "Send JSON with a Content-Type of application/json.")
+            charset = request.mimetype_params.get("charset", "utf-8").lower()
+            if charset not in CHARSETS:
+                raise Problem("invalid_json", "Send JSON in UTF-8.")
+            body = request.get_data().removeprefix(BOM_UTF8)
+            request._cached_data = body  # what the schema is read from: its parser takes no byte order mark
             try:
-                json.loads(request.get_data())
+                json.loads(body.decode())  # bytes would be read as UTF-16 and UTF-32 too
+            except UnicodeDecodeError:
+                raise Problem("invalid_json", "The body is not in UTF-8.") from None
             except (ValueError, RecursionError):
                 raise Problem("invalid_json") from None
             return view(*args, **kwargs)

@@ -6,16 +6,19 @@ from typing import Any
 
 from apiflask import EmptySchema
 from apiflask.fields import Float, String
-from apiflask.validators import OneOf, Range, Regexp
+from apiflask.validators import Length, OneOf, Range, Regexp
 
 from emotions import EMOTIONS
 
-from ..http.logging import record_feedback
+from ..http.feedback import record_feedback
 from .blueprint import api, json_body
 from .schemas import InputSchema
 
 MAX_BODY_BYTES = 4096
-FEEDBACK_PROBLEMS = ("invalid_json", "invalid_body", "feedback_off", "body_too_large", "unsupported_media_type")
+FEEDBACK_PROBLEMS = (
+    "invalid_json", "invalid_body", "feedback_off", "cross_site", "invalid_token", "already_sent", "body_too_large",
+    "unsupported_media_type",
+)  # fmt: skip
 
 
 class StrictNumber(Float):
@@ -35,6 +38,10 @@ class Feedback(InputSchema):
         required=True,
         validate=Regexp(r"^[A-Za-z0-9][A-Za-z0-9._/+ -]{0,99}$(?!\n)"),  # Python's $ alone also matches before a trailing newline
         metadata={"description": "the response's `model`: name, space, version", "example": "vgg16/mixed 1.0.0"},
+    )
+    token = String(
+        validate=Length(max=250),
+        metadata={"description": "of the form on a result page, whose feedback is accepted once; optional"},
     )
 
 

@@ -59,7 +59,9 @@ def fix_spec(spec: dict[str, Any]) -> dict[str, Any]:
     image["requestBody"] = image_body({option["name"]: option["schema"] for option in image["parameters"]})
     video = spec["paths"]["/api/v1/video"]["post"]
     options = {option["name"]: option["schema"] for option in video["parameters"]}
-    video["requestBody"] = file_body("MP4, MOV, WebM, MKV, AVI", ("video/*",), options)
+    video["requestBody"] = file_body(
+        "MP4, MOV, WebM, MKV, AVI, MPEG, MPEG-TS, WMV, FLV, animated GIF, PNG, WebP", ("video/*",), options
+    )
     video["responses"]["200"]["content"][VIDEO_TYPES[1]] = {"schema": {"type": "string", "format": "binary"}}
     speech = spec["paths"]["/api/v1/speech"]["post"]
     formats = "WAV, FLAC, MP3, M4A, Ogg, Opus, WebM, or the first audio track of a video; at most an hour"

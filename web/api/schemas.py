@@ -16,10 +16,10 @@ from emotions.face.reliability import UNSURE_REASONS
 BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
 UNIT_RANGE = {"minimum": 0, "maximum": 1}
 UNSURE = (
-    "Why the prediction is unreliable, or null: `turned` (extreme yaw), `small` (few pixels), `blurred`, `low_confidence`; the "
-    "first that applies, in this order. `emotion` is returned all the same. The limits are the `thresholds` of the served head "
-    "(`/api/v1/models`): beyond them predictions were wrong at least one and a half times as often as on average, or wrong more "
-    "often than right."
+    "Why the prediction is unreliable, or null: `turned` (extreme yaw or pitch), `small` (few pixels), `blurred`, "
+    "`low_confidence`; the first that applies, in this order. `emotion` is returned all the same. The limits are the "
+    "`thresholds` of the served head (`/api/v1/models`): beyond them predictions were wrong at least one and a half times as "
+    "often as on average, or wrong more often than right."
 )
 
 
@@ -35,9 +35,10 @@ class BooleanOption(Field):
 
     default_error_messages = {"invalid": "Must be true, false, 1 or 0."}
 
-    def __init__(self, **options: Any) -> None:
-        options["metadata"] = {"type": "string", "enum": list(BOOLEANS), "default": "false"} | options["metadata"]
-        super().__init__(load_default=False, **options)
+    def __init__(self, default: bool = False, **options: Any) -> None:
+        word = "true" if default else "false"
+        options["metadata"] = {"type": "string", "enum": list(BOOLEANS), "default": word} | options["metadata"]
+        super().__init__(load_default=default, **options)
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **_: Any) -> bool:
         if value not in BOOLEANS:
@@ -93,7 +94,7 @@ class Pose(OutputSchema):
 
     yaw = Float(required=True, metadata={"description": "positive towards the right of the image"})
     pitch = Float(required=True, metadata={"description": "positive upwards"})
-    roll = Float(required=True, metadata={"description": "positive clockwise as seen"})
+    roll = Float(required=True, metadata={"description": "positive clockwise as seen, -180 to 180: 180 is upside down"})
 
 
 class Face(OutputSchema):

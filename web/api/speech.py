@@ -16,7 +16,9 @@ from .blueprint import api
 from .schemas import UNIT_RANGE, Model, OutputSchema, Probabilities
 
 REASON = (
-    "Why there is no prediction, or null: `too_short` (too little sound), `silence`, `not_speech` (noise, tones, music). "
+    "Why there is no prediction, or null: `too_short` (too little sound), `silence`, `not_speech` (noise, tones, music), "
+    "`narrow_band` (no frequencies above 2.2 kHz, less than over a telephone), "
+    "`noisy` (background less than 22 dB below the voice). "
     "`emotion` and `confidence` are null then; the probabilities are still present, but meaningless."
 )
 
@@ -57,7 +59,8 @@ class SpeechResponse(SpeechPredictionSchema):
 
 SPEECH_PROBLEMS = (
     "unknown_option", "no_file", "wrong_field", "too_many_files", "file_too_large", "body_too_large", "sound_too_long",
-    "unsupported_media_type", "unsupported_sound", "empty_file", "not_a_sound", "no_sound_track", "truncated_sound", "busy",
+    "unsupported_media_type", "no_model", "unsupported_sound", "empty_file", "not_a_sound", "no_sound_track", "truncated_sound",
+    "busy", "too_much_memory", "too_much_work", "shutting_down",
 )  # fmt: skip
 
 

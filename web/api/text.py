@@ -11,8 +11,11 @@ from apiflask.validators import OneOf
 from flask import Response, g, jsonify
 
 from emotions import EMOTIONS
-from emotions.text.classifier import MAX_EXPLAINED_WORDS, MAX_TEXT
+from emotions.runtime.limits import SERVER, get_limits
+from emotions.runtime.memory import reserve
+from emotions.text.classifier import MAX_EXPLAINED_WORDS
 from emotions.text.results import REASONS, TextResult
+from emotions.text.tokenizer import sentence_spans
 
 from ..http.problems import Problem
 from ..inference import text_classifier
@@ -22,6 +25,10 @@ from .schemas import InputSchema, Model, OutputSchema, Probabilities
 MAX_TEXTS = 1000
 MAX_EXPLAINED_TEXTS = 20
 """Texts of a request for which word attributions are computed: each word costs one more prediction."""
+MAX_SENTENCES = 20_000
+"""Sentences in a response, of all texts together."""
+SENTENCE_BYTES, CHARACTER_BYTES = 2048, 128
+"""Memory that a sentence takes with its prediction and its JSON, and a character of the text that is being classified."""
 REASON = (
     "Why there is no prediction, or null: `empty` (neither letters nor digits, emoji or emoticons), `other_language` (not "
     "English, judged by script and words)."
@@ -36,9 +43,8 @@ class OneOrMany(Field):
     def __init__(self, **options: Any) -> None:
         one = {"type": "string"}
         many = {"type": "array", "items": one, "minItems": 1}
-        description = (
-            f"One text of at most {MAX_TEXT:,} characters, or up to {MAX_TEXTS:,} of them."  # more than that is 413, as for files
-        )
+        limit = f"{SERVER.text_characters:,} characters"
+        description = f"One text of at most {limit}, or up to {MAX_TEXTS:,} of them."  # more than that is 413, as for files
         example = "I can't believe you did that for me, thank you!"
         super().__init__(metadata={"oneOf": [one, many], "description": description, "example": example}, **options)
 
@@ -64,10 +70,12 @@ class TextRequest(InputSchema):
         metadata={
             "description": "Also return `words`: how much each word contributed to the prediction, measured by leaving it out. "
             f"For the first {MAX_EXPLAINED_TEXTS} texts, and at most {MAX_EXPLAINED_WORDS} words of each, of its strongest "
-            f"sentences.",
+            f"sentences; fewer where the sentences are long or the texts are many.",
         },
     )
-    sentences = StrictBoolean(load_default=False, metadata={"description": "Also return a prediction for each sentence."})
+    sentences = StrictBoolean(
+        load_default=False, metadata={"description": f"Also return a prediction for each sentence, of at most {MAX_SENTENCES:,}."}
+    )
 
 
 class TextPredictionSchema(OutputSchema):
@@ -122,9 +130,10 @@ class TextResponse(OutputSchema):
 
 
 MAX_BODY_BYTES = 2 * 2**20
-MAX_CHARACTERS = 3 * MAX_TEXT
-"""Total characters of a request: seconds of work, not minutes."""
-TEXT_PROBLEMS = ("invalid_json", "invalid_body", "body_too_large", "text_too_long", "too_many_texts", "unsupported_media_type")
+TEXT_PROBLEMS = (
+    "invalid_json", "invalid_body", "body_too_large", "text_too_long", "too_many_texts", "too_many_sentences", "too_much_work",
+    "too_much_memory", "unsupported_media_type", "no_model", "busy",
+)  # fmt: skip
 
 
 @api.post("/text")
@@ -139,23 +148,29 @@ def text(body: dict) -> Response:
     is empty or not in English, `emotion` is null and `reason` says why.
     """
     texts = [body["text"]] if isinstance(body["text"], str) else body["text"]
-    results = classify_texts(texts, body["explain"], body["sentences"])
-    return jsonify({"results": [result.to_json() for result in results], "model": results[0].model, "timing_ms": g.timing_ms})
+    with reserve(memory_for(texts, body["sentences"])):
+        results = classify_texts(texts, body["explain"], body["sentences"])
+        return jsonify({"results": [result.to_json() for result in results], "model": results[0].model, "timing_ms": g.timing_ms})
+
+
+def memory_for(texts: Sequence[str], sentences: bool) -> int:
+    """Estimate the memory in bytes of classifying texts and of the response. Raises Problem for too many or too long ones."""
+    if len(texts) > MAX_TEXTS:
+        raise Problem("too_many_texts", f"The request carries {len(texts):,} texts; send at most {MAX_TEXTS:,} at once.")
+    limit = get_limits().text_characters  # for one text or many: what a request costs
+    if len(texts) > 1 and (total := sum(map(len, texts))) > limit:
+        raise Problem("text_too_long", f"The texts have {total:,} characters together; at most {limit:,} are read at once.")
+    counts = [sum(1 for _ in sentence_spans(text)) for text in texts]
+    if sentences and sum(counts) > MAX_SENTENCES:
+        detail = f"The texts have {sum(counts):,} sentences together; predictions are returned for at most {MAX_SENTENCES:,}."
+        raise Problem("too_many_sentences", detail)
+    return CHARACTER_BYTES * sum(map(len, texts)) + SENTENCE_BYTES * sum(counts)
 
 
 def classify_texts(texts: Sequence[str], explain: bool, sentences: bool) -> list[TextResult]:
-    """Classify each text; the time is put into the response's headers and the log. Raises Problem and TextError."""
-    if len(texts) > MAX_TEXTS:
-        raise Problem("too_many_texts", f"The request carries {len(texts):,} texts; send at most {MAX_TEXTS:,} at once.")
-    if (total := sum(map(len, texts))) > MAX_CHARACTERS:
-        raise Problem(
-            "text_too_long", f"The texts have {total:,} characters together; at most {MAX_CHARACTERS:,} are read at once."
-        )
+    """Classify each text; the time is put into the response's headers and the log. Raises TextError and TimeBudgetError."""
     classifier = text_classifier()
     start = time.perf_counter()
-    results = [
-        classifier.predict(text, explain=explain and number < MAX_EXPLAINED_TEXTS, sentences=sentences)
-        for number, text in enumerate(texts)
-    ]
+    results = classifier.predict_many(texts, MAX_EXPLAINED_TEXTS if explain else 0, sentences)
     g.timing_ms = {"read": round((time.perf_counter() - start) * 1e3, 2)}
     return results

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import re
 import tempfile
 import threading
 from collections.abc import Generator, Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, nullcontext
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -15,18 +16,21 @@ from typing import Any, BinaryIO
 
 from apiflask.fields import Boolean, Field, Float, Integer, List, Nested, String
 from apiflask.validators import OneOf
-from flask import Flask, Response, current_app
+from flask import Flask, Response, current_app, g
 
-from emotions.errors import VideoError
+from emotions.errors import TimeBudgetError, VideoError
 from emotions.face.detector import DETECTORS
-from emotions.image.loading import MAX_FILE
+from emotions.runtime.limits import SERVER
+from emotions.runtime.memory import trim_heap
+from emotions.runtime.time_budget import TimeBudget
 from emotions.video.analyzer import VideoAnalyzer
 from emotions.video.reader import FPS, MAX_FPS, MIN_FPS, VideoReader
-from emotions.video.writer import VideoWriter
+from emotions.video.writer import ENCODER_BYTES, VideoWriter
 
 from ..http.logging import LOGGER, trace_fields
-from ..http.uploads import detach_reservation, uploaded_video
-from ..inference import analyzer, trim_heap
+from ..http.problems import Problem
+from ..http.uploads import uploaded_video
+from ..inference import analyzer
 from .blueprint import api
 from .openapi import VIDEO_TYPES
 from .options import parse_options
@@ -70,22 +74,36 @@ class VideoOptions(InputSchema):
         },
     )
     views = ViewsOption()
+    merge = BooleanOption(
+        default=True,
+        metadata={
+            "description": "Merge in the summary the tracks of a person who comes back after some time in the same clothes and "
+            "light: the `ids` of a person are those of the tracks in the preceding lines."
+        },
+    )
 
 
 class Person(OutputSchema):
-    id = Integer(required=True, metadata={"description": "track id, as in the preceding lines"})
+    id = Integer(required=True, metadata={"description": "the first of the `ids`"})
+    ids = List(Integer(), required=True, metadata={"description": "ids of the person's tracks in the preceding lines, ascending"})
     first = Float(required=True, metadata={"description": "seconds"})
-    last = Float(required=True, metadata={"description": "seconds"})
-    frames = Integer(required=True, metadata={"description": "frames in which this person was detected"})
-    shares = Nested(
-        Probabilities, required=True, metadata={"description": "share of these frames for which each emotion was predicted"}
+    last = Float(
+        required=True, metadata={"description": "seconds; of a frame that is held, the last sampling time at which it is shown"}
     )
-    mean = Nested(Probabilities, required=True, metadata={"description": "mean probabilities over these frames"})
+    frames = Integer(required=True, metadata={"description": "frames in which this person was detected"})
+    seconds = Float(
+        required=True, metadata={"description": "seconds for which these frames count, each until the next one that was analyzed"}
+    )
+    shares = Nested(
+        Probabilities, required=True, metadata={"description": "share of these seconds for which each emotion was predicted"}
+    )
+    mean = Nested(Probabilities, required=True, metadata={"description": "mean probabilities over these seconds"})
 
 
 class Summary(OutputSchema):
     duration = Float(required=True, metadata={"description": "seconds that could be decoded, whatever the file states"})
     stated_duration = Float(required=True, allow_none=True, metadata={"description": "seconds stated by the file"})
+    start = Float(required=True, metadata={"description": "seconds at which the part begins that was analyzed"})
     fps = Float(required=True)
     frames = Integer(required=True, metadata={"description": "frames that were analyzed, one line each"})
     width = Integer(required=True, allow_none=True)
@@ -96,7 +114,8 @@ class Summary(OutputSchema):
         required=True,
         allow_none=True,
         metadata={
-            "description": "why it is partial: `cut_off`, `damaged`, `video_too_long`, `internal_error`; more may be added"
+            "description": "why it is partial: `cut_off`, `damaged`, `video_too_long`, `time_limit` (of processor time), "
+            "`too_much_memory`, `shutting_down` (the server was being stopped), `internal_error`; more may be added"
         },
     )
     detail = String(required=True, allow_none=True, metadata={"description": "the reason in words"})
@@ -107,9 +126,10 @@ class Summary(OutputSchema):
 
 
 class VideoLine(OutputSchema):
-    """A line of the response: `time` and `faces` for each analyzed frame, and `summary` alone in the last line."""
+    """A line of the response: `time`, `frame` and `faces` for each analyzed frame, and `summary` alone in the last line."""
 
     time = Float(metadata={"description": "seconds since the start of the video"})
+    frame = Integer(metadata={"description": "number of the frame in the file, from 0"})
     faces = List(
         Nested(Face), metadata={"description": "tracked: ids persist, probabilities are smoothed, `raw` holds those of the frame"}
     )
@@ -122,13 +142,13 @@ MAX_FRAMES = 36_000
 """Limit of frames to decode: ten minutes at 60 frames per second."""
 MAX_CONCURRENT = 2
 """Videos analyzed at the same time; of the four threads two remain for photos and pages."""
-MAX_OUTPUT_BYTES = MAX_FILE - 2 * 2**20
+MAX_OUTPUT_BYTES = SERVER.file_bytes - 2 * 2**20
 """Target size of an annotated video: App Engine sends no response over 32 MB."""
 CHUNK = 2**16
 VIDEO_PROBLEMS = (
     "unknown_option", "invalid_option", "no_file", "wrong_field", "too_many_files", "file_too_large", "body_too_large",
     "too_many_pixels", "too_much_memory", "video_too_long", "unsupported_media_type", "unsupported_video", "empty_file",
-    "not_a_video", "no_picture_track", "truncated_video", "busy",
+    "not_a_video", "no_picture_track", "truncated_video", "busy", "too_much_work", "shutting_down", "no_space",
 )  # fmt: skip
 
 OPTIONS = VideoOptions()
@@ -147,28 +167,31 @@ def register(app: Flask) -> None:
     extensions={"x-problems": VIDEO_PROBLEMS},
 )
 def video(query: dict) -> Response:
-    """MP4, MOV, WebM, MKV or AVI of at most ten minutes, 32 MB and 4K; `python -m emotions video` reads longer ones.
+    """MP4, MOV, WebM, MKV, AVI, MPEG, MPEG-TS, WMV or FLV, of at most ten minutes, 32 MB and 4K.
+
+    `python -m emotions video` reads longer ones.
 
     The response is NDJSON: a JSON object a line, each sent when its frame is analyzed, and a last one with the `summary`. (App
     Engine's standard environment buffers the response until it is complete, and takes at most 32 MB of it.) Errors before the
-    first frame are problems; later ones are reported in the summary. Options are taken from the query and from form fields;
-    the form wins where both have one.
+    first frame are problems; later ones are reported in the summary, as is the end of the processor time that a video gets.
+    Options are taken from the query and from form fields; the form wins where both have one.
     """
     options = parse_options(OPTIONS)
     data = uploaded_video()
     with ExitStack() as stack:
         stack.enter_context(video_slot())
         duration = check_duration(data)
-        reader = stack.enter_context(VideoReader(data, options["fps"], MAX_SECONDS))
-        chosen = {name: options[name] for name in ("detector", "landmarks", "views")}
+        further = ENCODER_BYTES if "annotated" in options else 0
+        reader = stack.enter_context(VideoReader(data, options["fps"], MAX_SECONDS, further))
+        chosen = {name: options[name] for name in ("detector", "landmarks", "views", "merge")}
         video_analyzer = VideoAnalyzer(reader, analyzer=analyzer(), **chosen)
         if "annotated" in options:
             return annotated_video(video_analyzer, duration)
         lines = stack.enter_context(closing(ndjson_lines(video_analyzer, trace_fields())))
         first = next(lines)  # before the response starts: an unreadable file must get its status
-        stack.enter_context(detach_reservation())
         resources = stack.pop_all()
-    response = Response(closing_stream(chain([first], lines), resources), mimetype=VIDEO_TYPES[0])
+    others = budgeted(lines, g.get("budget"))
+    response = Response(closing_stream(chain([first], others), resources), mimetype=VIDEO_TYPES[0])
     response.headers["X-Accel-Buffering"] = "no"  # asks proxies to forward each line immediately
     response.call_on_close(resources.close)  # in case the client disconnects before anything is sent
     return response
@@ -190,29 +213,48 @@ def video_slot() -> Iterator[None]:
 def check_duration(data: bytes) -> float:
     """Return the actual duration in seconds. Raises VideoError where it or the frame count is over its limit."""
     with VideoReader(data) as reader:
-        seconds, frames = reader.duration_and_count()
+        seconds, frames = reader.duration_and_count(MAX_SECONDS, MAX_FRAMES)
     if seconds > MAX_SECONDS or frames > MAX_FRAMES:
         limit = f"the limit is {MAX_SECONDS / 60:.0f} minutes and {MAX_FRAMES:,} frames"
         advice = "python -m emotions video analyzes videos of any length"
-        raise VideoError("video_too_long", f"This video has {seconds / 60:.1f} minutes and {frames:,} frames; {limit}. {advice}.")
+        length = f"at least {seconds / 60:.1f} minutes and {frames:,} frames"
+        raise VideoError("video_too_long", f"This video has {length}; {limit}. {advice}.")
     return seconds
 
 
 def ndjson_lines(video_analyzer: VideoAnalyzer, log_fields: dict[str, str]) -> Generator[str]:
-    """Yield the lines of the response; an exception after the first one is logged with `log_fields`."""
+    """Yield the lines of the response; an exception after the first one is logged with `log_fields`.
+
+    They end without a summary where the client has gone.
+    """
     failure = {}
     started = False
     try:
         for result in video_analyzer:
             yield json.dumps(result.to_json()) + "\n"
             started = True
-    except Exception:
+    except Exception as error:
         if not started:
             raise
+        if isinstance(error, TimeBudgetError):
+            return
         # The status has been sent already, so the summary reports the failure.
         LOGGER.exception("analyzing a video failed", extra={"fields": log_fields})
         failure = {"partial": True, "reason": "internal_error", "detail": "The server failed in the middle of the video."}
     yield json.dumps({"summary": video_analyzer.summary() | failure}) + "\n"
+
+
+def budgeted(lines: Iterator[str], budget: TimeBudget | None) -> Iterator[str]:
+    """Yield the lines, with the request's time budget active while each is made.
+
+    The server iterates over a response when the request's own context has ended.
+    """
+    while True:
+        with budget or nullcontext():
+            line = next(lines, None)
+        if line is None:
+            return
+        yield line
 
 
 def closing_stream(chunks: Iterator, resources: ExitStack | BinaryIO) -> Iterator:
@@ -222,13 +264,21 @@ def closing_stream(chunks: Iterator, resources: ExitStack | BinaryIO) -> Iterato
 
 
 def annotated_video(video_analyzer: VideoAnalyzer, duration: float) -> Response:
-    """Encode the annotated video into a temporary file, which is unlinked before the first byte is sent."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, "annotated.mp4")
-        with VideoWriter(path, MAX_OUTPUT_BYTES, duration) as writer:
-            for result in video_analyzer.results(every_frame=True):
-                writer.add(result.time, result.annotated())
-        size, file = path.stat().st_size, path.open("rb")
+    """Encode the annotated video into a temporary file, which is unlinked before the first byte is sent.
+
+    Raises Problem where the file system is full.
+    """
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder, "annotated.mp4")
+            with VideoWriter(path, MAX_OUTPUT_BYTES, duration) as writer:
+                for result in video_analyzer.results(every_frame=True):
+                    writer.add(result.time, result.annotated())
+            size, file = path.stat().st_size, path.open("rb")
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise Problem("no_space") from None
+        raise
     response = Response(closing_stream(iter(partial(file.read, CHUNK), b""), file), mimetype=VIDEO_TYPES[1])
     response.call_on_close(file.close)
     response.content_length = size

@@ -17,8 +17,6 @@ from uuid import uuid4
 
 from flask import Flask, Response, current_app, g, request
 
-from .problems import Problem
-
 LOGGER = logging.getLogger("web")
 REQUEST_ID = re.compile(r"[A-Za-z0-9_.:-]{8,128}")
 CLOUD_TRACE = re.compile(r"([0-9a-f]{32})(/[0-9]+)?(;.*)?")  # TRACE_ID/SPAN_ID;o=OPTIONS
@@ -74,7 +72,7 @@ def start_request() -> None:
 def finish_request(response: Response) -> Response:
     """Add the request id and the processing times to the headers, and log the request."""
     response.headers["X-Request-Id"] = g.request_id
-    timing = g.get("timing_ms", {})
+    timing = ({"queue": g.waited_ms} if "waited_ms" in g else {}) | g.get("timing_ms", {})
     if timing:
         response.headers["Server-Timing"] = ", ".join(f"{name};dur={value:.2f}" for name, value in timing.items())
     seconds = time.perf_counter() - g.start
@@ -112,14 +110,3 @@ def _fields(response: Response, seconds: float) -> dict[str, Any]:
     if "exception" in g:
         fields["stack_trace"] = "".join(traceback.format_exception(g.exception))
     return fields
-
-
-FEEDBACK_LOGGER = logging.getLogger("web.feedback")
-FEEDBACK_LOGGER.setLevel(logging.INFO)  # independent of LOG_LEVEL, which applies to requests
-
-
-def record_feedback(feedback: dict[str, Any]) -> None:
-    """Log the validated fields of the `Feedback` schema as one line. Raises Problem where FEEDBACK=0."""
-    if not current_app.config["FEEDBACK"]:
-        raise Problem("feedback_off")
-    FEEDBACK_LOGGER.info("feedback", extra={"fields": {"feedback": feedback, **trace_fields()}})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import re
 from http import HTTPStatus
 from typing import Any
@@ -24,15 +25,23 @@ CATALOGUE: dict[str, tuple[int, str, str]] = {
     "invalid_json": (400, "Not valid JSON", "The body is not valid JSON."),
     "invalid_body": (400, "Body not understood", "A field of the body is missing, unknown or out of range."),
     "feedback_off": (403, "Feedback is off", "This server does not collect feedback."),
+    "cross_site": (403, "From another site", "Pages of other sites may not send this."),
+    "invalid_token": (403, "Form too old", "The form is not of this server or too old; analyze the photo again."),
     "not_found": (404, "Not found", "There is nothing at this address."),
+    "no_model": (404, "No model", "This server has no model for that: its set of models is one for faces alone."),
     "method_not_allowed": (405, "Method not allowed", "The method is not allowed here; see the header Allow."),
+    "already_sent": (409, "Already sent", "There was feedback on this answer already."),
+    "request_timeout": (408, "Too slow", "The request did not arrive in the time that it may take."),
     "file_too_large": (413, "File too large", "The upload is larger than 32 MB."),
     "body_too_large": (413, "Request too large", "A text field or the body is too long, or has too many fields."),
     "text_too_long": (413, "Text too long", "A text, or all of them together, has more characters than are read at once."),
     "too_many_texts": (413, "Too many texts", "The request carries more texts than are read at once."),
+    "too_many_sentences": (413, "Too many sentences", "The texts have more sentences than are returned at once."),
     "too_many_pixels": (413, "Too many pixels", "The picture has more pixels than this server opens."),
-    "too_much_memory": (413, "Picture needs too much memory", "Opening it would take more memory than one picture gets."),
+    "too_much_memory": (413, "Needs too much memory", "Opening the file would take more memory than one file gets."),
+    "too_much_work": (413, "Too much work", "Answering would take more processor time than one request gets."),
     "video_too_long": (413, "Video too long", "The video is longer than this server reads; the command line reads it."),
+    "uri_too_long": (414, "Address too long", "The address of the request is longer than 8 kB; send options as form fields."),
     "unsupported_media_type": (415, "Unsupported media type", "The body is of a type that this address does not take."),
     "unsupported_image": (415, "Unsupported kind of picture", "The file is a picture of a format that is not read."),
     "unsupported_video": (415, "Unsupported kind of video", "The file is a video of a kind that is not read."),
@@ -47,8 +56,13 @@ CATALOGUE: dict[str, tuple[int, str, str]] = {
     "not_a_video": (422, "Not a video", "The file is not a video."),
     "no_picture_track": (422, "No moving pictures", "The file has sound, but no track of moving pictures."),
     "truncated_video": (422, "Damaged video", "The video is cut off or damaged, and nothing of it can be read."),
+    "request_header_fields_too_large": (431, "Header too large", "The header of the request is larger than 16 kB."),
+    "client_gone": (499, "Client gone", "The client closed the connection before it was answered."),
     "internal_error": (500, "Something went wrong here", "The server failed; its log has the reason under the request id."),
-    "busy": (503, "Busy", "Other requests hold the memory; try again in a moment."),
+    "not_implemented": (501, "Not implemented", "The server does not know this transfer coding or method."),
+    "busy": (503, "Busy", "Other requests come first, or hold the memory; try again in a moment."),
+    "shutting_down": (503, "Shutting down", "The server is being stopped; try again in a moment."),
+    "no_space": (507, "No space", "The server has no room left for temporary files."),
 }
 """Code -> status, title, description. The OpenAPI document includes this table, and a problem's `type` points into it."""
 
@@ -79,7 +93,10 @@ class Problem(Exception):
         self.detail = detail or default_detail or f"{default_title}."
         self.extra = extra or {}
         self.headers = headers or {}
-        super().__init__(self.detail)
+        super().__init__(code, self.detail)  # pickle calls the class with `args`
+
+    def __str__(self) -> str:
+        return self.detail
 
     def to_json(self) -> dict[str, Any]:
         kind = TYPE + self.code if self.code in CATALOGUE else "about:blank"
@@ -160,5 +177,7 @@ def _code_of(status: int) -> str:
 
 
 def _unexpected(error: Exception) -> Response:
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return respond(Problem("no_space"))
     g.exception = error  # for the log line; the client gets only the request id
     return respond(Problem("internal_error"))

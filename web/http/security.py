@@ -5,8 +5,11 @@ from __future__ import annotations
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from flask import Flask, Response, current_app, request
+
+from .problems import Problem
 
 CONTENT_SECURITY_POLICY = "; ".join(
     (
@@ -35,7 +38,12 @@ CORS_PATHS = ("/api/", "/openapi.json")
 """Paths that the origins in CORS_ORIGINS may read; pages are never shared."""
 
 
+CHANGING = ("/feedback", "/share")
+"""Ends of the addresses whose posts only pages of this server may send."""
+
+
 def register(app: Flask) -> None:
+    app.before_request(same_origin_only)
     app.after_request(add_headers)
     app.after_request(add_cors)
     app.url_defaults(add_version)
@@ -48,7 +56,8 @@ def add_headers(response: Response) -> Response:
     if request.is_secure or request.headers.get("X-Forwarded-Proto") == "https":
         response.headers["Strict-Transport-Security"] = HSTS
     if request.endpoint == "static" and response.status_code in (200, 206, 304):
-        response.headers["Cache-Control"] = IMMUTABLE if "v" in request.args else SHORT_LIVED
+        right = request.args.get("v") == static_version((request.view_args or {})["filename"])
+        response.headers["Cache-Control"] = IMMUTABLE if right else SHORT_LIVED
     elif "Cache-Control" not in response.headers:
         response.headers["Cache-Control"] = "no-store"
     return response
@@ -74,10 +83,29 @@ def add_cors(response: Response) -> Response:
 
 def add_version(endpoint: str, values: dict[str, Any]) -> None:
     """Add a content hash to the URLs of static files, so that browsers may cache them indefinitely."""
-    if endpoint == "static" and "v" not in values:
-        path = Path(current_app.static_folder or "") / values["filename"]
-        versions = current_app.extensions.setdefault("static-versions", {})
-        if path not in versions and path.is_file():
-            versions[path] = sha256(path.read_bytes()).hexdigest()[:10]
-        if path in versions:
-            values["v"] = versions[path]
+    if endpoint == "static" and "v" not in values and (version := static_version(values["filename"])):
+        values["v"] = version
+
+
+def static_version(filename: str) -> str | None:
+    """Return the first digits of the SHA-256 of a static file; None if there is no such file. Each is read once."""
+    path = Path(current_app.static_folder or "") / filename
+    versions: dict[Path, str] = current_app.extensions.setdefault("static-versions", {})
+    if path not in versions and path.is_file():
+        versions[path] = sha256(path.read_bytes()).hexdigest()[:10]
+    return versions.get(path)
+
+
+def same_origin_only() -> None:
+    """Refuse posts that change something and come from a page of another site. Raises Problem.
+
+    Browsers say where a request comes from in Sec-Fetch-Site (Fetch Metadata), older ones in Origin alone; programs send neither.
+    A request that the user began, such as one from a telephone's share sheet, has `none`.
+    """
+    if request.method != "POST" or not request.path.endswith(CHANGING):
+        return
+    site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin")
+    if origin is not None and origin in current_app.config["CORS_ORIGINS"] and request.path.startswith(CORS_PATHS):
+        return
+    if site not in ("same-origin", "none") if site is not None else origin and urlsplit(origin).netloc != request.host:
+        raise Problem("cross_site")

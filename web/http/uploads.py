@@ -1,22 +1,19 @@
-"""Uploaded files, kept in memory and never written to disk, and the memory budget for them."""
+"""Uploaded files, kept in memory and never written to disk; the server (web/server) bounds how much of it they take."""
 
 from __future__ import annotations
 
 import shutil
-from contextlib import ExitStack
 from io import BytesIO
 from typing import cast
 
-from flask import Flask, Request, Response, current_app, g, request
+from flask import Flask, Request, request
 from werkzeug.datastructures import FileStorage
 
-from emotions.image.loading import MAX_FILE
-from emotions.runtime.memory import MemoryBudget
+from emotions.runtime.limits import SERVER
 
 from .problems import Problem
 
 MAX_PARTS = 20
-CHUNK = 2**16
 
 
 class MemoryRequest(Request):
@@ -27,47 +24,15 @@ class MemoryRequest(Request):
     def _get_file_stream(self, total_content_length, content_type, filename=None, content_length=None) -> BytesIO:
         return BytesIO()
 
+    def _load_form_data(self) -> None:
+        super()._load_form_data()
+        if any(name is None for name in (*self.form, *self.files)):
+            raise Problem("bad_request", "A part of the form has no name.")
+
 
 def register(app: Flask) -> None:
     app.request_class = MemoryRequest
-    app.config["MAX_CONTENT_LENGTH"] = MAX_FILE  # App Engine's own limit is the same
-    app.extensions["uploads"] = MemoryBudget(app.config["UPLOAD_MB"] * 2**20)
-    app.before_request(reserve)
-    app.after_request(drain_body)
-    app.teardown_request(release)
-
-
-def reserve() -> None:
-    """Reserve memory for the body before it is read: its length, or MAX_FILE where that is unknown.
-
-    Waits for other requests to release theirs. Raises MemoryBudgetError.
-    """
-    length = request.content_length
-    if length is None:
-        length = MAX_FILE if request.environ.get("wsgi.input_terminated") and request.method == "POST" else 0
-    if length <= MAX_FILE:  # longer ones are rejected unread
-        g.upload = ExitStack()
-        g.upload.enter_context(current_app.extensions["uploads"].reserve(length))
-
-
-def drain_body(response: Response) -> Response:
-    """Drain the body of a rejected request, or the client fails with a broken pipe before it reads the error."""
-    if request.environ.get("wsgi.input_terminated"):  # without it, reading could block forever
-        stream = request.environ["wsgi.input"]
-        for _ in range(2 * MAX_FILE // CHUNK):
-            if not stream.read(CHUNK):
-                break
-    return response
-
-
-def release(_: BaseException | None) -> None:
-    if "upload" in g:
-        g.upload.close()
-
-
-def detach_reservation() -> ExitStack:
-    """Detach the reservation of the body from the request, for a response that streams; the caller must close it."""
-    return g.pop("upload", ExitStack())
+    app.config["MAX_CONTENT_LENGTH"] = SERVER.file_bytes  # App Engine's own limit is the same
 
 
 def uploaded_photo() -> bytes:
@@ -76,8 +41,8 @@ def uploaded_photo() -> bytes:
 
 
 def uploaded_video() -> bytes:
-    """Return the video of the multipart field `file`, or of a video/* body. Raises Problem."""
-    return _uploaded("video", ("video/",))
+    """Return the video of the multipart field `file`, or of a video/* body or an animated picture. Raises Problem."""
+    return _uploaded("video", ("video/", "image/gif", "image/png", "image/apng", "image/webp"))
 
 
 def uploaded_recording() -> bytes:

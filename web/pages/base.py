@@ -11,9 +11,10 @@ from flask import Blueprint, current_app
 
 from emotions import EMOTIONS
 from emotions.face.saliency import MAX_EXPLAINED
-from emotions.image.loading import MAX_FILE
-from emotions.labels import COLOURS, TITLES
+from emotions.labels import COLOURS, TITLES, ranking
+from emotions.runtime.limits import SERVER
 
+from ..http.feedback import tokens
 from ..inference import analyzer
 from .model_card import reliability_of
 from .samples import SAMPLES
@@ -50,9 +51,10 @@ def template_globals() -> dict[str, Any]:
         "titles": TITLES,
         "samples": SAMPLES,
         "feedback": current_app.config["FEEDBACK"],
+        "feedback_token": tokens().issue,
         "max_explained": MAX_EXPLAINED,
-        "max_bytes": MAX_FILE,
-        "max_megabytes": MAX_FILE // 2**20,
+        "max_bytes": SERVER.file_bytes,
+        "max_megabytes": int(SERVER.file_mb),
         "reliability_of": served_reliability,
         "drawn_figures": drawn_figures,
     }
@@ -60,8 +62,10 @@ def template_globals() -> dict[str, Any]:
 
 @pages.app_template_filter()
 def ranked(prediction: Prediction) -> list[tuple[str, float]]:
-    """Return (emotion, probability) pairs, most likely first."""
-    return sorted(zip(EMOTIONS, prediction.probabilities, strict=True), key=lambda pair: -pair[1])
+    """Return (emotion, probability) pairs, the predicted emotion first: of texts, those above their thresholds precede others."""
+    probabilities = dict(zip(EMOTIONS, prediction.probabilities, strict=True))
+    order = ranking(prediction.probabilities, getattr(prediction, "over_threshold", ()))
+    return [(name, probabilities[name]) for name in order]
 
 
 def served_reliability(confidence: float) -> dict[str, Any] | None:

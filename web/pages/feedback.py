@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import render_template, request
+from flask import current_app, render_template, request
 from marshmallow import ValidationError
 
 from ..api.feedback import Feedback
-from ..http.logging import record_feedback
+from ..http.feedback import record_feedback
 from ..http.problems import Problem, invalid
 from .base import pages
 
@@ -24,8 +24,11 @@ def parse_feedback() -> dict[str, Any]:
     fields: dict[str, Any] = request.form.to_dict()
     try:
         fields["confidence"] = float(fields.get("confidence", ""))
-        return Feedback().load(fields)
+        feedback = Feedback().load(fields)
     except ValidationError as error:
         raise invalid("invalid_body", error.messages) from None
     except ValueError:
         raise Problem("invalid_body", "The confidence must be a number.") from None
+    if not feedback.get("token"):
+        raise Problem("feedback_off" if not current_app.config["FEEDBACK"] else "invalid_token")
+    return feedback

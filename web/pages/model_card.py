@@ -18,7 +18,7 @@ TEST_SETS = {
 }
 SHORT_TITLES = {"fer2013_test": "by FER2013's labels", "ferplus_test": "by FER+ majorities"}
 UNSURE_LIMITS = {
-    "turned": ("The face is turned", "the head points more than {:.0f} degrees to a side"),
+    "turned": ("The face is turned", "the head points more than {:.0f} degrees to a side, or more than 40 up or down"),
     "small": ("The face is small", "the face crop covers less than {:.0f} pixels of the image a side"),
     "blurred": ("The face is blurred", "the face crop has a sharpness below {:.2f} (0.45 is usual)"),
     "low_confidence": ("Low confidence", "the most likely emotion has less than {:.0%}"),

@@ -10,7 +10,7 @@ import numpy as np
 from flask import render_template, request
 
 from emotions import EMOTIONS
-from emotions.speech.audio import MAX_SECONDS
+from emotions.runtime.limits import get_limits
 from emotions.speech.results import SpeechResult
 from emotions.speech.spectrogram import FRAMES_PER_SECOND
 
@@ -140,7 +140,7 @@ def speech_result() -> str:
 
 
 def render_page(view: SpeechView | None = None) -> str:
-    return render_template("speech.html", view=view, limit_minutes=int(MAX_SECONDS // 60))
+    return render_template("speech.html", view=view, limit_minutes=int(get_limits().sound_seconds // 60))
 
 
 @pages.app_context_processor

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from flask import g, render_template, request
 
-from emotions.text.classifier import MAX_TEXT
+from emotions.runtime.limits import get_limits
+from emotions.runtime.memory import reserve
 from emotions.text.results import TextResult, TextSpan
 
-from ..api.text import MAX_BODY_BYTES, classify_texts
+from ..api.text import MAX_BODY_BYTES, classify_texts, memory_for
 from ..http.problems import Problem
 from .base import ResultView, pages
 
@@ -23,6 +24,8 @@ SAMPLES = {
 """Sample texts, written for this page."""
 MAX_TABLE_ROWS = 200
 """Rows of the table of sentences."""
+MAX_JSON_SENTENCES = 5000
+"""Sentences in the download, which is a part of the page; the API returns more."""
 MIN_RELATIVE_WEIGHT, MIN_WEIGHT = 0.25, 0.02
 """Attribution from which a word is marked: relative to the strongest word, and as drop of the probability."""
 
@@ -38,9 +41,10 @@ class Segment:
 
 @dataclass(frozen=True)
 class TextView(ResultView):
-    """Result of a text as the page shows it."""
+    """Result of a text as the page shows it: at most MAX_JSON_SENTENCES of its `sentence_count` sentences."""
 
     result: TextResult
+    sentence_count: int
     segments: tuple[Segment, ...]
     milliseconds: float
 
@@ -58,7 +62,7 @@ class TextView(ResultView):
 
 @pages.get("/text")
 def text() -> str:
-    return render_template("text.html", view=None, given="", text_samples=SAMPLES, max_text=MAX_TEXT)
+    return render_template("text.html", view=None, given="", text_samples=SAMPLES, max_text=get_limits().text_characters)
 
 
 @pages.post("/text")
@@ -66,9 +70,12 @@ def text_result() -> str:
     """The page with the result above the form."""
     request.max_content_length = request.max_form_memory_size = MAX_BODY_BYTES
     given = chosen_text()
-    result = classify_texts([given], explain=True, sentences=True)[0]
-    view = TextView(result, tuple(segments(result)), g.timing_ms["read"])
-    return render_template("text.html", view=view, given=given, text_samples=SAMPLES, max_text=MAX_TEXT)
+    with reserve(memory_for([given], sentences=True)):
+        result = classify_texts([given], explain=True, sentences=True)[0]
+        parts = result.sentences or ()
+        shown = replace(result, sentences=parts[:MAX_JSON_SENTENCES])
+        view = TextView(shown, len(parts), tuple(segments(result)), g.timing_ms["read"])
+        return render_template("text.html", view=view, given=given, text_samples=SAMPLES, max_text=get_limits().text_characters)
 
 
 def chosen_text() -> str:

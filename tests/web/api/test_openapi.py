@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from random import Random
 
 import hypothesis
 import pytest
@@ -10,12 +11,13 @@ import schemathesis
 from hypothesis import strategies
 from openapi_spec_validator import OpenAPIV31SpecValidator
 from schemathesis import GenerationMode
-from schemathesis.specs.openapi.checks import negative_data_rejection
+from schemathesis.specs.openapi.checks import negative_data_rejection, positive_data_acceptance
 
 from emotions.face.defaults import DEFAULT_VIEWS, REQUEST_VIEWS
 from emotions.face.reliability import UNSURE_REASONS
 from emotions.video.tracker_state import PROB_SCALE, Track, TrackerState
-from tests import clips
+from scripts.hostile.inputs import FAMILIES
+from tests import clips, sounds
 from web import create_app
 from web.http.problems import CATALOGUE
 
@@ -94,6 +96,17 @@ def videos() -> list[bytes]:
     return [clips.clip(clips.still_frames(2)), clips.clip(clips.still_frames(3), "webm", "libvpx")]
 
 
+def recordings() -> list[bytes]:
+    voice = sounds.voice_like(2.0)
+    return [sounds.encoded(voice), sounds.encoded(voice, "flac", "flac"), (DATA / "buzz.flac").read_bytes()]
+
+
+@schemathesis.serializer("audio/*", "video/*")  # of raw bodies it knows images, texts and JSON
+def raw_bytes(_: object, body: object) -> object:
+    return body
+
+
+schemathesis.openapi.media_type("audio/*", strategies.sampled_from(recordings()))
 schemathesis.openapi.media_type("video/*", strategies.sampled_from(videos()))
 schemathesis.openapi.media_type("image/*", strategies.sampled_from(images()))
 schemathesis.openapi.format("binary", strategies.sampled_from(images()))
@@ -105,25 +118,33 @@ def described(app):
     return schemathesis.openapi.from_wsgi("/openapi.json", app)
 
 
-@pytest.mark.parametrize(
-    ("method", "path", "mode"),
-    [
-        ("POST", "/api/v1/image", GenerationMode.POSITIVE),
-        ("POST", "/api/v1/image", GenerationMode.NEGATIVE),
-        ("POST", "/api/v1/video", GenerationMode.POSITIVE),
-        ("POST", "/api/v1/video", GenerationMode.NEGATIVE),
-        ("POST", "/api/v1/feedback", GenerationMode.POSITIVE),
-        ("POST", "/api/v1/feedback", GenerationMode.NEGATIVE),
-        ("POST", "/api/v1/text", GenerationMode.POSITIVE),
-        ("POST", "/api/v1/text", GenerationMode.NEGATIVE),
-        ("GET", "/api/v1/models", GenerationMode.POSITIVE),  # these take no input that could be invalid
-        ("GET", "/api/v1/style", GenerationMode.POSITIVE),
-        ("GET", "/health", GenerationMode.POSITIVE),
-    ],
-)
+OPERATIONS = [
+    ("POST", "/api/v1/image", GenerationMode.POSITIVE),
+    ("POST", "/api/v1/image", GenerationMode.NEGATIVE),
+    ("POST", "/api/v1/video", GenerationMode.POSITIVE),
+    ("POST", "/api/v1/video", GenerationMode.NEGATIVE),
+    ("POST", "/api/v1/speech", GenerationMode.POSITIVE),
+    ("POST", "/api/v1/speech", GenerationMode.NEGATIVE),
+    ("POST", "/api/v1/feedback", GenerationMode.POSITIVE),
+    ("POST", "/api/v1/feedback", GenerationMode.NEGATIVE),
+    ("POST", "/api/v1/text", GenerationMode.POSITIVE),
+    ("POST", "/api/v1/text", GenerationMode.NEGATIVE),
+    ("GET", "/api/v1/models", GenerationMode.POSITIVE),  # these take no input that could be invalid
+    ("GET", "/api/v1/style", GenerationMode.POSITIVE),
+    ("GET", "/health", GenerationMode.POSITIVE),
+]
+
+
+def test_every_operation_is_tried(document):
+    described = {(method.upper(), path) for path, operations in document["paths"].items() for method in operations}
+    assert described == {(method, path) for method, path, _ in OPERATIONS}
+
+
+@pytest.mark.parametrize(("method", "path", "mode"), OPERATIONS)
 def test_responses_match_the_document(described, method, path, mode):
     """Responses have a described status, media type, headers and body; valid requests succeed, invalid ones fail."""
     operation = described[path][method]
+    tried = set()
 
     @hypothesis.settings(max_examples=40, deadline=None, derandomize=True, database=None, suppress_health_check=SLOW)
     @hypothesis.given(operation.as_strategy(generation_mode=mode))
@@ -131,7 +152,38 @@ def test_responses_match_the_document(described, method, path, mode):
         hypothesis.assume(mode is GenerationMode.POSITIVE or not has_short_list(case))
         # A form carries text alone: once encoded, a value of a wrong type may be valid. Invalid options have tests of their own.
         encoded = case.media_type == "multipart/form-data"
+        tried.add(case.media_type)
         case.call_and_validate(excluded_checks=[negative_data_rejection] if encoded else [])
+
+    check()
+    if mode is GenerationMode.POSITIVE:
+        assert tried >= {body.media_type for body in operation.body}
+
+
+RAW = {
+    "/api/v1/image": FAMILIES["image"],
+    "/api/v1/video": FAMILIES["video"],
+    "/api/v1/speech": FAMILIES["sound"],
+    "/api/v1/text": FAMILIES["text"],
+    "/api/v1/feedback": FAMILIES["text"],
+}
+"""Address -> functions that make hostile bodies of its media type."""
+
+
+@pytest.mark.parametrize("path", RAW)
+def test_raw_bodies_get_described_responses(described, path):
+    """Whatever the bytes of a body: a described status, media type, headers and fields, and no failure of the server."""
+    operation = described[path]["POST"]
+    kinds = [body.media_type for body in operation.body]
+    hostile = strategies.builds(
+        lambda family, number: family(Random(number)), strategies.sampled_from(RAW[path]), strategies.integers()
+    )
+
+    @hypothesis.settings(max_examples=25, deadline=None, derandomize=True, database=None, suppress_health_check=SLOW)
+    @hypothesis.given(strategies.sampled_from(kinds), strategies.binary(max_size=2000) | hostile)
+    def check(kind, body):
+        case = operation.Case(body=body, media_type=kind)
+        case.call_and_validate(excluded_checks=[negative_data_rejection, positive_data_acceptance])
 
     check()
 

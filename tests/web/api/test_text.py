@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
+from urllib.parse import unquote
 
 import pytest
 
 from emotions.labels import EMOTIONS
-from emotions.text.classifier import MAX_TEXT
-from web.pages.text import SAMPLES
+from emotions.runtime.limits import SERVER
+from web.api.text import MAX_SENTENCES
+from web.pages.text import MAX_JSON_SENTENCES, SAMPLES
+
+MAX_TEXT = SERVER.text_characters
 
 
 def ask(client, **body):
@@ -69,8 +74,13 @@ def test_reasons_without_a_prediction(client, text, reason):
         ([], 400, "invalid_body"),
         ({"text": ["a"] * 1001}, 413, "too_many_texts"),
         ({"text": "a" * (MAX_TEXT + 1)}, 413, "text_too_long"),
-        ({"text": ["a" * MAX_TEXT] * 4}, 413, "text_too_long"),
+        ({"text": ["a" * (MAX_TEXT // 2)] * 2 + ["b"]}, 413, "text_too_long"),
         ({"text": "a" * 2**22}, 413, "body_too_large"),
+        (
+            {"text": ["a\n" * (MAX_SENTENCES // 2), "b\n" * (MAX_SENTENCES // 2 + 1)], "sentences": True},
+            413,
+            "too_many_sentences",
+        ),
     ],
 )
 def test_invalid_requests(client, body, status, code):
@@ -79,10 +89,28 @@ def test_invalid_requests(client, body, status, code):
 
 
 @pytest.mark.parametrize(
-    ("data", "kind", "code"), [(b"{", "application/json", "invalid_json"), (b"text=a", "text/plain", "unsupported_media_type")]
+    ("data", "kind", "code"),
+    [
+        (b"{", "application/json", "invalid_json"),
+        (b"text=a", "text/plain", "unsupported_media_type"),
+        *(
+            (json.dumps({"text": "a"}).encode(name), "application/json", "invalid_json")
+            for name in ("utf-16", "utf-16-le", "utf-32")
+        ),
+        ('{"text": "café"}'.encode("latin-1"), "application/json", "invalid_json"),
+        ('{"text": "café"}'.encode("latin-1"), "application/json; charset=iso-8859-1", "invalid_json"),
+    ],
 )
 def test_invalid_bodies(client, data, kind, code):
-    assert client.post("/api/v1/text", data=data, content_type=kind).json["code"] == code
+    answer = client.post("/api/v1/text", data=data, content_type=kind)
+    assert answer.json["code"] == code and "results" not in answer.json
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
+@pytest.mark.parametrize("kind", ["application/json", "application/json; charset=UTF-8", "application/problem+json"])
+def test_utf8_with_or_without_a_byte_order_mark(client, encoding, kind):
+    body = '{"text": "I love this café ❤"}'.encode(encoding)
+    assert client.post("/api/v1/text", data=body, content_type=kind).json["results"][0]["emotion"] == "happy"
 
 
 @pytest.mark.parametrize("text", ["\ud800 broken", "\0", "💥" * 100, "<script>alert(1)</script>", "def f(x):\n    return x + 1"])
@@ -128,6 +156,13 @@ def test_long_text_on_the_page(client):
     page = client.post("/text", data={"text": text})
     assert page.status_code == 200 and "The first 200 of" in page.get_data(as_text=True)
     assert client.post("/text", data={"text": text + "x"}, headers={"Accept": "text/html"}).status_code == 413
+
+
+def test_page_of_very_many_lines(client):
+    page = client.post("/text", data={"text": "ok\n" * (MAX_JSON_SENTENCES + 1)}).get_data(as_text=True)
+    link = re.search('href="data:application/json,([^"]*)"', page)[1]
+    assert len(json.loads(unquote(link))["sentences"]) == MAX_JSON_SENTENCES
+    assert re.search(rf"the JSON has the first\s+{MAX_JSON_SENTENCES:,}\.", page)
 
 
 def test_unknown_sample(client):

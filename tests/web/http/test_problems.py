@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import json
+import pickle
 
 import pytest
 from flask import abort
@@ -90,3 +92,9 @@ def test_failures_reveal_no_internals(failing, headers, capsys):
     line = json.loads(capsys.readouterr().out)
     assert line["severity"] == "ERROR" and "secret message" in line["stack_trace"]
     assert line["request_id"] == response.headers["X-Request-Id"]
+
+
+def test_a_problem_survives_pickling():
+    before = Problem("busy", "Later.", title="Soon", extra={"errors": {"a": "b"}}, headers={"Retry-After": "5"})
+    for after in (pickle.loads(pickle.dumps(before)), copy.copy(before)):
+        assert (vars(after), str(after), after.args) == (vars(before), "Later.", before.args)

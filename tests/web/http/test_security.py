@@ -1,8 +1,11 @@
 from __future__ import annotations
 
 import re
+from io import BytesIO
 
 import pytest
+
+from web import create_app
 
 PATHS = [
     "/",
@@ -55,3 +58,35 @@ def test_cache_control(client):
     assert again.status_code == 304 and again.headers["Cache-Control"] == "public, max-age=600"
     versioned = re.search(r"/static/js/docs\.js\?v=[0-9a-f]{10}", client.get("/docs").text)[0]
     assert "immutable" in client.get(versioned, buffered=True).headers["Cache-Control"]
+    for wrong in ("", "1", "0123456789"):
+        assert client.get(f"/static/js/docs.js?v={wrong}", buffered=True).headers["Cache-Control"] == "public, max-age=600"
+
+
+@pytest.mark.parametrize(
+    ("headers", "allowed"),
+    [
+        ({}, True),  # a program
+        ({"Sec-Fetch-Site": "same-origin", "Origin": "http://localhost"}, True),
+        ({"Sec-Fetch-Site": "none"}, True),  # started by the user: a share sheet
+        ({"Origin": "http://localhost"}, True),
+        ({"Sec-Fetch-Site": "cross-site", "Origin": "https://evil.example"}, False),
+        ({"Sec-Fetch-Site": "same-site", "Origin": "http://other.localhost"}, False),
+        ({"Sec-Fetch-Site": "cross-site"}, False),
+        ({"Origin": "https://evil.example"}, False),
+        ({"Origin": "http://localhost:81"}, False),
+        ({"Origin": "null"}, False),
+        ({"Origin": "https://partner.example", "Sec-Fetch-Site": "cross-site"}, None),  # in CORS_ORIGINS: the API alone
+    ],
+)
+def test_other_sites_may_not_send_what_changes_something(photo, headers, allowed):
+    client = create_app({"CORS_ORIGINS": frozenset(["https://partner.example"])}).test_client()
+    feedback = {"shown": "happy", "said": "sad", "confidence": 0.5, "model": "a"}
+    answers = {
+        "/api/v1/feedback": client.post("/api/v1/feedback", json=feedback, headers=headers),
+        "/feedback": client.post("/feedback", data=feedback, headers=headers),
+        "/share": client.post("/share", data={"file": (BytesIO(photo), "a.jpg")}, headers=headers),
+    }
+    for path, response in answers.items():
+        expected = path.startswith("/api/") if allowed is None else allowed
+        assert (b"cross_site" not in response.data) == expected, path
+        assert expected or response.status_code == 403

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[3]
-COMMAND = [sys.executable, "-m", "gunicorn", "--no-control-socket", "--workers", "1", "--threads", "4", "main:app"]
+COMMAND = [sys.executable, "-m", "gunicorn", "main:app"]
 
 
 @pytest.fixture(scope="module")
@@ -82,3 +82,11 @@ def test_large_upload_is_not_written_to_disk(app, monkeypatch):
                 monkeypatch.setattr(f"{module}.{name}", refuse)
     response = app.test_client().post("/api/v1/image", data=form, content_type="multipart/form-data; boundary=x")
     assert response.status_code == 422 and json.loads(response.data)["code"] == "not_an_image"
+
+
+@pytest.mark.parametrize("path", ["/api/v1/image", "/api/v1/video", "/api/v1/speech", "/", "/share", "/text", "/feedback"])
+@pytest.mark.parametrize("part", ["form-data", 'form-data; filename="a.jpg"', "form-data; filename*=utf-8''%ff", "attachment"])
+def test_parts_without_a_name(app, path, part):
+    form = f"--x\r\nContent-Disposition: {part}\r\n\r\nabc\r\n--x--\r\n".encode()
+    response = app.test_client().post(path, data=form, content_type="multipart/form-data; boundary=x")
+    assert response.status_code == 400 and json.loads(response.data)["code"] == "bad_request"

@@ -138,7 +138,7 @@ def test_about_lists_the_unsure_limits():
     entry |= {"thresholds": {"turned": 44.6, "low_confidence": 0.41}, "doubts": MEASURED}
     page = Page(create_app(registry=registry).test_client().get("/about").text)
     text = page.by_id("unsure").text
-    assert "The face is turned: the head points more than 45 degrees to a side." in text
+    assert "The face is turned: the head points more than 45 degrees to a side, or more than 40 up or down." in text
     assert "Low confidence: the most likely emotion has less than 41%." in text
     assert "blurred:" not in text, "a reason without a limit is not listed"
     assert "By FER2013's labels (3,411 faces), accuracy 61.5 %; 65.7 % on the 87 % of predictions that are not marked." in text

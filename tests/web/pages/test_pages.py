@@ -15,7 +15,8 @@ from PIL import Image
 from emotions import EMOTIONS
 from emotions.labels import TITLES
 from tests.markup import Page
-from web import ROOT, create_app
+from web import create_app
+from web.app import ROOT
 from web.pages.model_card import reliability_of
 from web.pages.samples import SAMPLES
 
@@ -340,7 +341,10 @@ def test_feedback_without_javascript_becomes_a_log_line(read, client, photo, cap
     response = client.post(form.attrs["action"], data=fields | {"said": "sad"}, headers=HTML)
     assert Page(response.text).find("h1")[0].text == "Thank you"
     [line] = [json.loads(line) for line in capsys.readouterr().out.splitlines() if '"message": "feedback"' in line]
-    assert line["feedback"] == fields | {"said": "sad", "confidence": float(fields["confidence"])}
+    token = fields.pop("token")
+    assert line["feedback"] == fields | {"said": "sad", "confidence": float(fields["confidence"])} and len(line["answer"]) == 16
+    again = client.post(form.attrs["action"], data=fields | {"said": "fear", "token": token}, headers=HTML)
+    assert again.status_code == 409 and "already_sent" in again.text
 
 
 @pytest.mark.parametrize(
@@ -351,6 +355,16 @@ def test_invalid_feedback_is_rejected(client, change):
     response = client.post("/feedback", data=fields, headers=HTML)
     assert response.status_code == 400
     assert "invalid_body" in Page(response.text).by_id("problem").text
+
+
+@pytest.mark.parametrize("change", [{}, {"token": "made.up"}, {"shown": "fear"}, {"confidence": "0.99"}, {"model": "other 1"}])
+def test_feedback_without_the_token_of_the_answer_is_refused(app, client, change, capsys):
+    fields = {"shown": "happy", "said": "sad", "confidence": "0.5000", "model": "vgg16/mixed 1"}
+    if change:
+        fields["token"] = app.extensions["feedback"].issue("happy", 0.5, "vgg16/mixed 1")
+    response = client.post("/feedback", data=fields | change, headers=HTML)
+    assert response.status_code == 403 and "invalid_token" in response.text
+    assert '"message": "feedback"' not in capsys.readouterr().out
 
 
 def test_feedback_can_be_disabled(photo):
@@ -396,6 +410,9 @@ def test_about_lists_every_model_with_its_licence(client, app):
 def pages(client, faceless: bytes) -> dict[str, Page]:
     """Every kind of page."""
 
+    feedback = {"shown": "sad", "said": "sad", "confidence": "1", "model": "a"}
+    feedback["token"] = client.application.extensions["feedback"].issue("sad", 1.0, "a")
+
     def post(**data) -> str:
         return client.post("/", data=data, headers=HTML).text
 
@@ -410,7 +427,7 @@ def pages(client, faceless: bytes) -> dict[str, Page]:
         "several": Page(post(sample="friends")),
         "faceless": Page(post(file=(BytesIO(faceless), "a.png"))),
         "problem": Page(post()),
-        "thanks": Page(client.post("/feedback", data={"shown": "sad", "said": "sad", "confidence": "1", "model": "a"}).text),
+        "thanks": Page(client.post("/feedback", data=feedback).text),
     }
 
 

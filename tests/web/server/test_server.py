@@ -1,0 +1,256 @@
+"""The server on a real socket: its own errors, slow clients, clients that leave, and memory for uploads."""
+
+from __future__ import annotations
+
+import json
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from web.http.security import HEADERS
+from web.server import connections
+from web.server.connections import Server
+from web.server.queue import AdmissionQueue
+from web.server.sockets import Sockets
+from web.server.worker import adjustments
+
+ROOT = Path(__file__).resolve().parents[3]
+UPLOAD_BYTES = 40 * 2**20
+
+
+class Running:
+    """A server of the application in a thread."""
+
+    def __init__(self, app) -> None:
+        self.socket = socket.create_server(("127.0.0.1", 0))
+        self.port = self.socket.getsockname()[1]
+        self.socket.setblocking(False)
+        self.queue, self.sockets, self._stop = AdmissionQueue(2), Sockets(), False
+        self.server = Server(app, self.socket, self.queue, UPLOAD_BYTES, adjustments(100, 50), self.sockets)
+        self._thread = threading.Thread(target=self._loop)
+        self._thread.start()
+
+    def _loop(self) -> None:
+        while not self._stop:
+            self.sockets.turn(0.05)
+
+    def close(self) -> None:
+        self._stop = True
+        self._thread.join()
+        self.queue.shutdown()
+        self.sockets.close()
+
+    def connect(self) -> socket.socket:
+        client = socket.create_connection(("127.0.0.1", self.port))
+        client.settimeout(30)
+        return client
+
+    def answer(self, data: bytes) -> tuple[int, dict[str, str], bytes]:
+        with self.connect() as client:
+            client.sendall(data)
+            return parse(read_all(client))
+
+
+def post_head(length: int, version: str = "1.1") -> bytes:
+    """Header of a photo with `length` bytes."""
+    return f"POST /api/v1/image HTTP/{version}\r\nContent-Type: image/jpeg\r\nContent-Length: {length}\r\n\r\n".encode()
+
+
+def read_all(client: socket.socket) -> bytes:
+    data = b""
+    while piece := client.recv(65536):
+        data += piece
+    return data
+
+
+def parse(data: bytes) -> tuple[int, dict[str, str], bytes]:
+    head, _, body = data.partition(b"\r\n\r\n")
+    first, *lines = head.decode("latin-1").split("\r\n")
+    return int(first.split()[1]), dict(line.split(": ", 1) for line in lines), body
+
+
+@pytest.fixture
+def server(app) -> Iterator[Running]:
+    running = Running(app)
+    yield running
+    running.close()
+
+
+BAD = {
+    "no_request": (b"nonsense\r\n\r\n", 400, "bad_request"),
+    "lower_case_method": (b"get / HTTP/1.1\r\n\r\n", 400, "bad_request"),
+    "header_without_colon": (b"GET / HTTP/1.1\r\nHost x\r\n\r\n", 400, "bad_request"),
+    "bare_line_feed": (b"GET / HTTP/1.1\r\nHost: x\nA: b\r\n\r\n", 400, "bad_request"),
+    "two_lengths": (b"POST / HTTP/1.1\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\n", 400, "bad_request"),
+    "negative_length": (b"POST / HTTP/1.1\r\nContent-Length: -1\r\n\r\n", 400, "bad_request"),
+    "long_address": (b"GET /" + b"a" * 9000 + b" HTTP/1.1\r\n\r\n", 414, "uri_too_long"),
+    "longer_address": (b"GET /" + b"a" * 30000 + b" HTTP/1.1\r\n\r\n", 414, "uri_too_long"),
+    "large_header": (b"GET / HTTP/1.1\r\nA: " + b"b" * 30000 + b"\r\n\r\n", 431, "request_header_fields_too_large"),
+    "many_headers": (b"GET / HTTP/1.1\r\n" + b"A: b\r\n" * 5000 + b"\r\n", 431, "request_header_fields_too_large"),
+    "unknown_coding": (b"POST / HTTP/1.1\r\nTransfer-Encoding: gzip, chunked\r\n\r\n", 501, "not_implemented"),
+    "broken_chunk": (b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", 400, "bad_request"),
+    "broken_chunk_end": (b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nabc\r\n", 400, "bad_request"),
+    "long_chunk_line": (b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n1;" + b"a" * 6000, 400, "bad_request"),
+    "length_of_400_digits": (b"POST / HTTP/1.1\r\nContent-Length: " + b"9" * 400 + b"\r\n\r\n", 413, "file_too_large"),
+    "length_of_9000_digits": (b"POST / HTTP/1.1\r\nContent-Length: " + b"9" * 9000 + b"\r\n\r\n", 400, "bad_request"),
+    "claims_gigabytes": (b"POST / HTTP/1.1\r\nContent-Length: 9999999999\r\n\r\n", 413, "file_too_large"),
+    "too_large": (b"POST / HTTP/1.1\r\nContent-Length: 34000000\r\n\r\n" + bytes(34_000_000), 413, "file_too_large"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_errors_of_the_server_have_the_form_of_all_others(server, name):
+    data, status, code = BAD[name]
+    got, headers, body = server.answer(data)
+    problem = json.loads(body)
+    assert (got, problem["code"], problem["status"]) == (status, code, status)
+    assert headers["Content-Type"] == "application/problem+json" and headers["Connection"] == "close"
+    assert {key: headers[key] for key in HEADERS} == HEADERS
+
+
+def test_errors_of_the_server_are_pages_for_browsers(server):
+    accept = b"Accept: text/html,application/xhtml+xml\r\n"
+    status, headers, body = server.answer(b"POST / HTTP/1.1\r\n" + accept + b"Transfer-Encoding: gzip\r\n\r\n")
+    assert status == 501 and headers["Content-Type"].startswith("text/html") and b"<html" in body
+
+
+def test_time_in_the_queue_is_told(server, photo):
+    status, headers, body = server.answer(post_head(len(photo), "1.0") + photo)
+    assert status == 200 and len(json.loads(body)["faces"]) == 1
+    assert headers["Server-Timing"].startswith("queue;dur=")
+
+
+def test_slow_requests_end_with_an_answer(server, monkeypatch):
+    monkeypatch.setattr(connections, "HEADER_SECONDS", 0.3)
+    monkeypatch.setattr(connections, "BODY_SECONDS", 0.3)
+    with server.connect() as silent, server.connect() as header, server.connect() as body:
+        header.sendall(b"GET /health HTTP/1.1\r\nHost")
+        body.sendall(b"POST / HTTP/1.1\r\nContent-Length: 1000\r\n\r\nabc")
+        assert read_all(silent) == b""
+        for client in (header, body):
+            status, _, answer = parse(read_all(client))
+            assert status == 408 and json.loads(answer)["code"] == "request_timeout"
+    assert server.server.uploads.used == 0
+
+
+def test_connections_that_claim_memory_stop_nobody(server, photo):
+    claims = [server.connect() for _ in range(8)]
+    for client in claims:
+        client.sendall(b"POST / HTTP/1.1\r\nContent-Length: 32000000\r\n\r\n")
+    assert server.answer(post_head(len(photo), "1.0") + photo)[0] == 200
+    for client in claims:
+        client.close()
+
+
+def test_the_slowest_bodies_are_refused_when_memory_is_short(server):
+    """Two slow bodies hold 18 MB; a fast one of 31 MB gets the memory, and the others an answer after their last byte."""
+    slow, fast = [server.connect() for _ in range(2)], server.connect()
+    for client in slow:
+        client.sendall(post_head(12_000_000) + bytes(9_000_000))
+    until = time.monotonic() + 20
+    while server.server.uploads.used < 18_000_000:
+        assert time.monotonic() < until
+        time.sleep(0.01)
+    time.sleep(0.5)
+    fast.sendall(post_head(31_000_000) + bytes(31_000_000))
+    assert fast.recv(12).startswith(b"HTTP/1.1 422")
+    answers = []
+    for client in slow:
+        client.sendall(bytes(3_000_000))
+        answers.append(client.recv(2**16).decode().split("\r\n"))
+        client.close()
+    refused = [lines for lines in answers if lines[0].startswith("HTTP/1.1 503")]
+    assert refused and all(any(line.startswith("Retry-After: ") for line in lines) for lines in refused)
+    assert all(lines[0].startswith(("HTTP/1.1 503", "HTTP/1.1 422")) for lines in answers)
+    fast.close()
+
+
+def test_crowds_of_uploads_share_the_memory(server):
+    """Ten uploads of 9 MB at once: memory stays within its limit, and each client gets an answer."""
+    peak, answers = [0], []
+
+    def send() -> None:
+        with server.connect() as client:
+            client.sendall(post_head(9_000_000) + bytes(9_000_000))
+            answers.append(client.recv(12))
+
+    threads = [threading.Thread(target=send) for _ in range(10)]
+    for thread in threads:
+        thread.start()
+    while any(thread.is_alive() for thread in threads):
+        peak.append(server.server.uploads.used)
+        time.sleep(0.001)
+    assert max(peak) <= UPLOAD_BYTES + 10 * 2**16
+    assert len(answers) == 10 and set(answers) <= {b"HTTP/1.1 422", b"HTTP/1.1 503"}
+    assert answers.count(b"HTTP/1.1 422") >= 4
+
+
+@pytest.mark.slow
+def test_a_second_request_of_a_busy_connection_is_refused_too(server, monkeypatch):
+    """The body of a request that follows an unfinished one counts, and can be refused, like any other."""
+    monkeypatch.setattr(server.server.uploads, "limit", 3_000_000)
+    with server.connect() as client:
+        client.sendall(post_head(100) + bytes(100) + post_head(8_000_000) + bytes(8_000_000))
+        data = b""
+        while data.count(b"HTTP/1.1 ") < 2 or not data.endswith(b"}"):
+            piece = client.recv(2**16)
+            assert piece, data
+            data += piece
+    assert b"HTTP/1.1 422" in data and b"HTTP/1.1 503" in data
+
+
+def test_work_ends_when_its_client_has_gone(server, photo, app, monkeypatch):
+    """A check during the work sees that the connection was closed; nothing else is computed."""
+    from emotions import TimeBudgetError
+    from emotions.runtime.time_budget import check_time
+    from web import inference
+
+    reached, ended = threading.Event(), threading.Event()
+
+    def slow(*_: object, **__: object) -> None:
+        reached.set()
+        until = time.monotonic() + 20
+        while time.monotonic() < until:
+            time.sleep(0.01)
+            try:
+                check_time()
+            except TimeBudgetError as error:
+                assert error.code == "client_gone"
+                ended.set()
+                raise
+
+    monkeypatch.setattr(inference, "open_image", slow)
+    with server.connect() as client:
+        client.sendall(
+            f"POST /api/v1/image HTTP/1.1\r\nContent-Type: image/jpeg\r\nContent-Length: {len(photo)}\r\n\r\n".encode()
+        )
+        client.sendall(photo)
+        assert reached.wait(10)
+    assert ended.wait(10)
+
+
+def test_many_requests_on_one_connection(server):
+    with server.connect() as client:
+        for _ in range(50):
+            client.sendall(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n")
+            data = b""
+            while not data.endswith(b'{"status":"ok"}\n'):
+                data += client.recv(65536)
+        client.sendall(b"GET /health HTTP/1.1\r\n\r\n" * 10)
+        data = b""
+        while data.count(b'{"status":"ok"}\n') < 10:
+            data += client.recv(65536)
+
+
+def test_the_parent_process_of_gunicorn_imports_no_model():
+    """The worker's module is imported before gunicorn forks: what it imports would be held twice."""
+    heavy = ("numpy", "cv2", "flask", "ai_edge_litert", "emotions.face.analyzer")
+    code = f"import sys, web.server.worker; print([name for name in {heavy} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
