@@ -19,13 +19,14 @@ from datetime import UTC, datetime
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import cv2
 import numpy as np
 
 from emotions.face.analyzer import FaceAnalyzer
-from emotions.face.detector import Detection, FaceDetector, to_detection
+from emotions.face.blazeface import Detection, to_detection
+from emotions.face.detector import FaceDetector
 
 from ..common.machine import processor
 from .detection_scenes import (
@@ -135,7 +136,8 @@ def doubtful(face_detector: FaceDetector) -> float:
 
 def best_doubtful(face_detector: FaceDetector, choosing: list[Scene]) -> float:
     """Threshold for uncertain faces with the highest F1 of `blazeface`; among equal ones the highest."""
-    thresholds = cast(dict[str, float], face_detector.blazeface("blazeface-full-range").entry.thresholds)
+    models = face_detector.registry.manifest["models"]
+    thresholds = next(entry for entry in models if entry["name"] == "blazeface-full-range")["thresholds"]
     shipped, scored = thresholds["doubtful"], {}
     for value in (0.5, 0.4, 0.35, 0.3, 0.25, 0.2):
         thresholds["doubtful"] = value
@@ -212,8 +214,8 @@ def drawn_table(face_detector: FaceDetector, folder: Path, empty: list[Scene]) -
     return lines
 
 
-def provenance(arguments: list[str]) -> list[str]:
-    """Date, commit, machine and versions of the measurement, as lines of Markdown."""
+def provenance(arguments: list[str], module: str = "scripts.evaluate.detection") -> list[str]:
+    """Date, commit, machine and versions of the measurement by `module`, as lines of Markdown."""
 
     def git(*words: str) -> str:
         return subprocess.run(["git", *words], cwd=ROOT, capture_output=True, text=True).stdout.strip()
@@ -224,12 +226,11 @@ def provenance(arguments: list[str]) -> list[str]:
         "--",
         "emotions",
         "models",
-        "scripts/evaluate/detection.py",
-        "scripts/evaluate/detection_scenes.py",
+        "scripts/evaluate",
     )
     versions = ", ".join(f"{package} {version(package)}" for package in ("ai-edge-litert", "opencv-python-headless", "numpy"))
     return [
-        f"- {datetime.now(UTC):%Y-%m-%d}, `{shlex.join(['python', '-m', 'scripts.evaluate.detection', *arguments])}`",
+        f"- {datetime.now(UTC):%Y-%m-%d}, `{shlex.join(['python', '-m', module, *arguments])}`",
         f"- commit {git('rev-parse', '--short=12', 'HEAD') or 'unknown'}{' with uncommitted changes' if changed else ''}",
         f"- {processor()}, one core, load {os.getloadavg()[0]:.1f} at the start; Python {platform.python_version()}, {versions}",
     ]

@@ -16,7 +16,7 @@ import numpy as np
 from PIL import Image
 
 from emotions.face import blazeface
-from emotions.face.detector import Detection
+from emotions.face.blazeface import Detection
 from emotions.face.results import Box
 from emotions.image.loading import open_image
 
@@ -122,17 +122,19 @@ def _canvas(random: np.random.Generator, empty: list[Scene]) -> np.ndarray:
     return large[top : top + height, left : left + width].copy()
 
 
-def small_faces(scenes: list[Scene], empty: list[Scene], height: int, count: int = 6) -> Iterator[Scene]:
-    """12-megapixel scenes: photos shrunk until their mean face is `height` pixels high, on an enlarged photo without faces."""
+def small_faces(
+    scenes: list[Scene], empty: list[Scene], height: int, count: int = 6, canvas_size: tuple[int, int] = LARGE
+) -> Iterator[Scene]:
+    """Scenes of `canvas_size`: photos shrunk until their mean face is `height` pixels high, on a photo without faces."""
     for start in range(0, len(scenes), count):
         group = scenes[start : start + count]
         background = empty[(start // count) % len(empty)]
-        canvas = cv2.resize(background.pixels, LARGE, interpolation=cv2.INTER_CUBIC)
+        canvas = cv2.resize(background.pixels, canvas_size, interpolation=cv2.INTER_CUBIC)
         random = np.random.default_rng(seed_of(f"{background.name} {start} {height}"))
         boxes = []
         for place, scene in enumerate(group):  # three columns, two rows: photos never overlap
             scale = height / float(np.mean(scene.boxes[:, 3] - scene.boxes[:, 1]))
-            cell = np.array([LARGE[0] // 3, LARGE[1] // 2])
+            cell = np.array([canvas_size[0] // 3, canvas_size[1] // 2])
             scale = min(scale, *(cell / scene.pixels.shape[1::-1]))
             size = np.maximum(1, np.round(np.array(scene.pixels.shape[1::-1]) * scale)).astype(int)
             left, top = np.array([place % 3, place // 3]) * cell + random.integers(0, cell - size + 1)
@@ -157,17 +159,23 @@ def corners(box: Box) -> np.ndarray:
     return np.array([box.left, box.top, box.left + box.width, box.top + box.height])
 
 
-def match_detections(found: list[Detection], truth: np.ndarray) -> list[tuple[float, bool]]:
-    """Match detections greedily: (score, matched) of each, best score first."""
+def assign_detections(found: list[Detection], truth: np.ndarray) -> list[tuple[float, int]]:
+    """Assign detections to faces greedily: (score, index of the face or -1) of each, best score first."""
     free, result = np.ones(len(truth), bool), []
     for detection in sorted(found, key=lambda face: -face.score):
         overlaps = blazeface.iou(corners(detection.box), truth) * free
         best = int(overlaps.argmax()) if len(truth) else -1
-        hit = best >= 0 and overlaps[best] >= MIN_IOU
-        if hit:
+        if best >= 0 and overlaps[best] >= MIN_IOU:
             free[best] = False
-        result.append((detection.score, bool(hit)))
+        else:
+            best = -1
+        result.append((detection.score, best))
     return result
+
+
+def match_detections(found: list[Detection], truth: np.ndarray) -> list[tuple[float, bool]]:
+    """Match detections as `assign_detections` does: (score, matched) of each, best score first."""
+    return [(score, face >= 0) for score, face in assign_detections(found, truth)]
 
 
 def match_scenes(detect: DetectFunction, scenes: Iterable[Scene]) -> tuple[list[tuple[float, bool]], int]:

@@ -107,12 +107,12 @@ Row = dict[str, Any]
 def read_run(run: Path, variant: str) -> Row | None:
     """Row of a run: its recipe and validation metrics.
 
-    Returns None for dry runs, other label sets, and folders without config.json.
+    Returns None for dry runs, other label sets, runs of other models (texts), and folders without config.json.
     """
     if not (run / "config.json").is_file():
         return None
     config = json.loads((run / "config.json").read_text(encoding="utf-8"))
-    if config.get("limit"):
+    if config.get("limit") or "stages" not in config:
         return None
     history = []
     if (run / "history.csv").is_file():

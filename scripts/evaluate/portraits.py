@@ -52,7 +52,7 @@ def served_crop(analyzer: FaceAnalyzer, pixels: np.ndarray) -> np.ndarray | None
     """Crop (S, S) uint8 grey of the largest face in an image (H, W, 3), as `FaceAnalyzer.analyze` makes it; None without one."""
     detector = analyzer.face_detector
     for face in detector.detect(pixels)[1]:
-        return align_crop(pixels, face.box, detector.landmarks(pixels, face), analyzer.classifier.size)
+        return align_crop(pixels, face.box, detector.landmarks(pixels, face), analyzer.classifier.size, face.turns)
     return None
 
 

@@ -79,7 +79,7 @@ def detect(
         if not found:
             continue
         mesh = face_detector.landmarks(image, found[0])
-        crop = align_crop(image, found[0].box, None if mesh is None else mesh[:, :2], model.size)
+        crop = align_crop(image, found[0].box, mesh, model.size, found[0].turns)
         kept.append(index)
         quality.append(measure_quality(image.shape, found[0].box, mesh, crop))
         crops.append(crop)

@@ -8,7 +8,7 @@ import zipfile
 import numpy as np
 import pytest
 
-from emotions.face.detector import Detection
+from emotions.face.blazeface import Detection
 from emotions.face.results import Box
 from emotions.runtime.manifest import BUNDLED, ModelRegistry
 from scripts.evaluate.detection_scenes import (

@@ -41,6 +41,9 @@ def test_an_unfinished_run_shows_its_last_epoch(tmp_path):
 def test_dry_runs_and_other_folders_have_no_row(tmp_path):
     assert read_run(written(tmp_path / "small", limit=256), "small") is None
     assert read_run(tmp_path, "none") is None
+    (tmp_path / "text").mkdir()
+    (tmp_path / "text" / "config.json").write_text('{"name": "minilm-text", "optimiser": {"epochs": 3}}', encoding="utf-8")
+    assert read_run(tmp_path / "text", "text") is None
 
 
 def test_a_part_keeps_its_date_until_it_changes():

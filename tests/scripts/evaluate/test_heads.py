@@ -66,6 +66,7 @@ def test_faces_are_classified_by_heads_that_never_saw_their_family_or_character(
     ).all()
 
 
+@pytest.mark.slow
 def test_photographs_are_learnt_beside_rendered_faces(table, monkeypatch):
     monkeypatch.setattr(frozen_features, "EPOCHS", 20)
     table = table.where(np.isin(table.families, ["ink", "wax"]))
@@ -124,6 +125,7 @@ def test_whole_pictures_are_classified_as_the_service_does():
     assert served_crop(analyzer, np.full((64, 64, 3), 90, np.uint8)) is None
 
 
+@pytest.mark.slow
 def test_the_command_measures_and_writes_the_report(path, prepared, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(frozen_features, "EPOCHS", 1)
     monkeypatch.setattr(heads, "DESIGNS", ("linear",))

@@ -113,6 +113,7 @@ def command(prepared, configured, london, tmp_path_factory):
     return [*options, "--london", str(london)], folder / "models", heads[-1]
 
 
+@pytest.mark.slow
 def test_the_command_writes_what_it_verifies(command, prepared, capsys):
     options, models, name = command
     with pytest.raises(SystemExit) as stop:

@@ -17,6 +17,10 @@ WIDTH, HEIGHT = 640, 480
 SMALLEST = 60  # pixels: smaller faces give blurred actors
 # Cut-out around a face in units of its size: half the width, above the upper edge, below the upper edge.
 ASIDE, ABOVE, BELOW = 1.1, 0.55, 1.95
+# In the same units: centre below the upper edge and half axes of the head, half the width of the shoulders and their upper edge.
+HEAD_CENTER, HEAD_AXES, SHOULDERS = 0.42, (0.68, 0.85), (0.9, 1.1)
+MIN_VISIBLE = 0.5
+"""Share of a face that must not be covered by other actors for it to count as visible."""
 
 
 @dataclass(frozen=True)
@@ -70,10 +74,10 @@ def cut_out(pixels: np.ndarray, face: Box) -> tuple[np.ndarray, Box]:
     right, bottom = min(pixels.shape[1], round(right)), min(pixels.shape[0], round(bottom))
     opacity = np.zeros((bottom - top, right - left), np.float32)
     box = Box(face.left - left, face.top - top, face.width, face.height)
-    x, y = round(box.left + box.width / 2), round(box.top + box.height * 0.42)
-    cv2.ellipse(opacity, (x, y), (round(0.68 * box.width), round(0.85 * box.height)), 0, 0, 360, 1, -1)
-    shoulders = round(box.top + 1.1 * box.height)
-    cv2.rectangle(opacity, (round(x - 0.9 * box.width), shoulders), (round(x + 0.9 * box.width), bottom - top), 1, -1)
+    x, y = round(box.left + box.width / 2), round(box.top + box.height * HEAD_CENTER)
+    cv2.ellipse(opacity, (x, y), (round(HEAD_AXES[0] * box.width), round(HEAD_AXES[1] * box.height)), 0, 0, 360, 1, -1)
+    aside, shoulders = SHOULDERS[0] * box.width, round(box.top + SHOULDERS[1] * box.height)
+    cv2.rectangle(opacity, (round(x - aside), shoulders), (round(x + aside), bottom - top), 1, -1)
     opacity = cv2.GaussianBlur(opacity, (0, 0), max(1.0, 0.03 * box.height))
     colours = pixels[top:bottom, left:right]
     return np.dstack([colours, (opacity * 255).astype(np.uint8)]), box
@@ -115,6 +119,24 @@ def render(actors: Sequence[tuple[Person, Trajectory]], times: Iterable[float], 
         canvas = canvas + camera.noise * random.standard_normal(canvas.shape, np.float32)
         frame = np.clip(canvas, 0, 255).astype(np.uint8)
         yield Frame(time, open_image(encode_jpeg(frame, camera.quality)), truth)
+
+
+def visible(truth: dict[int, Box]) -> dict[int, Box]:
+    """Boxes of the actors of whose face others in front cover less than half."""
+    return {actor: box for actor, box in truth.items() if 1 - _covered(truth, actor) >= MIN_VISIBLE}
+
+
+def _covered(truth: dict[int, Box], actor: int) -> float:
+    """Share of an actor's face that others in front cover, from the shapes of `cut_out`."""
+    face, steps = truth[actor], (np.arange(12) + 0.5) / 12
+    x, y = face.left + face.width * steps[None], face.top + face.height * steps[:, None]
+    covered = np.zeros((12, 12), bool)
+    for other, box in truth.items():
+        if other > actor:
+            right, down = x - box.left - box.width / 2, (y - box.top) / box.height
+            head = (right / (HEAD_AXES[0] * box.width)) ** 2 + ((down - HEAD_CENTER) / HEAD_AXES[1]) ** 2 < 1
+            covered |= head | ((np.abs(right) < SHOULDERS[0] * box.width) & (down > SHOULDERS[1]) & (down < BELOW))
+    return float(covered.mean())
 
 
 def actor_of(truth: dict[int, Box], box: Box, min_iou: float = 0.35, min_gap: float = 0.15) -> int | None:

@@ -1,0 +1,1 @@
+"""Measure the face tracker on synthetic videos: ID switches, standard metrics, smoothing, people who come back."""
