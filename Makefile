@@ -24,7 +24,7 @@ GRADIO := .venv-gradio/bin/python
 BATCH := .venv-batch/bin/python
 GPU := .venv-gpu/bin/python
 LINT := .venv-lint/bin
-EXTRAS := test train lab gpu gradio batch integrations bench docs lint
+EXTRAS := test train lab gpu gradio batch integrations bench docs lint audit
 INTEGRATIONS := tests/integrations
 
 help: ## list these targets
@@ -33,7 +33,7 @@ help: ## list these targets
 ##@ Run
 
 run: .venv/.installed ## install what a server needs and serve on http://127.0.0.1:8080 (PORT=8000, HOST=0.0.0.0; MODELS=, EXPRESSION_HEAD=)
-	exec env $(MALLOC) $(SERVE) -m gunicorn --bind $(HOST):$(PORT) --workers 1 --threads 4 --timeout 0 --no-control-socket main:app
+	exec env $(MALLOC) $(SERVE) -m gunicorn --bind $(HOST):$(PORT) main:app
 
 gradio: .venv-gradio/.installed ## serve the library with Gradio's components on http://127.0.0.1:7860 (GRADIO_PORT=)
 	exec $(GRADIO) -m scripts.demo.gradio_app --port $(GRADIO_PORT)
@@ -173,6 +173,18 @@ bench: .venv/.installed .venv-bench/.installed ## measure speed and memory besid
 robustness: .venv-test/.installed .venv-bench/.installed ## measure the served head and `fer` on corrupted pictures; writes benchmarks/robustness.md (MODELS=: others)
 	$(TEST) -m scripts.evaluate.robustness $(addprefix --models ,$(MODELS))
 
+tracking: .venv-bench/.installed ## measure the tracker on synthetic videos, a quarter of an hour; writes benchmarks/tracking.md (PHOTOS=: folder of photos)
+	$(BENCH) -m scripts.evaluate.tracking --photos $(or $(PHOTOS),$(error PHOTOS= is missing)) --write
+
+hostile: .venv-test/.installed ## send 10,000 hostile inputs to the server within F1's memory, half an hour on two cores; writes benchmarks/hostile.md (as root; SEED=, COUNT=)
+	$(TEST) -m scripts.hostile $(addprefix --seed ,$(SEED)) $(if $(filter file,$(origin COUNT)),,--count $(COUNT)) --out benchmarks/hostile.md
+
+soak: .venv-test/.installed ## send ordinary and hostile requests for an hour and watch memory, files and threads; writes benchmarks/soak.md (as root; SECONDS=)
+	$(TEST) -m scripts.hostile.soak $(addprefix --seconds ,$(SECONDS)) --out benchmarks/soak.md
+
+overload: .venv-test/.installed ## overload the server within F1's limits: 1 to 64 clients, slow clients, a killed worker; writes benchmarks/overload.md (as root)
+	$(TEST) -m scripts.hostile.overload --out benchmarks/overload.md
+
 autoscaling: .venv-train/.installed ## simulate the scaling keys of app.yaml; writes docs/autoscaling.md and its plot
 	$(TRAIN) -m scripts.deploy.autoscaling
 
@@ -208,6 +220,12 @@ detectors: .venv-test/.installed ## download MediaPipe's face models into models
 vendor: .venv-test/.installed ## download the third-party browser files from npm into static/vendor/
 	$(TEST) -m scripts.release.vendor
 
+sbom: .venv/.installed .venv-audit/.installed ## write the software bill of materials (CycloneDX) of the server: build/sbom.json
+	.venv-audit/bin/python -m scripts.release.sbom
+
+audit: .venv-audit/.installed ## look up known vulnerabilities of the pinned packages and the signatures of the vendored npm packages
+	.venv-audit/bin/python -m scripts.release.audit
+
 # One recipe makes every environment; `$<` is its requirements file, which is complete: --no-deps, and no resolution. The empty file
 # .installed is written last, so that an interrupted installation starts again. An existing environment keeps its Python.
 ENVIRONMENTS := $(EXTRAS:%=.venv-%/.installed)
@@ -222,4 +240,4 @@ $(ENVIRONMENTS): .venv-%/.installed: requirements-%.txt
 	@touch $@
 
 .PHONY: help run gradio batch notebooks lab test test-all test-integrations lint format requirements train rebuild synthetic heads export thresholds \
-	evaluate-served verify-model experiments bench robustness autoscaling smoke-appengine smoke-heroku publish docs demo-gif screenshots readme detectors vendor
+	evaluate-served verify-model experiments bench robustness tracking hostile soak overload autoscaling smoke-appengine smoke-heroku publish docs demo-gif screenshots readme detectors vendor sbom audit

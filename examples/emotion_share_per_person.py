@@ -11,4 +11,4 @@ summary = analyze_video(sys.argv[1]).summary
 print(f"{summary['frames']} frames in {summary['duration']:.1f} s")
 for person in summary["people"]:
     seconds = f"{person['first']:.1f} to {person['last']:.1f} s"
-    print(f"person {person['id']}, {seconds}: {emotion} in {person['shares'][emotion]:.0%} of {person['frames']} frames")
+    print(f"person {person['id']}, {seconds}: {emotion} in {person['shares'][emotion]:.0%} of {person['seconds']:.1f} s")

@@ -5,7 +5,7 @@ import sys
 from emotions import analyze_speech
 
 result = analyze_speech(sys.argv[1])
-if result.emotion is None:  # too_short, silence or not_speech
+if result.emotion is None:  # too_short, silence, not_speech, narrow_band or noisy
     print(f"no emotion: {result.reason}")
 else:
     print(f"{result.emotion} ({result.confidence:.0%}) in {result.seconds:.1f} s")

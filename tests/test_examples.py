@@ -81,7 +81,7 @@ def test_video_timeline(video):
 
 
 def test_emotion_share_per_person(video):
-    assert re.search(r"person 0, 0\.0 to 1\.\d s: happy in 100% of \d+ frames", run("emotion_share_per_person", video))
+    assert re.search(r"person 0, 0\.0 to 1\.\d s: happy in 100% of \d+\.\d s", run("emotion_share_per_person", video))
     assert "sad in 0%" in run("emotion_share_per_person", video, "sad")
     run("emotion_share_per_person", video, "joy", code=1)
 

@@ -12,16 +12,17 @@ from apache_beam.io import fileio
 from apache_beam.metrics import Metrics
 from apache_beam.utils.shared import Shared
 
-from emotions.cli import DECODE_MB
 from emotions.face.analyzer import FaceAnalyzer
 from emotions.face.defaults import DEFAULT_HEAD, DEFAULT_VIEWS
+from emotions.runtime.limits import set_limits
 from emotions.runtime.litert import LiteRTModel
 from emotions.runtime.manifest import ModelEntry, ModelRegistry
-from emotions.runtime.memory import set_decode_budget
 
 from .results import File, Results
 from .rows import row_of
 
+DECODE_MB = 512
+"""Megabytes of memory that decoding may take in each process; there is one for each core."""
 COUNTS = "batch"
 """Namespace of the counters: photos, failed, failed:CODE, parts, kept."""
 
@@ -30,12 +31,12 @@ class SingleThreadRegistry(ModelRegistry):
     """Models with one thread each: there is a worker for every core."""
 
     def model(self, entry: ModelEntry) -> LiteRTModel:
-        return self._models.setdefault((entry.role, entry.name), LiteRTModel(lambda: self.read(entry)))
+        return self._models.setdefault((entry.role, entry.name), LiteRTModel(lambda: self.path(entry)))
 
 
 def load_analyzer(head: str) -> FaceAnalyzer:
     """Load all models and run them once."""
-    set_decode_budget(DECODE_MB)
+    set_limits(decode_mb=DECODE_MB)
     analyzer = FaceAnalyzer(SingleThreadRegistry(), head)
     analyzer.warm_up()
     logging.getLogger(__name__).info("models loaded in process %d", os.getpid())

@@ -14,9 +14,9 @@ from emotions.cli.output import error_record
 from emotions.errors import ImageError, ModelFileError
 from emotions.face.analyzer import FaceAnalyzer
 from emotions.face.defaults import DEFAULT_VIEWS
-from emotions.image.loading import MAX_FILE, open_image
+from emotions.image.loading import open_image
 from emotions.labels import EMOTIONS
-from emotions.runtime.memory import MB
+from emotions.sources import read_bounded
 
 MAX_ATTEMPTS = 10
 """Attempts to analyze a photo while memory is short (error code `busy`)."""
@@ -81,7 +81,4 @@ def _source(file: str) -> Path | bytes:
     if FileSystems.get_scheme(file) is None:
         return Path(file)
     with FileSystems.open(file, compression_type=CompressionTypes.UNCOMPRESSED) as stream:
-        data = stream.read(MAX_FILE + 1)
-    if len(data) > MAX_FILE:
-        raise ImageError("file_too_large", f"This file has more than {MAX_FILE // MB} MB, which is the limit.")
-    return data
+        return b"".join(read_bounded(stream))

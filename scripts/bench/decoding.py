@@ -1,6 +1,7 @@
 """Peak memory and time of decoding compared with the estimated memory, as a Markdown table (Linux).
 
     python -m scripts.bench.decoding --megapixels 12
+    python -m scripts.bench.decoding --shapes --megapixels 12
     python -m scripts.bench.decoding FILE [FILE ...]
 
 Each file is decoded in a new process, which reads its own VmHWM. (ru_maxrss would start at the parent's value.)
@@ -9,11 +10,12 @@ Each file is decoded in a new process, which reads its own VmHWM. (ru_maxrss wou
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +23,8 @@ from PIL import Image
 
 from emotions.image.decoders import plan_decode
 from emotions.image.loading import estimate, open_image
-from emotions.runtime.memory import MB, set_decode_budget
+from emotions.runtime.limits import LIBRARY, set_limits
+from emotions.runtime.memory import MB
 
 MAX_SIDE = 2048
 
@@ -78,20 +81,78 @@ def samples(folder: Path, megapixels: float) -> Iterator[Path]:
         yield folder / name
 
 
+SHAPED: dict[str, tuple[str, tuple[str, ...], dict]] = {
+    "png": ("PNG", ("RGB", "RGBA", "LA", "L", "P", "1", "I;16"), {"compress_level": 1}),
+    "bmp": ("BMP", ("RGB", "L", "P", "1"), {}),
+    "gif": ("GIF", ("P", "L"), {}),
+    "strips.tif": ("TIFF", ("RGB", "CMYK", "L", "1", "I;16", "F"), {}),
+    "lzw.tif": ("TIFF", ("RGB", "L"), {"compression": "tiff_lzw"}),
+    "turned.tif": ("TIFF", ("RGB",), {"tiffinfo": {274: 6}}),
+    "baseline.jpg": ("JPEG", ("RGB", "L", "CMYK"), {}),
+    "progressive.jpg": ("JPEG", ("RGB", "L", "CMYK"), {"progressive": True}),
+    "lossy.webp": ("WEBP", ("RGB", "RGBA"), {"method": 0}),
+    "lossless.webp": ("WEBP", ("RGB", "RGBA"), {"method": 0, "lossless": True, "quality": 0}),
+    "avif": ("AVIF", ("RGB", "RGBA", "L"), {"speed": 10}),
+    "444.avif": ("AVIF", ("RGB",), {"speed": 10, "subsampling": "4:4:4"}),
+    "heic": ("HEIF", ("RGB", "RGBA", "L"), {}),
+}
+"""Name -> format, modes and options of the images of extreme shapes."""
+MAX_SIDES = {"JPEG": 65_500, "WEBP": 16_383, "AVIF": 16_384, "HEIF": 16_384}
+"""Longest side that the encoder of a format writes, where that is below 65,535."""
+
+
+def shaped(folder: Path, megapixels: float, names: Iterable[str] = tuple(SHAPED)) -> Iterator[Path]:
+    """Write images of extreme shapes in each format and mode: one or four pixels wide or high, long strips, and a square."""
+    import pillow_heif
+
+    pillow_heif.register_heif_opener()
+    pixels = int(megapixels * 1e6)
+    for name in names:
+        kind, modes, options = SHAPED[name]
+        longest = MAX_SIDES.get(kind, 65_535)
+        for mode in modes:
+            for width, height in ((1, longest), (longest, 1), (4, longest), (0, longest), (longest, 0), (0, 0)):
+                if kind == "HEIF" and min(width, height) > 0:  # x265 encodes no images of fewer than 64 pixels a side
+                    continue
+                square = int(pixels**0.5)
+                size = width or max(64, pixels // (height or square)), height or max(64, pixels // (width or square))
+                path = folder / f"{size[0]}x{size[1]}-{mode.replace(';', '')}.{name}"
+                _gradient(mode, size).save(path, kind, **options)
+                yield path
+
+
+def _gradient(mode: str, size: tuple[int, int]) -> Image.Image:
+    rows = np.arange(size[1], dtype=np.uint8)[:, None] // 2
+    pixels = rows + np.random.default_rng(0).integers(0, 128, (1, size[0]), np.uint8)
+    if mode == "I;16":
+        return Image.fromarray(pixels.astype(np.uint16) * 200)
+    return Image.fromarray(pixels).convert(mode)
+
+
 def measure(path: Path) -> dict[str, object]:
     """Decode one file in this process without a memory limit; the process must be new."""
     import pillow_heif  # noqa: F401  loaded once per process, not part of an image's cost
 
     for plugin in ("Jpeg", "Png", "Gif", "Bmp", "Tiff", "WebP", "Avif"):
         __import__(f"PIL.{plugin}ImagePlugin")
-    set_decode_budget(100_000)
+    set_limits(LIBRARY, decode_mb=100_000)
+    _use_decoders()
     data = path.read_bytes()
     header = plan_decode(data, MAX_SIDE)
     row: dict[str, object] = {"file": path.name, "size": header.size, "estimate": estimate(header, MAX_SIDE)}
     del header
+    Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # resets VmHWM
     before = _memory("VmRSS")
     image = open_image(data, MAX_SIDE)
     return row | {"peak": _memory("VmHWM") - before, "ms": image.decode_ms, "given": image.pixels.shape[1::-1]}
+
+
+def _use_decoders() -> None:
+    """Decode a tiny image with each decoder, for its pages of shared libraries and its tables count once per process too."""
+    for kind in ("JPEG", "PNG", "GIF", "BMP", "TIFF", "WEBP"):
+        file = io.BytesIO()
+        Image.new("L" if kind == "GIF" else "RGB", (8, 8)).save(file, kind)
+        open_image(file.getvalue(), MAX_SIDE)
 
 
 def _memory(field: str) -> int:
@@ -120,6 +181,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("files", nargs="*", type=Path)
     parser.add_argument("--megapixels", type=float, default=12.2)
+    parser.add_argument("--shapes", action="store_true", help="extreme shapes in each format and mode")
     parser.add_argument("--one", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.one:
@@ -128,7 +190,7 @@ def main() -> None:
         report(iter(options.files))
     else:
         with tempfile.TemporaryDirectory() as folder:
-            report(samples(Path(folder), options.megapixels))
+            report((shaped if options.shapes else samples)(Path(folder), options.megapixels))
 
 
 if __name__ == "__main__":

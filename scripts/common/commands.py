@@ -15,14 +15,15 @@ def command_line(module: str, parser: argparse.ArgumentParser, options: argparse
 
     Args:
         module: module that is run, such as `scripts.evaluate.heads`.
-        parser: parser of the options; all take values.
+        parser: parser of the options.
         options: what it parsed.
     """
     words = ["python", "-m", module]
     for action in parser._actions:
         value = getattr(options, action.dest, action.default)
         if action.option_strings and value != action.default:
-            words += [action.option_strings[-1], *map(_shown, value if isinstance(value, list | tuple) else [value])]
+            values = [] if action.nargs == 0 else value if isinstance(value, list | tuple) else [value]
+            words += [action.option_strings[-1], *map(_shown, values)]
     return shlex.join(words)
 
 

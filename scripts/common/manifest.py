@@ -13,7 +13,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from emotions.runtime.manifest import EVALUATION, SCHEMA
+from emotions.runtime.manifest import EVALUATION
+from emotions.runtime.manifest_schema import SCHEMA
 
 ROLES = (
     "detector",
@@ -33,6 +34,9 @@ MEASURED = (
     "reliability",
     "quantisation",
     "evaluation",
+    "behavior",
+    "conditions",
+    "families",
     "through_api",
     "portraits",
     "doubts",

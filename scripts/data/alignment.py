@@ -48,9 +48,11 @@ def alignments(pixels: np.ndarray) -> np.ndarray:
     region = Region.of_box(box, np.full((6, 2), np.nan, np.float32))
     found = np.full((len(pixels), 2, 3), np.nan, np.float32)
     for row, face in enumerate(pixels):
-        points = mesh.predict_refined(np.repeat(face[..., None], 3, axis=2), region)
-        if points is not None and is_plausible(matrix := alignment_matrix(face.shape, box, points[:, :2], size), size):
-            found[row] = matrix
+        landmarks = mesh.predict_refined(np.repeat(face[..., None], 3, axis=2), region)
+        if landmarks.score >= entry.thresholds["score"]:
+            matrix = alignment_matrix(face.shape, box, landmarks.points[:, :2], size)
+            if is_plausible(matrix, size):
+                found[row] = matrix
     return found
 
 

@@ -71,6 +71,15 @@ class Faces:
     def __len__(self) -> int:
         return len(self.pixels)
 
+    def check(self) -> None:
+        """Raise ValueError unless all fields have a row for each face, and pixels and votes their dimensions."""
+        shapes = {field: np.shape(getattr(self, field)) for field in self.__dataclass_fields__}
+        rows = shapes["pixels"][:1]
+        if len(shapes["pixels"]) != 3 or shapes["votes"] != (*rows, len(EMOTIONS)):
+            raise ValueError(f"pixels of shape {shapes['pixels']} and votes of shape {shapes['votes']}")
+        if wrong := [field for field, shape in shapes.items() if field not in ("pixels", "votes") and shape != rows]:
+            raise ValueError(f"not a row for each face: {', '.join(wrong)}")
+
     def split(self, name: str) -> Faces:
         """The rows of one of SPLITS."""
         return self.where(self.splits == name)
@@ -107,7 +116,9 @@ class Faces:
         try:
             with open(path, "rb") as stream, np.load(stream, allow_pickle=False) as stored:
                 fields = [field for field in cls.__dataclass_fields__ if field != "licences" or field in stored]
-                return cls(**{field: stored[field] for field in fields})
+                faces = cls(**{field: stored[field] for field in fields})
+                faces.check()
+                return faces
         except DAMAGE as error:
             raise DatasetError(f"{path} is damaged or of another version ({error}): {again}") from None
 

@@ -151,21 +151,23 @@ def run_limited(
     folder: Path,
     home: Path,
     missing: dict[str, str],
+    venv: Path | None = None,
 ) -> Iterator[LoadTest]:
-    """Run `entrypoint` on the files in `folder`/app with the environment `folder`/venv; stop it at the end of the block.
+    """Run `entrypoint` on the files in `folder`/app; stop it at the end of the block.
 
     Args:
         entrypoint: shell command.
         port: port that the command listens on.
         variables: environment variables.
         limits: memory in bytes, and cores.
-        folder: holds `app`, `venv` and the log.
+        folder: holds `app` and the log.
         home: installation folder of the environment's Python, made readable in the sandbox.
         missing: unavailable sandbox features, as sandbox.missing_features returns them; these are skipped.
+        venv: virtual environment that serves; by default `folder`/venv.
     """  # fmt: skip
     memory, cpus = limits
-    log = folder / "server.log"
-    variables = variables | {"PATH": f"{folder}/venv/bin:/usr/bin:/bin"}
+    log, venv = folder / "server.log", venv or folder / "venv"
+    variables = variables | {"PATH": f"{venv}/bin:/usr/bin:/bin"}
     options: dict[str, Any] = {"log": log, "folder": folder / "app", "environment": variables}
     with ExitStack() as stack:
         group = options["group"] = None if "caps" in missing else stack.enter_context(ControlGroup(memory, cpus))
@@ -176,7 +178,7 @@ def run_limited(
             stack.callback(sandbox.stop, process)
             yield LoadTest(process, port, log, group)
         else:
-            readable = [folder / "venv", *([] if home.is_relative_to("/usr") else [home])]
+            readable = [venv, *([] if home.is_relative_to("/usr") else [home])]
             command = ["sh", "-c", f"exec {entrypoint}"]
             process, child = sandbox.start(command, readable=readable, tmp_bytes=TMP_BYTES, **options)
             stack.callback(sandbox.stop, process)

@@ -248,6 +248,15 @@ def descendants(pid: int) -> list[int]:
     return found
 
 
+def parents(pids: Sequence[int]) -> dict[int, int]:
+    """Return the parent of each of `pids` that still runs."""
+    found = {}
+    for pid in pids:
+        with suppress(OSError):
+            found[pid] = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    return found
+
+
 def resident_bytes(pid: int, field: str = "VmRSS") -> int:
     """Return the resident memory of a process in bytes, shared libraries included; 0 if it has ended. Field VmHWM: its peak."""
     try:

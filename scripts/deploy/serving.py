@@ -12,8 +12,8 @@ from . import sandbox
 from .appengine import ROOT, free_port, read_config
 
 CONFIG = read_config(ROOT)
-_, _, _, *GUNICORN, APP = CONFIG["entrypoint"].split()  # gunicorn --bind :$PORT OPTIONS main:app
-"""gunicorn's options and application of app.yaml."""
+APP = CONFIG["entrypoint"].split()[-1]  # gunicorn --bind :$PORT main:app
+"""Application of app.yaml, as gunicorn names it; gunicorn.conf.py, which gunicorn reads by itself, has the other options."""
 ENVIRONMENT = {name: str(value) for name, value in CONFIG.get("env_variables", {}).items()}
 """Environment variables of app.yaml."""
 
@@ -22,7 +22,7 @@ ENVIRONMENT = {name: str(value) for name, value in CONFIG.get("env_variables", {
 def run_gunicorn(
     python: Path, app: str, environment: Mapping[str, str], log: Path, prefix: Sequence[str] = ()
 ) -> Iterator[tuple[subprocess.Popen, int]]:
-    """Serve `app` with the options of app.yaml on a free port of 127.0.0.1; yield the process and its port, maybe too early to
+    """Serve `app` with the options of gunicorn.conf.py on a free port; yield the process and its port, maybe too early to
     connect.
 
     Args:
@@ -33,7 +33,9 @@ def run_gunicorn(
         prefix: words before the command, such as those of taskset.
     """
     port = free_port()
-    command = [*prefix, str(python), "-m", "gunicorn", "--bind", f"127.0.0.1:{port}", *GUNICORN, app]
+    # Other applications are served by gunicorn's own threads: this project's worker reads its settings.
+    worker = [] if app == APP else ["--worker-class", "gthread"]
+    command = [*prefix, str(python), "-m", "gunicorn", "--bind", f"127.0.0.1:{port}", *worker, app]
     variables = {"PATH": os.environ["PATH"], "HOME": str(log.parent), **environment}
     process = sandbox.start_unsandboxed(command, group=None, log=log, folder=ROOT, environment=variables)
     try:

@@ -16,7 +16,8 @@ from pathlib import Path
 from playwright.sync_api import sync_playwright
 from werkzeug.serving import make_server
 
-from web import ROOT, create_app
+from web import create_app
+from web.app import ROOT
 
 IMAGES = {"collins": "result-happy.png", "angry": "result-angry.png"}
 """Sample -> file in docs/."""

@@ -31,7 +31,7 @@ MODELS: tuple[dict[str, Any], ...] = (
         "entry": {
             "name": "blazeface-full-range", "role": "detector", "version": "1",
             "input": {"size": 192, "channels": 3}, "output": 17, "anchors": [[48, 1]],
-            "thresholds": {"score": 0.6, "score_closer": 0.8, "doubtful": 0.35, "mesh": 0.5},
+            "thresholds": {"score": 0.6, "score_closer": 0.8, "doubtful": 0.35, "weak": 0.08, "mesh": 0.5},
             "box": {"x": 0.022, "y": -0.006, "width": 0.904, "height": 1.1},
         },
     },

@@ -18,8 +18,9 @@ import sys
 from pathlib import Path
 
 from emotions.errors import ModelFileError
-from emotions.runtime.gcs import FILE_NAME, MANIFEST, manifest_files, split_address
+from emotions.runtime.gcs import MANIFEST, manifest_files, split_address
 from emotions.runtime.manifest import BUNDLED, ModelRegistry
+from emotions.runtime.manifest_schema import FILE_NAME
 
 PAPERS = (".md", ".png", ".svg", ".json")
 """Suffixes of further files to upload: cards, their pictures, the notice; licences have none."""

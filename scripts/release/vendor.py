@@ -27,11 +27,12 @@ class VendorError(RuntimeError):
 
 @dataclass(frozen=True)
 class Package:
-    """A release on npm: sha256 of its tarball, and of each file taken from it (path in the package -> sha256)."""
+    """A release on npm: licence (SPDX), sha256 of its tarball, and of each file taken from it (path in the package -> sha256)."""
 
     name: str
     version: str
     folder: str
+    licence: str
     sha256: str
     files: dict[str, str]
 
@@ -45,6 +46,7 @@ PACKAGES = (
         name="bootstrap",
         version="5.3.8",
         folder="bootstrap",
+        licence="MIT",
         sha256="8b02d4a7482e0f0a2b1da58f1c9c86830e96cc2f77f094f89e4681b19886bc38",
         files={
             "LICENSE": "4620c84ad5ce8602ff65640ed6b7c8b78ebb9e036584f0ebc1ccc88206a4bb51",
@@ -55,6 +57,7 @@ PACKAGES = (
         name="swagger-ui-dist",
         version="5.35.0",
         folder="swagger-ui",
+        licence="Apache-2.0",
         sha256="1b8e891893404ea4c3558b6a87e2a3e494e7eedba41168c2ece5800a391a6ea6",
         files={
             "LICENSE": "cfc7749b96f63bd31c3c42b5c471bf756814053e847c10f3eb003417bc523d30",

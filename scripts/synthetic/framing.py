@@ -8,7 +8,8 @@ import cv2
 import numpy as np
 
 from emotions.face.alignment import alignment_matrix, warp_crop
-from emotions.face.detector import Detection, FaceDetector
+from emotions.face.blazeface import Detection
+from emotions.face.detector import FaceDetector
 
 from .renderer import AvatarRenderer
 

@@ -195,7 +195,7 @@ def test_feedback_in_place(visit):
     with page.expect_request("**/api/v1/feedback") as sent:
         page.get_by_role("button", name="No, it is Fear").click()
     body = sent.value.post_data_json
-    assert sorted(body) == ["confidence", "model", "said", "shown"]
+    assert sorted(body) == ["confidence", "model", "said", "shown", "token"]
     assert body["said"] == "fear" and 0 < body["confidence"] <= 1
     expect(page.locator(".feedback .note")).to_be_focused()
     expect(page.get_by_role("status")).to_have_text("Thank you. One line was logged, without the photo.")

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from playwright.sync_api import Page, expect
 
 from scripts.deploy.traffic import SIZE, moving_face
@@ -171,10 +172,25 @@ def test_unplayable_video_is_uploaded_on_request_only(visit, video):
     assert len(posts) == 1 and posts[0].endswith("/api/v1/video")
     record = json.loads(downloaded(page, "JSON"))
     assert record["summary"]["frames"] == len(record["frames"]) == 20
+    assert record["summary"]["people"][0]["seconds"] == pytest.approx(4, abs=0.1), "of the server's summary"
     expect(page.get_by_role("row", name="Person 1")).to_contain_text("20")
     page.get_by_role("button", name="Analyze again").click()
     expect(page.get_by_role("heading", name="This browser cannot play the file")).to_be_focused()
     assert len(posts) == 1, "uploaded again on request only"
+
+
+def test_person_who_comes_back_in_an_uploaded_video_is_one(visit, tmp_path):
+    still, empty = next(iter(moving_face(1))), Image.new("RGB", SIZE, "gray")
+    path = write_video(tmp_path / "back.avi", [still] * 5 + [empty] * 20 + [still] * 5, "mpeg4", 5)
+    page = visit("/video", expected="Failed to load resource")
+    page.get_by_label("Choose a video").set_input_files(path)
+    page.get_by_role("button", name="Send it to the server").click()
+    expect(page.locator("#video")).to_have_attribute("data-state", "done", timeout=30_000)
+    record = json.loads(downloaded(page, "JSON"))
+    assert [person["ids"] for person in record["summary"]["people"]] == [[0, 1]]
+    assert {face["id"] for frame in record["frames"] for face in frame["faces"]} == {0}
+    assert {row["id"] for row in csv.DictReader(io.StringIO(downloaded(page, "CSV")))} == {"0", ""}
+    expect(page.locator("#track-panels [data-person]")).to_have_count(1)
 
 
 def test_too_large_video_is_not_uploaded(visit, video):

@@ -23,4 +23,4 @@ def tiny_clips(each: int = 3, corpora: tuple[str, ...] = ("ravdess",)) -> Clips:
                     frames.append((log_mel(sound.astype(np.float32)) + colour + number).astype(np.float16))
                     rows.append((label, corpus, f"{corpus}-{speaker}", str(number % 2 + 1), f"{speaker}-{label}-{take}"))
     labels, names, speakers, folds, files = (np.array(column) for column in zip(*rows, strict=True))
-    return Clips(frames, labels, names, speakers, folds, files)
+    return Clips(frames, labels, names, speakers, folds, files, np.full(len(labels), "", "U16"))

@@ -68,6 +68,7 @@ def test_other_data_sets_are_prepared(tree):
     assert Faces.load(tree / "data" / "facial_expressions.npz").labels.tolist() == [3]
 
 
+@pytest.mark.slow
 def test_own_images_are_trained_carded_and_served(tree, configured_small):
     own_images(tree / "my-faces")
     (tree / "labels.toml").write_text("\n".join(f'{name} = "{emotion}"' for name, emotion in OWN.items()))

@@ -80,9 +80,12 @@ class Files:
         if isinstance(self._archive, zipfile.ZipFile):
             return self._archive.open(name)
         if isinstance(self._archive, tarfile.TarFile):
-            member = self._archive.extractfile(name)
+            try:
+                member = self._archive.extractfile(name)
+            except KeyError:  # a link to a file that is not in the archive, or links in a circle
+                member = None
             if member is None:
-                raise KeyError(name)
+                raise tarfile.ExtractError(f"{name} is no file, or a link to nowhere")
             return member
         return open(self.path / name, "rb")
 

@@ -27,7 +27,7 @@ def read_label_map(path: Path) -> dict[str, str]:
         content = Path(path).read_bytes()
     try:
         parsed = json.loads(content) if path.suffix == ".json" else tomllib.loads(content.decode())
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise DatasetError(f"{path} is not {'JSON' if path.suffix == '.json' else 'TOML'}: {error}") from None
     known = (*EMOTIONS, IGNORE)  # a tuple: values may be unhashable lists or tables
     if not isinstance(parsed, dict) or not parsed:

@@ -58,7 +58,7 @@ class Cropper:
         _, found = self._face_detector.detect(pixels)
         if not found:
             return None
-        return align_crop(pixels, found[0].box, self._face_detector.landmarks(pixels, found[0]), self.size)
+        return align_crop(pixels, found[0].box, self._face_detector.landmarks(pixels, found[0]), self.size, found[0].turns)
 
     def whole(self, pixels: np.ndarray) -> np.ndarray:
         """Crop the smallest square around the whole image, whose face is framed already."""

@@ -17,7 +17,7 @@ from scripts.bench.contenders import Contender, run_server
 from scripts.bench.figures import MEGABYTE, STAGES, Measurements, format_figure, median_ratio, quantile, shares
 from scripts.bench.report import report, rows, targets
 from scripts.deploy import sandbox
-from scripts.deploy.serving import APP, GUNICORN
+from scripts.deploy.serving import APP
 from scripts.deploy.traffic import Request
 from scripts.docs import readme
 
@@ -121,11 +121,6 @@ def test_crowds_differ_only_in_the_number_of_faces():
 def test_scenes_have_their_stated_size():
     for megapixels, (width, height) in runner.SCENES.items():
         assert width * height / 1e6 == pytest.approx(megapixels, rel=0.05)
-
-
-def test_options_of_gunicorn_are_those_of_app_yaml():
-    assert APP == "main:app" and {"--workers", "--threads", "--no-control-socket"} <= set(GUNICORN)
-    assert not any(":" in word or word == "--bind" for word in GUNICORN)
 
 
 def test_all_measurements_with_the_real_server(tmp_path, monkeypatch):

@@ -19,6 +19,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--counts", type=int, nargs="+", default=[5, 10])
     made.add_argument("-w", "--weight", type=float, default=0.3)
     made.add_argument("--name", default="mixed")
+    made.add_argument("--busy", action="store_true")
     return made
 
 
@@ -30,7 +31,7 @@ def test_defaults_are_left_out(parser):
 
 def test_it_gives_the_same_options_again(parser):
     options = parser.parse_args(
-        ["--table", "../tables/my heads.npz", "--counts", "7", "-w", "0.1234567", "--name", "it's", "--folder", "here"]
+        ["--table", "../tables/my heads.npz", "--counts", "7", "-w", "0.1234567", "--name", "it's", "--folder", "here", "--busy"]
     )
     line = command_line("scripts.evaluate.x", parser, options)
     assert "--weight 0.1234567" in line and "'../tables/my heads.npz'" in line

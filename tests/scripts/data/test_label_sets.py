@@ -56,6 +56,7 @@ def test_mixed_targets_use_the_labels_and_votes_that_a_face_has(faces):
     assert not target[3].any() and not labels.hard_targets(some, 0.1)[2:].any()
 
 
+@pytest.mark.slow
 def test_heads_of_a_table_with_some_votes(faces, tmp_path, monkeypatch):
     monkeypatch.setattr(search, "MIXTURES", (0.5,))
     monkeypatch.setattr(search, "DESIGNS", ("linear",))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import runpy
 import shlex
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import yaml
 from google.appengine.api import appinfo
 
 from scripts.deploy import appengine
+from web.settings import read_settings
 
 ROOT = Path(__file__).resolve().parents[3]
 RUNTIMES = {"python311", "python312", "python313"}  # the parser accepts any number
@@ -63,12 +65,21 @@ def test_smallest_class_and_at_most_one_instance(config):
     assert appengine.python_version(appengine.read_config(ROOT)) == "3.13"
 
 
-def test_one_thread_per_concurrent_request(config):
-    gunicorn = flags(config.entrypoint)
-    assert config.entrypoint.removeprefix("exec ").startswith("gunicorn ") and config.entrypoint.endswith(" main:app")
-    assert gunicorn["bind"] == ":$PORT" and gunicorn["workers"] == "1" and "no-control-socket" in gunicorn
-    assert int(gunicorn["threads"]) == int(config.automatic_scaling.max_concurrent_requests)
-    assert 1 < int(gunicorn["threads"]) <= 10
+@pytest.fixture(scope="module")
+def gunicorn() -> dict[str, object]:
+    """Settings of gunicorn.conf.py."""
+    return runpy.run_path(str(ROOT / "gunicorn.conf.py"))
+
+
+def test_one_thread_per_concurrent_request(config, gunicorn, upload):
+    assert shlex.split(config.entrypoint.removeprefix("exec ")) == ["gunicorn", "--bind", ":$PORT", "main:app"]
+    assert Path("gunicorn.conf.py") in upload and gunicorn["workers"] == 1 and gunicorn["control_socket_disable"] is True
+    assert gunicorn["threads"] == int(config.automatic_scaling.max_concurrent_requests)
+    assert 1 < gunicorn["threads"] <= 10
+
+
+def test_gunicorn_waits_longer_than_the_server(gunicorn):
+    assert gunicorn["graceful_timeout"] > read_settings({})["GRACE_SECONDS"] + 2
 
 
 def test_make_run_starts_the_same_command(config):

@@ -20,7 +20,8 @@ from emotions.speech.features import extract
 from emotions.speech.spectrogram import log_mel
 from scripts.common.metrics import fit_temperature
 from scripts.speech import evaluate, export, prepare, speech_check, train
-from scripts.speech.clips import Clips, window_features
+from scripts.speech.clips import ANALOG, DIGITAL, Clips, window_features
+from scripts.speech.conditions import FAMILIES, random_condition
 from scripts.speech.metrics import TEMPERATURES, clip_means, clip_metrics
 from scripts.speech.non_speech import SYNTHESIZERS, synthesize
 from scripts.speech.rbf import RBFNetwork, fit_rbf, to_keras
@@ -66,10 +67,53 @@ def run(tmp_path_factory) -> Path:
 def test_prepare_reads_archives(tmp_path):
     archive = write_archive(tmp_path, ("01", "21"))
     prepare.main(["--corpora", str(archive), "--out", str(tmp_path / "table.npz")])
-    clips = Clips.load(tmp_path / "table.npz")
+    both = Clips.load(tmp_path / "table.npz")
+    clips, copies = both.select(both.conditions == ""), both.select(both.conditions != "")
     assert len(clips) == 16 and list(clips.labels[:8]) == [0, 1, 2, 3, 4, 5, 6, -1]
     assert set(clips.speakers) == {"ravdess-01", "ravdess-21"} and set(clips.folds) == {"1", "2"}
     assert all(len(frames) == 59 for frames in clips.frames)
+    for column in ("labels", "corpora", "speakers", "folds", "names"):  # each clip has one copy, with the same speaker and fold
+        assert (getattr(clips, column) == getattr(copies, column)).all()
+    assert set(copies.conditions) <= set(FAMILIES) and len(set(copies.conditions)) > 2
+    assert all(len(copy) != len(one) or (copy != one).any() for copy, one in zip(copies.frames, clips.frames, strict=True))
+
+
+def test_random_conditions_of_every_family_change_the_sound():
+    random = np.random.default_rng(0)
+    voices = [synthesize("melody", random, 1.5) for _ in range(3)]
+    drawn = dict(random_condition(random) for _ in range(80))
+    assert set(drawn) == set(FAMILIES) and sum(FAMILIES.values()) == pytest.approx(1)
+    for condition in drawn.values():
+        changed = condition(voices[0], random, voices)
+        assert changed.ndim == 1 and np.isfinite(changed).all() and abs(len(changed) - len(voices[0])) < 2000
+        size = min(len(changed), len(voices[0]))
+        assert np.abs(changed[:size] - voices[0][:size]).max() > 1e-3
+
+
+def test_copies_of_a_telephone_have_no_other_bands():
+    clips = tiny_clips(1)
+    rows = window_features(clips, {"ravdess": (1, DIGITAL, ANALOG)})
+    assert set(rows.copies) == {0, 1, DIGITAL, ANALOG} and np.isfinite(rows.features).all()
+    by_copy = {copy: rows.features[rows.copies == copy] for copy in set(rows.copies)}
+    assert all(np.abs(by_copy[0] - by_copy[copy]).max() > 0.1 for copy in (1, DIGITAL, ANALOG))
+    clips.conditions[:] = "hum"
+    assert set(window_features(clips, {"ravdess": (1, DIGITAL)}).copies) == {0}  # a copy has no copies
+
+
+def test_clips_under_conditions_are_learnt_and_measured_apart(tmp_path, monkeypatch):
+    monkeypatch.setattr(train, "TEST_SOUNDS", 2)
+    clips = tiny_clips(2)
+    copies = tiny_clips(2)
+    copies.conditions[:] = "babble"
+    for number, frames in enumerate(copies.frames):
+        copies.frames[number] = (frames + np.random.default_rng(number).normal(0, 3, frames.shape)).astype(np.float16)
+    Clips.concatenate([clips, copies]).save(tmp_path / "table.npz")
+    config = train.CONFIG | {"components": 32, "copies": [DIGITAL]}
+    found = train.train(tmp_path / "table.npz", tmp_path / "run", config, each=2)
+    assert found["evaluation"]["ravdess_cross_validated"]["count"] == found["families"]["babble"]["count"] == len(clips)
+    assert found["table"]["used"] == {"ravdess": len(clips)}
+    fitted_on = ~np.isin(clips.speakers, train.HELD_OUT_SPEAKERS[:4]).astype(bool)
+    assert len(RBFNetwork.load(tmp_path / "run" / "emotion.npz").centres) == 3 * fitted_on.sum()  # clip, telephone, babble
 
 
 def test_missing_data_is_reported(tmp_path, capsys):

@@ -244,6 +244,7 @@ def test_invalid_files_are_rejected(tmp_path, capsys, file, content, message):
         load_styles(tmp_path / "nowhere")
 
 
+@pytest.mark.slow
 def test_evaluation_on_held_out_families(made, folder, prepared, tmp_path, monkeypatch):
     monkeypatch.setattr(frozen_features, "EPOCHS", 1)
     monkeypatch.setattr(generate, "VALIDATION_FAMILIES", ("orb",))
@@ -259,6 +260,7 @@ def test_evaluation_on_held_out_families(made, folder, prepared, tmp_path, monke
     assert kept == ["drawn", "faces"]
 
 
+@pytest.mark.slow
 def test_a_family_is_classified_by_heads_that_were_not_trained_on_it(made, monkeypatch):
     monkeypatch.setattr(frozen_features, "EPOCHS", 300)
     drawings = Faces.load(made)
@@ -288,6 +290,7 @@ def test_face_patches_frame_the_face_and_others_do_not():
         assert not patches._could_be_face(area, patches.other_square(area, (256, 256), random))
 
 
+@pytest.mark.slow
 def test_drawn_face_verifier_is_trained_for_its_backbone(folder, tmp_path, monkeypatch):
     """Trained on two styles and a few charts, it separates their faces from the rest."""
     models = tmp_path / "models"
@@ -304,6 +307,7 @@ def test_drawn_face_verifier_is_trained_for_its_backbone(folder, tmp_path, monke
     assert logits[table.faces].mean() > 1 > -1 > logits[~table.faces].mean()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not SHARED.is_dir(), reason="the DiceBear styles are not beside the project")
 def test_the_real_styles():
     renderer = load_renderer(SHARED / "dicebear_styles")

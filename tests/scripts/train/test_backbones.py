@@ -156,6 +156,7 @@ def finished(prepared, configured, tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow
 def test_any_architecture_is_served_by_naming_its_head(finished, prepared):
     registry = ModelRegistry(finished / "models")
     registry.verify()

@@ -66,6 +66,7 @@ def test_teachers_of_different_faces_are_not_averaged(train, tmp_path):
         average_soft_labels([whole[0], soft("c", train.where(slice(1, 10)), 0.25)])
 
 
+@pytest.mark.slow
 def test_finished_runs_write_soft_labels(prepared, configured_small, train, tmp_path, capsys):
     for name, seed in (("a", 1), ("b", 2)):
         (tmp_path / f"{name}.toml").write_text(configured_small(prepared, 0).replace("seed = 1", f"seed = {seed}"))
@@ -82,6 +83,7 @@ def test_finished_runs_write_soft_labels(prepared, configured_small, train, tmp_
     assert "No such file" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_runs_with_equal_folder_names_are_both_used(prepared, train, tmp_path, monkeypatch):
     validation = Faces.load(prepared).split("validation")
 

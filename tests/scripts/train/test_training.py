@@ -82,6 +82,7 @@ def test_export_serves_what_was_trained(finished, exported, prepared, tmp_path):
         export.export(_altered(finished, tmp_path), "9.9.9", exported)
 
 
+@pytest.mark.slow
 def test_the_temperature_of_mixed_is_fitted_on_further_tables_too(finished, prepared, tmp_path):
     run, folder = tmp_path / "run", tmp_path / "exported"
     shutil.copytree(finished, run)
@@ -101,6 +102,7 @@ def test_the_temperature_of_mixed_is_fitted_on_further_tables_too(finished, prep
     assert temperature == pytest.approx(fit_shared_temperature(sets), rel=0.02)
 
 
+@pytest.mark.slow
 def test_a_published_backbone_initialises_a_run(exported, prepared, configured, tmp_path, capsys):
     path = exported / "vgg16-9.9.9.tflite"
     train_faces = Faces.load(prepared).split("train").pixels
@@ -138,6 +140,7 @@ def weights_of(run):
     return keras.saving.load_model(run / "base.keras", compile=False).trainable_weights
 
 
+@pytest.mark.slow
 def test_a_run_is_initialised_from_the_backbone_of_another(small, prepared, configured_small, tmp_path, capsys):
     config, run = tmp_path / "config.toml", tmp_path / "run"
     config.write_text(
@@ -160,6 +163,7 @@ def test_a_run_is_initialised_from_the_backbone_of_another(small, prepared, conf
     assert "cannot initialise this backbone" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_final_weights_are_interpolated_with_the_initial_ones(small, prepared, configured_small, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(optimisation, "BN_BATCHES", 5)
     config, run = tmp_path / "config.toml", tmp_path / "run"
