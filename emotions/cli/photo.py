@@ -18,7 +18,7 @@ from ..image.loading import open_image
 from ..labels import EMOTIONS
 from ..runtime.limits import Limits, set_limits
 from ..sources import read_bounded
-from .files import Input, OutputFolder, atomic_write, expand, open_stream
+from .files import Input, OutputFolder, WriteError, atomic_write, expand, open_stream
 from .kinds import is_picture
 from .metadata import Metadata, outcome
 from .output import Output, Progress, Row, complain, error_record, error_row
@@ -54,7 +54,7 @@ class Job:
         data: Its bytes where it is standard input or a pipe, which the processes do not share.
         detector: As for `FaceAnalyzer.analyze`.
         landmarks: As for `FaceAnalyzer.analyze`.
-        annotated: Path of the annotated image to write, None for none.
+        annotated: Path of the annotated image that this process writes, None for none.
         views: As for `FaceAnalyzer.analyze`.
     """
 
@@ -80,7 +80,7 @@ def run(options: argparse.Namespace) -> int:
         results = map_in_order(analyze, _jobs(inputs, options), options.processes, init_worker, arguments)
         for done, (job, result) in enumerate(results):
             progress.clear()
-            record = error_record(job.source.name, result) if isinstance(result, ProcessDied) else result
+            record = error_record(job.source.name, result) if isinstance(result, ProcessDied) else _completed(job, result)
             failed += "error" in record
             output.write(record, rows(record))
             metadata.add(job.source, outcome(record, OUTCOME), job.data)
@@ -114,26 +114,49 @@ def init_worker(head: str, limits: Limits) -> None:
     _analyzer.check_head()
 
 
-def analyze(job: Job) -> Row:
-    """Analyze an image and return its JSON line."""
+@dataclass(frozen=True)
+class Analysis:
+    """What a worker process returns.
+
+    Attributes:
+        record: The JSON line, without the path of the annotated image.
+        annotated: JPEG file of the annotated image, None where none was asked for or the image has no answer.
+    """
+
+    record: Row
+    annotated: bytes | None = None
+
+
+def analyze(job: Job) -> Analysis:
+    """Analyze an image, in a worker process. Raises ModelFileError."""
     try:
         if job.source.error:
-            return error_record(job.source.name, job.source.error)
+            return Analysis(error_record(job.source.name, job.source.error))
         file = job.source.path if job.data is None else job.data
         assert file is not None  # the data of standard input, which has no path, is in the job
         image = open_image(file)
         result = _analyzer.analyze(image, job.detector, job.landmarks, views=job.views)
         record = {"file": job.source.name, **result.to_json()}
-        if job.annotated:
-            jpeg = annotated_jpeg(image, result)
-            with atomic_write(job.annotated) as temporary:
-                temporary.write_bytes(jpeg)
-            record["annotated"] = str(job.annotated)
-        return record
+        return Analysis(record, annotated_jpeg(image, result) if job.annotated else None)
     except ModelFileError:
         raise
     except Exception as error:  # one bad file is a row and does not end the run
+        return Analysis(error_record(job.source.name, error))
+
+
+def _completed(job: Job, analysis: Analysis) -> Row:
+    """Write the annotated image and return the JSON line.
+
+    The first process writes: a worker process can be killed at any time, and would leave a part of a file behind.
+    """
+    if job.annotated is None or analysis.annotated is None:
+        return analysis.record
+    try:
+        with atomic_write(job.annotated) as temporary:
+            temporary.write_bytes(analysis.annotated)
+    except WriteError as error:
         return error_record(job.source.name, error)
+    return {**analysis.record, "annotated": str(job.annotated)}
 
 
 def rows(record: Row) -> list[Row]:

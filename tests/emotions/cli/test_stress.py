@@ -298,10 +298,23 @@ def test_outputs_on_a_full_disk_are_rows(words, tmp_path, good_files):
 
 
 def test_outputs_into_a_folder_that_goes(run, tmp_path, monkeypatch):
+    real = photo.analyze
+
+    def analyze_and_remove(job: photo.Job) -> photo.Analysis:
+        analysis = real(job)
+        job.annotated.parent.rmdir()
+        return analysis
+
+    monkeypatch.setattr(photo, "analyze", analyze_and_remove)
+    code, out, _ = run("photo", SAMPLE, "--annotate", tmp_path / "gone", "--format", "jsonl")
+    assert code == 1 and json.loads(out)["error"]["code"] == "output_failed"
+
+
+def test_worker_processes_write_no_files(tmp_path):
+    """They can be killed at any time: what they write would stay behind."""
     photo.init_worker("mixed", get_limits())
-    gone = tmp_path / "gone" / "a.jpg"
-    row = photo.analyze(photo.Job(files.Input("a", SAMPLE), None, "none", False, gone, 1))
-    assert row["error"]["code"] == "output_failed"
+    analysis = photo.analyze(photo.Job(files.Input("a", SAMPLE), None, "none", False, tmp_path / "a.jpg", 1))
+    assert analysis.annotated[:2] == b"\xff\xd8" and "annotated" not in analysis.record and not list(tmp_path.iterdir())
 
 
 def test_files_that_vanish_are_rows(run, monkeypatch, tmp_path):
@@ -467,10 +480,10 @@ def test_signals_at_any_time(many_photos, tmp_path, processes, number, expected,
     # A shell calls both 130 or 143: the code, and an end by the signal itself, as of Python while it starts or ends.
     assert process.returncode in (expected, -number) and err == ""
     assert all(json.loads(line) for line in out.splitlines()) and left_of_group(process.pid) == []
-    for path in (tmp_path / "out").glob("*"):
+    assert not list((tmp_path / "out").glob(".*"))
+    for path in (tmp_path / "out").iterdir():
         with Image.open(path) as image:
             image.load()
-    assert not list((tmp_path / "out").glob(".*"))
 
 
 @pytest.mark.slow
