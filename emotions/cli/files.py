@@ -11,6 +11,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext, supp
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import BinaryIO
 
 from ..errors import CodedError
@@ -199,15 +200,45 @@ class OutputFolder:
 def atomic_write(path: Path) -> Iterator[Path]:
     """Yield a temporary path to write to; it is renamed to `path` at the end, or removed after an exception.
 
+    For processes that are not killed; others write into a folder of `unfinished_files`.
+
     Raises:
         WriteError: An OSError ended the context: the disk is full, the folder is gone.
     """
     temporary = path.with_name(f".{os.getpid()}.part")
     try:
-        yield temporary
-        os.replace(temporary, path)
-    except OSError as error:
-        raise WriteError("output_failed", f"{path.name} cannot be written: {error.strerror or error}") from None
+        with write_errors(path):
+            yield temporary
+            os.replace(temporary, path)
     finally:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def write_errors(path: Path) -> Iterator[None]:
+    """Raise a WriteError for `path` in place of an OSError."""
+    try:
+        yield
+    except OSError as error:
+        raise WriteError("output_failed", f"{path.name} cannot be written: {error.strerror or error}") from None
+
+
+@contextmanager
+def unfinished_files(folder: OutputFolder) -> Iterator[Path]:
+    """Make a hidden folder in `folder` for files that worker processes write, and remove it at the end with what is left in it.
+
+    A worker process can be killed at any time; the process that started it renames what was written completely.
+
+    Yields:
+        Path of the folder.
+
+    Raises:
+        FolderError: The folder cannot be made.
+    """
+    try:
+        hidden = TemporaryDirectory(prefix=".", suffix=".part", dir=folder.path, ignore_cleanup_errors=True)
+    except OSError as error:
+        raise FolderError("unusable_folder", f"cannot write into the folder {folder.path}: {error.strerror}") from None
+    with hidden:
+        yield Path(hidden.name)

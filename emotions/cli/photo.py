@@ -6,7 +6,9 @@ One JSON line for each file; in CSV and table one row for each face (one also fo
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Iterator
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -18,7 +20,7 @@ from ..image.loading import open_image
 from ..labels import EMOTIONS
 from ..runtime.limits import Limits, set_limits
 from ..sources import read_bounded
-from .files import Input, OutputFolder, WriteError, atomic_write, expand, open_stream
+from .files import Input, OutputFolder, WriteError, expand, open_stream, unfinished_files, write_errors
 from .kinds import is_picture
 from .metadata import Metadata, outcome
 from .output import Output, Progress, Row, complain, error_record, error_row
@@ -54,7 +56,8 @@ class Job:
         data: Its bytes where it is standard input or a pipe, which the processes do not share.
         detector: As for `FaceAnalyzer.analyze`.
         landmarks: As for `FaceAnalyzer.analyze`.
-        annotated: Path of the annotated image that this process writes, None for none.
+        annotated: Path of the annotated image, None for none.
+        unfinished: Folder in which `analyze` writes it, under the same name.
         views: As for `FaceAnalyzer.analyze`.
     """
 
@@ -63,6 +66,7 @@ class Job:
     detector: str
     landmarks: bool
     annotated: Path | None
+    unfinished: Path | None
     views: int
 
 
@@ -76,8 +80,13 @@ def run(options: argparse.Namespace) -> int:
     inputs = expand(options.files, SUFFIXES, is_picture)
     output, failed = Output(options.format, COLUMNS, TABLE), 0
     arguments = (options.head, options.limits)
-    with Progress(len(inputs), "files") as progress:
-        results = map_in_order(analyze, _jobs(inputs, options), options.processes, init_worker, arguments)
+    with ExitStack() as stack:
+        folder = OutputFolder(options.annotate) if options.annotate else None
+        unfinished = stack.enter_context(unfinished_files(folder)) if folder else None
+        progress = stack.enter_context(Progress(len(inputs), "files"))
+        jobs = _jobs(inputs, options, folder, unfinished)
+        results = map_in_order(analyze, jobs, options.processes, init_worker, arguments)
+        stack.enter_context(closing(results))  # the processes end before the folder is removed
         for done, (job, result) in enumerate(results):
             progress.clear()
             record = error_record(job.source.name, result) if isinstance(result, ProcessDied) else _completed(job, result)
@@ -89,8 +98,9 @@ def run(options: argparse.Namespace) -> int:
     return 1 if failed else 0
 
 
-def _jobs(inputs: list[Input], options: argparse.Namespace) -> Iterator[Job]:
-    folder = OutputFolder(options.annotate) if options.annotate else None
+def _jobs(
+    inputs: list[Input], options: argparse.Namespace, folder: OutputFolder | None, unfinished: Path | None
+) -> Iterator[Job]:
     for source in inputs:
         data = None
         if source.is_stream:
@@ -100,7 +110,7 @@ def _jobs(inputs: list[Input], options: argparse.Namespace) -> Iterator[Job]:
             except (CodedError, OSError) as error:
                 source = replace(source, error=error)
         annotated = folder.unused_path(source.stem, ".jpg") if folder and source.error is None else None
-        yield Job(source, data, options.detector, options.landmarks, annotated, options.views)
+        yield Job(source, data, options.detector, options.landmarks, annotated, unfinished, options.views)
 
 
 _analyzer: FaceAnalyzer
@@ -114,49 +124,36 @@ def init_worker(head: str, limits: Limits) -> None:
     _analyzer.check_head()
 
 
-@dataclass(frozen=True)
-class Analysis:
-    """What a worker process returns.
-
-    Attributes:
-        record: The JSON line, without the path of the annotated image.
-        annotated: JPEG file of the annotated image, None where none was asked for or the image has no answer.
-    """
-
-    record: Row
-    annotated: bytes | None = None
-
-
-def analyze(job: Job) -> Analysis:
-    """Analyze an image, in a worker process. Raises ModelFileError."""
+def analyze(job: Job) -> Row:
+    """Analyze an image, and write the annotated one into `Job.unfinished`; returns its JSON line. Raises ModelFileError."""
     try:
         if job.source.error:
-            return Analysis(error_record(job.source.name, job.source.error))
+            return error_record(job.source.name, job.source.error)
         file = job.source.path if job.data is None else job.data
         assert file is not None  # the data of standard input, which has no path, is in the job
         image = open_image(file)
         result = _analyzer.analyze(image, job.detector, job.landmarks, views=job.views)
-        record = {"file": job.source.name, **result.to_json()}
-        return Analysis(record, annotated_jpeg(image, result) if job.annotated else None)
+        if job.annotated and job.unfinished:
+            jpeg = annotated_jpeg(image, result)
+            with write_errors(job.annotated):
+                (job.unfinished / job.annotated.name).write_bytes(jpeg)
+        return {"file": job.source.name, **result.to_json()}
     except ModelFileError:
         raise
     except Exception as error:  # one bad file is a row and does not end the run
-        return Analysis(error_record(job.source.name, error))
+        return error_record(job.source.name, error)
 
 
-def _completed(job: Job, analysis: Analysis) -> Row:
-    """Write the annotated image and return the JSON line.
-
-    The first process writes: a worker process can be killed at any time, and would leave a part of a file behind.
-    """
-    if job.annotated is None or analysis.annotated is None:
-        return analysis.record
+def _completed(job: Job, record: Row) -> Row:
+    """Move the annotated image to its place and return the JSON line with its path."""
+    if not (job.annotated and job.unfinished) or "error" in record:
+        return record
     try:
-        with atomic_write(job.annotated) as temporary:
-            temporary.write_bytes(analysis.annotated)
+        with write_errors(job.annotated):
+            os.replace(job.unfinished / job.annotated.name, job.annotated)
     except WriteError as error:
         return error_record(job.source.name, error)
-    return {**analysis.record, "annotated": str(job.annotated)}
+    return {**record, "annotated": str(job.annotated)}
 
 
 def rows(record: Row) -> list[Row]:

@@ -7,7 +7,7 @@ import os
 import signal
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
@@ -29,10 +29,11 @@ def map_in_order(
     processes: int,
     initializer: Callable[..., None],
     arguments: tuple[Any, ...],
-) -> Iterator[tuple[Any, Any]]:
+) -> Generator[tuple[Any, Any]]:
     """Run jobs in worker processes.
 
     Functions, jobs and results must be picklable: processes are spawned, because a forked copy might hold locks of its models.
+    Results must be small: where a process is killed while it sends one, the pool waits for the rest of it.
 
     Args:
         work: Function of a job.

@@ -300,21 +300,26 @@ def test_outputs_on_a_full_disk_are_rows(words, tmp_path, good_files):
 def test_outputs_into_a_folder_that_goes(run, tmp_path, monkeypatch):
     real = photo.analyze
 
-    def analyze_and_remove(job: photo.Job) -> photo.Analysis:
-        analysis = real(job)
-        job.annotated.parent.rmdir()
-        return analysis
+    def remove_and_analyze(job: photo.Job) -> dict:
+        shutil.rmtree(tmp_path / "gone")
+        return real(job)
+
+    monkeypatch.setattr(photo, "analyze", remove_and_analyze)
+    code, (row,) = run("photo", SAMPLE, "--annotate", tmp_path / "gone")
+    assert code == 1 and row["error"]["code"] == "output_failed"
+
+
+def test_an_annotated_image_that_cannot_be_moved(run, tmp_path, monkeypatch):
+    real = photo.analyze
+
+    def analyze_and_remove(job: photo.Job) -> dict:
+        record = real(job)
+        shutil.rmtree(tmp_path / "gone")
+        return record
 
     monkeypatch.setattr(photo, "analyze", analyze_and_remove)
-    code, out = run("photo", SAMPLE, "--annotate", tmp_path / "gone", "--format", "jsonl")
-    assert code == 1 and json.loads(out)["error"]["code"] == "output_failed"
-
-
-def test_worker_processes_write_no_files(tmp_path):
-    """They can be killed at any time: what they write would stay behind."""
-    photo.init_worker("mixed", get_limits())
-    analysis = photo.analyze(photo.Job(files.Input("a", SAMPLE), None, "none", False, tmp_path / "a.jpg", 1))
-    assert analysis.annotated[:2] == b"\xff\xd8" and "annotated" not in analysis.record and not list(tmp_path.iterdir())
+    code, (row,) = run("photo", SAMPLE, "--annotate", tmp_path / "gone")
+    assert code == 1 and row["error"]["code"] == "output_failed" and not (tmp_path / "gone").exists()
 
 
 def test_files_that_vanish_are_rows(run, monkeypatch, tmp_path):
