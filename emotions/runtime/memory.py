@@ -135,11 +135,62 @@ def release_pages(path: Path) -> None:
                 madvise(ctypes.c_void_p(start), ctypes.c_size_t(end - start), mmap.MADV_DONTNEED)
 
 
+class CodePages:
+    """The resident pages of programs and libraries of this process (Linux), released from time to time.
+
+    Starting a library touches many times what serving with it does, and kernels map the pages around as well, the more of them
+    the fresher the files are: 30 to 60 MB. What runs again is mapped again from the page cache, in about two milliseconds.
+
+    Attributes:
+        GROWN_BYTES: Mapped bytes more than after the last release that make another one worth its 15 milliseconds.
+        PAUSE_SECONDS: Seconds between two releases at least.
+    """
+
+    GROWN_BYTES = 24 * MB
+    PAUSE_SECONDS = 1.0
+
+    def __init__(self) -> None:
+        self._mapped, self._time = 0, -self.PAUSE_SECONDS
+
+    def release(self) -> None:
+        """Release them if they have grown since the last time."""
+        if time.monotonic() - self._time < self.PAUSE_SECONDS or mapped_bytes() - self._mapped < self.GROWN_BYTES:
+            return
+        with suppress(OSError, AttributeError):
+            madvise = ctypes.CDLL(None).madvise
+            for start, end in self._unchanged():
+                madvise(ctypes.c_void_p(start), ctypes.c_size_t(end - start), mmap.MADV_DONTNEED)
+        self._mapped, self._time = mapped_bytes(), time.monotonic()
+
+    @staticmethod
+    def _unchanged() -> Iterator[tuple[int, int]]:
+        """Yield the addresses of executable mappings that hold nothing but what is in their files."""
+        start = end = 0
+        of_file = False
+        with open("/proc/self/smaps", "rb") as lines:
+            for line in lines:
+                name, *values = line.split()
+                if b"-" in name and not name.endswith(b":"):
+                    start, end = (int(address, 16) for address in name.split(b"-"))
+                    of_file = values[0] == b"r-xp" and int(values[3]) > 0
+                elif name == b"Anonymous:" and of_file and int(values[0]) == 0:  # a page that was changed would be anonymous
+                    yield start, end
+
+
 def resident_bytes() -> int:
     """Return the resident memory of this process in bytes, shared libraries included; 0 where /proc is missing."""
+    return _statm(1)
+
+
+def mapped_bytes() -> int:
+    """Return the resident memory of this process that is mapped from files, in bytes; 0 where /proc is missing."""
+    return _statm(2)
+
+
+def _statm(field: int) -> int:
     try:
         with open("/proc/self/statm", "rb") as file:
-            return int(file.read().split()[1]) * PAGE
+            return int(file.read().split()[field]) * PAGE
     except OSError:
         return 0
 

@@ -10,7 +10,7 @@ from typing import Any
 from gunicorn.workers.base import Worker
 from waitress.adjustments import Adjustments
 
-from emotions.runtime.memory import reserved_bytes, resident_bytes, share_decode_budget, trim_heap
+from emotions.runtime.memory import reserved_bytes, resident_bytes, share_decode_budget
 
 from .connections import MAX_BODY, MAX_HEADER, Server
 from .queue import AdmissionQueue
@@ -24,7 +24,7 @@ MAX_UNSENT = 2**20
 BASE_BYTES = 180 * 2**20
 """Memory of the process beside decoding, uploads included, beyond which images and videos are decoded one after the other."""
 TRIM_BYTES = 8 * 2**20
-"""Bytes of uploads after which, as soon as no model runs, the heap is trimmed: between requests it costs nobody a millisecond."""
+"""Bytes of uploads after which, as soon as no model runs, spare memory is freed: that then delays nobody."""
 
 
 class BoundedWorker(Worker):
@@ -32,7 +32,8 @@ class BoundedWorker(Worker):
 
     def run(self) -> None:
         """Serve until gunicorn says otherwise."""
-        from ..inference import IDLE_SECONDS, unload_seldom_used  # here: gunicorn's parent process imports this module too
+        # Here, since gunicorn's parent process imports this module too.
+        from ..inference import IDLE_SECONDS, free_spare_memory, unload_seldom_used
 
         application = self.wsgi
         config = application.config
@@ -50,7 +51,7 @@ class BoundedWorker(Worker):
             sockets.turn(1.0)
             if queue.work.finished_bytes > TRIM_BYTES and queue.work.idle:
                 queue.work.finished_bytes = 0
-                trim_heap()
+                free_spare_memory()
             if time.monotonic() - tidied > IDLE_SECONDS / 4 and queue.work.idle:
                 tidied = time.monotonic()
                 unload_seldom_used(application, IDLE_SECONDS)

@@ -6,10 +6,12 @@ import mmap
 import threading
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 
 from emotions import MemoryBudgetError
-from emotions.runtime.memory import LARGE, MB, MemoryBudget, release_pages, resident_bytes
+from emotions.runtime.memory import LARGE, MB, CodePages, MemoryBudget, mapped_bytes, release_pages, resident_bytes
 
 
 def test_memory_held_elsewhere_is_taken_from_the_budget():
@@ -67,3 +69,18 @@ def test_pages_of_a_mapped_file_are_released_and_read_again(tmp_path):
         assert before - resident_bytes() > 3 * MB
         assert mapped[:256] == bytes(range(256))
     release_pages(tmp_path / "missing")
+
+
+@pytest.mark.skipif(not Path("/proc/self/smaps").exists(), reason="mappings are listed in /proc/self/smaps")
+def test_pages_of_libraries_are_released_and_used_again(monkeypatch):
+    image = cv2.cvtColor(np.full((64, 64, 3), 90, np.uint8), cv2.COLOR_RGB2HSV)
+    monkeypatch.setattr(CodePages, "PAUSE_SECONDS", 0.0)
+    before = mapped_bytes()
+    pages = CodePages()
+    pages.release()
+    after = mapped_bytes()
+    assert before > CodePages.GROWN_BYTES and before - after > 8 * MB
+    assert (cv2.cvtColor(np.full((64, 64, 3), 90, np.uint8), cv2.COLOR_RGB2HSV) == image).all()
+    monkeypatch.setattr(pages, "_unchanged", lambda: pytest.fail("they have not grown"))
+    pages.release()
+    assert list(CodePages._unchanged()), "those of libraries that are in use"
