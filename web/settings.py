@@ -87,7 +87,7 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting("DECODE_MB", "120", "Megabytes for decoding images at the same time; larger images are rejected.", _megabytes(16)),
     Setting(
-        "UPLOAD_MB", "64", "Megabytes of uploads in memory at the same time; beyond that the slowest are refused.", _megabytes(32)
+        "UPLOAD_MB", "48", "Megabytes of uploads in memory at the same time; beyond that the slowest are refused.", _megabytes(32)
     ),
     Setting("PHOTO_SECONDS", "20", "Processor seconds that a photo may take.", _seconds(0.1)),
     Setting("VIDEO_SECONDS", "25", "Processor seconds that a video may take; the rest of it is left out.", _seconds(0.1)),
