@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from emotions.face.defaults import DEFAULT_HEAD
+from emotions.notice import NOTICE
 from emotions.runtime.gcs import split_address
 
 ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?")
+MAX_NOTICE = 500
 LEVELS = ("debug", "info", "warning", "error")
 
 
@@ -49,6 +51,12 @@ def _origins(text: str) -> frozenset[str]:
         if not ORIGIN.fullmatch(origin):
             raise ValueError(f"{origin!r} is not an origin such as https://example.org (in small letters, no path, no *)")
     return frozenset(origins)
+
+
+def _notice(text: str) -> str:
+    if len(text) > MAX_NOTICE or not text.isprintable():
+        raise ValueError(f"a line of at most {MAX_NOTICE} characters is needed")
+    return "" if text == "off" else text
 
 
 def _models(text: str) -> str:
@@ -100,6 +108,13 @@ SETTINGS: tuple[Setting, ...] = (
         "Seconds that running requests get to finish when the server is stopped; Docker and Cloud Run kill it after 10, Heroku "
         "after 30.",
         _seconds(0),
+    ),
+    Setting(
+        "NOTICE",
+        NOTICE,
+        "Text above every form that takes a face or a voice: in the European Union its visitors must be told (AI Act, Article "
+        "50(3)). `off` leaves it out, for those who tell it elsewhere.",
+        _notice,
     ),
     Setting("FEEDBACK", "1", "1: log feedback on predictions, one line each; 0: reject it.", _switch),
     Setting(

@@ -33,6 +33,7 @@ from emotions.face.defaults import DEFAULT_VIEWS, VIEWS
 from emotions.face.detector import DETECTORS
 from emotions.image.loading import LoadedImage
 from emotions.labels import TITLES
+from emotions.notice import NOTICE
 from emotions.speech.classifier import SpeechClassifier
 from emotions.text.classifier import TextClassifier
 
@@ -42,7 +43,7 @@ UPLOAD_SECONDS = 600
 FRAME_SECONDS = 0.2
 THEME = {"font": ["system-ui", "sans-serif"], "font_mono": ["ui-monospace", "monospace"]}
 """System fonts: Gradio's default fonts are loaded from Google."""
-NOTICE = (
+LIMITS = (
     "An expression is not a feeling: the model predicts how a few raters of web pictures would label it. "
     "Do not decide anything about a person by it."
 )
@@ -166,7 +167,7 @@ def build(analyzer: FaceAnalyzer) -> gr.Blocks:
     """Build the app with a tab for each available modality."""
     predict = classifiers(analyzer)
     with gr.Blocks(title="Emotion Detector", analytics_enabled=False, delete_cache=(UPLOAD_SECONDS, UPLOAD_SECONDS)) as app:
-        gr.Markdown(f"# Emotion Detector\n\n{NOTICE}")
+        gr.Markdown(f"# Emotion Detector\n\n{NOTICE}\n\n{LIMITS}")
         with gr.Tab("Photo"):
             photo_tab(analyzer)
         with gr.Tab("Webcam"):

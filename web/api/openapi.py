@@ -21,7 +21,9 @@ classified into the same seven emotions. Nothing is stored.
 Errors are `application/problem+json` (RFC 9457) with a stable `code`; this document lists all codes under
 `components/x-problems`. Every response carries `X-Request-Id` (yours, if you send one) and, where a model ran, `Server-Timing`.
 
-A shown expression is not a felt emotion."""
+A shown expression is not a felt emotion. In the European Union emotion recognition is forbidden at work and in education, and
+who analyzes other people with this API must tell them so before their first picture or recording is sent (AI Act, Article
+50(3)): that an AI system recognizes emotions from it, who runs it and what for."""
 
 VIDEO_TYPES = ("application/x-ndjson", "video/mp4")
 """Media types of the response of POST /api/v1/video: NDJSON lines, or the annotated video."""

@@ -50,6 +50,7 @@ def template_globals() -> dict[str, Any]:
         "emotions": EMOTIONS,
         "titles": TITLES,
         "samples": SAMPLES,
+        "notice": current_app.config["NOTICE"],
         "feedback": current_app.config["FEEDBACK"],
         "feedback_token": tokens().issue,
         "max_explained": MAX_EXPLAINED,
