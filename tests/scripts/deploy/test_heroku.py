@@ -55,6 +55,7 @@ def limit_memory() -> None:
     resource.setrlimit(resource.RLIMIT_DATA, (heroku.LIMITS[0], heroku.LIMITS[0]))
 
 
+@pytest.mark.slow
 def test_web_command_within_the_memory_of_a_dyno(slug, tmp_path):
     """Photos, pages and invalid files are answered correctly within Heroku's timeout."""
     port, log = heroku.free_port(), tmp_path / "log"

@@ -115,6 +115,7 @@ def published(small) -> Path:
     return models
 
 
+@pytest.mark.slow
 def test_published_model_predicts(published):
     model = TextClassifier(ModelRegistry(published))
     entry = model.entry.metadata
@@ -125,6 +126,7 @@ def test_published_model_predicts(published):
     assert len(model.vocabulary) == entry["input"]["pieces"] == 80 and all(letter in model.vocabulary for letter in "abcxyz")
 
 
+@pytest.mark.slow
 def test_card_has_the_published_metrics(published):
     entry = ModelRegistry(published).entry("text").metadata
     card = (published / entry["card"]).read_text(encoding="utf-8")
@@ -133,6 +135,7 @@ def test_card_has_the_published_metrics(published):
     assert max(map(len, card.splitlines())) <= 200
 
 
+@pytest.mark.slow
 def test_verify_compares_with_published_metrics(published, small, capsys):
     run(evaluate, "--data", small / "goemotions.csv.gz", "--models", published, "--verify")
     assert "macro-F1 is as published" in capsys.readouterr().out
@@ -146,6 +149,7 @@ def test_verify_compares_with_published_metrics(published, small, capsys):
     assert ended.value.code == 1 and "differs from the published value: goemotions_test" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_published_version_is_not_overwritten(published, small, capsys):
     file = next(published.glob("*.tflite"))
     kept = file.read_bytes()

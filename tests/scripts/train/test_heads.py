@@ -87,6 +87,7 @@ def trained(prepared, tmp_path_factory):
     return run, report
 
 
+@pytest.mark.slow
 def test_heads_are_trained_on_drawn_faces_too(trained, prepared):
     run, report = trained
     assert json.loads((run / "heads.json").read_text()) == report and set(report) == {*HEADS, "drawn"}
@@ -117,6 +118,7 @@ def test_heads_are_trained_on_drawn_faces_too(trained, prepared):
     assert wrong == pytest.approx([chosen["human_called_drawn"], 1 - chosen["drawn_called_human"]], abs=1e-3)
 
 
+@pytest.mark.slow
 def test_the_adjustment_is_in_the_bias_of_the_saved_head(trained, prepared):
     run, report = trained
     faces = Faces.load(prepared)
@@ -147,6 +149,7 @@ def test_an_inaccurate_drawn_face_head_is_not_saved(tmp_path):
     assert not path.exists()
 
 
+@pytest.mark.slow
 def test_features_are_recomputed_for_another_table_or_backbone(trained, prepared, monkeypatch):
     run, _ = trained
     calls: list[int] = []
