@@ -21,9 +21,9 @@ from emotions.text.language import is_empty, is_english, letter_words
 from emotions.text.tokenizer import chunk, sentence_spans
 
 ROOT = Path(__file__).parents[1]
-SMALL, LARGE = 500, 8000
-MAX_GROWTH = 64.0
-"""Time of a text 16 times as long, relative; linear is 16, quadratic 256."""
+SMALL, LARGE = 500, 4000
+MAX_GROWTH = 24.0
+"""Time of a text 8 times as long, relative; linear is 8, quadratic 64."""
 MAX_CHARACTERS = 10
 """Characters of a pattern from which texts are made."""
 GENERAL = (" ", "\n", "a", "1")
@@ -174,6 +174,6 @@ def test_text_functions_are_linear(classifier, name):
     slow = [
         (first + second, found)
         for first, second in itertools.product(CLASSES, ["", *CLASSES[:: 1 if name != "words" else 3]])
-        if (found := growth(call, "", first + second, "", 400, 6400)) > MAX_GROWTH
+        if (found := growth(call, "", first + second, "", 400, 3200)) > MAX_GROWTH
     ]
     assert slow == []

@@ -13,7 +13,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from .emoticons import EMOTICON
-from .normalization import normalize_text
+from .normalization import compose, normalize_text
 from .tokenizer import ELONGATED, EMOJI, normalize
 
 
@@ -39,7 +39,7 @@ MIN_WORDS = 4
 
 def letter_words(text: str) -> list[str]:
     """Extract the words of `text` with their accents, without invisible characters, emoticons and what matches IGNORED."""
-    plain = normalize_text(unicodedata.normalize("NFC", text), accents=True).text
+    plain = normalize_text(compose(text), accents=True).text
     return LETTER_WORD.findall(EMOTICON.sub(" ", IGNORED.sub(" ", plain)))
 
 

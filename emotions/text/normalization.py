@@ -45,6 +45,11 @@ SPECIAL = re.compile(
 """What may be replaced: entities, a grave or acute accent within a word, skin tones, and all that is not ASCII."""
 
 
+MAX_MARKS = 30
+"""Combining marks in a row that are kept, as in Unicode's stream-safe text format (UAX 15): sorting more of them takes time that
+is quadratic in their number."""
+
+
 @dataclass(frozen=True)
 class NormalizedText:
     """A normalized text and where its characters come from.
@@ -64,6 +69,18 @@ class NormalizedText:
         if self.starts is None or self.ends is None:
             return start, end
         return self.starts[start], self.ends[end - 1]
+
+
+def compose(text: str) -> str:
+    """Compose letters and accents (Unicode's NFC) in linear time: of combining marks in a row, MAX_MARKS are kept."""
+    if text.isascii():
+        return text
+    kept, marks = [], 0
+    for character in text:
+        marks = marks + 1 if unicodedata.combining(character) else 0
+        if marks <= MAX_MARKS:
+            kept.append(character)
+    return unicodedata.normalize("NFC", "".join(kept))
 
 
 def normalize_text(text: str, accents: bool = False) -> NormalizedText:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from emotions.text.classifier import TextClassifier
 from emotions.text.emoticons import EMOTICON, USES, WORDS, emoticon_words
 from emotions.text.language import is_empty, letter_words
-from emotions.text.normalization import APOSTROPHES, QUOTATION_MARKS, normalize_text
+from emotions.text.normalization import APOSTROPHES, MAX_MARKS, QUOTATION_MARKS, compose, normalize_text
 from emotions.text.tokenizer import sentence_spans
 
 INVISIBLE = [chr(code) for code in range(sys.maxunicode + 1) if unicodedata.category(chr(code)) == "Cf"]
@@ -173,3 +173,10 @@ def test_words_cover_the_invisible_characters_within_them(model):
     text = "ter\u200bri\u200bfied, ｈａｔｅ"
     words = model.vocabulary.words(text)
     assert [text[word.start : word.end] for word in words] == ["ter\u200bri\u200bfied", ",", "ｈａｔｅ"]
+
+
+def test_composition_keeps_accents_and_bounds_combining_marks():
+    assert compose("cafe\u0301 na\u00efve") == "caf\u00e9 na\u00efve"
+    assert compose("plain") == "plain" and compose("\ud800\u0301") == "\ud800\u0301"
+    assert len(compose("a" + "\u0323" * 5000 + "b" + "\u0301" * 5000)) == 2 * MAX_MARKS + 1  # one mark is composed with its a
+    assert compose("a\u0323\u0301" * 3) == "\u1ea1\u0301" * 3
