@@ -12,7 +12,7 @@ from ..image.loading import ImageSource, open_image
 from ..runtime.manifest import ModelRegistry
 from .alignment import align_crop
 from .blazeface import Detection
-from .classifier import ExpressionClassifier
+from .classifier import DRAWN, ExpressionClassifier
 from .defaults import DEFAULT_HEAD, DEFAULT_VIEWS
 from .detector import FaceDetector
 from .reliability import measure_quality, unsure_reason
@@ -94,6 +94,9 @@ class FaceAnalyzer:
         ]
         features = self.classifier.view_features(crops, views)
         probabilities, drawn = self.classifier.mean_proba(features), self.classifier.drawn_probability(features[0])
+        covered = self.classifier.is_covered(features[0])
+        if drawn is not None:
+            covered &= drawn < DRAWN  # the head has seen photographs alone
         classified = time.perf_counter()
         timing = {
             "decode": image.decode_ms,
@@ -111,7 +114,7 @@ class FaceAnalyzer:
                 score=None if used == "none" else float(detection.score),
                 probabilities=tuple(map(float, row)),
                 drawn=None if drawn is None else float(drawn[index]),
-                unsure=unsure_reason(quality, float(row.max()), thresholds),
+                unsure=unsure_reason(quality, float(row.max()), thresholds, bool(covered[index])),
                 landmarks=_points(mesh, image.scale) if landmarks and mesh is not None else None,
                 explanation=explanation,
                 pose=quality.pose,

@@ -15,6 +15,10 @@ from ..runtime.manifest import ModelEntry, ModelRegistry
 from .defaults import DEFAULT_HEAD, DEFAULT_VIEWS
 from .views import crop_views
 
+COVERED_ROLE = "covered-head"
+DRAWN = 0.5
+"""Probability from which a face counts as drawn."""
+
 
 @dataclass(frozen=True)
 class ExpressionClassifier:
@@ -42,6 +46,12 @@ class ExpressionClassifier:
     def drawn_entry(self) -> ModelEntry | None:
         """Manifest entry of the head that separates drawn faces from photographed ones, None if the backbone has no such head."""
         entries = self.registry.entries("drawn-head")
+        return next((entry for entry in entries if entry.base == self.backbone_entry.name), None)
+
+    @cached_property
+    def covered_entry(self) -> ModelEntry | None:
+        """Manifest entry of the head that tells covered faces, None if the backbone has no such head."""
+        entries = self.registry.entries(COVERED_ROLE)
         return next((entry for entry in entries if entry.base == self.backbone_entry.name), None)
 
     @property
@@ -132,6 +142,21 @@ class ExpressionClassifier:
         logits = self._in_batches(self.registry.model(entry), features, 1)[:, 0].astype(np.float64)
         probabilities: np.ndarray = 1 / (1 + np.exp(-logits / entry.temperature))
         return probabilities
+
+    def is_covered(self, features: np.ndarray) -> np.ndarray:
+        """Tell which faces are covered, such as by a mask, a hand or sunglasses, so that mouth or eyes cannot be read.
+
+        Args:
+            features: Features (N, F) of the crops.
+
+        Returns:
+            (N,) bool; False for all without a `covered_entry`.
+        """
+        entry = self.covered_entry
+        if entry is None:
+            return np.zeros(len(features), bool)
+        covered: np.ndarray = self._in_batches(self.registry.model(entry), features, 1)[:, 0] > entry.thresholds["covered"]
+        return covered
 
     def _check(self, crops: np.ndarray) -> None:
         if crops.ndim != 3 or crops.shape[1:] != (self.size, self.size):

@@ -1,7 +1,8 @@
-"""Flag unreliable predictions: extreme yaw or pitch, small or blurred crop, low confidence.
+"""Flag unreliable predictions: extreme yaw or pitch, small or blurred crop, covered face, low confidence.
 
 This is classification with a reject option (Chow, "On optimum recognition error and reject tradeoff", 1970): the thresholds are
-chosen on validation faces (scripts/evaluate/rejection.py) and lie in the head's manifest entry. Roll has no limit: crops are
+chosen on validation faces (scripts/evaluate/rejection.py) and lie in the head's manifest entry; which faces are covered tells a
+head of its own (scripts/train/covered_face_head.py). Roll has no limit: crops are
 aligned, and at any roll the answers are those of the upright face (benchmarks/orientation.md).
 """
 
@@ -17,8 +18,10 @@ from .alignment import alignment_matrix
 from .pose import Pose, estimate_pose
 from .results import Box
 
-UNSURE_REASONS = ("turned", "small", "blurred", "low_confidence")
+UNSURE_REASONS = ("turned", "small", "blurred", "covered", "low_confidence")
 """Reasons in order of precedence: the first that applies is reported."""
+LIMITED_REASONS = tuple(name for name in UNSURE_REASONS if name != "covered")
+"""Reasons that have a limit in the entry of an expression head."""
 MAX_PITCH = 40
 """Degrees of pitch, up or down, beyond which a face is `turned` by every head that has a limit of yaw. Up to there predictions
 for validation faces are as often right as others; beyond are too few faces to show it (scripts/evaluate/orientation.py)."""
@@ -72,7 +75,7 @@ def sharpness(crop: np.ndarray) -> float:
     return float(cv2.Laplacian(grey, cv2.CV_32F, borderType=cv2.BORDER_REPLICATE).std()) / contrast if contrast > 1 else 0.0
 
 
-def unsure_reason(quality: CropQuality, confidence: float, thresholds: Mapping[str, float]) -> str | None:
+def unsure_reason(quality: CropQuality, confidence: float, thresholds: Mapping[str, float], covered: bool = False) -> str | None:
     """Return the first of UNSURE_REASONS that applies, or None.
 
     Args:
@@ -80,12 +83,14 @@ def unsure_reason(quality: CropQuality, confidence: float, thresholds: Mapping[s
         confidence: Calibrated probability of the predicted emotion, 0..1.
         thresholds: Limits by reason, as in a head's manifest entry: maximum yaw in degrees to either side (which sets MAX_PITCH
             in force too), minimum side in pixels, minimum sharpness, minimum confidence. A reason without a limit never applies.
+        covered: True where the mouth or the eyes are hidden; see `ExpressionClassifier.is_covered`.
     """
     pose = quality.pose if "turned" in thresholds else None
     applies = {
         "turned": pose is not None and (abs(pose.yaw) > thresholds["turned"] or abs(pose.pitch) > MAX_PITCH),
         "small": quality.side < thresholds.get("small", -np.inf),
         "blurred": quality.sharpness < thresholds.get("blurred", -np.inf),
+        "covered": covered,
         "low_confidence": confidence < thresholds.get("low_confidence", -np.inf),
     }
     return next((name for name in UNSURE_REASONS if applies[name]), None)

@@ -22,6 +22,7 @@ SHA256 = re.compile(r"[0-9a-f]{64}")
 NEEDED: dict[str, dict[str, tuple[str, ...]]] = {
     "landmarks": {"input": ("size",), "thresholds": ("score",)},
     "expression-base": {"input": ("size",)},
+    "covered-head": {"thresholds": ("covered",)},
     "face-check": {"thresholds": ("face", "possible", "flatness")},
     "text": {"input": ("longest",), "thresholds": EMOTIONS},
     "speech": {"thresholds": ("too_short", "silence", "not_speech")},
@@ -37,7 +38,7 @@ NEEDED: dict[str, dict[str, tuple[str, ...]]] = {
     },
 }
 """Keys that the models of a role, or of this name, are used with."""
-WITH_BASE = ("expression-head", "drawn-head", "face-check")
+WITH_BASE = ("expression-head", "drawn-head", "covered-head", "face-check")
 """Roles of the models that read the features of another one, their `base`."""
 
 

@@ -22,6 +22,7 @@ ROLES = (
     "expression-base",
     "expression-head",
     "drawn-head",
+    "covered-head",
     "face-check",
     "text",
     "speech",

@@ -29,7 +29,7 @@ from emotions.face.alignment import align_crop
 from emotions.face.analyzer import FaceAnalyzer
 from emotions.face.classifier import ExpressionClassifier
 from emotions.face.detector import FaceDetector
-from emotions.face.reliability import UNSURE_REASONS, measure_quality, unsure_reason
+from emotions.face.reliability import LIMITED_REASONS, UNSURE_REASONS, measure_quality, unsure_reason
 from emotions.runtime.litert import softmax
 from emotions.runtime.manifest import BUNDLED, ModelRegistry
 
@@ -144,7 +144,7 @@ def choose_thresholds(
     limit = min(ERROR_FACTOR * float(np.nanmean(wrong["plain"])), MAX_ERROR)
     sources = {"turned": "plain", "small": "small", "blurred": "blurred", "low_confidence": "plain"}
     found = {}
-    for name in UNSURE_REASONS:
+    for name in LIMITED_REASONS:
         rows = sources[name]
         values = probabilities[rows].max(axis=1) if name == "low_confidence" else detected[rows].values(name)
         threshold = choose_threshold(values, wrong[rows], limit)
@@ -154,7 +154,7 @@ def choose_thresholds(
 
 
 def reasons(detected: DetectedFaces, probabilities: np.ndarray, thresholds: dict[str, float]) -> np.ndarray:
-    """Reason (N,) str of each face, empty for accepted predictions."""
+    """Reason (N,) str of each face, empty for accepted predictions; `covered`, which no threshold here decides, is left out."""
     rows = zip(detected.quality, probabilities.max(axis=1).tolist(), strict=True)
     return np.array([unsure_reason(quality, confidence, thresholds) or "" for quality, confidence in rows])
 

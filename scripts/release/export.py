@@ -26,7 +26,7 @@ from typing import Any, Literal
 import keras
 import numpy as np
 
-from emotions.face.classifier import ExpressionClassifier
+from emotions.face.classifier import COVERED_ROLE, ExpressionClassifier
 from emotions.face.drawn_detector import ROLE
 from emotions.runtime.litert import softmax
 from emotions.runtime.manifest import BUNDLED, ModelRegistry
@@ -183,10 +183,11 @@ class Export:
             if entry.base == self.base and entry.name not in kept:
                 drop_entry(self.folder, "expression-head", entry.name)
         drop_entry(self.folder, "drawn-head", self.name_of("drawn"))
-        for entry in registry.entries(ROLE):
-            if entry.base == self.base:
-                drop_entry(self.folder, ROLE, entry.name)
-                print(f"{entry.name} was trained on the previous backbone: run python -m scripts.train.drawn_face_verifier again")
+        for role, module in ((ROLE, "drawn_face_verifier"), (COVERED_ROLE, "covered_face_head")):
+            for entry in registry.entries(role):
+                if entry.base == self.base:
+                    drop_entry(self.folder, role, entry.name)
+                    print(f"{entry.name} was trained on the previous backbone: run python -m scripts.train.{module} again")
 
 
 def export(run: Path, version: str, folder: Path) -> None:

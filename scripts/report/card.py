@@ -14,6 +14,7 @@ from typing import Any
 
 import jinja2
 
+from emotions.face.classifier import COVERED_ROLE
 from emotions.runtime.manifest import ModelRegistry
 
 from ..common.git import commit
@@ -25,6 +26,7 @@ from .reliability import MIN_BIN, chart_of
 from .tables import (
     accuracy_table,
     confusion_table,
+    covered_table,
     drawn_table,
     group_tables,
     quantisation_table,
@@ -87,11 +89,15 @@ def write_card(folder: Path, config: dict[str, Any]) -> Path:
     registry = ModelRegistry(folder)
     base = dict(registry.entry("expression-base", config["name"]).metadata)
     heads = [dict(entry.metadata) for entry in registry.entries("expression-head") if entry.base == base["name"]]
-    drawn_heads = [entry.metadata for entry in registry.entries("drawn-head") if entry.base == base["name"] and entry.evaluation]
+    drawn_heads, covered_heads = (
+        [entry.metadata for entry in registry.entries(role) if entry.base == base["name"] and entry.evaluation]
+        for role in ("drawn-head", COVERED_ROLE)
+    )
     sets = {name for entry in heads for name in entry["evaluation"]}
     methods = {row.get("interval_method", BOOTSTRAP) for entry in heads for row in entry["evaluation"].values()}
     context = {
-        "base": base, "config": config, "served": served(heads), "drawn_heads": drawn_heads, "sources": _sources(base),
+        "base": base, "config": config, "served": served(heads), "drawn_heads": drawn_heads,
+        "covered_heads": covered_heads, "sources": _sources(base),
         "facts": facts(base, heads, config), "data_rows": list(_data_rows(base)), "absent": list(_absent(base)),
         "accuracy_table": accuracy_table(heads), "group_tables": list(group_tables(heads)), "support_table": support_table(heads),
         "quantisation_table": quantisation_table(heads), "reliability_table": reliability_table(served(heads)),
@@ -115,7 +121,7 @@ def render(template: str, context: dict[str, Any]) -> str:
         keep_trailing_newline=True, autoescape=False,
     )  # fmt: skip
     environment.filters |= {"fill": filled, "tojson_lines": lambda value: json.dumps(value, indent=1)}
-    environment.globals |= {"table": table, "drawn_table": drawn_table}
+    environment.globals |= {"table": table, "drawn_table": drawn_table, "covered_table": covered_table}
     return re.sub(r"\n{3,}", "\n\n", environment.get_template(template).render(context))
 
 

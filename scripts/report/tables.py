@@ -63,6 +63,15 @@ def group_tables(heads: Sequence[Entry]) -> Iterator[str]:
         yield text + table(("head", *groups, "mean"), "lr", rows)
 
 
+def covered_table(head: Entry) -> str:
+    """Share of the test faces that the covered-face head calls covered, and accuracy, by what was painted on them."""
+    rows = [
+        (kind, f"{row['faces']:,}", f"{row['covered']:.1%}", f"{row['accuracy']:.1%}")
+        for kind, row in head["evaluation"]["test"].items()
+    ]
+    return table(("painted", "faces", "called covered", "accuracy"), "lrrr", rows)
+
+
 def drawn_table(head: Entry) -> str:
     """Accuracy of the drawn-face head on each data set."""
     rows = [

@@ -32,6 +32,7 @@ from ..synthetic.catalogue import RECIPES
 from ..synthetic.negatives import non_face_image
 from ..synthetic.patches import labelled_patches
 from ..synthetic.renderer import load_renderer
+from .binary_head import logits, train_binary_head
 
 NAME = "drawn-face-check"
 THRESHOLDS = {"face": 3.0, "possible": 0.5, "flatness": 0.15}
@@ -40,24 +41,8 @@ THRESHOLDS = {"face": 3.0, "possible": 0.5, "flatness": 0.15}
 The search takes the best of about fifteen squares around a position, so that the first threshold may be high: in
 scripts.evaluate.detection 1.5 found 87.2 % of drawings and a face in one of eight photos without any; 3.0 finds 86.0 %, and none.
 """
-HIDDEN, DROPOUT, EPOCHS, BATCH = 128, 0.3, 25, 256
 HARD_LOGIT = 1.0  # squares without a face above it are hard negatives of the second round
 SEED = 20261123
-
-
-def train(features: np.ndarray, faces: np.ndarray) -> keras.Model:
-    """Train a head from features (N, F) to logits (N, 1); faces and other squares have the same total weight."""
-    keras.utils.set_random_seed(SEED)
-    scale = keras.layers.Normalization(mean=features.mean(axis=0), variance=features.var(axis=0) + 1e-4)
-    inputs = keras.Input((features.shape[1],), name="features")
-    x = keras.layers.Dropout(DROPOUT)(scale(inputs))
-    x = keras.layers.Dropout(DROPOUT)(keras.layers.Dense(HIDDEN, activation="relu")(x))
-    head = keras.Model(inputs, keras.layers.Dense(1, name="logit")(x))
-    rate = keras.optimizers.schedules.CosineDecay(2e-3, EPOCHS * -(-len(features) // BATCH))
-    head.compile(keras.optimizers.AdamW(rate, weight_decay=1e-2), keras.losses.BinaryCrossentropy(from_logits=True))
-    weights = np.where(faces, 0.5 / faces.mean(), 0.5 / (1 - faces.mean()))
-    head.fit(features, faces[:, None].astype(np.float32), sample_weight=weights, batch_size=BATCH, epochs=EPOCHS, verbose=0)
-    return head
 
 
 def hard_negatives(head: keras.Model, model: ExpressionClassifier, graphics: int) -> np.ndarray:
@@ -66,14 +51,14 @@ def hard_negatives(head: keras.Model, model: ExpressionClassifier, graphics: int
     for _ in range(graphics):
         grey = cv2.cvtColor(non_face_image(random), cv2.COLOR_RGB2GRAY)
         crops = np.stack([align_crop(grey, square_to_box(square), None, model.size) for square in sliding_windows(*grey.shape)])
-        logits = head(model.features(crops), training=False)
-        found.append(crops[np.asarray(logits)[:, 0] > HARD_LOGIT])
+        values = head(model.features(crops), training=False)
+        found.append(crops[np.asarray(values)[:, 0] > HARD_LOGIT])
     return np.concatenate(found)
 
 
-def positive_rates(logits: np.ndarray, faces: np.ndarray) -> dict[str, float]:
+def positive_rates(values: np.ndarray, faces: np.ndarray) -> dict[str, float]:
     """True and false positive rate."""
-    positive = logits > THRESHOLDS["face"]
+    positive = values > THRESHOLDS["face"]
     return {"faces": round(float(positive[faces].mean()), 4), "others": round(float(positive[~faces].mean()), 4)}
 
 
@@ -97,16 +82,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
         parser.exit(1, f"{error}\n")
     features, training = model.features(table.crops), table.splits == "train"
     inputs, faces = features[training], table.faces[training]
-    head = train(inputs, faces)
+    head = train_binary_head(inputs, faces, SEED)
     hard = hard_negatives(head, model, options.graphics // 2)
-    head = train(np.concatenate([inputs, model.features(hard)]), np.append(faces, np.zeros(len(hard), bool)))
+    inputs, faces = np.concatenate([inputs, model.features(hard)]), np.append(faces, np.zeros(len(hard), bool))
+    head = train_binary_head(inputs, faces, SEED)
     print(f"trained on {training.sum()} squares and {len(hard)} hard negatives")
     rates = {}
     for split in ("validation", "test"):
         mask = table.splits == split
         if not table.faces[mask].any():
             continue
-        rates[split] = positive_rates(head.predict(features[mask], batch_size=4096, verbose=0)[:, 0], table.faces[mask])
+        rates[split] = positive_rates(logits(head, features[mask]), table.faces[mask])
         print(split, rates[split])
     put(options.models, model, head, rates)
 

@@ -3,7 +3,7 @@
 import { BandChart } from "./chart.js";
 import { formatTime, percent, title } from "./style.js";
 
-const UNSURE_REASONS = { turned: "turned far to the side, up or down", small: "few pixels", blurred: "blurred", low_confidence: "low confidence" };
+const UNSURE_REASONS = { turned: "turned far to the side, up or down", small: "few pixels", blurred: "blurred", covered: "covered", low_confidence: "low confidence" };
 const SPLICE_SIZE = 64; // samples are dropped in batches: moving an array for each frame is slow
 
 export class TrackPanels {

@@ -17,9 +17,9 @@ BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
 UNIT_RANGE = {"minimum": 0, "maximum": 1}
 UNSURE = (
     "Why the prediction is unreliable, or null: `turned` (extreme yaw or pitch), `small` (few pixels), `blurred`, "
-    "`low_confidence`; the first that applies, in this order. `emotion` is returned all the same. The limits are the "
-    "`thresholds` of the served head (`/api/v1/models`): beyond them predictions were wrong at least one and a half times as "
-    "often as on average, or wrong more often than right."
+    "`covered` (mouth or eyes are hidden), `low_confidence`; the first that applies, in this order. `emotion` is returned all "
+    "the same. The limits are the `thresholds` of the served head (`/api/v1/models`): beyond them predictions were wrong at "
+    "least one and a half times as often as on average, or wrong more often than right."
 )
 
 

@@ -14,10 +14,11 @@ from emotions.face.alignment import align_crop
 from emotions.face.analyzer import FaceAnalyzer
 from emotions.face.annotate import annotate
 from emotions.face.pose import Pose
-from emotions.face.reliability import UNSURE_REASONS, CropQuality, measure_quality, sharpness, unsure_reason
+from emotions.face.reliability import LIMITED_REASONS, UNSURE_REASONS, CropQuality, measure_quality, sharpness, unsure_reason
 from emotions.face.results import Box
 from emotions.image.loading import encode_jpeg, open_image
 from emotions.runtime.manifest import BUNDLED, ModelRegistry
+from scripts.synthetic.coverings import COVERED, paint
 
 LIMITS = {"turned": 40.0, "small": 16.0, "blurred": 0.15, "low_confidence": 0.4}
 GOOD = CropQuality(Pose(10, 0, 0), 100, 0.4)
@@ -64,7 +65,7 @@ def test_each_threshold(face, confidence, reason):
 
 def test_first_reason_is_reported_and_one_without_threshold_never_applies():
     reasons = [
-        unsure_reason(WORST, 0.1, {name: LIMITS[name] for name in UNSURE_REASONS[start:]})
+        unsure_reason(WORST, 0.1, {name: LIMITS[name] for name in UNSURE_REASONS[start:] if name in LIMITS}, start <= 3)
         for start in range(len(UNSURE_REASONS) + 1)
     ]
     assert reasons == [*UNSURE_REASONS, None]
@@ -94,6 +95,20 @@ def test_sharpness_is_independent_of_scale_and_contrast(analyzer, pixels):
     assert sharpness(np.full((48, 48), 90, np.uint8)) == 0
 
 
+@pytest.mark.parametrize(("name", "least"), [("mask", 0.7), ("scarf", 0.7), ("object", 0.3)])
+def test_covered_faces_are_unsure(analyzer, pixels, name, least):
+    """Of twelve coverings of a kind a share of at least `least` is told, and the plain portrait is not called covered."""
+    image = pixels.mean(axis=2).astype(np.uint8)
+    (face,) = analyzer.analyze(pixels, landmarks=True).faces
+    assert face.unsure is None
+    found = []
+    for seed in range(12):
+        painted, hidden = paint(image, np.array(face.landmarks), name, np.random.default_rng(seed))
+        if hidden >= COVERED:
+            found += [one.unsure for one in analyzer.analyze(np.repeat(painted[..., None], 3, axis=2)).faces[:1]]
+    assert len(found) >= 5 and found.count("covered") >= least * len(found), found
+
+
 @pytest.fixture
 def limited(tmp_path):
     """Return a function that makes an analyzer whose heads have the given thresholds."""
@@ -121,14 +136,14 @@ def test_thresholds_come_from_the_manifest(limited, pixels):
         (face,) = limited({name: limit}).analyze(image).faces
         reasons[name] = face.unsure
         assert face.to_json()["unsure"] == name and face.emotion == "happy", "the prediction is still reported"
-    assert list(reasons.values()) == list(UNSURE_REASONS)
+    assert list(reasons.values()) == list(LIMITED_REASONS)
     assert limited({}).analyze(image).faces[0].unsure is None
     assert limited(None).analyze(image).faces[0].unsure is None, "an older manifest without thresholds"
 
 
 def test_shipped_thresholds_flag_bad_images_and_not_a_good_one(analyzer, pixels):
     for entry in analyzer.registry.entries("expression-head"):
-        assert set(entry.thresholds) <= set(UNSURE_REASONS)
+        assert set(entry.thresholds) <= set(LIMITED_REASONS)
     served = FaceAnalyzer(analyzer.registry, "mixed")
     thresholds = served.classifier.head_entry.thresholds
     assert served.analyze(open_image(encode_jpeg(pixels, 95))).faces[0].unsure is None

@@ -29,7 +29,7 @@ from scripts.synthetic.catalogue import (
     to_svg,
 )
 from scripts.synthetic.renderer import AvatarRenderer, load_renderer, shift_hue
-from scripts.train import drawn_face_verifier
+from scripts.train import binary_head, drawn_face_verifier
 
 SHARED = Path(__file__).parents[4] / "shared" / "data" / "stylised"
 
@@ -295,7 +295,7 @@ def test_drawn_face_verifier_is_trained_for_its_backbone(folder, tmp_path, monke
     """Trained on two styles and a few charts, it separates their faces from the rest."""
     models = tmp_path / "models"
     shutil.copytree(BUNDLED, models)
-    monkeypatch.setattr(drawn_face_verifier, "EPOCHS", 40)
+    monkeypatch.setattr(binary_head, "EPOCHS", 40)
     styles = ["--styles", str(folder), "--recipes", str(folder / "recipes.csv"), "--models", str(models)]
     drawn_face_verifier.main([*styles, "--pictures", "6", "--graphics", "20"])
     before, (entry,) = ModelRegistry(BUNDLED).entries("face-check"), ModelRegistry(models).entries("face-check")

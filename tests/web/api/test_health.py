@@ -14,4 +14,4 @@ def test_warm_up_loads_the_face_models():
     assert app.test_client().get("/_ah/warmup").json == {"status": "ready"}
     registry = app.extensions["analyzer"].registry
     roles = {entry.role for entry in registry.entries() if registry.model(entry).loaded}
-    assert roles == {"detector", "landmarks", "expression-base", "expression-head", "drawn-head"}
+    assert roles == {"detector", "landmarks", "expression-base", "expression-head", "drawn-head", "covered-head"}

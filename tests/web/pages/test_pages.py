@@ -12,8 +12,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from emotions import EMOTIONS
+from emotions import EMOTIONS, FaceAnalyzer, open_image
+from emotions.image.loading import encode_jpeg
 from emotions.labels import TITLES
+from scripts.synthetic.coverings import paint
 from tests.markup import Page
 from web import create_app
 from web.app import ROOT
@@ -179,6 +181,18 @@ def test_unsure_reason_is_shown(read, limits, photo, thresholds, words):
     assert words in warning.text
     assert downloaded(page)["faces"][0]["unsure"] == next(iter(thresholds))
     assert page.by_id("headline").text.startswith("Happy"), "the emotion is still given"
+
+
+def test_a_covered_face_is_unsure(read, limits, photo):
+    limits({})
+    pixels = open_image(photo).pixels
+    (face,) = FaceAnalyzer().analyze(pixels, landmarks=True).faces
+    masked, hidden = paint(pixels.mean(axis=2).astype(np.uint8), np.array(face.landmarks), "mask", np.random.default_rng(0))
+    assert hidden > 0.99
+    page = read(encode_jpeg(np.repeat(masked[..., None], 3, axis=2), 95))
+    [warning] = page.find("p", "warning")
+    assert "something covers the mouth or the eyes" in warning.text
+    assert downloaded(page)["faces"][0]["unsure"] == "covered"
 
 
 def test_no_warning_without_unsure_reason(read, limits, photo):
