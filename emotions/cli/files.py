@@ -97,21 +97,15 @@ class _Walk:
 
     def expand(self, name: str) -> list[Input]:
         """Return the files of an argument, or an error in their place."""
-        if name == STANDARD_INPUT or name in STANDARD_INPUT_FILES:
+        if name == STANDARD_INPUT:
             return [Input(name, is_stream=True)]
-        try:
-            mode = os.stat(name).st_mode
-        except FileNotFoundError:
-            paths = [path for path in matches(name) if os.path.isdir(path) or _may_be_file(path)] if has_pattern(name) else []
-            found = [one for path in paths for one in self.expand(path)]
-            once = {one.name: one for one in found}  # a folder that matches holds files that may match too
-            return [*once.values()] or [Input(name, error=InputError("file_not_found", "There is no such file."))]
-        except OSError as error:
-            return [Input(name, error=error)]
-        if not stat.S_ISDIR(mode):
-            return [Input(name, Path(name), is_stream=stat.S_ISFIFO(mode))]
-        nothing = InputError("no_files", "This folder holds no file of a kind that is read.")
-        return self._below(name) or [Input(name, error=nothing)]
+        found = self._named(name)
+        if not found and has_pattern(name):
+            # What matches is no pattern again, nor standard input: a broken link can be called "a*", and a file "-".
+            paths = [path for path in matches(name) if os.path.isdir(path) or _may_be_file(path)]
+            files = [one for path in paths for one in self._named(path) or [_missing(path)]]
+            found = [*{one.name: one for one in files}.values()]  # a folder that matches holds files that may match too
+        return found or [_missing(name)]
 
     def report(self) -> str:
         """Return the number of files passed over and their suffixes, the most frequent ones first; "" if there are none."""
@@ -123,6 +117,21 @@ class _Walk:
         total = len(self._passed)
         counts = ", ".join([*named, *([f"{rest} others"] if rest else [])])
         return f"{total} file{'s' * (total > 1)} in folders passed over, which are not of a kind that is read here: {counts}"
+
+    def _named(self, name: str) -> list[Input]:
+        """The file of this very name or those below the folder, or an error in their place; none if there is no such file."""
+        if name in STANDARD_INPUT_FILES:
+            return [Input(name, is_stream=True)]
+        try:
+            mode = os.stat(name).st_mode
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            return [Input(name, error=error)]
+        if not stat.S_ISDIR(mode):
+            return [Input(name, Path(name), is_stream=stat.S_ISFIFO(mode))]
+        nothing = InputError("no_files", "This folder holds no file of a kind that is read.")
+        return self._below(name) or [Input(name, error=nothing)]
 
     def _below(self, folder: str) -> list[Input]:
         """The files below a folder, and an error for each folder that cannot be listed."""
@@ -141,6 +150,10 @@ class _Walk:
             return True
         self._passed[path] = kind
         return False
+
+
+def _missing(name: str) -> Input:
+    return Input(name, error=InputError("file_not_found", "There is no such file."))
 
 
 def _head(path: Path) -> bytes:
@@ -183,6 +196,7 @@ class OutputFolder:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._used: set[Path] = set()
+        self._numbers: dict[tuple[str, str], Iterator[int]] = {}
         try:
             path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -190,7 +204,9 @@ class OutputFolder:
 
     def unused_path(self, stem: str, suffix: str) -> Path:
         """Return the path for `stem` + `suffix`, with -2, -3, ... between where that name exists or was returned before."""
-        names = (self.path / f"{stem}{'' if number == 1 else f'-{number}'}{suffix}" for number in count(1))
+        # Each name goes on with the number after its last one: from 1 again, many files of one name would take quadratic time.
+        numbers = self._numbers.setdefault((stem, suffix), count(1))
+        names = (self.path / f"{stem}{'' if number == 1 else f'-{number}'}{suffix}" for number in numbers)
         chosen = next(path for path in names if path not in self._used and not os.path.lexists(path))
         self._used.add(chosen)
         return chosen

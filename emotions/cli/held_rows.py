@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import io
 import pickle
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from typing import Any
 
 from ..video.analyzer import VideoAnalyzer
+from .files import WriteError
 from .output import Output, OutputError, Row
 
 ID_COLUMNS = ("id", "face_id")
 MAX_MEMORY = 2**20
-"""Bytes of rows that are held in memory; more are held in a temporary file."""
+"""Bytes of rows that are held in memory; the rows after them are held in a temporary file."""
 
 
 class HeldRows:
@@ -30,34 +33,71 @@ class HeldRows:
     def __init__(self, output: Output, video: VideoAnalyzer) -> None:
         """Hold nothing yet."""
         self._output, self._video = output, video
-        self._file = tempfile.SpooledTemporaryFile(MAX_MEMORY)  # noqa: SIM115  closed by __exit__
-        self._held = 0
+        self._memory: list[bytes] = []
+        self._free = MAX_MEMORY
+        # Not a SpooledTemporaryFile, which loses what it holds where the disk is too full to move it out of memory.
+        self._file: io.FileIO | None = None
+        self._in_file = 0
 
     def __enter__(self) -> HeldRows:
         """Return the object itself."""
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        """Write the rows that are held, unless there is nobody to read them."""
-        with self._file:
+        """Write the rows that are held, unless there is nobody to read them. Raises OutputError."""
+        with self._file or nullcontext():
             if kind is not None and issubclass(kind, OutputError):
                 return
-            self._file.seek(0)
-            ids = self._video.merged_ids() if self._held else {}
+            ids = self._video.merged_ids() if self._memory else {}
             for record, rows in self._read():
                 self._output.write(record | {"faces": _with_people(record["faces"], ids)}, _with_people(rows, ids))
 
     def write(self, record: dict[str, Any], rows: Sequence[Row], tracks: Iterable[int]) -> None:
-        """Write the row of a frame, or hold it; arguments as for `Output.write`, and the ids of its tracks."""
-        if not self._held and all(map(self._video.is_settled, tracks)):
+        """Write the row of a frame, or hold it.
+
+        After an exception no more rows can be written; `__exit__` still writes those that were held before.
+
+        Args:
+            record: As for `Output.write`.
+            rows: As for `Output.write`.
+            tracks: Ids of the tracks of the frame.
+
+        Raises:
+            OutputError: Standard output cannot be written.
+            WriteError: The temporary file cannot be written: the disk is full.
+        """
+        if not self._memory and all(map(self._video.is_settled, tracks)):
             self._output.write(record, rows)
         else:
-            self._held += 1
-            pickle.dump((record, rows), self._file)
+            self._hold(pickle.dumps((record, rows)))
+
+    def _hold(self, row: bytes) -> None:
+        if self._free > 0:
+            self._memory.append(row)
+            self._free -= len(row)
+            return
+        try:
+            self._append(row)
+        except OSError as error:
+            message = f"The temporary file for rows cannot be written: {error.strerror or error}"
+            raise WriteError("output_failed", message) from None
+        self._in_file += 1  # only now: a row that a full disk or Ctrl-C cuts off is not read
+
+    def _append(self, row: bytes) -> None:
+        if self._file is None:
+            # Without a buffer, which on a full disk would keep rows that count as held.
+            self._file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115  closed by __exit__
+        rest = memoryview(row)
+        while rest:
+            rest = rest[self._file.write(rest) :]
 
     def _read(self) -> Iterator[tuple[dict[str, Any], list[Row]]]:
-        for _ in range(self._held):
-            yield pickle.load(self._file)
+        yield from map(pickle.loads, self._memory)
+        if self._file is not None:
+            self._file.seek(0)
+            with io.BufferedReader(self._file) as reader:
+                for _ in range(self._in_file):
+                    yield pickle.load(reader)
 
 
 def _with_people(rows: Sequence[Row], ids: Mapping[int, int]) -> list[Row]:

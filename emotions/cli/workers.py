@@ -102,9 +102,17 @@ def _make_pool(processes: int, initializer: Callable[..., None], arguments: tupl
 
 
 def _submit(pool: ProcessPoolExecutor, work: Callable[[Any], Any], job: Any) -> Future[Any]:
-    """Submit a job. Processes that start for it inherit that SIGINT is blocked: Ctrl-C reaches all, and the parent stops them."""
-    with _interrupts_blocked():
-        return pool.submit(work, job)
+    """Submit a job. Processes that start for it inherit that SIGINT is blocked: Ctrl-C reaches all, and the parent stops them.
+
+    A pool of which a process died meanwhile takes no more jobs; the future then has the same error as those of its other jobs.
+    """
+    try:
+        with _interrupts_blocked():
+            return pool.submit(work, job)
+    except BrokenProcessPool as error:
+        future = Future[Any]()
+        future.set_exception(error)
+        return future
 
 
 @contextmanager
