@@ -163,3 +163,13 @@ def matroska(before: bytes = b"", cluster: bytes = b"", after: bytes = b"", code
     content = element(b"\x15\x49\xa9\x66", short(b"\x2a\xd7\xb1", b"\x0f\x42\x40")) + element(b"\x16\x54\xae\x6b", track) + before
     content += element(b"\x1f\x43\xb6\x75", short(b"\xe7", b"\0"), cluster) + after
     return element(b"\x1a\x45\xdf\xa3", short(b"\x42\x82", b"webm")) + element(b"\x18\x53\x80\x67", content)
+
+
+def ogg_streams(count: int) -> bytes:
+    """Ogg pages of `count` streams, cut off after their serial numbers."""
+    return b"".join(b"OggS" + bytes(10) + struct.pack("<I", index) for index in range(count))
+
+
+def flv(kinds: bytes) -> bytes:
+    """A Flash video with an empty tag of each of these kinds."""
+    return b"FLV\1\5\0\0\0\x09\0\0\0\0" + b"".join(bytes([kind]) + bytes(10) + b"\0\0\0\x0b" for kind in kinds)

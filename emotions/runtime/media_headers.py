@@ -3,6 +3,9 @@
 A header of a kilobyte may promise a hundred million samples, for each of which FFmpeg keeps 40 bytes, and FFmpeg's lists of
 comments take time that grows with the square of their number. The checks follow FFmpeg's parsers where these are lenient; what
 they miss is limited by `ffmpeg.MeteredFile`.
+
+The checks run before any memory is reserved: each reads the file in pieces, keeps less than two megabytes, and checks the time
+budget. Entries of every kind are counted up to a limit far above that of real files.
 """
 
 from __future__ import annotations
@@ -12,11 +15,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import BinaryIO, Literal
 
-import numpy as np
-
-from ..errors import EmotionDetectorError
-from .movie_boxes import spare_movies
+from .movie_boxes import TableScan, boxes, spare_movies
 from .tag_headers import ASF, FLV, asf_hidden, flv_hidden
+from .tag_headers import HeaderError as HeaderError
+from .time_budget import check_time
 
 MOVIE_BOXES = {b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot", b"styp", b"moof"}
 """Names of the first box of an MP4 or QuickTime file."""
@@ -39,26 +41,16 @@ CUE_FACTOR = 40
 """The same for the cues of a Matroska file."""
 FRAGMENT_BYTES = 4096
 """Memory that FFmpeg takes for a fragment of an MP4."""
-MAX_BOXES = 500_000
-"""Boxes of an MP4 beside each other: fragments of a tenth of a second in ten hours make as many."""
 MAX_CHUNKS = 1000
 """Chunks of a WAV or AIFF file that are examined."""
-CHUNK = 2**20
-
-
-class HeaderError(EmotionDetectorError):
-    """A header that no program for people writes, and that would take FFmpeg too long; the message says what it has.
-
-    Attributes:
-        damaged: True if the file is damaged or no such file.
-    """
-
-    def __init__(self, message: str, damaged: bool = False) -> None:
-        super().__init__(message, damaged)  # pickle calls the class with `args`
-        self.damaged = damaged
-
-    def __str__(self) -> str:
-        return str(self.args[0])
+MAX_ELEMENTS = 1000
+"""Elements before the first cluster of a Matroska file: programs write about ten."""
+MAX_BLOCKS = 1000
+"""Metadata blocks of a FLAC file: there are seven kinds, and one for each picture and application."""
+MAX_STREAMS = 10_000
+"""Streams of an Ogg file: a recording of radio has one for each song, and songs of three minutes make as many in three weeks."""
+CHUNK = 2**18
+"""Bytes of a FLAC or Ogg file that are searched at once."""
 
 
 Replacements = dict[int, bytes]
@@ -89,7 +81,8 @@ def header_cost(file: BinaryIO, size: int, limit: int) -> HeaderCost:
         limit: Bytes of memory beyond which the exact price does not matter.
 
     Raises:
-        HeaderError: The header has too many entries of a kind, or is compressed.
+        HeaderError: The header has too many entries of a kind, is damaged or is compressed.
+        TimeBudgetError: The time budget is spent.
     """
     file.seek(0)
     head = file.read(12)
@@ -128,83 +121,35 @@ def _comment_chunks(file: BinaryIO, size: int, order: Literal["big", "little"]) 
 
 def _movie_cost(file: BinaryIO, size: int, limit: int) -> HeaderCost:
     """Price the sample tables by the counts that they state, wherever they stand: FFmpeg finds them in unusual places too."""
-    cost, samples, edits, total, movies = HeaderCost(), 0, 0, 0, 0
+    cost, total, scan = HeaderCost(), 0, TableScan(file)
     for start, stop in _header_regions(file, size):
         total += stop - start
-        if HEADER_FACTOR * total > limit:
-            return HeaderCost(HEADER_FACTOR * total)
-        file.seek(start)
-        region = file.read(stop - start)
-        if re.search(rb"cmov.{4}dcomzlib", region, re.DOTALL):
-            raise HeaderError("Its movie header is compressed, as QuickTime wrote it before 2010")
-        movies += region.count(b"moov")
-        cost.bytes += FRAGMENT_BYTES * region.count(b"moof") + _fragment_samples(region) * SAMPLE_BYTES
-        for track in region.split(b"trak"):
-            samples += _track_samples(track)
-            edits = max([edits, *(int.from_bytes(track[at + 8 : at + 12], "big") for at in _positions(b"elst", track))])
-    cost.hidden = dict.fromkeys(spare_movies(file, size, _track_samples), b"JUNK") if movies > 1 else {}
-    if edits > MAX_EDITS:
+        if HEADER_FACTOR * total <= limit:  # beyond, boxes are only counted
+            scan.scan(start, stop)
+            if scan.compressed:
+                raise HeaderError("Its movie header is compressed, as QuickTime wrote it before 2010")
+    if HEADER_FACTOR * total > limit:
+        return HeaderCost(HEADER_FACTOR * total)
+    cost.hidden = dict.fromkeys(spare_movies(file, size), b"JUNK") if scan.movies > 1 else {}
+    if scan.edits > MAX_EDITS:
         cost.options = {"advanced_editlist": "0"}
-    cost.bytes += HEADER_FACTOR * total + samples * SAMPLE_BYTES * (1 + min(edits, MAX_EDITS))
+    cost.bytes = FRAGMENT_BYTES * scan.fragments + SAMPLE_BYTES * scan.fragment_samples
+    cost.bytes += HEADER_FACTOR * total + scan.samples * SAMPLE_BYTES * (1 + min(scan.edits, MAX_EDITS))
     return cost
 
 
 def _header_regions(file: BinaryIO, size: int) -> Iterator[tuple[int, int]]:
-    """Yield (start, stop) of all that is neither media data nor padding; neighbours are joined."""
-    begin = start = boxes = 0
-    while start + 8 <= size:
-        boxes += 1
-        if boxes > MAX_BOXES:
-            raise HeaderError(f"It has more than {MAX_BOXES:,} boxes")
-        file.seek(start)
-        head = file.read(16)
-        length = int.from_bytes(head[8:16] if head[:4] == b"\0\0\0\1" else head[:4], "big")
-        if length < 8:  # 0: the last box, open-ended; else padding that is no box
-            break
+    """Yield (start, stop) of all that is neither media data nor padding; neighbors are joined."""
+    begin = 0
+    for start, length, head in boxes(file, size):
         # FFmpeg reads a movie header in a box called `free`, as an interrupted rewriting leaves it.
         padding = head[4:8] in (b"free", b"skip", b"wide", b"uuid") and head[12:16] not in (b"mvhd", b"cmov")
         if head[4:8] == b"mdat" or padding:
             if begin < start:
                 yield begin, start
             begin = min(start + length, size)
-        start += length
     if begin < size:
         yield begin, size
-
-
-def _positions(name: bytes, data: bytes) -> Iterator[int]:
-    return (match.start() for match in re.finditer(name, data))
-
-
-def _track_samples(track: bytes) -> int:
-    """Count the index entries that the tables of a track make.
-
-    FFmpeg divides uncompressed sound, whose samples last a tick each, into pieces of 1,024 samples and a chunk's rest.
-    """
-    counts = [int.from_bytes(track[at + 12 : at + 16], "big") for name in (b"stsz", b"stz2") for at in _positions(name, track)]
-    ticks = {track[at + 8 : at + 20] for at in _positions(b"stts", track)}
-    uncompressed = len(ticks) == 1 and all(one[:4] == one[8:] == b"\0\0\0\1" for one in ticks)
-    if not (uncompressed and b"soun" in track and b"vide" not in track):
-        return sum(counts)
-    chunks = sum(int.from_bytes(track[at + 8 : at + 12], "big") for at in _positions(b"stco|co64", track))
-    return sum(_chunked(track, at, chunks) for at in _positions(b"stsc", track))
-
-
-def _chunked(track: bytes, at: int, chunks: int) -> int:
-    """Count the pieces of 1,024 samples in the chunks of a table `stsc`, whose rows are first chunk, samples, description."""
-    count = min(int.from_bytes(track[at + 8 : at + 12], "big"), (len(track) - at - 12) // 12)
-    rows = np.frombuffer(track, ">u4", 3 * count, at + 12).reshape(-1, 3).astype(np.float64)
-    runs = np.diff(rows[:, 0], append=chunks + 1)
-    return int(min(2**40, (np.maximum(runs, 0) * np.ceil(rows[:, 1] / 1024)).sum()))
-
-
-def _fragment_samples(region: bytes) -> int:
-    """Count the samples of fragments; a table `trun` without columns states its count alone."""
-    total = 0
-    for at in _positions(b"trun", region):
-        flags, count = int.from_bytes(region[at + 5 : at + 8], "big"), int.from_bytes(region[at + 8 : at + 12], "big")
-        total += min(count, (len(region) - at) // 4) if flags & 0xF00 else count
-    return total
 
 
 # Matroska and WebM (RFC 9559)
@@ -212,8 +157,11 @@ def _fragment_samples(region: bytes) -> int:
 
 def _matroska_cost(file: BinaryIO, size: int) -> HeaderCost:
     """Check the elements before the first cluster; others, which FFmpeg would seek out, are not needed (`ignidx`)."""
-    cost, start, head = HeaderCost(options={"fflags": "+ignidx"}), 0, 0
+    cost, start, head, count = HeaderCost(options={"fflags": "+ignidx"}), 0, 0, 0
     while start < size:
+        count += 1
+        if count > MAX_ELEMENTS:
+            raise HeaderError(f"Its header has more than {MAX_ELEMENTS:,} elements")
         name, after_id = read_vint(file, start, keep_marker=True)
         length, begin = read_vint(file, after_id, keep_marker=False)
         if name == SEGMENT:
@@ -256,13 +204,18 @@ def read_vint(file: BinaryIO, start: int, keep_marker: bool) -> tuple[int | None
 
 def _check_flac(file: BinaryIO, size: int) -> None:
     """Count the comments in the metadata blocks (RFC 9639)."""
-    start, comments = 4, 0
+    start, comments, count = 4, 0, 0
     while start + 4 <= size:
+        count += 1
+        if count > MAX_BLOCKS:
+            raise HeaderError(f"It has more than {MAX_BLOCKS:,} metadata blocks")
         file.seek(start)
         head = file.read(4)
         length = int.from_bytes(head[1:], "big")
         if head[0] & 0x7F == 4:
-            comments += file.read(length).count(b"=")
+            for done in range(0, length, CHUNK):
+                check_time()
+                comments += file.read(min(CHUNK, length - done)).count(b"=")
         if comments > MAX_COMMENTS:
             raise HeaderError(f"It has more than {MAX_COMMENTS:,} comments")
         if head[0] & 0x80:
@@ -275,13 +228,18 @@ def _check_ogg(file: BinaryIO, size: int) -> None:
 
     A packet of sound has an equals sign in 256 bytes; packets so large that this matters are not written.
     """
-    pages = re.compile(rb"OggS\x00[\x00-\x07]")
+    pattern = re.compile(rb"OggS\x00[\x00-\x07]")
     overlap = 27 + 255 + 255 * 255
     found: dict[bytes, int] = {}
+    pages = 0
     for start in range(0, size, CHUNK):
+        check_time()
         file.seek(start)
         data = file.read(CHUNK + overlap)
-        for match in pages.finditer(data, 0, min(len(data), CHUNK + 5)):
+        for match in pattern.finditer(data, 0, min(len(data), CHUNK + 5)):
+            pages += 1
+            if pages % 1000 == 0:
+                check_time()
             at = match.start()
             serial, lacing = data[at + 14 : at + 18], data[at + 27 : at + 27 + data[at + 26]] if at + 26 < len(data) else b""
             begin = at + 27 + len(lacing)
@@ -293,3 +251,5 @@ def _check_ogg(file: BinaryIO, size: int) -> None:
                 found[serial] = 0
             else:
                 found[serial] = signs if lacing.strip(b"\xff") else total
+            if len(found) > MAX_STREAMS:
+                raise HeaderError(f"It has more than {MAX_STREAMS:,} streams")

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator
 from typing import BinaryIO
 
+from ..errors import EmotionDetectorError
 from .time_budget import check_time
 
 FLV, ASF = b"FLV\1", b"\x30\x26\xb2\x75\x8e\x66\xcf\x11\xa6\xd9\x00\xaa\x00\x62\xce\x6c"
@@ -18,6 +19,8 @@ ASF_DATA = b"\x36\x26\xb2\x75\x8e\x66\xcf\x11\xa6\xd9\x00\xaa\x00\x62\xce\x6c"
 SCRIPT_TAG, TAG_HEAD = 18, 11
 MAX_TAGS = 4_000_000
 """Tags that are followed: sixteen hours have as many."""
+MAX_SCRIPT_TAGS = 20_000
+"""Tags with words that are hidden: most files have one, and one each second makes as many in five hours."""
 MAX_ENTRIES = 500
 """Words in an object of Windows Media: more than any program writes."""
 ASF_LISTS = {
@@ -30,7 +33,24 @@ ASF_LISTS = {
 ASF_HEADER_BYTES = 2**26
 """Bytes in which such objects are searched for: pictures of an album stand there too."""
 MAX_OBJECTS = 1000
-CHUNK = 2**20
+"""Objects, and lists of words, of Windows Media that are looked at: a header has about twenty."""
+CHUNK = 2**18
+"""Bytes that are searched at once."""
+
+
+class HeaderError(EmotionDetectorError):
+    """A header that no program for people writes, and that would take FFmpeg too long; the message says what it has.
+
+    Attributes:
+        damaged: True if the file is damaged or no such file.
+    """
+
+    def __init__(self, message: str, damaged: bool = False) -> None:
+        super().__init__(message, damaged)  # pickle calls the class with `args`
+        self.damaged = damaged
+
+    def __str__(self) -> str:
+        return str(self.args[0])
 
 
 def flv_tags(file: BinaryIO, size: int) -> Iterator[tuple[int, int, int]]:
@@ -39,6 +59,9 @@ def flv_tags(file: BinaryIO, size: int) -> Iterator[tuple[int, int, int]]:
     Args:
         file: The file, seekable; its position changes.
         size: Its bytes.
+
+    Raises:
+        TimeBudgetError: The time budget is spent.
     """
     file.seek(5)
     start = int.from_bytes(file.read(4), "big") + 4
@@ -55,11 +78,18 @@ def flv_tags(file: BinaryIO, size: int) -> Iterator[tuple[int, int, int]]:
 
 
 def flv_hidden(file: BinaryIO, size: int) -> dict[int, bytes]:
-    """Return what FFmpeg is to read instead of the script tags of a Flash video: offset -> bytes. It passes over unknown tags."""
+    """Return what FFmpeg is to read instead of the script tags of a Flash video: offset -> bytes. It passes over unknown tags.
+
+    Raises:
+        HeaderError: There are more than MAX_SCRIPT_TAGS.
+        TimeBudgetError: The time budget is spent.
+    """
     found: dict[int, bytes] = {}
     for start, _, kind in flv_tags(file, size):
         if kind == SCRIPT_TAG:
             found[start] = b"\0"
+            if len(found) > MAX_SCRIPT_TAGS:
+                raise HeaderError(f"It has more than {MAX_SCRIPT_TAGS:,} tags with words")
     return found
 
 
@@ -68,16 +98,23 @@ def asf_hidden(file: BinaryIO, size: int) -> dict[int, bytes]:
 
     The objects are searched for by their identifiers, wherever they stand, since FFmpeg follows lengths that contradict each
     other in its own way.
+
+    Raises:
+        HeaderError: There are more than MAX_OBJECTS of these lists.
+        TimeBudgetError: The time budget is spent.
     """
     pattern, found = re.compile(b"|".join(map(re.escape, ASF_LISTS))), dict[int, bytes]()
-    overlap = 64
+    overlap, lists = 64, 0
     for start in range(0, min(size, ASF_HEADER_BYTES), CHUNK):
         check_time()
         file.seek(start)
         data = file.read(CHUNK + overlap)
         for match in pattern.finditer(data, 0, CHUNK + 15):
+            lists += 1
+            if lists > MAX_OBJECTS:
+                raise HeaderError(f"It has more than {MAX_OBJECTS:,} lists of words")
             at = match.start() + ASF_LISTS[match[0]]
-            if int.from_bytes(data[at : at + 2], "little") > MAX_ENTRIES or len(found) >= MAX_OBJECTS:
+            if int.from_bytes(data[at : at + 2], "little") > MAX_ENTRIES:
                 found[start + match.start()] = b"JUNK"
     return found
 
@@ -100,9 +137,16 @@ def asf_end(file: BinaryIO, size: int) -> int | None:
 
 
 def skip_id3(file: BinaryIO) -> int:
-    """Return the offset after the ID3v2 tags at the start of a file: they have pictures and words, and FFmpeg is slow at many."""
-    start = 0
+    """Return the offset after the ID3v2 tags at the start of a file: they have pictures and words, and FFmpeg is slow at many.
+
+    Raises:
+        TimeBudgetError: The time budget is spent.
+    """
+    start = tags = 0
     while True:
+        tags += 1
+        if tags % 1000 == 0:
+            check_time()
         file.seek(start)
         head = file.read(10)
         if len(head) < 10 or head[:3] != b"ID3" or max(head[6:10]) > 127:

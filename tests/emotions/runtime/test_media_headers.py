@@ -7,16 +7,41 @@ import json
 import struct
 import subprocess
 import sys
+import tracemalloc
 from pathlib import Path
 
 import pytest
 
+from emotions.errors import TimeBudgetError
+from emotions.runtime import movie_boxes
 from emotions.runtime.ffmpeg import MeteredFile
-from emotions.runtime.media_headers import MAX_COMMENTS, HeaderError, header_cost
+from emotions.runtime.media_headers import MAX_BLOCKS, MAX_COMMENTS, MAX_ELEMENTS, MAX_STREAMS, HeaderError, header_cost
 from emotions.runtime.memory import MB
-from emotions.runtime.tag_headers import skip_id3
+from emotions.runtime.movie_boxes import (
+    MAX_BOXES,
+    MAX_CHUNK_TABLES,
+    MAX_TABLES,
+    MAX_TRACKS,
+    PIECE,
+    TableScan,
+)
+from emotions.runtime.tag_headers import ASF, ASF_LISTS, MAX_OBJECTS, MAX_SCRIPT_TAGS, SCRIPT_TAG, skip_id3
+from emotions.runtime.time_budget import TimeBudget
 from tests import clips
-from tests.media_headers import box, element, flac, id3, matroska, movie, ogg, short, vorbis_comments, wav
+from tests.media_headers import (
+    box,
+    element,
+    flac,
+    flv,
+    id3,
+    matroska,
+    movie,
+    ogg,
+    ogg_streams,
+    short,
+    vorbis_comments,
+    wav,
+)
 from tests.sounds import encoded, voice_like
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -90,6 +115,152 @@ def test_header_of_matroska_is_bounded_before_its_first_cluster():
     assert cost(matroska(element(b"\xec", bytes(10**6)), BLOCK)) == 0  # padding
     with pytest.raises(HeaderError, match="damaged"):
         cost(matroska(b"\0\0\0", BLOCK))
+
+
+class CountingFile(io.BytesIO):
+    """A file that counts how often it is read, and the most bytes at once."""
+
+    reads = largest = 0
+
+    def read(self, count: int | None = -1, /) -> bytes:
+        data = super().read(count)
+        self.reads += 1
+        self.largest = max(self.largest, len(data))
+        return data
+
+
+FEW = 20_000
+"""Instead of the limits of boxes and fragments, which take seconds while memory is traced."""
+FILM = box(b"ftyp", b"qt  ")
+EMPTY_CUES = b"\x1c\x53\xbb\x6b\x80"
+FLOODS = {
+    "tracks": (lambda count: FILM + box(b"moov", box(b"trak") * count), MAX_TRACKS, "tracks"),
+    "tables": (lambda count: FILM + box(b"moov", b"stsz" * count), MAX_TABLES - 1, "tables of samples"),
+    "kinds": (lambda count: FILM + box(b"moov", b"vide" * count), MAX_TABLES - 1, "tables of samples"),
+    "fragments": (lambda count: FILM + box(b"moof", b"trun" * (count - 1)), FEW, "tables of fragments"),
+    "tables of chunks": (lambda count: FILM + box(b"moov", b"stsc" * count), MAX_CHUNK_TABLES, "tables of chunks"),
+    "boxes": (lambda count: FILM + box(b"free") * (count - 1), FEW, "boxes"),
+    "cues": (lambda count: element(b"\x1a\x45\xdf\xa3") + EMPTY_CUES * (count - 1), MAX_ELEMENTS, "elements"),
+    "segments": (lambda count: element(b"\x1a\x45\xdf\xa3") + b"\x18\x53\x80\x67\xff" * (count - 1), MAX_ELEMENTS, "elements"),
+    "attachments": (lambda count: matroska(b"\x19\x41\xa4\x69\x80" * (count - 5), BLOCK), MAX_ELEMENTS, "elements"),
+    "blocks of FLAC": (lambda count: b"fLaC" + b"\1\0\0\0" * count, MAX_BLOCKS, "metadata blocks"),
+    "streams of Ogg": (ogg_streams, MAX_STREAMS, "streams"),
+    "script tags": (lambda count: flv(bytes([SCRIPT_TAG]) * count), MAX_SCRIPT_TAGS, "tags with words"),
+    "lists of Windows Media": (lambda count: ASF + next(iter(ASF_LISTS)) * count, MAX_OBJECTS, "lists of words"),
+}
+"""What makes a file with that many entries, how many are read, and how more are called."""
+
+
+@pytest.mark.parametrize("name", FLOODS)
+def test_entries_are_counted_and_bounded(name, monkeypatch):
+    assert movie_boxes.MAX_BOXES > FEW < movie_boxes.MAX_FRAGMENT_TABLES
+    monkeypatch.setattr(movie_boxes, "MAX_BOXES", FEW)
+    monkeypatch.setattr(movie_boxes, "MAX_FRAGMENT_TABLES", FEW)
+    make, most, words = FLOODS[name]
+    allowed = make(most)
+    assert header_cost(io.BytesIO(allowed), len(allowed), 2**40).bytes >= 0
+    file = CountingFile(make(most + 1))
+    tracemalloc.start()
+    with pytest.raises(HeaderError, match=words):
+        header_cost(file, len(file.getbuffer()), 2**40)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 2 * MB and file.largest < MB
+
+
+@pytest.mark.parametrize(
+    ("name", "count"),
+    [("tracks", 10**6), ("cues", 10**6), ("segments", 10**6), ("blocks of FLAC", 10**6), ("streams of Ogg", 2 * 10**5),
+     ("script tags", 2 * 10**5)],
+)  # fmt: skip
+def test_steps_do_not_grow_beyond_the_limit(name, count):
+    make, most, words = FLOODS[name]
+    reads = []
+    for entries in (most + 1, count):
+        file = CountingFile(make(entries))
+        with pytest.raises(HeaderError, match=words):
+            header_cost(file, len(file.getbuffer()), 2**40)
+        reads.append(file.reads)
+    assert reads[0] <= reads[1] <= reads[0] + 1
+
+
+class CountingBudget(TimeBudget):
+    """A budget that counts its checks."""
+
+    checks = 0
+
+    def check(self) -> None:
+        self.checks += 1
+        super().check()
+
+
+LONG_COMMENT = b"fLaC\4" + (2**24 - 1).to_bytes(3, "big") + bytes(2**24 - 1)
+LONG = {
+    "boxes": FILM + box(b"free") * 10**5,
+    "fragments": FILM + box(b"moof", b"trun" * 10**5),
+    "zeros": FILM + box(b"moov", bytes(3 * 10**6)),
+    "tables": FILM + box(b"moov", b"stsz" * 50_000),
+    "comments of FLAC": LONG_COMMENT,
+    "Ogg": ogg_streams(1) * 10**5,
+    "empty Ogg": b"OggS" + bytes(10**7),
+    "tags": flv(b"\x09" * 10**5),
+    "Windows Media": ASF + bytes(10**7),
+}
+"""Files that are read to their end, and take thousands of steps or megabytes."""
+
+
+@pytest.mark.parametrize("name", LONG)
+def test_spent_time_ends_a_scan(name):
+    data = LONG[name]
+    with CountingBudget(1000.0) as budget:
+        header_cost(io.BytesIO(data), len(data), 2**40)
+    assert budget.checks >= min(10, len(data) // 2**18)
+    with pytest.raises(TimeBudgetError), TimeBudget(1.0) as budget:
+        budget.charge(2.0)
+        header_cost(io.BytesIO(data), len(data), 2**40)
+
+
+def test_spent_time_ends_the_search_for_tags():
+    data = id3(0) * 2000
+    assert skip_id3(io.BytesIO(data)) == len(data)
+    with pytest.raises(TimeBudgetError), TimeBudget(1.0) as budget:
+        budget.charge(2.0)
+        skip_id3(io.BytesIO(data))
+
+
+def test_boxes_are_counted_beyond_the_price_that_matters():
+    data = FILM + box(b"moov", bytes(10**5)) + box(b"free") * MAX_BOXES
+    with pytest.raises(HeaderError, match="boxes"):
+        header_cost(io.BytesIO(data), len(data), 10**5)
+
+
+@pytest.mark.parametrize("shift", [0, 5, 9, 13, 24])
+def test_tables_are_found_across_pieces(shift):
+    header = movie(1000, tracks=2, edits=2)
+    data = FILM + box(b"skip", bytes(8)) + box(b"udta", bytes(PIECE - header.index(b"stsz") - shift)) + header
+    assert cost(data) == pytest.approx(12 * len(data) + 2 * 3 * 40 * 1000, abs=30_000)
+
+
+def test_names_that_overlap_are_found():
+    scan = TableScan(io.BytesIO(b"\0sttstsz" + bytes(11) + b"\7"))
+    scan.scan(0, 20)
+    assert scan.samples == 7
+
+
+@pytest.mark.parametrize("rows", [1, 8191, 8192, 8193, 20_000])
+def test_long_tables_of_chunks_are_summed(rows):
+    """Each run has two chunks of 1,025 samples, which make two pieces each."""
+    table = b"".join(struct.pack(">III", 1 + 2 * row, 1025, 1) for row in range(rows))
+    tables = b"soun" + box(b"stts", struct.pack(">IIII", 0, 1, 1, 1)) + box(b"stco", struct.pack(">II", 0, 2 * rows))
+    data = box(b"trak", tables, box(b"stsc", struct.pack(">II", 0, rows), table))
+    scan = TableScan(io.BytesIO(data))
+    scan.scan(0, len(data))
+    assert scan.samples == 4 * rows
+
+
+def test_table_of_chunks_at_the_end_of_a_track_is_empty():
+    data = box(b"trak", b"soun", box(b"stts", struct.pack(">IIII", 0, 1, 1, 1)), b"stsc")
+    assert cost(FILM + box(b"moov", data)) == cost(FILM + box(b"moov", data[:-4] + b"nope"))
 
 
 def test_tags_at_the_start_are_skipped():
