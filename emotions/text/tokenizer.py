@@ -121,6 +121,7 @@ class Vocabulary:
         return self._token_ids("http" if match["link"] else match.group())
 
     def _token_ids(self, word: str) -> tuple[int, ...]:
+        word = word[:MAX_WORD_LENGTH]  # before it becomes a key: the cache outlives the text
         ids = self._cache.get(word)
         if ids is None:
             if len(self._cache) >= CACHE_SIZE:

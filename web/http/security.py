@@ -107,5 +107,13 @@ def same_origin_only() -> None:
     site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin")
     if origin is not None and origin in current_app.config["CORS_ORIGINS"] and request.path.startswith(CORS_PATHS):
         return
-    if site not in ("same-origin", "none") if site is not None else origin and urlsplit(origin).netloc != request.host:
+    if site not in ("same-origin", "none") if site is not None else origin and _host_of(origin) != request.host:
         raise Problem("cross_site")
+
+
+def _host_of(origin: str) -> str | None:
+    """Return host and port of an origin, None of what is none."""
+    try:
+        return urlsplit(origin).netloc
+    except ValueError:
+        return None

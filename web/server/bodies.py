@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections import deque
 
 BLOCK = 2**20
@@ -11,22 +12,35 @@ BLOCK = 2**20
 class UploadBudget:
     """Bytes of bodies that have arrived and whose requests are not finished. Used by one thread, and `release` by any.
 
+    The bodies are not kept alive: one whose connection has ended in the middle of it is gone with the connection.
+
     Args:
         limit: Bytes that all bodies may have together.
     """
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
-        self.bodies: set[Body] = set()
+        self._bodies: dict[int, weakref.ref[Body]] = {}
 
     @property
     def used(self) -> int:
         """Bytes held."""
-        return sum(body.received for body in tuple(self.bodies))
+        bodies = [reference() for reference in tuple(self._bodies.values())]
+        return sum(body.received for body in bodies if body is not None)
+
+    def __len__(self) -> int:
+        """Number of bodies."""
+        return len(self._bodies)
+
+    def add(self, body: Body) -> None:
+        """Count a body, from now on and as long as it exists."""
+        number = id(body)
+        if number not in self._bodies:
+            self._bodies[number] = weakref.ref(body, lambda _: self._bodies.pop(number, None))
 
     def release(self, body: Body) -> None:
         """Forget a body, because its request is finished."""
-        self.bodies.discard(body)
+        self._bodies.pop(id(body), None)
 
 
 class Body:
@@ -54,7 +68,7 @@ class Body:
         self.received += len(data)
         if not self._kept:
             return
-        self._budget.bodies.add(self)
+        self._budget.add(self)
         if not self._blocks or len(self._blocks[-1]) >= BLOCK:
             self._blocks.append(bytearray())
         self._blocks[-1] += data

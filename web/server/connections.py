@@ -41,6 +41,8 @@ STALL_SECONDS = 10.0
 """Seconds without a byte after which a body is given up."""
 PAUSE_SECONDS = 20.0
 """Seconds for which a body is not read while faster ones fill the memory for uploads; then it is refused."""
+MAX_AHEAD = 1
+"""Requests of a connection that wait for the one that is being answered."""
 UNKNOWN_LENGTH = 2**20
 """Bytes that a body without a stated length is expected to have beyond those that have arrived."""
 MIN_RETRY = 5
@@ -86,6 +88,8 @@ class Parser(HTTPRequestParser):
         consumed: int = super().received(data)
         if self.error is not None and not isinstance(self.error, Refusal):
             self._convert_error(self.error)
+        if self.headers_finished:
+            self._start = b""
         if self.completed and self.refusal is not None:
             self.error = self.refusal
         receiver = self.body_rcv if not self.completed else None
@@ -146,6 +150,17 @@ class Parser(HTTPRequestParser):
             self.error, self.completed = None, False
 
 
+class Surplus:
+    """Parser of what follows the requests that a connection may send ahead: it is dropped."""
+
+    completed = empty = True
+    expect_continue = headers_finished = False
+
+    def received(self, data: bytes) -> int:
+        """Take all bytes; return their number."""
+        return len(data)
+
+
 class Task(WSGITask):
     """A request that the application answers, with the time that it waited for a thread in its environment."""
 
@@ -162,7 +177,8 @@ class ProblemTask(Task):
     def get_environment(self) -> dict[str, Any]:
         """Return the WSGI environment of a request without body."""
         environ = super().get_environment()
-        environ["emotions.problem"] = self.request.error.problem
+        error = self.request.error  # waitress' own where an answer could not be made
+        environ["emotions.problem"] = error.problem if isinstance(error, Refusal) else Refusal("internal_error").problem
         return environ
 
     def execute(self) -> None:
@@ -180,7 +196,7 @@ class Channel(HTTPChannel):
     paused_since: float | None = None
 
     def __init__(self, server: Server, *arguments: Any, **options: Any) -> None:
-        self.parser_class = server.parser_class
+        self._receiving = self._surplus = False
         self.idle_since = self.progress = self.arrived = time.monotonic()
         self._unsent = 0
         super().__init__(server, *arguments, **options)
@@ -192,8 +208,8 @@ class Channel(HTTPChannel):
         return bool(self.requests or self.total_outbufs_len or waits)
 
     def readable(self) -> bool:
-        """Read unless waitress would not, or faster bodies than this one need the memory."""
-        if not super().readable():
+        """Read unless waitress would not, or what follows is dropped, or faster bodies than this one need the memory."""
+        if self._surplus or not super().readable():
             return False
         if not self.is_arriving or not self.server.is_paused(self):
             self._end_pause()
@@ -222,15 +238,38 @@ class Channel(HTTPChannel):
     def received(self, data: bytes) -> bool:
         """Take bytes; the memory for uploads is checked after each piece of a body."""
         self.arrived = time.monotonic()
-        done: bool = super().received(data)
+        self._receiving = True
+        try:
+            done: bool = super().received(data)
+        finally:
+            self._receiving = False
         if self.is_arriving:
             self.server.keep_within_budget()
         return done
+
+    def parser_class(self, adj: Any) -> Parser | Surplus:
+        """Return the parser of the next request. Of requests that are sent ahead of an answer one is kept: each takes memory, and
+        a thread in its turn. The connection is closed after it, as HTTP allows."""
+        if self._receiving and len(self.requests) > MAX_AHEAD + 1:  # the first may be answered already
+            self._surplus = True
+            return Surplus()
+        parser: Parser = self.server.parser_class(adj)
+        return parser
+
+    def del_channel(self, map: Any = None) -> None:
+        """Forget the connection, and free what has arrived of an unfinished request."""
+        super().del_channel(map)
+        if self.request is not None and self.request.body is not None:
+            self.request.body.discard()
 
     def service(self) -> None:
         """Answer the first request, in a thread of the queue."""
         super().service()
         self.idle_since = self.progress = time.monotonic()
+        with self.requests_lock:
+            if self._surplus and not self.requests:
+                self.close_when_flushed = True
+                self.server.pull_trigger()
 
     def give_up(self, code: str, retry_after: int | None = None) -> None:
         """Refuse the request that is arriving, or close the connection where there is none to answer.

@@ -62,11 +62,12 @@ class Sockets(dict[int, Any]):
         dispatcher = self.get(descriptor)
         if dispatcher is None:
             return
+        is_active = getattr(dispatcher, "is_active", True)  # first: a thread may finish the last request in between
         interest = select.EPOLLIN | select.EPOLLPRI if dispatcher.readable() else 0
         if dispatcher.writable() and not dispatcher.accepting:
             interest |= select.EPOLLOUT
         if interest != self._interest[descriptor]:
             self._epoll.modify(descriptor, interest)
             self._interest[descriptor] = interest
-        if not getattr(dispatcher, "is_active", True):
+        if not is_active:
             self.active.discard(descriptor)

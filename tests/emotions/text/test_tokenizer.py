@@ -6,7 +6,7 @@ import pytest
 
 from emotions.runtime.manifest import ModelRegistry
 from emotions.text.classifier import TextClassifier
-from emotions.text.tokenizer import END, NAME, SPECIAL_TOKENS, START, UNKNOWN, Vocabulary
+from emotions.text.tokenizer import END, MAX_WORD_LENGTH, NAME, SPECIAL_TOKENS, START, UNKNOWN, Vocabulary
 
 PIECES = [*SPECIAL_TOKENS, *"abcdefghijklmnopqrstuvwxyz!?'.", *(f"##{letter}" for letter in "abcdefghijklmnopqrstuvwxyz"),
           "so", "good", "##ness", "i", "love", "face", "with", "tears", "of", "joy", "http", "cool", "cafe", "don"]  # fmt: skip
@@ -77,3 +77,14 @@ def test_golden_tokens_of_the_published_model():
     for text, pieces in GOLDEN.items():
         token_ids = vocabulary.encode(vocabulary.words(text), 128)
         assert " ".join(vocabulary.tokens[number] for number in token_ids) == pieces and UNKNOWN not in token_ids
+
+
+def test_the_cache_keeps_no_more_of_a_word_than_is_tokenized():
+    """It outlives the texts: their words may have 100,000 characters."""
+    vocabulary = TextClassifier().vocabulary
+    for number in range(50):
+        vocabulary.words(f"{number:03}" + "a" * 10_000)
+        vocabulary.words("!" * 10_000)
+    assert max(map(len, vocabulary._cache)) <= MAX_WORD_LENGTH
+    (word,) = vocabulary.words("b" * 1000)
+    assert word.token_ids == vocabulary.words("b" * MAX_WORD_LENGTH)[0].token_ids and (word.start, word.end) == (0, 1000)

@@ -75,6 +75,7 @@ def test_cache_control(client):
         ({"Origin": "https://evil.example"}, False),
         ({"Origin": "http://localhost:81"}, False),
         ({"Origin": "null"}, False),
+        ({"Origin": "http://["}, False),  # no address at all
         ({"Origin": "https://partner.example", "Sec-Fetch-Site": "cross-site"}, None),  # in CORS_ORIGINS: the API alone
     ],
 )

@@ -191,6 +191,42 @@ def test_crowds_of_uploads_share_the_memory(server):
     assert answers.count(b"HTTP/1.1 422") >= 4
 
 
+def test_uploads_that_end_in_the_middle_free_their_memory(server):
+    for _ in range(3):
+        with server.connect() as client:
+            client.sendall(post_head(9_000_000) + bytes(5_000_000))
+            until = time.monotonic() + 20
+            while server.server.uploads.used < 5_000_000:
+                assert time.monotonic() < until
+                time.sleep(0.01)
+        while server.server.uploads.used:
+            assert time.monotonic() < until, "the client has gone"
+            time.sleep(0.01)
+    assert len(server.server.uploads) == 0
+
+
+def test_requests_that_are_sent_ahead_are_bounded(server, monkeypatch):
+    """Of thousands in one packet a few are answered, and the connection is closed: the others take neither memory nor threads."""
+    made, real = [], server.server.parser_class
+    monkeypatch.setattr(server.server, "parser_class", lambda adj: made.append(1) or real(adj))
+    with server.connect() as client:
+        client.sendall(b"GET /health HTTP/1.1\r\n\r\n" * 2000)
+        data = read_all(client)
+    assert data.count(b"HTTP/1.1 200 OK") == len(made) == connections.MAX_AHEAD + 2
+    assert server.answer(b"GET /health HTTP/1.0\r\n\r\n")[0] == 200
+
+
+def test_one_request_may_be_sent_ahead(server):
+    with server.connect() as client:
+        for _ in range(20):
+            client.sendall(b"GET /health HTTP/1.1\r\n\r\n" * 2)
+            data = b""
+            while data.count(b'{"status":"ok"}') < 2:
+                piece = client.recv(65536)
+                assert piece, "the connection stays open"
+                data += piece
+
+
 @pytest.mark.slow
 def test_a_second_request_of_a_busy_connection_is_refused_too(server, monkeypatch):
     """The body of a request that follows an unfinished one counts, and can be refused, like any other."""
