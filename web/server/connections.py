@@ -41,8 +41,8 @@ STALL_SECONDS = 10.0
 """Seconds without a byte after which a body is given up."""
 PAUSE_SECONDS = 20.0
 """Seconds for which a body is not read while faster ones fill the memory for uploads; then it is refused."""
-MAX_AHEAD = 1
-"""Requests of a connection that wait for the one that is being answered."""
+MAX_AHEAD = 10
+"""Requests of a connection that may wait for the one that is being answered."""
 UNKNOWN_LENGTH = 2**20
 """Bytes that a body without a stated length is expected to have beyond those that have arrived."""
 MIN_RETRY = 5
@@ -196,7 +196,7 @@ class Channel(HTTPChannel):
     paused_since: float | None = None
 
     def __init__(self, server: Server, *arguments: Any, **options: Any) -> None:
-        self._receiving = self._surplus = False
+        self._receiving = self._surplus = self._writing = False
         self.idle_since = self.progress = self.arrived = time.monotonic()
         self._unsent = 0
         super().__init__(server, *arguments, **options)
@@ -248,9 +248,9 @@ class Channel(HTTPChannel):
         return done
 
     def parser_class(self, adj: Any) -> Parser | Surplus:
-        """Return the parser of the next request. Of requests that are sent ahead of an answer one is kept: each takes memory, and
-        a thread in its turn. The connection is closed after it, as HTTP allows."""
-        if self._receiving and len(self.requests) > MAX_AHEAD + 1:  # the first may be answered already
+        """Return the parser of the next request. Of requests that are sent ahead of an answer MAX_AHEAD are kept, since each
+        takes memory; the others are dropped, and the connection is closed after those, as HTTP allows."""
+        if self._receiving and len(self.requests) > MAX_AHEAD:
             self._surplus = True
             return Surplus()
         parser: Parser = self.server.parser_class(adj)
@@ -261,6 +261,29 @@ class Channel(HTTPChannel):
         super().del_channel(map)
         if self.request is not None and self.request.body is not None:
             self.request.body.discard()
+
+    def write_soon(self, data: Any) -> int:
+        """Send bytes of an answer, in a thread of the queue; wait while more than MAX_UNSENT are not sent yet."""
+        self._writing = True
+        try:
+            count: int = super().write_soon(data)
+        finally:
+            self._writing = False
+        return count
+
+    def _flush_outbufs_below_high_watermark(self) -> None:
+        """Wait for the client within an answer. Between two answers a thread does not wait: what was sent ahead is dropped."""
+        if self._writing:
+            super()._flush_outbufs_below_high_watermark()
+            return
+        with self.outbuf_lock:
+            self._flush_exception(self._flush_some, do_close=False)
+        with self.requests_lock:
+            if self.total_outbufs_len > self.adj.outbuf_high_watermark:
+                self._surplus = True
+                for request in self.requests[1:]:
+                    request.close()
+                del self.requests[1:]
 
     def service(self) -> None:
         """Answer the first request, in a thread of the queue."""

@@ -12,7 +12,7 @@ from waitress.adjustments import Adjustments
 
 from emotions.runtime.memory import reserved_bytes, resident_bytes, share_decode_budget
 
-from .connections import MAX_AHEAD, MAX_BODY, MAX_HEADER, Server
+from .connections import MAX_BODY, MAX_HEADER, Server
 from .queue import AdmissionQueue
 from .sockets import Sockets
 
@@ -82,7 +82,7 @@ def adjustments(connections: int, backlog: int) -> Adjustments:
         connection_limit=connections,
         cleanup_interval=1,
         channel_timeout=3600,  # replaced by Channel.check
-        channel_request_lookahead=MAX_AHEAD,  # or a connection that is closed meanwhile is not noticed
+        channel_request_lookahead=1,  # or a connection that is closed meanwhile is not noticed
         max_request_header_size=MAX_HEADER,
         max_request_body_size=MAX_BODY + 1,
         recv_bytes=2**16,

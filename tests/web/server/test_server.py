@@ -212,8 +212,24 @@ def test_requests_that_are_sent_ahead_are_bounded(server, monkeypatch):
     with server.connect() as client:
         client.sendall(b"GET /health HTTP/1.1\r\n\r\n" * 2000)
         data = read_all(client)
-    assert data.count(b"HTTP/1.1 200 OK") == len(made) == connections.MAX_AHEAD + 2
+    assert data.count(b"HTTP/1.1 200 OK") == len(made) == connections.MAX_AHEAD + 1
     assert server.answer(b"GET /health HTTP/1.0\r\n\r\n")[0] == 200
+
+
+def test_clients_that_do_not_read_what_they_asked_for_hold_no_thread(server, client, monkeypatch):
+    """Answers of more than the watermark to requests sent ahead, which nobody reads: other requests are answered meanwhile."""
+    monkeypatch.setattr(server.server.adj, "outbuf_high_watermark", 2 * len(client.get("/openapi.json").data))
+    greedy = [server.connect() for _ in range(8)]
+    for one in greedy:
+        one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        one.sendall(b"GET /openapi.json HTTP/1.1\r\n\r\n" * (connections.MAX_AHEAD + 1))
+    until = time.monotonic() + 20
+    while any(channel.requests for channel in tuple(server.server.active_channels.values())):
+        assert time.monotonic() < until, "threads wait for clients that do not read"
+        time.sleep(0.05)
+    assert server.answer(b"GET /health HTTP/1.0\r\n\r\n")[0] == 200
+    for one in greedy:
+        one.close()
 
 
 def test_one_request_may_be_sent_ahead(server):
@@ -277,11 +293,15 @@ def test_many_requests_on_one_connection(server):
             client.sendall(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n")
             data = b""
             while not data.endswith(b'{"status":"ok"}\n'):
-                data += client.recv(65536)
+                piece = client.recv(65536)
+                assert piece, "the connection stays open"
+                data += piece
         client.sendall(b"GET /health HTTP/1.1\r\n\r\n" * 10)
         data = b""
         while data.count(b'{"status":"ok"}\n') < 10:
-            data += client.recv(65536)
+            piece = client.recv(65536)
+            assert piece, "the connection stays open"
+            data += piece
 
 
 def test_the_parent_process_of_gunicorn_imports_no_model():
