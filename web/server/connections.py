@@ -37,6 +37,9 @@ BODY_SECONDS, MIN_RATE = 20.0, 65_536
 """A body may take this many seconds, and one more for each MIN_RATE bytes that have arrived."""
 SEND_SECONDS = 30.0
 """Seconds without progress after which a client that does not read its answer is given up."""
+STARVED_SECONDS, MAX_SEND_WAIT = 2.0, 10.0
+"""Where a request has waited for the first number of seconds for a thread, a client for which a thread has waited for the second
+one within one answer is given up: it reads a long answer slowly, and would keep the thread."""
 STALL_SECONDS = 10.0
 """Seconds without a byte after which a body is given up."""
 PAUSE_SECONDS = 20.0
@@ -194,9 +197,11 @@ class Channel(HTTPChannel):
     request: Parser | None
     waited = 0.0
     paused_since: float | None = None
+    _writing_since: float | None
 
     def __init__(self, server: Server, *arguments: Any, **options: Any) -> None:
-        self._receiving = self._surplus = self._writing = False
+        self._receiving = self._surplus = False
+        self._send_wait, self._writing_since = 0.0, None
         self.idle_since = self.progress = self.arrived = time.monotonic()
         self._unsent = 0
         super().__init__(server, *arguments, **options)
@@ -264,16 +269,22 @@ class Channel(HTTPChannel):
 
     def write_soon(self, data: Any) -> int:
         """Send bytes of an answer, in a thread of the queue; wait while more than MAX_UNSENT are not sent yet."""
-        self._writing = True
+        started = self._writing_since = time.monotonic()
         try:
             count: int = super().write_soon(data)
         finally:
-            self._writing = False
+            self._writing_since = None
+            self._send_wait += time.monotonic() - started
         return count
+
+    def send_wait(self, now: float) -> float:
+        """Seconds that the thread which answers has waited for the client in this answer."""
+        since = self._writing_since
+        return self._send_wait + (now - since if since is not None else 0.0)
 
     def _flush_outbufs_below_high_watermark(self) -> None:
         """Wait for the client within an answer. Between two answers a thread does not wait: what was sent ahead is dropped."""
-        if self._writing:
+        if self._writing_since is not None:
             super()._flush_outbufs_below_high_watermark()
             return
         with self.outbuf_lock:
@@ -287,6 +298,7 @@ class Channel(HTTPChannel):
 
     def service(self) -> None:
         """Answer the first request, in a thread of the queue."""
+        self._send_wait = 0.0
         super().service()
         self.idle_since = self.progress = time.monotonic()
         with self.requests_lock:
@@ -315,16 +327,20 @@ class Channel(HTTPChannel):
             self.requests.append(request)
         self.server.add_task(self)
 
+    def end(self) -> None:
+        """Close the connection, and let a thread that waits to write to it go."""
+        self.connected = False
+        self.will_close = True
+        with self.outbuf_lock:
+            self.outbuf_lock.notify()
+
     def check(self, now: float) -> None:
         """End what takes too long; called about once a second."""
         if self.total_outbufs_len:
             if self.total_outbufs_len != self._unsent:
                 self._unsent, self.progress = self.total_outbufs_len, now
             elif now - self.progress > SEND_SECONDS:
-                self.connected = False  # a thread that waits to write ends
-                self.will_close = True
-                with self.outbuf_lock:
-                    self.outbuf_lock.notify()
+                self.end()
             return
         self._unsent, self.progress = 0, now
         if self.requests:
@@ -415,6 +431,12 @@ class Server(TcpWSGIServer):
             channel.check(moment)
             if channel.is_active:
                 self.sockets.active.add(channel._fileno)
+        for lane in (self.task_dispatcher.work, self.task_dispatcher.quick):
+            slow = [
+                one for one in lane.starved_by(STARVED_SECONDS) if one.server is self and one.send_wait(moment) > MAX_SEND_WAIT
+            ]
+            if slow:
+                max(slow, key=lambda one: one.send_wait(moment)).end()
         excess = len(self.active_channels) - int(0.9 * self.adj.connection_limit)
         if excess > 0:
             idle = [one for one in self.active_channels.values() if not one.requests and not one.total_outbufs_len]

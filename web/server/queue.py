@@ -100,6 +100,13 @@ class Lane:
         with self._changed:
             return self._expected_wait()
 
+    def starved_by(self, seconds: float) -> list[Any]:
+        """Return the channels that are answered while a request has waited for `seconds` for one of their threads."""
+        with self._changed:
+            if not self.waiting or time.monotonic() - self.waiting[0].arrived < seconds:
+                return []
+            return [ticket.channel for ticket in self.running]
+
     def remove_all(self) -> list[Ticket]:
         """Remove and return the requests that wait."""
         with self._changed:

@@ -234,6 +234,39 @@ def test_clients_that_do_not_read_what_they_asked_for_hold_no_thread(server, cli
         one.close()
 
 
+def test_slow_readers_of_long_answers_give_way_to_others(server, monkeypatch):
+    """Two clients that hardly read keep both threads, until somebody else waits for one."""
+    monkeypatch.setattr(connections, "STARVED_SECONDS", 0.3)
+    monkeypatch.setattr(connections, "MAX_SEND_WAIT", 0.5)
+    short = server.server.application
+
+    def stream(environ, start_response):
+        if environ["PATH_INFO"] != "/api/v1/video":
+            return short(environ, start_response)
+        start_response("200 OK", [("Content-Type", "video/mp4")])
+        return (bytes(2**16) for _ in range(1000))
+
+    monkeypatch.setattr(server.server, "application", stream)
+    slow = [server.connect() for _ in range(2)]
+    for client in slow:
+        client.sendall(b"POST /api/v1/video HTTP/1.1\r\nContent-Length: 1\r\n\r\nx")
+    until = time.monotonic() + 20
+    while len(server.queue.work.running) < 2 or min(one.send_wait(time.monotonic()) for one in channels(server)) < 1:
+        assert time.monotonic() < until
+        for client in slow:
+            client.recv(1000)
+        time.sleep(0.05)
+    assert len(server.queue.work.running) == 2, "nobody else waits: they may go on"
+    assert server.answer(post_head(1, "1.0") + b"x")[0] == 422
+    for client in slow:
+        client.close()
+
+
+def channels(server: Running) -> list[connections.Channel]:
+    """Open connections."""
+    return list(server.server.active_channels.values())
+
+
 def test_one_request_may_be_sent_ahead(server):
     with server.connect() as client:
         for _ in range(20):
