@@ -6,7 +6,7 @@ from flask import render_template
 
 from ..inference import analyzer
 from .base import pages
-from .model_card import architecture_rows, head_card, rejection_card, text_card
+from .model_card import architecture_rows, covered_card, head_card, rejection_card, text_card
 
 
 @pages.get("/about")
@@ -20,6 +20,7 @@ def about() -> str:
         served=served,
         features=classifier.backbone_entry.output,
         rejection=rejection_card(heads[0]),
+        covered=covered_card(classifier.covered_entry),
         architectures=architecture_rows(registry.folder),
         models=[entry.metadata for entry in registry.entries()],
         texts=[text_card(entry) for entry in registry.entries("text")],

@@ -99,6 +99,11 @@ def rejection_card(entry: ModelEntry) -> dict[str, Any]:
     return {"limits": limits, "sets": sets}
 
 
+def covered_card(entry: ModelEntry | None) -> dict[str, Any] | None:
+    """Return what the head for covered faces calls covered among test faces, by what was painted on them; None without it."""
+    return entry.evaluation.get("test") or None if entry else None
+
+
 def architecture_rows(folder: Path) -> list[dict[str, Any]]:
     """Return the rows of the table of architectures, which `make readme` writes beside the shipped models; else none."""
     path = folder / "designs.json"

@@ -150,6 +150,15 @@ def test_about_lists_the_unsure_limits():
     assert (dot.attrs["cx"], dot.attrs["cy"]) == ("55.8", "78.5")
 
 
+def test_about_tells_how_many_covered_faces_are_marked():
+    registry = ModelRegistry()
+    (entry,) = registry.entries("covered-head")
+    text = " ".join(Page(create_app(registry=registry).test_client().get("/about").text).by_id("unsure").text.split())
+    rows = entry.evaluation["test"]
+    assert f"{rows['mask']['covered']:.0%}".replace("%", " %") + " with a painted mask" in text
+    assert f"{rows['nothing']['covered']:.0%}".replace("%", " %") + " with nothing over the face" in text
+
+
 def test_about_without_unsure_limits():
     registry = ModelRegistry()
     head_json(registry, "mixed")["thresholds"] = {}
