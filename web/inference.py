@@ -15,7 +15,7 @@ from emotions.face.annotate import annotated_jpeg
 from emotions.face.defaults import DEFAULT_VIEWS
 from emotions.image.loading import LoadedImage, data_uri
 from emotions.runtime.gcs import download_models
-from emotions.runtime.memory import CodePages, trim_heap
+from emotions.runtime.memory import trim_heap
 from emotions.speech.classifier import SpeechClassifier
 from emotions.text.classifier import TextClassifier
 
@@ -129,21 +129,12 @@ def update_tracker(tracker: FaceTracker, image: LoadedImage, result: ImageResult
     return result
 
 
-_code_pages = CodePages()
-
-
-def free_spare_memory() -> None:
-    """Trim the heap and release pages of libraries."""
-    trim_heap()
-    _code_pages.release()
-
-
 SELDOM_USED = ("text", "speech", "speech-check")
 """Roles whose models are unloaded when memory is short, and after IDLE_SECONDS: loading them again takes a tenth of a second."""
 IDLE_SECONDS = 60.0
 
 
 def unload_seldom_used(app: Flask, idle_seconds: float = 0.0) -> None:
-    """Free the memory of the models of SELDOM_USED that have not been used for `idle_seconds`, and what else can be spared."""
+    """Free the memory of the models of SELDOM_USED that have not been used for `idle_seconds`, and trim the heap."""
     app.extensions["analyzer"].registry.unload(SELDOM_USED, idle_seconds)
-    free_spare_memory()
+    trim_heap()

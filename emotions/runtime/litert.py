@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from .memory import release_pages
+from .memory import mapped_ranges, release_pages
 from .time_budget import active_budget, check_time
 
 BATCH = 8
@@ -22,6 +22,7 @@ BATCH = 8
 DELEGATE_MESSAGE = b"Created TensorFlow Lite XNNPACK delegate"
 
 _first_load = threading.Lock()
+_loading = threading.Lock()
 _loaded_before = False
 
 
@@ -151,16 +152,25 @@ class LiteRTModel:
 
 
 def _load(source: Path | bytes, threads: int) -> Any:
+    """Return an interpreter of a file or of its bytes, ready to run."""
+    if isinstance(source, Path) and not _is_unicode(source):  # the runtime takes names in UTF-8
+        source = source.read_bytes()
+    if not isinstance(source, Path):
+        return _allocated({"model_content": source}, threads)
+    with _loading:  # so that what is mapped meanwhile is this interpreter's
+        before = mapped_ranges(source)
+        interpreter = _allocated({"model_path": str(source)}, threads)
+        # XNNPACK has copied the weights into its own order: the pages of the files, 25 MB for all models, are not needed again.
+        release_pages(mapped_ranges(source) - before)
+    return interpreter
+
+
+def _allocated(source: dict[str, Any], threads: int) -> Any:
     global _loaded_before
     # Imported here so that importing the package does not load the runtime.
     from ai_edge_litert.interpreter import Interpreter
 
-    if isinstance(source, Path) and not _is_unicode(source):  # the runtime takes names in UTF-8
-        source = source.read_bytes()
-    if isinstance(source, Path):
-        interpreter = Interpreter(model_path=str(source), num_threads=threads)
-    else:
-        interpreter = Interpreter(model_content=source, num_threads=threads)
+    interpreter = Interpreter(**source, num_threads=threads)
     if _loaded_before:
         interpreter.allocate_tensors()
     else:
@@ -168,9 +178,6 @@ def _load(source: Path | bytes, threads: int) -> Any:
             with _without_delegate_message():
                 interpreter.allocate_tensors()
             _loaded_before = True
-    if isinstance(source, Path):
-        # XNNPACK has copied the weights into its own order: the pages of the files, 25 MB for all models, are not needed again.
-        release_pages(source)
     return interpreter
 
 

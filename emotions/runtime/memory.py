@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import ctypes
 import mmap
+import os
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 
@@ -121,18 +122,28 @@ def trim_heap() -> None:
         ctypes.CDLL(None).malloc_trim(0)
 
 
-def release_pages(path: Path) -> None:
-    """Release the resident pages of a file that is mapped for reading (Linux); those that are read again are mapped again."""
-    with suppress(OSError, AttributeError):
-        madvise = ctypes.CDLL(None).madvise
+def mapped_ranges(path: Path) -> set[tuple[int, int]]:
+    """Return the addresses (start, end) at which this process maps a file for reading, shared (Linux); elsewhere none."""
+    with suppress(OSError):
         inode = path.stat().st_ino
         with open("/proc/self/maps", "rb") as maps:
-            mappings = [line.split() for line in maps]
-        for addresses, permissions, _, _, number, *_ in mappings:
-            # Pages of a shared mapping that cannot be written are always those of the file: nothing is lost, whatever it is.
-            if int(number) == inode and permissions == b"r--s":
-                start, end = (int(address, 16) for address in addresses.split(b"-"))
-                madvise(ctypes.c_void_p(start), ctypes.c_size_t(end - start), mmap.MADV_DONTNEED)
+            lines = [line.split() for line in maps]
+        found = [line[0].split(b"-") for line in lines if line[1] == b"r--s" and int(line[4]) == inode]
+        return {(int(start, 16), int(end, 16)) for start, end in found}
+    return set()
+
+
+def release_pages(ranges: Iterable[tuple[int, int]]) -> None:
+    """Release the resident pages of mapped files (Linux); those that are read again are mapped again.
+
+    Args:
+        ranges: Addresses (start, end), as `mapped_ranges` returns them, of mappings that the caller keeps alive: memory that took
+            their place would be lost.
+    """
+    with suppress(OSError, AttributeError):
+        madvise = ctypes.CDLL(None).madvise
+        for start, end in ranges:
+            madvise(ctypes.c_void_p(start), ctypes.c_size_t(end - start), mmap.MADV_DONTNEED)
 
 
 class CodePages:
@@ -157,24 +168,39 @@ class CodePages:
         if time.monotonic() - self._time < self.PAUSE_SECONDS or mapped_bytes() - self._mapped < self.GROWN_BYTES:
             return
         with suppress(OSError, AttributeError):
-            madvise = ctypes.CDLL(None).madvise
-            for start, end in self._unchanged():
-                madvise(ctypes.c_void_p(start), ctypes.c_size_t(end - start), mmap.MADV_DONTNEED)
+            libc = ctypes.PyDLL(None)
+            for start, end in self._unchanged(_read_at_rest("/proc/self/smaps", libc)):
+                libc.madvise(ctypes.c_void_p(start), ctypes.c_size_t(end - start), mmap.MADV_DONTNEED)
         self._mapped, self._time = mapped_bytes(), time.monotonic()
 
     @staticmethod
-    def _unchanged() -> Iterator[tuple[int, int]]:
+    def _unchanged(smaps: bytes) -> Iterator[tuple[int, int]]:
         """Yield the addresses of executable mappings that hold nothing but what is in their files."""
         start = end = 0
         of_file = False
-        with open("/proc/self/smaps", "rb") as lines:
-            for line in lines:
-                name, *values = line.split()
-                if b"-" in name and not name.endswith(b":"):
-                    start, end = (int(address, 16) for address in name.split(b"-"))
-                    of_file = values[0] == b"r-xp" and int(values[3]) > 0
-                elif name == b"Anonymous:" and of_file and int(values[0]) == 0:  # a page that was changed would be anonymous
-                    yield start, end
+        for line in smaps.splitlines():
+            name, *values = line.split()
+            if b"-" in name and not name.endswith(b":"):
+                start, end = (int(address, 16) for address in name.split(b"-"))
+                of_file = values[0] == b"r-xp" and int(values[3]) > 0
+            elif name == b"Anonymous:" and of_file and int(values[0]) == 0:  # a page that was changed would be anonymous
+                yield start, end
+
+
+def _read_at_rest(path: str, libc: ctypes.PyDLL) -> bytes:
+    """Read a file of /proc without letting other threads of Python run within a call.
+
+    A library that another thread is loading is mapped executable as a whole at first, and then its data over a part of it: what
+    was read in between would call the data code.
+    """
+    buffer, parts = ctypes.create_string_buffer(2**20), []
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        while (count := libc.read(descriptor, buffer, len(buffer))) > 0:
+            parts.append(buffer.raw[:count])
+    finally:
+        os.close(descriptor)
+    return b"".join(parts)
 
 
 def resident_bytes() -> int:

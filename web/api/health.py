@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from apiflask import APIBlueprint
 
-from ..inference import analyzer, free_spare_memory
+from ..inference import analyzer
 from . import schemas
 
 health = APIBlueprint("health", __name__, tag="Operation")
@@ -23,5 +23,4 @@ def health_check() -> dict[str, str]:
 def warm_up() -> dict[str, str]:
     """Run every model once on a sample face; App Engine requests this of a new instance before it routes traffic to it."""
     analyzer().warm_up()
-    free_spare_memory()
     return {"status": "ready"}

@@ -10,7 +10,7 @@ from typing import Any
 from gunicorn.workers.base import Worker
 from waitress.adjustments import Adjustments
 
-from emotions.runtime.memory import reserved_bytes, resident_bytes, share_decode_budget
+from emotions.runtime.memory import CodePages, reserved_bytes, resident_bytes, share_decode_budget, trim_heap
 
 from .connections import MAX_BODY, MAX_HEADER, Server
 from .queue import AdmissionQueue
@@ -33,7 +33,7 @@ class BoundedWorker(Worker):
     def run(self) -> None:
         """Serve until gunicorn says otherwise."""
         # Here, since gunicorn's parent process imports this module too.
-        from ..inference import IDLE_SECONDS, free_spare_memory, unload_seldom_used
+        from ..inference import IDLE_SECONDS, unload_seldom_used
 
         application = self.wsgi
         config = application.config
@@ -42,19 +42,25 @@ class BoundedWorker(Worker):
         adj = adjustments(raise_file_limit(CONNECTIONS), self.cfg.backlog)
         upload_bytes = config["UPLOAD_MB"] * 2**20
         servers = [Server(application, sock.sock, queue, upload_bytes, adj, sockets) for sock in self.sockets]
-        share_decode_budget(
-            lambda: max(0, resident_bytes() - reserved_bytes() - BASE_BYTES), lambda: unload_seldom_used(application)
-        )
+        code = CodePages()
+
+        def free_spare() -> None:
+            unload_seldom_used(application)
+            code.release()
+
+        share_decode_budget(lambda: max(0, resident_bytes() - reserved_bytes() - BASE_BYTES), free_spare)
         tidied = time.monotonic()
         while self.alive and self.ppid == os.getppid():
             self.notify()
             sockets.turn(1.0)
             if queue.work.finished_bytes > TRIM_BYTES and queue.work.idle:
                 queue.work.finished_bytes = 0
-                free_spare_memory()
+                trim_heap()
+                code.release()
             if time.monotonic() - tidied > IDLE_SECONDS / 4 and queue.work.idle:
                 tidied = time.monotonic()
                 unload_seldom_used(application, IDLE_SECONDS)
+                code.release()
         self._finish(application, servers, queue, sockets)
 
     def _finish(self, application: Any, servers: list[Server], queue: AdmissionQueue, sockets: Sockets) -> None:
