@@ -112,8 +112,8 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         "NOTICE",
         NOTICE,
-        "Text above every form that takes a face or a voice: in the European Union its visitors must be told (AI Act, Article "
-        "50(3)). `off` leaves it out, for those who tell it elsewhere.",
+        "Text above every form that takes a face or a voice: the European Union requires it (AI Act, Article "
+        "50(3)). `off` leaves it out, for deployers who inform people elsewhere.",
         _notice,
     ),
     Setting("FEEDBACK", "1", "1: log feedback on predictions, one line each; 0: reject it.", _switch),

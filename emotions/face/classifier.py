@@ -50,7 +50,7 @@ class ExpressionClassifier:
 
     @cached_property
     def covered_entry(self) -> ModelEntry | None:
-        """Manifest entry of the head that tells covered faces, None if the backbone has no such head."""
+        """Manifest entry of the head that detects covered faces, None if the backbone has no such head."""
         entries = self.registry.entries(COVERED_ROLE)
         return next((entry for entry in entries if entry.base == self.backbone_entry.name), None)
 
@@ -144,7 +144,7 @@ class ExpressionClassifier:
         return probabilities
 
     def is_covered(self, features: np.ndarray) -> np.ndarray:
-        """Tell which faces are covered, such as by a mask, a hand or sunglasses, so that mouth or eyes cannot be read.
+        """Detect which faces are covered, such as by a mask, a hand or sunglasses, so that mouth or eyes cannot be read.
 
         Args:
             features: Features (N, F) of the crops.

@@ -1,8 +1,8 @@
 """Flag unreliable predictions: extreme yaw or pitch, small or blurred crop, covered face, low confidence.
 
 This is classification with a reject option (Chow, "On optimum recognition error and reject tradeoff", 1970): the thresholds are
-chosen on validation faces (scripts/evaluate/rejection.py) and lie in the head's manifest entry; which faces are covered tells a
-head of its own (scripts/train/covered_face_head.py). Roll has no limit: crops are
+chosen on validation faces (scripts/evaluate/rejection.py) and lie in the head's manifest entry; covered faces are
+detected by a head of its own (scripts/train/covered_face_head.py). Roll has no limit: crops are
 aligned, and at any roll the answers are those of the upright face (benchmarks/orientation.md).
 """
 

@@ -1,6 +1,6 @@
 """Paint occlusions of a face: masks, scarves, sunglasses, hands, objects; and harmless things: clear glasses, hats.
 
-Training data of the head that tells covered faces. The painter follows Face Mesh's landmarks; what a covering hides is measured
+Training data of the head that detects covered faces. The painter follows Face Mesh's landmarks; what a covering hides is measured
 on the landmarks of mouth and eyes, not assumed from its kind.
 """
 

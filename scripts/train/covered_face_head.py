@@ -1,4 +1,4 @@
-"""Train the head that tells covered (occluded) faces on bottleneck features, and add it to models/.
+"""Train the head that detects covered (occluded) faces on bottleneck features, and add it to models/.
 
     KERAS_BACKEND=tensorflow python -m scripts.train.covered_face_head --faces data/fer2013.npz data/facial_expressions.npz
 

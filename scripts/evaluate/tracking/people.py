@@ -1,4 +1,4 @@
-"""Measure how well tracks of one person can be told from those of two: see benchmarks/people.md.
+"""Measure how well tracks of one person can be distinguished from those of two: see benchmarks/people.md.
 
     python -m scripts.evaluate.tracking.people --london FOLDER --names ARCHIVE --photos FOLDER [--people 300] [--seed 1] [--write]
 

@@ -97,7 +97,7 @@ def test_sharpness_is_independent_of_scale_and_contrast(analyzer, pixels):
 
 @pytest.mark.parametrize(("name", "least"), [("mask", 0.7), ("scarf", 0.7), ("object", 0.3)])
 def test_covered_faces_are_unsure(analyzer, pixels, name, least):
-    """Of twelve coverings of a kind a share of at least `least` is told, and the plain portrait is not called covered."""
+    """Of twelve coverings of a kind a share of at least `least` is detected, and the plain portrait is not called covered."""
     image = pixels.mean(axis=2).astype(np.uint8)
     (face,) = analyzer.analyze(pixels, landmarks=True).faces
     assert face.unsure is None

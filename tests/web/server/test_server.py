@@ -69,6 +69,15 @@ def read_all(client: socket.socket) -> bytes:
     return data
 
 
+def read_health(client: socket.socket, answers: int) -> None:
+    """Read as many answers of /health; the connection stays open."""
+    data = b""
+    while data.count(b'{"status":"ok"}\n') < answers:
+        piece = client.recv(65536)
+        assert piece, "the connection stays open"
+        data += piece
+
+
 def parse(data: bytes) -> tuple[int, dict[str, str], bytes]:
     head, _, body = data.partition(b"\r\n\r\n")
     first, *lines = head.decode("latin-1").split("\r\n")
@@ -271,11 +280,7 @@ def test_one_request_may_be_sent_ahead(server):
     with server.connect() as client:
         for _ in range(20):
             client.sendall(b"GET /health HTTP/1.1\r\n\r\n" * 2)
-            data = b""
-            while data.count(b'{"status":"ok"}') < 2:
-                piece = client.recv(65536)
-                assert piece, "the connection stays open"
-                data += piece
+            read_health(client, 2)
 
 
 @pytest.mark.slow
@@ -326,17 +331,9 @@ def test_many_requests_on_one_connection(server):
     with server.connect() as client:
         for _ in range(50):
             client.sendall(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n")
-            data = b""
-            while not data.endswith(b'{"status":"ok"}\n'):
-                piece = client.recv(65536)
-                assert piece, "the connection stays open"
-                data += piece
+            read_health(client, 1)
         client.sendall(b"GET /health HTTP/1.1\r\n\r\n" * 10)
-        data = b""
-        while data.count(b'{"status":"ok"}\n') < 10:
-            piece = client.recv(65536)
-            assert piece, "the connection stays open"
-            data += piece
+        read_health(client, 10)
 
 
 def test_the_parent_process_of_gunicorn_imports_no_model():
