@@ -155,8 +155,8 @@ def test_about_tells_how_many_covered_faces_are_marked():
     (entry,) = registry.entries("covered-head")
     text = " ".join(Page(create_app(registry=registry).test_client().get("/about").text).by_id("unsure").text.split())
     rows = entry.evaluation["test"]
-    assert f"{rows['mask']['covered']:.0%}".replace("%", " %") + " with a painted mask" in text
-    assert f"{rows['nothing']['covered']:.0%}".replace("%", " %") + " with nothing over the face" in text
+    for kind in ("Mask", "Nothing"):
+        assert f"{kind}: {100 * rows[kind.lower()]['covered']:.0f} % marked" in text
 
 
 def test_about_without_unsure_limits():

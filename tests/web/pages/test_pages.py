@@ -192,6 +192,7 @@ def test_a_covered_face_is_unsure(read, limits, photo):
     page = read(encode_jpeg(np.repeat(masked[..., None], 3, axis=2), 95))
     [warning] = page.find("p", "warning")
     assert "something covers the mouth or the eyes" in warning.text
+    assert not [note for note in page.find("p", "note") if "were correct for" in note.text], "that holds for faces that are seen"
     assert downloaded(page)["faces"][0]["unsure"] == "covered"
 
 
