@@ -144,7 +144,7 @@ class ExpressionClassifier:
         return probabilities
 
     def is_covered(self, features: np.ndarray) -> np.ndarray:
-        """Detect which faces are covered, such as by a mask, a hand or sunglasses, so that mouth or eyes cannot be read.
+        """Detect which faces are covered, such as by a mask or a hand, so that mouth or eyes cannot be read.
 
         Args:
             features: Features (N, F) of the crops.
