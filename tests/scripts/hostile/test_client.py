@@ -182,6 +182,9 @@ def test_soak_bars():
     assert soak(start, (660.0, 200, 10, 12), (3600.0, 215, 10, 12)).broken() == []
     assert "memory" in soak(start, (660.0, 200, 10, 12), (3600.0, 225, 10, 12)).broken()[0]
     assert [text[:6] for text in soak(start, (660.0, 200, 10, 12), (3600.0, 200, 11, 13)).broken()] == ["1 more", "1 more"]
+    unloaded = soak(start, start)
+    unloaded.unloaded_bytes = 201 * 2**20
+    assert unloaded.broken() == ["201 MB 90 s after the last request"]
     faulty = soak(start, start)
     faulty.faults["5xx"] += 1
     faulty.faults["slow"] += 1
