@@ -366,15 +366,15 @@ class Server(TcpWSGIServer):
         application: WSGI application.
         sock: Listening socket.
         dispatcher: Admission queue.
-        upload_bytes: Bytes that all bodies may have together.
+        uploads: Memory for the bodies of all listening sockets together.
         adj: waitress' adjustments.
         sockets: Sockets of the event loop.
     """
 
     channel_class = Channel
 
-    def __init__(self, application: Any, sock: Any, dispatcher: Any, upload_bytes: int, adj: Any, sockets: Sockets) -> None:
-        self.uploads, self.sockets = UploadBudget(upload_bytes), sockets
+    def __init__(self, application: Any, sock: Any, dispatcher: Any, uploads: UploadBudget, adj: Any, sockets: Sockets) -> None:
+        self.uploads, self.sockets = uploads, sockets
         self._chosen: set[Channel] = set()
         self._chosen_until = 0.0
         self.parser_class = type("BoundParser", (Parser,), {"uploads": self.uploads})
@@ -400,9 +400,13 @@ class Server(TcpWSGIServer):
             self._chosen, self._chosen_until = self._choose(), now + 0.1
         return channel not in self._chosen
 
+    def _arriving(self) -> list[Channel]:
+        """Return the connections of all listening sockets whose body is arriving: they share the memory."""
+        return [one for one in tuple(self.sockets.values()) if isinstance(one, Channel) and one.is_arriving]
+
     def _choose(self) -> set[Channel]:
         """Choose the fastest bodies that fit into the memory together, by their stated lengths."""
-        arriving = [one for one in self.active_channels.values() if one.is_arriving]
+        arriving = self._arriving()
         room = self.uploads.limit - self.uploads.used + sum(one.request.held for one in arriving)
         chosen = set()
         for channel in sorted(arriving, key=lambda one: -one.rate):
@@ -415,7 +419,7 @@ class Server(TcpWSGIServer):
     def keep_within_budget(self) -> None:
         """Refuse the slowest of the arriving bodies until the others fit into the budget."""
         while self.uploads.used > self.uploads.limit:
-            arriving = [one for one in self.active_channels.values() if one.is_arriving and one.request.held]
+            arriving = [one for one in self._arriving() if one.request.held]
             if not arriving:
                 return
             min(arriving, key=lambda one: one.rate).give_up("busy", self.retry_after())

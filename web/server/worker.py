@@ -12,6 +12,7 @@ from waitress.adjustments import Adjustments
 
 from emotions.runtime.memory import CodePages, reserved_bytes, resident_bytes, share_decode_budget, trim_heap
 
+from .bodies import UploadBudget
 from .connections import MAX_BODY, MAX_HEADER, Server
 from .queue import AdmissionQueue
 from .sockets import Sockets
@@ -40,8 +41,8 @@ class BoundedWorker(Worker):
         queue = AdmissionQueue(self.cfg.threads, config["QUEUE_SECONDS"])
         sockets = Sockets()
         adj = adjustments(raise_file_limit(CONNECTIONS), self.cfg.backlog)
-        upload_bytes = config["UPLOAD_MB"] * 2**20
-        servers = [Server(application, sock.sock, queue, upload_bytes, adj, sockets) for sock in self.sockets]
+        uploads = UploadBudget(config["UPLOAD_MB"] * 2**20)
+        servers = [Server(application, sock.sock, queue, uploads, adj, sockets) for sock in self.sockets]
         code = CodePages()
 
         def free_spare() -> None:

@@ -15,6 +15,7 @@ import pytest
 
 from web.http.security import HEADERS
 from web.server import connections
+from web.server.bodies import UploadBudget
 from web.server.connections import Server
 from web.server.queue import AdmissionQueue
 from web.server.sockets import Sockets
@@ -25,14 +26,17 @@ UPLOAD_BYTES = 40 * 2**20
 
 
 class Running:
-    """A server of the application in a thread."""
+    """A server of the application in a thread, with a second listening socket."""
 
     def __init__(self, app) -> None:
-        self.socket = socket.create_server(("127.0.0.1", 0))
-        self.port = self.socket.getsockname()[1]
-        self.socket.setblocking(False)
         self.queue, self.sockets, self._stop = AdmissionQueue(2), Sockets(), False
-        self.server = Server(app, self.socket, self.queue, UPLOAD_BYTES, adjustments(100, 50), self.sockets)
+        uploads, self.servers, self.ports = UploadBudget(UPLOAD_BYTES), [], []
+        for _ in range(2):
+            self.socket = socket.create_server(("127.0.0.1", 0))
+            self.socket.setblocking(False)
+            self.servers.append(Server(app, self.socket, self.queue, uploads, adjustments(100, 50), self.sockets))
+            self.ports.append(self.socket.getsockname()[1])
+        self.server, self.port = self.servers[-1], self.ports[-1]
         self._thread = threading.Thread(target=self._loop)
         self._thread.start()
 
@@ -46,8 +50,8 @@ class Running:
         self.queue.shutdown()
         self.sockets.close()
 
-    def connect(self) -> socket.socket:
-        client = socket.create_connection(("127.0.0.1", self.port))
+    def connect(self, port: int | None = None) -> socket.socket:
+        client = socket.create_connection(("127.0.0.1", port or self.port))
         client.settimeout(30)
         return client
 
@@ -181,15 +185,15 @@ def test_the_slowest_bodies_are_refused_when_memory_is_short(server):
 
 
 def test_crowds_of_uploads_share_the_memory(server):
-    """Ten uploads of 9 MB at once: memory stays within its limit, and each client gets an answer."""
+    """Ten uploads of 9 MB at once, half of them at another port: memory stays within its limit, and each client gets an answer."""
     peak, answers = [0], []
 
-    def send() -> None:
-        with server.connect() as client:
+    def send(port: int) -> None:
+        with server.connect(port) as client:
             client.sendall(post_head(9_000_000) + bytes(9_000_000))
             answers.append(client.recv(12))
 
-    threads = [threading.Thread(target=send) for _ in range(10)]
+    threads = [threading.Thread(target=send, args=(port,)) for port in server.ports * 5]
     for thread in threads:
         thread.start()
     while any(thread.is_alive() for thread in threads):
