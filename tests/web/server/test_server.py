@@ -185,7 +185,7 @@ def test_the_slowest_bodies_are_refused_when_memory_is_short(server):
 
 
 def test_crowds_of_uploads_share_the_memory(server):
-    """Ten uploads of 9 MB at once, half of them at another port: memory stays within its limit, and each client gets an answer."""
+    """Ten uploads of 9 MB at once to two ports: memory stays within its limit, and each client gets an answer."""
     peak, answers = [0], []
 
     def send(port: int) -> None:
