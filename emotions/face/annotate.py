@@ -5,8 +5,10 @@ STYLE is the one table of colours and sizes; the browser's canvas (static/js) us
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
@@ -14,6 +16,9 @@ from PIL import Image, ImageDraw, ImageFont
 from ..image.loading import ImageSource, encode_jpeg, open_image
 from ..labels import COLOURS, TITLES
 from .results import Face, ImageResult
+
+Rectangle: TypeAlias = tuple[float, float, float, float]
+"""Left, top, right and bottom in pixels."""
 
 STYLE: dict[str, Any] = {
     "colours": COLOURS,
@@ -37,10 +42,14 @@ STYLE: dict[str, Any] = {
         "trough": "#ffffff33",
     },
 }
+MAX_HIDDEN = 0.1
+"""Share of a label that may lie over boxes, where there are several faces."""
+NUMBER_SHARE = 0.3
+"""Height of a label that is a number alone, as a share of the height of its box."""
 
 
 def annotate(image: ImageSource, result: ImageResult) -> np.ndarray:
-    """Draw the box, emotion and confidence of every face, and its landmarks if it has any.
+    """Draw the box, emotion and confidence of every face, its number (id + 1) where there are several, and its landmarks if any.
 
     Args:
         image: The image, in any form that `open_image` accepts.
@@ -67,8 +76,9 @@ def annotate(image: ImageSource, result: ImageResult) -> np.ndarray:
             draw.ellipse(
                 (x * scale - radius, y * scale - radius, x * scale + radius, y * scale + radius), STYLE["point"]["colour"]
             )
-    for face in reversed(result.faces):  # labels last and the largest face's on top, so that no box hides a label
-        _draw_label(draw, face, scale, line, canvas.size)
+    labels = _place_labels(draw, result.faces, scale, line, canvas.size)
+    for face, label in reversed([*zip(result.faces, labels, strict=True)]):  # labels last, the largest face's on top
+        _draw_label(draw, label, COLOURS[face.emotion])
     return np.asarray(canvas)
 
 
@@ -104,21 +114,83 @@ def _draw_box(draw: ImageDraw.ImageDraw, face: Face, scale: float, line: int) ->
     draw.rounded_rectangle((left, top, right, bottom), radius, outline=COLOURS[face.emotion], width=line)
 
 
-def _draw_label(draw: ImageDraw.ImageDraw, face: Face, scale: float, line: int, size: tuple[int, int]) -> None:
-    """Draw emotion and confidence on a plate above the box, or below it where there is no room, always inside the image."""
+@dataclass(frozen=True)
+class _Label:
+    """A text of `height` pixels on a plate."""
+
+    text: str
+    height: int
+    plate: Rectangle
+
+
+def _place_labels(
+    draw: ImageDraw.ImageDraw, faces: Sequence[Face], scale: float, line: int, size: tuple[int, int]
+) -> list[_Label]:
+    """Return the label of each face, inside the image and where it hides least; the largest face chooses first.
+
+    Where a label would hide another one, or more than MAX_HIDDEN of it would lie over boxes, it is the number of the face alone.
+    """
     height = _relative_size(max(size), STYLE["label"])
-    padding = height * STYLE["label"]["padding"]
-    text = f"{TITLES[face.emotion]} {face.confidence:.0%}{STYLE['unsure'] if face.unsure else ''}"
-    box = face.box.scaled(scale)
+    boxes = [face.box.scaled(scale) for face in faces]
+    areas = [(box.left, box.top, box.left + box.width, box.top + box.height) for box in boxes]
+    labels: list[_Label] = []
+    for face, area in zip(faces, areas, strict=True):
+        number = str(face.id + 1)
+        text = f"{TITLES[face.emotion]} {face.confidence:.0%}{STYLE['unsure'] if face.unsure else ''}"
+        taken = [label.plate for label in labels]
+        label = _place_label(draw, f"{number} · {text}" if faces[1:] else text, height, area, areas, taken, line, size)
+        hidden = _overlap(label.plate, areas) / _size(label.plate)
+        if faces[1:] and (_overlap(label.plate, taken) or hidden > MAX_HIDDEN):
+            small = round(min(height, max(STYLE["label"]["min"], NUMBER_SHARE * (area[3] - area[1]))))
+            label = _place_label(draw, number, small, area, areas, taken, line, size)
+        labels.append(label)
+    return labels
+
+
+def _place_label(
+    draw: ImageDraw.ImageDraw,
+    text: str,
+    height: int,
+    area: Rectangle,
+    areas: Sequence[Rectangle],
+    taken: Sequence[Rectangle],
+    line: int,
+    size: tuple[int, int],
+) -> _Label:
+    """Place a label above the box `area`, below it, beside it or inside: where it hides least of `taken` labels and of all `areas`.
+
+    Above comes first, below where there is no room above.
+    """
+    left, top, right, bottom = area
+    padding, gap = height * STYLE["label"]["padding"], line + STYLE["label"]["gap"]
     width, plate = draw.textlength(text, _font(height)) + 2 * padding, height + 2 * padding
-    gap = line + STYLE["label"]["gap"]
-    top = box.top - plate - gap
-    if top < 0:
-        top = min(box.top + box.height + gap, size[1] - plate)
-    left = min(max(box.left - line, 0), max(size[0] - width, 0))
-    draw.rounded_rectangle((left, top, left + width, top + plate), padding, fill=COLOURS[face.emotion])
-    fill = text_colour(COLOURS[face.emotion])
-    draw.text((left + padding, top + plate / 2), text, fill, _font(height), anchor="lm")
+    above, below = top - plate - gap, min(bottom + gap, size[1] - plate)
+    rows = [above, below] if above >= 0 else [below]
+    places = [(column, row) for column in (left - line, right + line - width) for row in rows]
+    places += [(column, max(top, 0)) for column in (right + gap, left - gap - width)]
+    places += [(left + line, max(top + line, 0)), (left + line, bottom - line - plate)]
+    starts = [(min(max(column, 0), max(size[0] - width, 0)), row) for column, row in places]
+    plates = [(column, row, column + width, row + plate) for column, row in starts]
+    # min() returns the first of equal places: the usual one unless it hides something.
+    return _Label(text, height, min(plates, key=lambda one: (_overlap(one, taken), _overlap(one, areas))))
+
+
+def _overlap(area: Rectangle, others: Sequence[Rectangle]) -> float:
+    """Return the pixels of `area` that `others` cover, those covered twice counted twice."""
+    corners = np.array(others, np.float64).reshape(-1, 4)
+    sides = np.minimum(corners[:, 2:], area[2:]) - np.maximum(corners[:, :2], area[:2])
+    return float(np.maximum(sides, 0).prod(axis=1).sum())
+
+
+def _size(area: Rectangle) -> float:
+    return (area[2] - area[0]) * (area[3] - area[1])
+
+
+def _draw_label(draw: ImageDraw.ImageDraw, label: _Label, colour: str) -> None:
+    left, top, _, bottom = label.plate
+    padding = label.height * STYLE["label"]["padding"]
+    draw.rounded_rectangle(label.plate, padding, fill=colour)
+    draw.text((left + padding, (top + bottom) / 2), label.text, text_colour(colour), _font(label.height), anchor="lm")
 
 
 @cache
