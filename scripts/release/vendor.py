@@ -1,9 +1,10 @@
-"""Copy third-party browser files from npm to static/vendor/: pinned versions, verified checksums, used files only.
+"""Copy third-party browser files from npm to static/vendor/: pinned versions, verified checksums, used files and rules only.
 
     python -m scripts.release.vendor            # needs npm; writes static/vendor/<package>/ with its licence
     python -m scripts.release.vendor --check    # offline; verifies that the files in the tree are the pinned ones
 
-There is no build step: the files are committed unchanged, and servers never run this.
+There is no build step: the files are committed, and servers never run this. All are unchanged but Bootstrap's style sheet, of
+which the rules are kept whose classes are in BOOTSTRAP_CLASSES.
 """
 
 from __future__ import annotations
@@ -14,9 +15,17 @@ import shutil
 import subprocess
 import tarfile
 import tempfile
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+
+from .stylesheet import reduce
+
+BOOTSTRAP_CLASSES = (
+    "btn", "btn-lg", "btn-outline-secondary", "btn-primary", "btn-sm", "container", "form-check", "form-check-input",
+    "form-check-label", "form-control", "form-select", "lead", "table", "visually-hidden", "visually-hidden-focusable",
+)  # fmt: skip
+"""Classes of Bootstrap that templates and scripts may use."""
 
 VENDOR = Path(__file__).resolve().parents[2] / "static" / "vendor"
 
@@ -27,7 +36,11 @@ class VendorError(RuntimeError):
 
 @dataclass(frozen=True)
 class Package:
-    """A release on npm: licence (SPDX), sha256 of its tarball, and of each file taken from it (path in the package -> sha256)."""
+    """A release on npm: licence (SPDX), sha256 of its tarball, and of each file taken from it (path in the package -> sha256).
+
+    `changes`: path in the package -> function that makes the text of the committed file from that of the package; the sha256 is
+    that of the committed file.
+    """
 
     name: str
     version: str
@@ -35,6 +48,7 @@ class Package:
     licence: str
     sha256: str
     files: dict[str, str]
+    changes: Mapping[str, Callable[[str], str]] = field(default_factory=dict)
 
     @property
     def destination(self) -> Path:
@@ -50,7 +64,20 @@ PACKAGES = (
         sha256="8b02d4a7482e0f0a2b1da58f1c9c86830e96cc2f77f094f89e4681b19886bc38",
         files={
             "LICENSE": "4620c84ad5ce8602ff65640ed6b7c8b78ebb9e036584f0ebc1ccc88206a4bb51",
-            "dist/css/bootstrap.min.css": "d85327d99c7a3ee1f9b5d0500d1370acea3ad2db39c163c2f51f232baedbdede",
+            "dist/css/bootstrap.min.css": "6c6df6db0ff4a8775a15cf01a510acb43c3f5da49423bbfdbd211e3e01b1dbd8",
+        },
+        changes={"dist/css/bootstrap.min.css": lambda css: reduce(css, BOOTSTRAP_CLASSES)},
+    ),
+    Package(
+        name="@fontsource/source-sans-3",
+        version="5.3.1",
+        folder="source-sans-3",
+        licence="OFL-1.1",
+        sha256="b598201d980b3512805bbea186aab8ef91590d59990e6a13c90e030b6ff37881",
+        files={
+            "LICENSE": "18aabf190848725e2576eefb5c29ba06aac1029d02132252a7f312eac2e50cf3",
+            "files/source-sans-3-latin-400-normal.woff2": "0f73f35e08cde0a2f10c109c6e01d71459d97e4099ecd9a50f1b6c0209e4de2b",
+            "files/source-sans-3-latin-600-normal.woff2": "14527d193b0e30bc32ef931549a246cdfd286573bb12869b7e052b8101a39d38",
         },
     ),
     Package(
@@ -97,7 +124,10 @@ def install(package: Package) -> None:
         with tarfile.open(tarball) as archive:
             for path in package.files:
                 member = archive.extractfile(f"package/{path}")
-                (package.destination / Path(path).name).write_bytes(member.read())  # type: ignore[union-attr]  # it is a file
+                content = member.read()  # type: ignore[union-attr]  # it is a file
+                if path in package.changes:
+                    content = package.changes[path](content.decode()).encode()
+                (package.destination / Path(path).name).write_bytes(content)
 
 
 def _download(package: Package, folder: Path) -> Path:
