@@ -1,14 +1,23 @@
-// Photo page: sends its forms in the background (form.js) and loads occlusion maps on request.
+// Photo page: a photo is sent in the background (form.js) as soon as it is chosen; occlusion maps are loaded on request.
 
 import { prepareCamera } from "./camera.js";
 import { sendFeedback } from "./feedback.js";
-import { announce, main, send, setBusy } from "./form.js";
-import { acceptPhotos, choosePhoto } from "./photo-input.js";
+import { announce, cancel, clientProblem, main, send, setBusy, showPage, showProblem } from "./form.js";
+import { restoreResults } from "./history.js";
+import { acceptPhotos, choosePhoto, keepPhoto } from "./photo-input.js";
+import { listenToResults, prepareResult } from "./result.js";
 
 let sentBody = null; // form data of the result on the page: the server keeps no photo
 
+function analyze(form, body) {
+  const name = body.get("file")?.name;
+  send(form, body, name ? `Analyzing ${name} …` : "Analyzing the photo …", onResult);
+}
+
 function onResult(body) {
   sentBody = body;
+  const file = body.get("file");
+  if (file instanceof File) keepPhoto(file);
   enhance();
   announce(`${document.getElementById("headline").textContent}. ${main.querySelector(".photo img").alt}`);
 }
@@ -45,17 +54,48 @@ async function explain(form) {
   announce(`${title.textContent}: ${text}`);
 }
 
+/** Analyze the photo of the result again with the options as they are now. */
+function analyzeAgain(form) {
+  const body = new FormData(form);
+  for (const name of ["file", "sample"]) {
+    body.delete(name);
+    if (sentBody.has(name)) body.set(name, sentBody.get(name));
+  }
+  analyze(form, body);
+}
+
+function refuse(file) {
+  const detail = `${file.name} is not a photo that can be read: JPEG, PNG, WebP, HEIC, AVIF, GIF, BMP and TIFF are. It was not sent.`;
+  showProblem(document.getElementById("photo-form"), clientProblem("Not a photo", detail));
+}
+
+/** Let the scripted form take the place of the one that works without: a photo is sent once it is chosen. */
+function enhanceForm() {
+  const form = document.getElementById("photo-form");
+  if (!form || form.matches(".scripted")) return;
+  form.classList.add("scripted");
+  const button = form.querySelector("[type=submit]");
+  button.type = "button";
+  button.textContent = button.dataset.choose;
+  button.classList.add("choose");
+  form.querySelector("#file").tabIndex = -1; // the button opens its dialog
+}
+
 function enhance() {
   if (sentBody) for (const form of main.querySelectorAll(".explain-form")) form.hidden = false;
   for (const element of main.querySelectorAll("[data-js]")) element.hidden = false;
+  enhanceForm();
   prepareCamera(choosePhoto);
+  prepareResult();
 }
 
 document.addEventListener("submit", (event) => {
   const form = event.target;
   if (form.matches("#photo-form, .samples")) {
     event.preventDefault();
-    send(form, new FormData(form, event.submitter), "Analyzing the photo …", onResult);
+    const body = new FormData(form, event.submitter);
+    if (form.matches(".samples")) for (const { name, value } of document.querySelectorAll(".options input:checked")) body.set(name, value);
+    analyze(form, body);
   } else if (form.matches(".explain-form")) {
     event.preventDefault();
     explain(form);
@@ -64,5 +104,28 @@ document.addEventListener("submit", (event) => {
     sendFeedback(form, event.submitter, announce);
   }
 });
-acceptPhotos(announce);
+document.addEventListener("click", (event) => {
+  if (event.target.closest("[data-cancel]")) cancel();
+  if (event.target.closest(".choose")) {
+    const input = document.getElementById("file");
+    input.value = ""; // or choosing the same photo again would be no change
+    input.click();
+  }
+});
+document.addEventListener("change", (event) => {
+  if (sentBody && event.target.matches(".options input")) analyzeAgain(event.target.form);
+});
+acceptPhotos((file) => {
+  announce(`${file.name} chosen`);
+  const form = document.getElementById("photo-form");
+  analyze(form, new FormData(form));
+}, refuse);
+listenToResults(announce);
+if (document.getElementById("photo-form")) {
+  restoreResults(showPage, (body) => {
+    sentBody = body;
+    if (body?.get("file") instanceof File) keepPhoto(body.get("file"));
+    enhance();
+  });
+}
 enhance();

@@ -1,6 +1,8 @@
 // Sends a form in the background and shows the page that comes back. The server renders every result and every error, so the page is
 // the same with and without JavaScript.
 
+import { addResult } from "./history.js";
+
 export const main = document.getElementById("main");
 const status = document.getElementById("status");
 
@@ -9,10 +11,16 @@ export function announce(text) {
   status.textContent = text;
 }
 
+/** Disable the buttons of the page while a request is under way, but those that cancel it. */
 export function setBusy(busy) {
   main.classList.toggle("busy", busy);
   main.setAttribute("aria-busy", String(busy));
-  for (const button of main.querySelectorAll("button")) button.disabled = busy;
+  for (const button of main.querySelectorAll("button:not([data-cancel])")) button.disabled = busy;
+  for (const button of main.querySelectorAll("[data-cancel]")) button.hidden = !busy;
+  for (const button of main.querySelectorAll("[data-busy]")) {
+    if (busy) button.dataset.idle = button.textContent;
+    button.textContent = busy ? button.dataset.busy : (button.dataset.idle ?? button.textContent);
+  }
 }
 
 /** Show `problem` (an element) at the top of its form, which keeps the chosen file. */
@@ -37,6 +45,13 @@ export function clientProblem(title, detail) {
   return section;
 }
 
+let current = null; // controller of the request under way
+
+/** Cancel the request under way. */
+export function cancel() {
+  current?.abort();
+}
+
 /** Send `body` to the action of `form`; `progress` is announced, and `onResult(body)` is called when the result is on the page. */
 export async function send(form, body, progress, onResult) {
   const file = body.get("file");
@@ -45,27 +60,38 @@ export async function send(form, body, progress, onResult) {
     const detail = `This file has ${Math.ceil(file.size / 2 ** 20)} MB; the limit is ${Math.floor(limit / 2 ** 20)} MB. It was not sent.`;
     return showProblem(form, clientProblem("File too large", detail));
   }
+  cancel();
+  const controller = (current = new AbortController());
+  main.querySelectorAll("form > .problem").forEach((old) => old.remove());
   setBusy(true);
   announce(progress);
+  let page, status;
   try {
-    const response = await fetch(form.action, { method: "POST", body, headers: { Accept: "text/html" } });
-    const page = new DOMParser().parseFromString(await response.text(), "text/html");
-    setBusy(false);
-    if (page.getElementById("headline")) {
-      showPage(page);
-      return onResult(body);
-    }
-    const detail = `The server answered with status ${response.status}. Try again in a moment.`;
-    showProblem(form, page.getElementById("problem") ?? clientProblem("Something went wrong", detail));
+    const response = await fetch(form.action, { method: "POST", body, headers: { Accept: "text/html" }, signal: controller.signal });
+    status = response.status;
+    page = new DOMParser().parseFromString(await response.text(), "text/html");
   } catch {
-    setBusy(false);
-    showProblem(form, clientProblem("No response", "The server could not be reached. Check the connection and try again."));
+    page = null; // out of reach, or cancelled
   }
+  if (controller !== current) return; // a newer request has taken its place
+  current = null;
+  setBusy(false);
+  if (controller.signal.aborted) return announce("Cancelled");
+  if (!page) return showProblem(form, clientProblem("No response", "The server could not be reached. Check the connection and try again."));
+  if (page.getElementById("headline")) {
+    showPage(page.title, [...page.getElementById("main").childNodes]);
+    addResult(page.title, main.innerHTML, body);
+    return onResult(body);
+  }
+  const detail = `The server answered with status ${status}. Try again in a moment.`;
+  showProblem(form, page.getElementById("problem") ?? clientProblem("Something went wrong", detail));
 }
 
-function showPage(page) {
-  document.title = page.title;
-  main.replaceChildren(...page.getElementById("main").childNodes);
-  document.getElementById("headline").focus({ preventScroll: true });
+/** Replace the content of the page and move the focus to its headline. */
+export function showPage(title, nodes) {
+  document.title = title;
+  main.replaceChildren(...nodes);
+  const headline = document.getElementById("headline") ?? main;
+  headline.focus({ preventScroll: true });
   window.scrollTo({ top: 0 });
 }

@@ -1,5 +1,7 @@
 // Choosing a photo: file dialog, drag and drop, paste, camera. All of them fill the file input of the form.
 
+const SUFFIXES = /\.(jpe?g|jpe|jfif|png|webp|gif|bmp|tiff?|heic|heif|hif|avif)$/i;
+
 let previewUrl = null;
 
 /** Preview the chosen file; a browser that cannot show its format (mostly HEIC) shows the name only. */
@@ -18,21 +20,24 @@ function preview(file) {
   image.src = previewUrl;
 }
 
-/** Put `file` into the file input. */
-export function choosePhoto(file) {
-  const input = document.getElementById("file");
+/** Put `file` into the file input without telling anybody: the page has its result already. */
+export function keepPhoto(file) {
   const list = new DataTransfer();
   list.items.add(file);
-  input.files = list.files;
-  input.dispatchEvent(new Event("change", { bubbles: true }));
+  document.getElementById("file").files = list.files;
 }
 
-function findPhoto(list) {
-  return [...list].find((file) => file.type.startsWith("image/") || /\.(heic|heif|avif)$/i.test(file.name));
+/** Put `file` into the file input, as if it had been chosen in the dialog. */
+export function choosePhoto(file) {
+  keepPhoto(file);
+  document.getElementById("file").dispatchEvent(new Event("change", { bubbles: true }));
 }
 
-/** Accept photos that are dropped, pasted or chosen anywhere on the page. */
-export function acceptPhotos(announce) {
+/** Return true for what may be a photo: by its type, or by its name where the browser does not know the type. */
+const isPhoto = (file) => file.type.startsWith("image/") || SUFFIXES.test(file.name) || (!file.type && !file.name.includes("."));
+
+/** Accept photos that are dropped, pasted or chosen anywhere on the page; `onChosen(file)` and `onRefused(file)` are called. */
+export function acceptPhotos(onChosen, onRefused) {
   const highlight = (on) => document.getElementById("drop")?.classList.toggle("over", on);
   document.addEventListener("dragover", (event) => {
     if (!event.dataTransfer.types.includes("Files") || !document.getElementById("drop")) return;
@@ -42,13 +47,13 @@ export function acceptPhotos(announce) {
   document.addEventListener("dragleave", (event) => {
     if (!event.relatedTarget) highlight(false);
   });
-  const take = (event, list) => {
-    const file = findPhoto(list);
+  const take = (event, files) => {
     highlight(false);
-    if (!file || !document.getElementById("file")) return;
+    if (!files.length || !document.getElementById("file")) return;
     event.preventDefault();
-    choosePhoto(file);
-    document.querySelector("#photo-form [type=submit]").focus();
+    const photo = [...files].find(isPhoto);
+    if (photo) choosePhoto(photo);
+    else onRefused(files[0]);
   };
   document.addEventListener("drop", (event) => {
     if (event.dataTransfer.files.length) event.preventDefault(); // a file dropped elsewhere must not replace the page
@@ -57,9 +62,8 @@ export function acceptPhotos(announce) {
   document.addEventListener("paste", (event) => take(event, event.clipboardData.files));
   document.addEventListener("change", (event) => {
     if (event.target.id !== "file") return;
-    const file = event.target.files[0];
-    document.querySelector("#photo-form > .problem")?.remove();
+    const file = event.target.files[0] ?? null;
     preview(file);
-    announce(file ? `${file.name} chosen` : "No photo chosen");
+    if (file) onChosen(file);
   });
 }

@@ -1,6 +1,8 @@
-"""Page /about: limits of use, privacy, and the model card."""
+"""Pages /about, with limits of use, privacy and accuracy, and /about/models, with the details of all models."""
 
 from __future__ import annotations
+
+from typing import Any
 
 from flask import render_template
 
@@ -11,17 +13,30 @@ from .model_card import architecture_rows, covered_card, head_card, rejection_ca
 
 @pages.get("/about")
 def about() -> str:
-    classifier = analyzer().classifier
-    registry, served = analyzer().registry, classifier.head_entry.name
-    heads = sorted(registry.entries("expression-head"), key=lambda entry: entry.name != served)
+    return render_template("about.html", **_cards())
+
+
+@pages.get("/about/models")
+def models() -> str:
+    registry = analyzer().registry
     return render_template(
-        "about.html",
-        heads=[head_card(entry) for entry in heads],
-        served=served,
-        features=classifier.backbone_entry.output,
-        rejection=rejection_card(heads[0]),
-        covered=covered_card(classifier.covered_entry),
+        "models.html",
+        features=analyzer().classifier.backbone_entry.output,
         architectures=architecture_rows(registry.folder),
         models=[entry.metadata for entry in registry.entries()],
-        texts=[text_card(entry) for entry in registry.entries("text")],
+        **_cards(),
     )
+
+
+def _cards() -> dict[str, Any]:
+    """Return the figures that both pages show, those of the served head first."""
+    classifier, registry = analyzer().classifier, analyzer().registry
+    served = classifier.head_entry.name
+    heads = sorted(registry.entries("expression-head"), key=lambda entry: entry.name != served)
+    return {
+        "heads": [head_card(entry) for entry in heads],
+        "served": served,
+        "rejection": rejection_card(heads[0]),
+        "covered": covered_card(classifier.covered_entry),
+        "texts": [text_card(entry) for entry in registry.entries("text")],
+    }

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import csv
+import io
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import PurePosixPath
+from urllib.parse import quote
 
 import numpy as np
 from flask import redirect, render_template, request, url_for
@@ -12,6 +18,7 @@ from werkzeug import Response
 from emotions import ImageResult
 from emotions.face.results import Box
 from emotions.image.loading import LoadedImage, data_uri, encode_jpeg
+from emotions.tables import FACE_COLUMNS, face_row
 
 from ..api.image import IMAGE_OPTIONS
 from ..api.options import parse_page_options
@@ -19,10 +26,12 @@ from ..http.problems import Problem
 from ..http.uploads import uploaded_photo
 from ..inference import analyze_image, analyzer, annotated_uri
 from .base import ResultView, pages
-from .samples import sample_bytes
+from .samples import find_sample, sample_bytes
 
 FORM_OPTIONS = ("detector", "explain", "landmarks")
 """Options of POST /api/v1/image that the form offers."""
+MAX_TITLE = 80
+"""Characters of a file's name that a page shows and downloads have in their names."""
 THUMBNAIL_SIZE = 96
 """Side of a face's thumbnail in pixels, shown at half of it for screens of double density."""
 
@@ -31,19 +40,48 @@ THUMBNAIL_SIZE = 96
 class PhotoView(ResultView):
     """Result of a photo as the result page shows it.
 
-    `image` and `thumbnails` are data URIs of JPEGs; there are thumbnails only for two or more faces, in the order of the faces.
-    `whole_image`: where no face was found, the result with the image as one face. The server keeps no photo, so it is computed
-    at once; the page shows it on request. `with_explanations`, `with_landmarks`: options of the request. `sample`: name of the
-    sample photo.
+    Attributes:
+        image: The annotated image, a data URI of a JPEG.
+        title: Name of the photo's file, or title of the sample.
+        thumbnails: Data URIs of JPEGs in the order of the faces, for two or more of them.
+        whole_image: Where no face was found, the result with the image as one face. The server keeps no photo, so it is computed
+            at once; the page shows it on request.
+        is_faceless: True where the whole image was read as one face though no face was found in it.
+        options: Names of the options that were chosen.
+        sample: Name of the sample photo.
     """
 
     result: ImageResult
     image: str
+    title: str = "photo"
     thumbnails: tuple[str, ...] = ()
     whole_image: PhotoView | None = None
-    with_explanations: bool = False
-    with_landmarks: bool = False
+    is_faceless: bool = False
+    options: tuple[str, ...] = ()
     sample: str | None = None
+
+    @property
+    def with_explanations(self) -> bool:
+        return "explain" in self.options
+
+    @property
+    def with_landmarks(self) -> bool:
+        return "landmarks" in self.options
+
+    @property
+    def stem(self) -> str:
+        """Beginning of the names of downloads: the photo's name without its suffix and without what file systems refuse."""
+        name = self.sample or PurePosixPath(self.title).stem
+        return re.sub(r"[^\w.-]+", "-", name).strip("-.") or "photo"
+
+    @property
+    def csv_link(self) -> str:
+        """The faces as a `data:` URI of a CSV file with FACE_COLUMNS."""
+        stream = io.StringIO()
+        table = csv.DictWriter(stream, FACE_COLUMNS, lineterminator="\n")
+        table.writeheader()
+        table.writerows(face_row(face) for face in self.result.faces)
+        return "data:text/csv;charset=utf-8," + quote(stream.getvalue())
 
     @property
     def milliseconds(self) -> float:
@@ -51,17 +89,25 @@ class PhotoView(ResultView):
 
 
 def build_view(
-    data: bytes, detector: str = "auto", explain: bool = False, landmarks: bool = False, sample: str | None = None
+    data: bytes, title: str, detector: str = "auto", explain: bool = False, landmarks: bool = False, sample: str | None = None
 ) -> PhotoView:
     """Analyze the bytes of a photo. Raises ImageError for bytes that cannot be decoded."""
     image, result = analyze_image(data, detector, landmarks, explain)
-    annotated = annotated_uri(image, result)
-    whole_image = None
+    options = tuple(name for name, on in (("detector", detector == "none"), ("explain", explain), ("landmarks", landmarks)) if on)
+    annotated, whole_image, is_faceless = annotated_uri(image, result), None, False
     if not result.faces:
         whole_result = analyzer().analyze(image, "none", landmarks, explain)
-        whole_image = PhotoView(whole_result, annotated, (), None, explain, landmarks, sample)
+        whole_image = PhotoView(whole_result, annotated, title, (), None, True, options, sample)
+    elif detector == "none":
+        is_faceless = not analyzer().analyze(image).faces
     thumbnails = tuple(thumbnail(image, face.box) for face in result.faces) if len(result.faces) > 1 else ()
-    return PhotoView(result, annotated, thumbnails, whole_image, explain, landmarks, sample)
+    return PhotoView(result, annotated, title, thumbnails, whole_image, is_faceless, options, sample)
+
+
+def show_result(data: bytes, title: str, sample: str | None = None, options: Iterable[str] = FORM_OPTIONS) -> str:
+    """Return the result page of a photo; `options` of the form are obeyed."""
+    chosen = parse_page_options(IMAGE_OPTIONS, options)
+    return render_template("result.html", view=build_view(data, title, **{name: chosen[name] for name in options}, sample=sample))
 
 
 def thumbnail(image: LoadedImage, box: Box) -> str:
@@ -84,16 +130,15 @@ def home() -> str:
 @pages.post("/")
 def result() -> str:
     """Result page of a photo or a sample."""
-    sample = request.form.get("sample")
-    options = parse_page_options(IMAGE_OPTIONS, FORM_OPTIONS)
-    data = sample_bytes(sample) if sample else chosen_photo()
-    return render_template("result.html", view=build_view(data, **{name: options[name] for name in FORM_OPTIONS}, sample=sample))
+    if name := request.form.get("sample"):
+        return show_result(sample_bytes(name), find_sample(name).title, name)
+    return show_result(*chosen_photo())
 
 
 @pages.post("/share")
 def share() -> str:
     """Result page of a photo from a phone's share sheet (`share_target` of the web app manifest)."""
-    return render_template("result.html", view=build_view(chosen_photo()))
+    return show_result(*chosen_photo(), options=())
 
 
 @pages.get("/share")
@@ -102,8 +147,9 @@ def share_without_photo() -> Response:
     return redirect(url_for("pages.home"))
 
 
-def chosen_photo() -> bytes:
-    """Return the form's file. Raises Problem, with a text for people where none was chosen."""
-    if not any(file.filename for file in request.files.values()):
+def chosen_photo() -> tuple[bytes, str]:
+    """Return the form's file and its name. Raises Problem, with a text for people where none was chosen."""
+    names = [file.filename for file in request.files.values() if file.filename]
+    if not names:
         raise Problem("no_file", "No photo was chosen. Choose one, or try a sample.")
-    return uploaded_photo()
+    return uploaded_photo(), PurePosixPath(names[0].replace("\\", "/")).name[:MAX_TITLE] or "photo"

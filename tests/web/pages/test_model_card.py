@@ -55,8 +55,13 @@ def head_json(registry: ModelRegistry, name: str) -> dict:
     return next(one for one in registry.manifest["models"] if (one["role"], one["name"]) == ("expression-head", name))
 
 
+def page_of(path: str, registry: ModelRegistry) -> Page:
+    return Page(create_app(registry=registry).test_client().get(path).text)
+
+
 @pytest.fixture(scope="module")
-def about() -> Page:
+def registry() -> ModelRegistry:
+    """The shipped models with made-up figures of the served head."""
     registry = ModelRegistry()
     for entry in registry.entries("expression-head"):
         head_json(registry, entry.name).update(evaluation={}, through_api={}, portraits={})
@@ -72,18 +77,34 @@ def about() -> Page:
         "another_set": {"accuracy": 0.5},
         "dicebear_test": {"accuracy": 0.4, "balanced_recall": 0.31, "groups": {"ink": 0.2, "oil": 0.42}, "confusion": COUNTS},
     }
-    return Page(create_app(registry=registry).test_client().get("/about").text)
+    return registry
 
 
-def test_about_shows_the_figures_of_the_manifest(about):
-    figures = {dt.text: dd.text for dt, dd in zip(about.find("dt"), about.find("dd"), strict=True)}
-    assert "68.1 %" in [dd.text for dd in about.find("dd")]
+@pytest.fixture(scope="module")
+def about(registry) -> Page:
+    return page_of("/about", registry)
+
+
+@pytest.fixture(scope="module")
+def details(registry) -> Page:
+    return page_of("/about/models", registry)
+
+
+def test_about_has_one_card_of_accuracy(about):
+    card = about.by_id("accuracy").text
+    assert "68.1 %" in card and "95 % confidence interval of the accuracy: 67.0 to 69.3 %." in card
+    assert not about.find("table", "confusion") and "another set" not in card
+
+
+def test_details_show_the_figures_of_the_manifest(details):
+    figures = {dt.text: dd.text for dt, dd in zip(details.find("dt"), details.find("dd"), strict=True)}
+    assert "68.1 %" in [dd.text for dd in details.find("dd")]
     assert figures["Macro-F1"] == "65.0 %"
     assert figures["Calibration error"] == "1.2 %"
-    assert "95 % confidence interval of the accuracy: 67.0 to 69.3 %." in [note.text for note in about.find("p", "note")]
-    assert any("another set" in heading.text for heading in about.find("h4"))
+    assert "95 % confidence interval of the accuracy: 67.0 to 69.3 %." in [note.text for note in details.find("p", "note")]
+    assert any("another set" in heading.text for heading in details.find("h4"))
     assert figures["Balanced recall"] == "31.0 %"
-    assert "Balanced recall is the mean over groups: ink 20.0 %, oil 42.0 %." in [note.text for note in about.find("p", "note")]
+    assert "Balanced recall is the mean over groups: ink 20.0 %, oil 42.0 %." in [note.text for note in details.find("p", "note")]
 
 
 def share(right: int, count: int) -> dict:
@@ -108,10 +129,10 @@ def test_about_shows_figures_through_the_api_and_groups_of_people():
         head_json(registry, entry.name).update(through_api={}, portraits={})
     head = head_json(registry, "mixed")
     head |= {"through_api": {"fer2013_test": {"accuracy": 0.694}}, "portraits": PORTRAITS}
-    page = Page(create_app(registry=registry).test_client().get("/about").text)
+    page = page_of("/about/models", registry)
     figures = [(dt.text, dd.text) for dt, dd in zip(page.find("dt"), page.find("dd"), strict=True)]
     assert figures.count(("Accuracy through the API", "69.4 %")) == 1 and figures[1][0] == "Accuracy through the API"
-    limits = page.by_id("limits").text
+    limits = page_of("/about", registry).by_id("limits").text
     assert "80 % of the women's smiles and 20 % of the men's are called happy" in limits and "it is unknown" not in limits
     [table] = [table for table in page.find("table") if "Groups of people" in table.text]
     cells = [cell.text for cell in page.find("td") if table in cell.parents]
@@ -136,12 +157,14 @@ def test_about_lists_the_unsure_limits():
     registry = ModelRegistry()
     entry = head_json(registry, "mixed")
     entry |= {"thresholds": {"turned": 44.6, "low_confidence": 0.41}, "doubts": MEASURED}
-    page = Page(create_app(registry=registry).test_client().get("/about").text)
-    text = page.by_id("unsure").text
+    about, page = page_of("/about", registry), page_of("/about/models", registry)
+    text = about.by_id("unsure").text
+    assert "On 3,411 test faces (by FER2013's labels) 65.7 % of the predictions" in " ".join(text.split())
     assert "The face is turned: the head points more than 45 degrees to a side, or more than 40 up or down." in text
     assert "Low confidence: the most likely emotion has less than 41%." in text
     assert "blurred:" not in text, "a reason without a limit is not listed"
-    assert "By FER2013's labels (3,411 faces), accuracy 61.5 %; 65.7 % on the 87 % of predictions that are not marked." in text
+    sentence = "By FER2013's labels (3,411 faces), accuracy 61.5 %; 65.7 % on the 87 % of predictions that are not marked."
+    assert sentence in page.by_id("model").text
     [table] = [table for table in page.find("table") if "against coverage" in table.text]
     assert [cell.text for cell in page.find("td") if table in cell.parents] == ["61.5 %", "80.0 %", "98.0 %"]
     [line] = page.find("path", "line")
@@ -150,10 +173,10 @@ def test_about_lists_the_unsure_limits():
     assert (dot.attrs["cx"], dot.attrs["cy"]) == ("55.8", "78.5")
 
 
-def test_about_tells_how_many_covered_faces_are_marked():
+def test_details_tell_how_many_covered_faces_are_marked():
     registry = ModelRegistry()
     (entry,) = registry.entries("covered-head")
-    text = " ".join(Page(create_app(registry=registry).test_client().get("/about").text).by_id("unsure").text.split())
+    text = " ".join(page_of("/about/models", registry).by_id("model").text.split())
     rows = entry.evaluation["test"]
     for kind in ("Mask", "Nothing"):
         assert f"{kind}: {100 * rows[kind.lower()]['covered']:.0f} % marked" in text
@@ -162,38 +185,38 @@ def test_about_tells_how_many_covered_faces_are_marked():
 def test_about_without_unsure_limits():
     registry = ModelRegistry()
     head_json(registry, "mixed")["thresholds"] = {}
-    text = Page(create_app(registry=registry).test_client().get("/about").text).by_id("unsure").text
+    text = page_of("/about", registry).by_id("unsure").text
     assert "no prediction is marked" in text
 
 
-def test_about_shows_the_confusion_matrix(about):
-    table, *_ = about.find("table", "confusion")
-    cells = [cell for cell in about.find("td") if table in cell.parents]
+def test_details_show_the_confusion_matrix(details):
+    table, *_ = details.find("table", "confusion")
+    cells = [cell for cell in details.find("td") if table in cell.parents]
     assert [cell.text for cell in cells[:7]] == ["75", "25", "0", "0", "0", "0", "0"]
     assert [cell.attrs["class"] for cell in cells[:2]] == ["heat-8", "heat-2"]
 
 
-def test_served_head_is_first_and_marked(about):
-    headings = [heading.text for heading in about.find("h3") if heading.inside("article")]
+def test_served_head_is_first_and_marked(details):
+    headings = [heading.text for heading in details.find("h3") if heading.inside("article")]
     assert headings[0].startswith("mixed") and headings[0].endswith("served")
     assert len(headings) == 3
 
 
-def test_about_compares_the_architectures(about):
+def test_details_compare_the_architectures(details):
     rows = architecture_rows(BUNDLED)
     names = [row["title"] for row in rows]
     assert any("VGG-16" in name for name in names) and sum(row["served"] for row in rows) == 1
-    summaries = [summary.text for summary in about.find("summary")]
+    summaries = [summary.text for summary in details.find("summary")]
     assert all((f"Confusion matrix of {row['title']}" in summaries) != row["served"] for row in rows)
-    assert all(any(cell.text.startswith(name) for cell in about.find("th")) for name in names)
+    assert all(any(cell.text.startswith(name) for cell in details.find("th")) for name in names)
 
 
 def test_other_folders_have_no_architectures(tmp_path):
     assert architecture_rows(tmp_path) == []
 
 
-def test_about_shows_the_text_model(client):
-    page = Page(client.get("/about").text)
+def test_details_show_the_text_model(client):
+    page = Page(client.get("/about/models").text)
     (entry,) = client.application.extensions["analyzer"].registry.entries("text")
     cells = [cell.text for cell in page.find("td", "number")]
     for name in ("goemotions_test", "meld_test"):
@@ -203,4 +226,4 @@ def test_about_shows_the_text_model(client):
 
 def test_the_page_names_the_number_of_features_of_the_served_backbone(client):
     output = ModelRegistry().entry("expression-base", "vgg16").output
-    assert f"maps the crop to {output} bottleneck features" in " ".join(client.get("/about").get_data(as_text=True).split())
+    assert f"maps the crop to {output} bottleneck features" in " ".join(client.get("/about/models").get_data(as_text=True).split())
