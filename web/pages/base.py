@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from typing import Any, Protocol
 from urllib.parse import quote
 
-from flask import Blueprint, current_app
+from flask import Blueprint, current_app, redirect, request
+from werkzeug import Response
 
 from emotions import EMOTIONS
 from emotions.face.saliency import MAX_EXPLAINED
@@ -15,9 +16,12 @@ from emotions.labels import COLOURS, TITLES, ranking
 from emotions.runtime.limits import SERVER
 
 from ..http.feedback import tokens
-from ..inference import analyzer
+from ..inference import analyzer, text_classifier
 from .model_card import reliability_of
 from .samples import SAMPLES
+
+MAX_OPEN_FACES = 6
+"""Faces of a result whose cards are open at first."""
 
 pages = Blueprint("pages", __name__)
 
@@ -54,11 +58,23 @@ def template_globals() -> dict[str, Any]:
         "feedback": current_app.config["FEEDBACK"],
         "feedback_token": tokens().issue,
         "max_explained": MAX_EXPLAINED,
+        "max_open_faces": MAX_OPEN_FACES,
         "max_bytes": SERVER.file_bytes,
         "max_megabytes": int(SERVER.file_mb),
         "reliability_of": served_reliability,
+        "text_thresholds": text_thresholds,
         "drawn_figures": drawn_figures,
     }
+
+
+@pages.before_app_request
+def remove_trailing_slash() -> Response | None:
+    """Redirect to the address without a slash at its end where there is no page with one."""
+    path = request.path.rstrip("/")
+    if request.routing_exception is None or not request.path.endswith("/") or not current_app.url_map.bind("").test(path, "GET"):
+        return None
+    query = request.query_string.decode("latin-1")
+    return redirect(f"/{path.lstrip('/')}{'?' + query if query else ''}", 308)
 
 
 @pages.app_template_filter()
@@ -72,6 +88,11 @@ def ranked(prediction: Prediction) -> list[tuple[str, float]]:
 def served_reliability(confidence: float) -> dict[str, Any] | None:
     """Return the reliability bin of the served head for this confidence, measured on validation faces."""
     return reliability_of(confidence, analyzer().classifier.head_entry.reliability)
+
+
+def text_thresholds() -> dict[str, float]:
+    """Return the probability of each emotion from which a text counts as expressing it."""
+    return dict(text_classifier().entry.thresholds)
 
 
 def drawn_figures() -> dict[str, Any] | None:
