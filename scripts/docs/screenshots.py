@@ -34,7 +34,7 @@ def take(address: str, chromium: str, folder: Path) -> None:
             page.click(f"button[value={sample}]")
             page.wait_for_selector("#headline")
             page.evaluate(
-                "document.querySelectorAll('.next-title, .next-forms, footer').forEach((element) => { element.hidden = true; })"
+                "document.querySelectorAll('.samples, .compact, footer').forEach((element) => { element.hidden = true; })"
             )
             page.evaluate("scrollTo(0, 0)")  # hiding elements scrolls the page
             page.screenshot(path=folder / name)

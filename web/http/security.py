@@ -1,10 +1,7 @@
-"""Security, CORS and caching headers of every response."""
+"""Security and CORS headers of every response."""
 
 from __future__ import annotations
 
-from hashlib import sha256
-from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 from flask import Flask, Response, current_app, request
@@ -32,7 +29,6 @@ HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
-IMMUTABLE, SHORT_LIVED = "public, max-age=31536000, immutable", "public, max-age=600"
 HSTS = "max-age=31536000"
 CORS_PATHS = ("/api/", "/openapi.json")
 """Paths that the origins in CORS_ORIGINS may read; pages are never shared."""
@@ -46,19 +42,15 @@ def register(app: Flask) -> None:
     app.before_request(same_origin_only)
     app.after_request(add_headers)
     app.after_request(add_cors)
-    app.url_defaults(add_version)
 
 
 def add_headers(response: Response) -> Response:
-    """Add security headers and Cache-Control: immutable for versioned static files, no-store for other responses."""
+    """Add security headers, and Cache-Control no-store where the view set none."""
     for name, value in HEADERS.items():
         response.headers.setdefault(name, value)
     if request.is_secure or request.headers.get("X-Forwarded-Proto") == "https":
         response.headers["Strict-Transport-Security"] = HSTS
-    if request.endpoint == "static" and response.status_code in (200, 206, 304):
-        right = request.args.get("v") == static_version((request.view_args or {})["filename"])
-        response.headers["Cache-Control"] = IMMUTABLE if right else SHORT_LIVED
-    elif "Cache-Control" not in response.headers:
+    if "Cache-Control" not in response.headers:
         response.headers["Cache-Control"] = "no-store"
     return response
 
@@ -73,27 +65,12 @@ def add_cors(response: Response) -> Response:
     if origin not in allowed:
         return response
     response.headers["Access-Control-Allow-Origin"] = origin
-    response.headers["Access-Control-Expose-Headers"] = "X-Request-Id, Server-Timing"
+    response.headers["Access-Control-Expose-Headers"] = "X-Request-Id, Server-Timing, Retry-After"
     if request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers:
         response.headers["Access-Control-Allow-Methods"] = "GET, POST"
-        response.headers["Access-Control-Allow-Headers"] = "Content-Type, X-Request-Id"
+        response.headers["Access-Control-Allow-Headers"] = "Authorization, Content-Type, X-Request-Id"
         response.headers["Access-Control-Max-Age"] = "600"
     return response
-
-
-def add_version(endpoint: str, values: dict[str, Any]) -> None:
-    """Add a content hash to the URLs of static files, so that browsers may cache them indefinitely."""
-    if endpoint == "static" and "v" not in values and (version := static_version(values["filename"])):
-        values["v"] = version
-
-
-def static_version(filename: str) -> str | None:
-    """Return the first digits of the SHA-256 of a static file; None if there is no such file. Each is read once."""
-    path = Path(current_app.static_folder or "") / filename
-    versions: dict[Path, str] = current_app.extensions.setdefault("static-versions", {})
-    if path not in versions and path.is_file():
-        versions[path] = sha256(path.read_bytes()).hexdigest()[:10]
-    return versions.get(path)
 
 
 def same_origin_only() -> None:

@@ -20,18 +20,33 @@ class Sample:
     width: int
     height: int
 
+    @property
+    def small(self) -> str:
+        """Its thumbnail, relative to static/; scripts/docs/sample_pictures.py writes it."""
+        return f"samples/small/{self.name}.webp"
+
 
 SAMPLES: tuple[Sample, ...] = (
     Sample("collins", "Eileen Collins, astronaut", "samples/collins.jpg", 512, 512),
     Sample("obama", "Barack Obama, official portrait", "samples/obama.jpg", 512, 640),
+    Sample("solvay", "29 physicists, Solvay Conference of 1927", "samples/solvay.jpg", 1280, 470),
+    Sample("sad", "A sad drawing", "samples/sad.png", 640, 480),
     Sample("angry", "An angry drawing", "samples/angry.png", 640, 480),
     Sample("friends", "Four drawn faces", "samples/friends.png", 880, 480),
 )
 
+FRAMED = SAMPLES[-1]
+"""The sample whose result the home page shows."""
 
-def sample_bytes(name: str) -> bytes:
-    """Return the sample's file. Raises Problem for a name that is not in SAMPLES: no path comes from the request."""
+
+def find_sample(name: str) -> Sample:
+    """Return the sample of this name. Raises Problem for a name that is not in SAMPLES: no path comes from the request."""
     for sample in SAMPLES:
         if sample.name == name:
-            return (STATIC / sample.file).read_bytes()
+            return sample
     raise Problem("invalid_option", f"There is no sample called {name[:40]!r}.")
+
+
+def sample_bytes(name: str) -> bytes:
+    """Return the file of a sample. Raises Problem as `find_sample` does."""
+    return (STATIC / find_sample(name).file).read_bytes()
