@@ -45,6 +45,7 @@ LINES = [
 ELSEWHERE = {
     "make test": "it runs this test",
     "make docs": "tests/test_docs_site.py",
+    'python -c "import hashlib, secrets;': "tests/web/http/test_keys.py",
     ".venv-test/bin/python -m pytest": "it runs this test",
     "python -m scripts.deploy.autoscaling.service_times": "tests/scripts/deploy/autoscaling/test_service_times.py",
     "pip install .": "tests/test_install.py",
@@ -143,6 +144,9 @@ def test_commands(line, server, folder):
             assert (folder / "annotated.mp4").read_bytes()[4:8] == b"ftyp"
         elif "/speech" in line:
             assert len(json.loads(out)["probabilities"]) == 7
+        elif "/images" in line:
+            rows = [json.loads(row) for row in out.splitlines()]
+            assert len(rows) == 2 and all(len(row["result"]["faces"]) == 1 for row in rows)
         else:
             assert len(json.loads(out.splitlines()[0])["faces"]) == 1
         return

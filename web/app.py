@@ -14,7 +14,7 @@ from emotions.runtime.limits import SERVER, set_limits
 
 from . import inference
 from .api import openapi
-from .http import budgets, feedback, logging, problems, security, uploads
+from .http import budgets, feedback, keys, logging, metrics, problems, rate_limit, security, static_files, uploads
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -32,15 +32,16 @@ def create_app(settings: Mapping[str, Any] | None = None, registry: ModelRegistr
         version=openapi.VERSION,
         docs_path=None,
         json_errors=False,
-        static_folder=str(ROOT / "static"),
+        static_folder=None,  # http/static_files.py serves it
         template_folder=str(ROOT / "templates"),
     )
     app.config.update(read_settings(os.environ) | dict(settings or {}))
+    app.static_folder = str(ROOT / "static")
     app.json.sort_keys = False  # type: ignore[attr-defined]  # keep the order of EMOTIONS
     logging.register(app)  # first, since loading models logs
     inference.register(app, registry)
     set_limits(SERVER, decode_mb=app.config["DECODE_MB"])
-    for part in (budgets, uploads, problems, security, feedback):
+    for part in (budgets, uploads, problems, keys, rate_limit, security, static_files, feedback, metrics):
         part.register(app)
     openapi.configure(app)
     _register_blueprints(app)
@@ -49,7 +50,7 @@ def create_app(settings: Mapping[str, Any] | None = None, registry: ModelRegistr
 
 def _register_blueprints(app: APIFlask) -> None:
     from .api import feedback as feedback_api  # noqa: F401 - importing them registers their routes
-    from .api import image, models, speech, text, video  # noqa: F401 - importing them registers their routes
+    from .api import image, images, models, speech, text, video  # noqa: F401 - importing them registers their routes
     from .api.blueprint import api
     from .api.health import health
     from .pages import about, photo, webcam  # noqa: F401 - importing them registers their routes

@@ -12,6 +12,9 @@ from emotions.face.defaults import DEFAULT_HEAD
 from emotions.notice import NOTICE
 from emotions.runtime.gcs import split_address
 
+DIGEST = re.compile("[0-9a-f]{64}")
+MAX_KEYS = 1000
+MAX_PROXIES = 9
 ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?")
 MAX_NOTICE = 500
 LEVELS = ("debug", "info", "warning", "error")
@@ -53,6 +56,25 @@ def _origins(text: str) -> frozenset[str]:
     return frozenset(origins)
 
 
+def _keys(text: str) -> tuple[str, ...]:
+    digests = tuple(dict.fromkeys(text.lower().replace(",", " ").split()))
+    if len(digests) > MAX_KEYS or not all(DIGEST.fullmatch(digest) for digest in digests):
+        raise ValueError(f"at most {MAX_KEYS} SHA-256 digests of 64 hexadecimal digits are needed, with commas or spaces between")
+    return digests
+
+
+def _rate(text: str) -> int:
+    if not re.fullmatch("[0-9]{1,6}", text):
+        raise ValueError("a whole number from 0 (no limit) to 999999 is needed")
+    return int(text)
+
+
+def _client_address(text: str) -> str:
+    if text not in ("peer", "appengine") and not re.fullmatch(f"[1-{MAX_PROXIES}]", text):
+        raise ValueError(f"`peer`, `appengine` or a number of proxies from 1 to {MAX_PROXIES} is needed")
+    return text
+
+
 def _notice(text: str) -> str:
     if len(text) > MAX_NOTICE or not text.isprintable():
         raise ValueError(f"a line of at most {MAX_NOTICE} characters is needed")
@@ -73,12 +95,13 @@ def _level(text: str) -> int:
 
 @dataclass(frozen=True)
 class Setting:
-    """One environment variable; `parse` returns its value or raises ValueError."""
+    """One environment variable; `parse` returns its value or raises ValueError. A `secret` value is in no error message."""
 
     name: str
     default: str
     help: str
     parse: Callable[[str], Any] = str
+    secret: bool = False
 
 
 SETTINGS: tuple[Setting, ...] = (
@@ -98,6 +121,13 @@ SETTINGS: tuple[Setting, ...] = (
         "UPLOAD_MB", "48", "Megabytes of uploads in memory at the same time; beyond that the slowest are refused.", _megabytes(32)
     ),
     Setting("PHOTO_SECONDS", "20", "Processor seconds that a photo may take.", _seconds(0.1)),
+    Setting(
+        "IMAGES_SECONDS",
+        "25",
+        "Processor seconds that the pictures of a request to `/api/v1/images` may take together, each no more than "
+        "PHOTO_SECONDS.",
+        _seconds(0.1),
+    ),
     Setting("VIDEO_SECONDS", "25", "Processor seconds that a video may take; the rest of it is left out.", _seconds(0.1)),
     Setting("TEXT_SECONDS", "6", "Processor seconds that the texts of a request may take.", _seconds(0.1)),
     Setting("SPEECH_SECONDS", "25", "Processor seconds that a recording may take.", _seconds(0.1)),
@@ -122,6 +152,28 @@ SETTINGS: tuple[Setting, ...] = (
         "",
         "Secret that signs the tokens of feedback forms, the same on all instances; by default a random one for each process.",
     ),
+    Setting(
+        "API_KEYS",
+        "",
+        "SHA-256 digests of the keys of the API, with commas or spaces between: requests to `/api/v1` and `/metrics` then need "
+        "one of the keys. By default none does.",
+        _keys,
+        secret=True,
+    ),
+    Setting(
+        "RATE_LIMIT",
+        "0",
+        "Requests a minute that a client may send to the API and to the forms of the pages, on each instance; 0: no limit.",
+        _rate,
+    ),
+    Setting(
+        "CLIENT_ADDRESS",
+        "peer",
+        "Where RATE_LIMIT finds the address of a client: `peer`, the other end of the connection; a number, that of the proxies "
+        "in front, which append to X-Forwarded-For; `appengine`, the header of App Engine.",
+        _client_address,
+    ),
+    Setting("METRICS", "0", "1: serve metrics in the text format of Prometheus at `/metrics`; 0: no such address.", _switch),
     Setting("CORS_ORIGINS", "", "Comma-separated origins whose pages may call the API; none by default.", _origins),
     Setting("LOG_LEVEL", "info", "`debug`, `info`, `warning` (only rejected and failed requests) or `error`.", _level),
     Setting("GOOGLE_CLOUD_PROJECT", "", "Project of the traces that log lines refer to; App Engine sets it."),
@@ -136,7 +188,7 @@ def read_settings(environ: Mapping[str, str]) -> dict[str, Any]:
         try:
             values[setting.name] = setting.parse(text)
         except ValueError as error:
-            raise SettingError(f"{setting.name}={text}: {error}") from None
+            raise SettingError(f"{setting.name}={'...' if setting.secret else text}: {error}") from None
     return values
 
 

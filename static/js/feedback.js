@@ -1,5 +1,7 @@
 // Feedback form: its fields are sent to the API, so that the result stays on the page.
 
+import { apiHeaders } from "./api-token.js";
+
 const ENDPOINT = "/api/v1/feedback";
 
 export async function sendFeedback(form, button, announce) {
@@ -8,7 +10,8 @@ export async function sendFeedback(form, button, announce) {
   const note = document.createElement("p");
   note.className = "note";
   try {
-    const response = await fetch(ENDPOINT, { method: "POST", body, headers: { "Content-Type": "application/json" } });
+    const headers = { "Content-Type": "application/json", ...apiHeaders() };
+    const response = await fetch(ENDPOINT, { method: "POST", body, headers });
     if (!response.ok) throw new Error(response.status);
     note.textContent = "Thank you. One line was logged, without the photo.";
     form.replaceChildren(note);

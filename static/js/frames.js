@@ -1,5 +1,7 @@
 // Client of POST /api/v1/image for frames: scales and encodes them, carries the tracker state, retries with back-off.
 
+import { apiHeaders } from "./api-token.js";
+
 const ENDPOINT = "/api/v1/image";
 const MAX_SIDE = 640; // the detector's input has 192 pixels; face crops gain nothing from more
 const QUALITY = 0.8;
@@ -87,7 +89,8 @@ export class FrameClient {
     if (landmarks) body.set("landmarks", "1");
     let response;
     try {
-      response = await fetch(ENDPOINT, { method: "POST", body, signal: AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT)]) });
+      const either = AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT)]);
+      response = await fetch(ENDPOINT, { method: "POST", body, headers: apiHeaders(), signal: either });
       if (response.ok) return await response.json();
     } catch {
       throw new RequestError(0, "No response", "The server could not be reached.");

@@ -1,13 +1,14 @@
 // Style of annotated images, as served by the API from emotions/face/annotate.py, and formats of numbers.
 
+import { apiHeaders } from "./api-token.js";
+
 const ENDPOINT = "/api/v1/style";
-const TOP_BAND = "neutral"; // topmost band of a chart, so that the other emotions rise from the bottom
 
 let request = null;
 
 /** Load the colours, line widths and label layout; requested once. */
 export function loadStyle() {
-  request ??= fetch(ENDPOINT).then((response) => {
+  request ??= fetch(ENDPOINT, { headers: apiHeaders() }).then((response) => {
     if (!response.ok) throw new Error(`style: ${response.status}`);
     return response.json();
   });
@@ -16,7 +17,6 @@ export function loadStyle() {
 }
 
 export const emotionsOf = (style) => Object.keys(style.colours);
-export const bandsOf = (style) => [...emotionsOf(style).filter((name) => name !== TOP_BAND), TOP_BAND];
 export const title = (name) => (name ? name[0].toUpperCase() + name.slice(1) : "Unknown");
 export const percent = (probability) => `${Math.round(100 * probability)} %`; // narrow no-break space
 

@@ -20,6 +20,8 @@ def test_defaults():
     assert list(settings) == [setting.name for setting in SETTINGS]
     assert settings["DECODE_MB"] == 120 and settings["FEEDBACK"] is True and settings["LOG_LEVEL"] == logging.INFO
     assert settings["CORS_ORIGINS"] == frozenset()
+    assert settings["API_KEYS"] == () and settings["RATE_LIMIT"] == 0 and settings["METRICS"] is False
+    assert settings["CLIENT_ADDRESS"] == "peer"
 
 
 def test_an_empty_variable_counts_as_unset():
@@ -33,9 +35,37 @@ def test_values_are_parsed():
     assert settings["CORS_ORIGINS"] == {"https://a.example", "http://127.0.0.1:3000"}
 
 
+@pytest.mark.parametrize("text", ["{0},{1}", "{0} {1}", " {0},\n {1}, ", "{0},{1},{0}", "{2},{1}"])
+def test_keys_are_listed_with_commas_or_spaces(text):
+    first, second = "0a" * 32, "1b" * 32
+    keys = read_settings({"API_KEYS": text.format(first, second, first.upper())})["API_KEYS"]
+    assert keys == (first, second)
+
+
+def test_a_key_in_place_of_its_digest_is_not_printed():
+    with pytest.raises(SettingError) as caught:
+        read_settings({"API_KEYS": "my-secret-key"})
+    assert "API_KEYS=...: " in str(caught.value) and "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["peer", "appengine", "1", "9"])
+def test_places_of_the_address(text):
+    assert read_settings({"CLIENT_ADDRESS": text})["CLIENT_ADDRESS"] == text
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [
+        ("API_KEYS", "0a" * 31),
+        ("API_KEYS", "0a" * 32 + "," + "zz" * 32),
+        ("API_KEYS", ",".join(f"{number:064x}" for number in range(1001))),
+        ("RATE_LIMIT", "-1"),
+        ("RATE_LIMIT", "1.5"),
+        ("RATE_LIMIT", "60/minute"),
+        ("CLIENT_ADDRESS", "0"),
+        ("CLIENT_ADDRESS", "X-Real-IP"),
+        ("METRICS", "on"),
+        ("IMAGES_SECONDS", "0"),
         ("DECODE_MB", "lots"),
         ("DECODE_MB", "-120"),
         ("DECODE_MB", "1"),

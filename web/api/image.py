@@ -121,7 +121,7 @@ IMAGE_OPTIONS = ImageOptions()  # shared by all requests: building a schema take
 def image(query: dict) -> Response:
     """An image without faces is no error (200, `faces: []`).
 
-    Options are taken from the query and from form fields; the form wins where both have one.
+    Options are query parameters or form fields; one that is given in both must have the same value.
     """
     options = parse_options(IMAGE_OPTIONS)
     tracker = load_tracker(options["tracks"]) if "tracks" in options else None

@@ -14,10 +14,15 @@ from ..http.problems import Problem, invalid
 
 
 def parse_options(schema: Schema) -> dict[str, Any]:
-    """Validate the options of the query and of the form; the form wins where both have one. Raises Problem."""
-    form = request.form.copy()
-    form.poplist("file")  # a text in the field of the file is reported by http/uploads.py
-    return schema.load({}) | _load(schema, request.args) | _load(schema, form)
+    """Validate the options of the query and of the form. Raises Problem, also for one that has different values in both."""
+    fields = request.form.copy()
+    fields.poplist("file")  # a text in the field of the file is reported by http/uploads.py
+    query, form = _load(schema, request.args), _load(schema, fields)
+    for name in query.keys() & form.keys():
+        if query[name] != form[name]:
+            message = "The query and the form give different values; send the option in one of the two."
+            raise invalid("invalid_option", {name: [message]})
+    return schema.load({}) | query | form
 
 
 def parse_page_options(schema: Schema, names: Collection[str]) -> dict[str, Any]:

@@ -141,7 +141,7 @@ MAX_SECONDS = 600.0
 MAX_FRAMES = 36_000
 """Limit of frames to decode: ten minutes at 60 frames per second."""
 MAX_CONCURRENT = 2
-"""Videos analyzed at the same time; of the four threads two remain for photos and pages."""
+"""Videos, and sets of pictures, that are analyzed at the same time; of the four threads two remain for photos and pages."""
 MAX_OUTPUT_BYTES = SERVER.file_bytes - 2 * 2**20
 """Target size of an annotated video: App Engine sends no response over 32 MB."""
 CHUNK = 2**16
@@ -174,7 +174,7 @@ def video(query: dict) -> Response:
     The response is NDJSON: a JSON object a line, each sent when its frame is analyzed, and a last one with the `summary`. (App
     Engine's standard environment buffers the response until it is complete, and takes at most 32 MB of it.) Errors before the
     first frame are problems; later ones are reported in the summary, as is the end of the processor time that a video gets.
-    Options are taken from the query and from form fields; the form wins where both have one.
+    Options are query parameters or form fields; one that is given in both must have the same value.
     """
     options = parse_options(OPTIONS)
     data = uploaded_video()
@@ -202,7 +202,7 @@ def video_slot() -> Iterator[None]:
     """Hold one of the MAX_CONCURRENT slots. Raises VideoError `busy` where all are taken."""
     slots = current_app.extensions["video_slots"]
     if not slots.acquire(blocking=False):
-        raise VideoError("busy", f"{MAX_CONCURRENT} videos are being analyzed already; try again when they are done.")
+        raise VideoError("busy", f"{MAX_CONCURRENT} videos or sets of pictures are being analyzed; try again when they are done.")
     try:
         yield
     finally:

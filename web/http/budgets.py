@@ -17,6 +17,7 @@ from .problems import Problem
 
 SETTINGS = {
     **dict.fromkeys(("/", "/share", "/api/v1/image"), "PHOTO_SECONDS"),
+    "/api/v1/images": "IMAGES_SECONDS",
     "/api/v1/video": "VIDEO_SECONDS",
     **dict.fromkeys(("/text", "/api/v1/text"), "TEXT_SECONDS"),
     **dict.fromkeys(("/speech", "/api/v1/speech"), "SPEECH_SECONDS"),

@@ -104,7 +104,7 @@ def _fields(response: Response, seconds: float) -> dict[str, Any]:
         },
         **trace_fields(),
     }
-    for name in ("problem", "faces", "detector", "timing_ms"):
+    for name in ("problem", "files", "faces", "detector", "timing_ms"):
         if name in g:
             fields[name] = g.get(name)
     if "exception" in g:

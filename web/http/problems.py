@@ -17,13 +17,14 @@ from emotions.errors import CodedError
 CATALOGUE: dict[str, tuple[int, str, str]] = {
     "bad_request": (400, "Request not understood", "The request is not well-formed."),
     "unknown_option": (400, "Unknown option", "An option has a name that this address does not know."),
-    "invalid_option": (400, "Option not understood", "An option has a value it does not take, or was given twice."),
+    "invalid_option": (400, "Option not understood", "An option has a value it does not take, or is given twice."),
     "invalid_tracks": (400, "Tracks not understood", "The option 'tracks' holds something that no answer gave, or too much."),
     "no_file": (400, "No file", "The request carries no file."),
     "wrong_field": (400, "Wrong field name", "The file was sent in a field that is not called 'file'."),
-    "too_many_files": (400, "Too many files", "The request carries more than one file."),
+    "too_many_files": (400, "Too many files", "The request carries more files than are read at once."),
     "invalid_json": (400, "Not valid JSON", "The body is not valid JSON."),
     "invalid_body": (400, "Body not understood", "A field of the body is missing, unknown or out of range."),
+    "unauthorized": (401, "Key needed", "The request carries no key of this server's API, or a wrong one."),
     "feedback_off": (403, "Feedback is off", "This server does not collect feedback."),
     "cross_site": (403, "From another site", "Pages of other sites may not send this."),
     "invalid_token": (403, "Form too old", "The form is not of this server or too old; analyze the photo again."),
@@ -56,6 +57,7 @@ CATALOGUE: dict[str, tuple[int, str, str]] = {
     "not_a_video": (422, "Not a video", "The file is not a video."),
     "no_picture_track": (422, "No moving pictures", "The file has sound, but no track of moving pictures."),
     "truncated_video": (422, "Damaged video", "The video is cut off or damaged, and nothing of it can be read."),
+    "rate_limited": (429, "Too many requests", "There were more requests than one client may send in a minute; try again later."),
     "request_header_fields_too_large": (431, "Header too large", "The header of the request is larger than 16 kB."),
     "client_gone": (499, "Client gone", "The client closed the connection before it was answered."),
     "internal_error": (500, "Something went wrong here", "The server failed; its log has the reason under the request id."),
@@ -98,10 +100,11 @@ class Problem(Exception):
     def __str__(self) -> str:
         return self.detail
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self, request_id: str | None = None) -> dict[str, Any]:
+        """Return the JSON body; `request_id` is by default that of the running request."""
         kind = TYPE + self.code if self.code in CATALOGUE else "about:blank"
         head = {"type": kind, "title": self.title, "status": self.status, "detail": self.detail, "code": self.code}
-        return head | {"request_id": g.get("request_id")} | self.extra
+        return head | {"request_id": request_id or g.get("request_id")} | self.extra
 
 
 def register(app: APIFlask) -> None:

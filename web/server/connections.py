@@ -7,6 +7,7 @@ no thread. The server's own errors pass through the application, which answers t
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from math import ceil
 from typing import Any
 
@@ -78,6 +79,7 @@ class Parser(HTTPRequestParser):
     refusal: Refusal | None = None  # the answer when the body has arrived
     command, request_uri, path, query, url_scheme = "GET", "/", "/", "", "http"  # of a header that cannot be parsed
     uploads: UploadBudget  # set by the channel's class
+    refused: Callable[[str, str, str], dict[str, Any] | None] | None = None  # by the application, as soon as the header is there
 
     def __init__(self, adj: Any) -> None:
         super().__init__(adj)
@@ -134,6 +136,10 @@ class Parser(HTTPRequestParser):
             self.body_rcv = ChunkedReceiver(Body(self.uploads))
         elif self.content_length > 0:
             self.body_rcv = FixedStreamReceiver(self.content_length, Body(self.uploads))
+        if self.body is not None and self.refused is not None:
+            problem = self.refused(self.command, self.path, self.headers.get("AUTHORIZATION", ""))
+            if problem is not None:
+                self.refuse_at_end(Refusal(**problem))
 
     def _has_long_uri(self) -> bool:
         return len(self._start) > MAX_URI and b"\r\n" not in self._start[:MAX_URI]
@@ -377,7 +383,8 @@ class Server(TcpWSGIServer):
         self.uploads, self.sockets = uploads, sockets
         self._chosen: set[Channel] = set()
         self._chosen_until = 0.0
-        self.parser_class = type("BoundParser", (Parser,), {"uploads": self.uploads})
+        refused = staticmethod(application.extensions["api_keys"].refused)
+        self.parser_class = type("BoundParser", (Parser,), {"uploads": self.uploads, "refused": refused})
         sockinfo = (sock.family, sock.type, sock.proto, sock.getsockname())
         super().__init__(
             application, map=sockets, _sock=sock, dispatcher=dispatcher, adj=adj, sockinfo=sockinfo, bind_socket=False

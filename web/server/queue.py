@@ -26,7 +26,8 @@ SLACK = 1.2
 """Share of the longest wait after which a request in the queue is refused: estimates vary."""
 WEIGHT = 0.25
 """Weight of the newest request in the moving average of seconds per byte."""
-WORK = frozenset(("/", "/share", "/text", "/speech", *(f"/api/v1/{name}" for name in ("image", "video", "text", "speech"))))
+API = ("image", "images", "video", "text", "speech")
+WORK = frozenset(("/", "/share", "/text", "/speech", *(f"/api/v1/{name}" for name in API)))
 """Addresses whose posts run models."""
 
 
@@ -51,7 +52,7 @@ class Lane:
     """
 
     def __init__(self, name: str, threads: int, max_wait: float = MAX_WAIT) -> None:
-        self.threads, self.max_wait = threads, max_wait
+        self.name, self.threads, self.max_wait = name, threads, max_wait
         self.waiting: deque[Ticket] = deque()
         self.running: dict[Ticket, float] = {}
         self._rates: dict[str, float] = {}  # seconds per byte by address

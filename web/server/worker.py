@@ -39,6 +39,8 @@ class BoundedWorker(Worker):
         application = self.wsgi
         config = application.config
         queue = AdmissionQueue(self.cfg.threads, config["QUEUE_SECONDS"])
+        if metrics := application.extensions["metrics"]:
+            metrics.watch_queue(queue)
         sockets = Sockets()
         adj = adjustments(raise_file_limit(CONNECTIONS), self.cfg.backlog)
         uploads = UploadBudget(config["UPLOAD_MB"] * 2**20)

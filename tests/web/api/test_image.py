@@ -143,11 +143,30 @@ def test_invalid_options(post, photo, query):
     assert code(post(photo, "?" + query)) == (400, "invalid_option")
 
 
-def test_form_overrides_query(post, photo):
-    assert "image" in answer(post(photo, "?annotate=false", annotate="true"))
-    assert code(post(photo, "?annotate=maybe", annotate="true")) == (400, "invalid_option"), (
-        "an invalid option in the query is still an error"
-    )
+@pytest.mark.parametrize(
+    ("query", "fields"),
+    [
+        ("annotate=false", {"annotate": "true"}),
+        ("annotate=false&views=1", {"annotate": "false", "views": "2"}),
+        ("detector=auto", {"detector": "haar"}),
+        ("tracks=", {"tracks": '{"version":1,"clock":5,"next":1,"tracks":[]}'}),
+        ("tracks=&time=1", {"time": "1.5"}),
+    ],
+)
+def test_an_option_with_different_values_in_query_and_form_is_invalid(post, photo, query, fields):
+    response = post(photo, "?" + query, **fields)
+    assert code(response) == (400, "invalid_option")
+    problem = json.loads(response.data)
+    ((name, message),) = problem["errors"].items()
+    assert name == list(fields)[-1] and "query" in message and "form" in message and problem["detail"] == f"{name}: {message}"
+
+
+def test_equal_values_in_query_and_form_are_accepted(post, photo):
+    assert "image" in answer(post(photo, "?annotate=1&detector=auto&tracks=&time=1.0", annotate="true", tracks="", time="1"))
+
+
+def test_an_invalid_value_in_the_query_is_an_error_beside_a_valid_one_in_the_form(post, photo):
+    assert code(post(photo, "?annotate=maybe", annotate="true")) == (400, "invalid_option")
 
 
 @pytest.mark.parametrize(
@@ -185,7 +204,7 @@ def test_invalid_forms(client, form, expected):
     [
         (b"", None, (400, "no_file")),
         (b"", "image/png", (422, "empty_file")),
-        (encoded_image(), "application/octet-stream", (415, "unsupported_media_type")),
+        (b"words", "application/octet-stream", (422, "not_an_image")),
         (encoded_image(), "application/x-www-form-urlencoded", (415, "unsupported_media_type")),
         (b"{}", "application/json", (415, "unsupported_media_type")),
         (encoded_image(), None, (415, "unsupported_media_type")),

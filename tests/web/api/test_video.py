@@ -99,6 +99,14 @@ def test_invalid_options(send, clip, query):
     assert code(send(clip, "?" + query)) == (400, "invalid_option")
 
 
+def test_options_in_query_and_form_must_agree(send, clip):
+    response = send(clip, "?fps=5&views=1", fps="5.0", views="2")
+    assert code(response) == (400, "invalid_option")
+    assert list(json.loads(response.data)["errors"]) == ["views"]
+    with send(clip, "?fps=5&merge=1", fps="5.0", merge="true") as response:
+        assert len(lines(response)) == 11
+
+
 def test_unknown_options(send, clip):
     response = send(clip, "?url=http://127.0.0.1/")
     assert (

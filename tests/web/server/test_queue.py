@@ -51,7 +51,7 @@ def test_other_requests_never_wait_for_models(release):
     photos = [Channel(release) for _ in range(6)]
     for photo in photos:
         queue.add_task(photo)
-    for method, path in (("GET", "/health"), ("GET", "/"), ("POST", "/feedback"), ("POST", "/nowhere")):
+    for method, path in (("GET", "/health"), ("GET", "/metrics"), ("GET", "/"), ("POST", "/feedback"), ("POST", "/nowhere")):
         other = Channel(threading.Event(), path, method)
         other.release.set()
         queue.add_task(other)

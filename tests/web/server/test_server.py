@@ -9,10 +9,12 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
 
+from web import create_app
 from web.http.security import HEADERS
 from web.server import connections
 from web.server.bodies import UploadBudget
@@ -346,3 +348,76 @@ def test_the_parent_process_of_gunicorn_imports_no_model():
     code = f"import sys, web.server.worker; print([name for name in {heavy} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+@pytest.fixture
+def closed_server() -> Iterator[Running]:
+    """A server whose API needs a key."""
+    running = Running(create_app({"API_KEYS": (sha256(b"the key").hexdigest(),)}))
+    yield running
+    running.close()
+
+
+def with_header(request: bytes, line: bytes) -> bytes:
+    return request.replace(b"\r\n", b"\r\n" + line + b"\r\n", 1)
+
+
+def test_bodies_without_a_key_are_not_kept(closed_server):
+    """The answer comes when the body has arrived, of which nothing was kept meanwhile."""
+    for request in (post_head(9_000_000), with_header(post_head(9_000_000), b"Authorization: Bearer another")):
+        with closed_server.connect() as client:
+            client.sendall(request + bytes(5_000_000))
+            until = time.monotonic() + 20
+            while not (arrived := [one.request.body_bytes_received for one in channels(closed_server) if one.request]) or (
+                arrived[0] < 5_000_000
+            ):
+                assert time.monotonic() < until
+                time.sleep(0.01)
+            assert closed_server.server.uploads.used == 0
+            client.sendall(bytes(4_000_000))
+            status, headers, body = parse(read_all(client))
+            assert status == 401 and json.loads(body)["code"] == "unauthorized"
+            assert {name.lower(): value for name, value in headers.items()}["www-authenticate"] == "Bearer"
+
+
+def test_bodies_with_a_key_are_answered(closed_server, photo):
+    request = with_header(post_head(len(photo), "1.0"), b"Authorization: Bearer the key")
+    status, _, body = closed_server.answer(request + photo)
+    assert status == 200 and len(json.loads(body)["faces"]) == 1
+    assert closed_server.answer(b"GET /api/v1/models HTTP/1.0\r\n\r\n")[0] == 401
+    page = b"POST / HTTP/1.0\r\nContent-Type: image/jpeg\r\nContent-Length: 1\r\n\r\nx"
+    assert closed_server.answer(page)[0] == 400, "forms of the pages need none"
+
+
+def test_lines_of_a_set_of_pictures_arrive_one_by_one(server, photo, monkeypatch):
+    """The first line is there while the second picture is analyzed; when the client leaves, nothing more is."""
+    analyzer = server.server.application.extensions["analyzer"]
+    analyze, calls, go_on = analyzer.analyze, [], threading.Event()
+
+    def waiting(*arguments, **options):
+        calls.append(1)
+        assert len(calls) == 1 or go_on.wait(30)
+        return analyze(*arguments, **options)
+
+    monkeypatch.setattr(analyzer, "analyze", waiting)
+    part = b'--x\r\nContent-Disposition: form-data; name="file"; filename="a.jpg"\r\n\r\n' + photo + b"\r\n"
+    body = part * 5 + b"--x--\r\n"
+    head = b"POST /api/v1/images HTTP/1.1\r\nContent-Type: multipart/form-data; boundary=x\r\nContent-Length: "
+    with server.connect() as client:
+        client.sendall(head + str(len(body)).encode() + b"\r\n\r\n" + body)
+        data = b""
+        while b'"index": 0' not in data:
+            data += client.recv(65536)
+        assert data.startswith(b"HTTP/1.1 200 OK") and b'"index": 1' not in data
+        until = time.monotonic() + 20
+        while len(calls) < 2:
+            assert time.monotonic() < until
+            time.sleep(0.01)
+    while channels(server):
+        assert time.monotonic() < until, "the server sees that the client has gone"
+        time.sleep(0.01)
+    go_on.set()
+    while server.queue.work.running:
+        assert time.monotonic() < until
+        time.sleep(0.01)
+    assert len(calls) == 2
