@@ -32,7 +32,7 @@ def create_app(settings: Mapping[str, Any] | None = None, registry: ModelRegistr
         version=openapi.VERSION,
         docs_path=None,
         json_errors=False,
-        static_folder=None,  # http/static_files.py serves it
+        static_folder=None,  # type: ignore[arg-type]  # no route of Flask's: http/static_files.py serves it
         template_folder=str(ROOT / "templates"),
     )
     app.config.update(read_settings(os.environ) | dict(settings or {}))

@@ -14,7 +14,7 @@ from ..http.problems import Problem
 CHARSETS = ("utf-8", "utf8", "utf-8-sig", "us-ascii", "ascii")
 """Encodings that a Content-Type may name; JSON is always UTF-8 (RFC 8259), with or without a byte order mark."""
 
-api = APIBlueprint("api", __name__, url_prefix="/api/v1", tag="API v1")
+api = APIBlueprint("api", __name__, url_prefix="/api/v1", tag="Emotions")
 
 
 def json_body(max_bytes: int) -> Callable[[Callable], Callable]:

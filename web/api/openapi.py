@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,8 +11,13 @@ from apispec import APISpec
 from apispec.ext.marshmallow import MarshmallowPlugin
 from flask import Blueprint, render_template
 
-from ..http.problems import CATALOGUE, MEDIA_TYPE
+from ..http.problems import CATALOGUE, MEDIA_TYPE, Problem
 from . import schemas
+from .access import describe_access, describe_headers
+from .bodies import describe_files
+from .examples import SAMPLE_FILES, add_examples, recorded
+from .named_types import name_types
+from .snippets import NDJSON, code_samples
 
 VERSION = "1.0.0"
 DESCRIPTION = """\
@@ -25,8 +31,24 @@ A shown expression is not a felt emotion. In the European Union emotion recognit
 who analyzes other people with this API must tell them so before their first picture or recording is sent (AI Act, Article
 50(3)): that an AI system recognizes emotions from it, who runs it and what for."""
 
-VIDEO_TYPES = ("application/x-ndjson", "video/mp4")
+VIDEO_TYPES = (NDJSON, "video/mp4")
 """Media types of the response of POST /api/v1/video: NDJSON lines, or the annotated video."""
+
+EXAMPLE_ID = "0f8fad5bd9cb469fa16570867728950e"
+"""Request id in the examples of problems."""
+
+ORDER = ("/image", "/images", "/video", "/text", "/speech", "/feedback", "/models", "/style", "/health")
+"""Ends of the paths, in the order of the document."""
+
+REQUEST_ID = {
+    "name": "X-Request-Id",
+    "in": "header",
+    "required": False,
+    "description": "Id of the request, which the answer and the log of the server repeat: 8 to 128 letters, digits and `_.:-`. "
+    "Where it is missing or another, the server makes one.",
+    "schema": {"type": "string"},
+}
+"""Header of every operation of the API. (An operation without optional parameters also breaks a generator, for Python.)"""
 
 docs = Blueprint("docs", __name__)
 
@@ -47,57 +69,88 @@ def configure(app: APIFlask) -> None:
 
 
 def fix_spec(spec: dict[str, Any]) -> dict[str, Any]:
-    """Add what APIFlask cannot derive: the problems, required bodies, and the bodies that carry a file."""
-    spec["components"]["schemas"]["Problem"] = _json_schema(schemas.Problem)
+    """Add what APIFlask cannot derive: problems, required bodies, bodies that carry a file, examples and code samples."""
+    spec["paths"] = {path: described for path, described in spec["paths"].items() if _is_api(described)}
+    components = spec["components"]["schemas"]
+    components["Problem"] = _json_schema(schemas.Problem)
     spec["components"]["x-problems"] = {
         code: {"status": status, "title": title, "description": meaning} for code, (status, title, meaning) in CATALOGUE.items()
     }
-    for path in spec["paths"].values():
-        for operation in path.values():
-            if "requestBody" in operation:
-                operation["requestBody"]["required"] = True
-            operation["responses"] |= problem_responses(operation.pop("x-problems", ()))
-    image = spec["paths"]["/api/v1/image"]["post"]
-    image["requestBody"] = image_body({option["name"]: option["schema"] for option in image["parameters"]})
-    video = spec["paths"]["/api/v1/video"]["post"]
-    options = {option["name"]: option["schema"] for option in video["parameters"]}
-    video["requestBody"] = file_body(
-        "MP4, MOV, WebM, MKV, AVI, MPEG, MPEG-TS, WMV, FLV, animated GIF, PNG, WebP", ("video/*",), options
-    )
-    video["responses"]["200"]["content"][VIDEO_TYPES[1]] = {"schema": {"type": "string", "format": "binary"}}
-    speech = spec["paths"]["/api/v1/speech"]["post"]
-    formats = "WAV, FLAC, MP3, M4A, Ogg, Opus, WebM, or the first audio track of a video; at most an hour"
-    options = {option["name"]: option["schema"] for option in speech.get("parameters", ())}
-    speech["requestBody"] = file_body(formats, ("audio/*",), options)
+    describe_access(spec)
+    for path, operations in spec["paths"].items():
+        for operation in operations.values():
+            _fix_operation(path, operation, components)
+    describe_headers(spec)
+    video = spec["paths"]["/api/v1/video"]["post"]["responses"]["200"]
+    video["content"][VIDEO_TYPES[1]] = {"schema": {"type": "string", "format": "binary"}}
+    spec["paths"] = dict(sorted(spec["paths"].items(), key=lambda item: _position(item[0])))
+    name_types(spec)
     return spec
 
 
+def _fix_operation(path: str, operation: dict[str, Any], components: dict[str, Any]) -> None:
+    name = operation.get("operationId", "")  # tests add routes without one
+    for option in operation.get("parameters", ()):
+        state_default(option, option["schema"])
+    describe_files(operation)
+    if path.startswith("/api/"):
+        operation.setdefault("parameters", []).append(REQUEST_ID)
+    if "requestBody" in operation:
+        operation["requestBody"]["required"] = True
+        for reference in _json_bodies(operation):
+            for field in components[reference]["properties"].values():
+                state_default(field, field)
+    operation["responses"] |= problem_responses(operation.pop("x-problems", ()))
+    success = next(iter(operation["responses"].values()))
+    if NDJSON in success.get("content", {}):
+        success["description"] = "NDJSON, a JSON object a line: the schema is that of each line"
+    add_examples(operation)
+    files = SAMPLE_FILES.get(name, ())
+    if files:
+        operation["x-sample-files"] = list(files)
+    operation["x-codeSamples"] = code_samples(path, operation, files, recorded().get(name, {}).get("request"))
+
+
+def _is_api(operations: dict[str, Any]) -> bool:
+    """Return False for an address without named operations, such as that of a file at the root of the site."""
+    return all("operationId" in operation for operation in operations.values())
+
+
+def _position(path: str) -> int:
+    """Return the place of a path in the document; unlisted ones come last."""
+    return next((index for index, end in enumerate(ORDER) if path.endswith(end)), len(ORDER))
+
+
+def _json_bodies(operation: dict[str, Any]) -> list[str]:
+    """Return the names of the schemas of an operation's JSON body."""
+    schema = operation["requestBody"]["content"].get("application/json", {}).get("schema", {})
+    return [schema["$ref"].rpartition("/")[2]] if "$ref" in schema else []
+
+
+def state_default(described: dict[str, Any], schema: dict[str, Any]) -> None:
+    """Move the default of an option into its description: clients and Swagger UI would send it as if it were chosen."""
+    if "default" in schema:
+        default = json.dumps(schema.pop("default")).strip('"')
+        described["description"] = f"{described.get('description', '')} Default: `{default}`.".lstrip()
+
+
 def problem_responses(codes: Sequence[str]) -> dict[str, Any]:
-    """Return a response for each status among the problems `codes`, and a default one."""
-    content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    """Return a response for each status among the problems `codes`, with the first of them as example, and those of all others.
+
+    These are ranges, not `default`, which generated clients would also read where a success has lines of NDJSON.
+    """
+    schema = {"$ref": "#/components/schemas/Problem"}
     responses = {}
     for status in sorted({CATALOGUE[code][0] for code in codes}):
-        lines = [f"- `{code}`: {CATALOGUE[code][2]}" for code in codes if CATALOGUE[code][0] == status]
-        responses[str(status)] = {"description": "\n".join(lines), "content": content}
-    return responses | {"default": {"description": "Any other problem", "content": content}}
-
-
-def image_body(options: dict[str, Any]) -> dict[str, Any]:
-    """Return the body of an endpoint that takes an image: a form with options, or the bytes of the image alone."""
-    return file_body("JPEG, PNG, WebP, GIF, BMP, TIFF, HEIC, AVIF", ("image/*",), options)
-
-
-def file_body(formats: str, kinds: Sequence[str], options: dict[str, Any] | None = None) -> dict[str, Any]:
-    """Return a body: a form with a file of one of `formats` and options, or the bytes alone with a media type of `kinds`."""
-    raw = {"type": "string", "format": "binary"}
-    form = {
-        "type": "object",
-        "properties": {"file": raw | {"description": formats}} | (options or {}),
-        "required": ["file"],
-        "additionalProperties": False,
-    }
-    whole = {"schema": form, "encoding": {"file": {"contentType": ", ".join(kinds)}}}
-    return {"required": True, "content": {"multipart/form-data": whole} | {kind: {"schema": raw} for kind in kinds}}
+        possible = [code for code in codes if CATALOGUE[code][0] == status]
+        responses[str(status)] = {
+            "description": "\n".join(f"- `{code}`: {CATALOGUE[code][2]}" for code in possible),
+            "content": {MEDIA_TYPE: {"schema": schema, "example": Problem(possible[0]).to_json(EXAMPLE_ID)}},
+        }
+    for pattern, code in (("4XX", "bad_request"), ("5XX", "internal_error")):
+        other = {"schema": schema, "example": Problem(code).to_json(EXAMPLE_ID)}
+        responses[pattern] = {"description": "Any other problem", "content": {MEDIA_TYPE: other}}
+    return responses
 
 
 def _json_schema(schema: type[Schema]) -> dict[str, Any]:

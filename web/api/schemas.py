@@ -36,8 +36,7 @@ class BooleanOption(Field):
     default_error_messages = {"invalid": "Must be true, false, 1 or 0."}
 
     def __init__(self, default: bool = False, **options: Any) -> None:
-        word = "true" if default else "false"
-        options["metadata"] = {"type": "string", "enum": list(BOOLEANS), "default": word} | options["metadata"]
+        options["metadata"] = {"type": "boolean"} | options["metadata"]
         super().__init__(load_default=default, **options)
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **_: Any) -> bool:

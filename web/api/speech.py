@@ -64,9 +64,12 @@ SPEECH_PROBLEMS = (
 )  # fmt: skip
 
 
-def classify_recording() -> SpeechResult:
-    """Classify the request's recording. Raises Problem and AudioError, which the error handlers turn into a problem."""
-    result = speech_classifier().predict(uploaded_recording())
+def classify_recording(data: bytes | None = None) -> SpeechResult:
+    """Classify the request's recording, or that in `data`.
+
+    Raises Problem and AudioError, which the error handlers turn into a problem.
+    """
+    result = speech_classifier().predict(uploaded_recording() if data is None else data)
     g.timing_ms = dict(result.timing_ms)
     return result
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Iterable
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from urllib.parse import quote
@@ -104,7 +104,7 @@ def build_view(
     return PhotoView(result, annotated, title, thumbnails, whole_image, is_faceless, options, sample)
 
 
-def show_result(data: bytes, title: str, sample: str | None = None, options: Iterable[str] = FORM_OPTIONS) -> str:
+def show_result(data: bytes, title: str, sample: str | None = None, options: Collection[str] = FORM_OPTIONS) -> str:
     """Return the result page of a photo; `options` of the form are obeyed."""
     chosen = parse_page_options(IMAGE_OPTIONS, options)
     return render_template("result.html", view=build_view(data, title, **{name: chosen[name] for name in options}, sample=sample))

@@ -19,33 +19,36 @@ from ..http.problems import Problem
 from ..inference import analyzer
 from .base import ResultView, pages
 from .model_card import confusion_shares
+from .samples import STATIC
 
-CHART_WIDTH, CHART_HEIGHT = 720, 200
-"""SVG units; the waveform is centred vertically, probabilities run from the bottom (0) to the top (1)."""
+SAMPLE = "speech"
+SAMPLE_FILE = "samples/speech.flac"
+"""Sample recording, relative to static/; static/samples/README.md has its origin."""
+
+CHART_WIDTH, CHART_HEIGHT = 720, 100
+"""SVG units of the waveform, which is centred vertically, and of each strip: a probability of 0 is at the bottom, 1 on top."""
 WAVEFORM_POINTS = 360
 TICK_STEPS = (0.5, 1, 2, 5, 10, 30, 60, 120, 300, 600)
 MAX_TICKS = 8
-MIN_LINE_PROBABILITY = 0.15
-"""Emotions whose probability stays below this get no line: seven lines would hide each other."""
 
 
 @dataclass(frozen=True)
 class SpeechChart:
-    """SVG coordinates of the chart.
+    """Coordinates of the chart; the page stretches it to its own width.
 
-    `waveform`: path. `lines`: (emotion, path). `strip`: (left, width, emotion or None). `ticks`: (left, label).
+    `waveform`: path. `strips`: a path for each emotion, none where fewer than two segments have a prediction.
+    `predictions`: (left, width, emotion or None) in per cent of the width. `ticks`: (left in per cent, label).
     """
 
     waveform: str
-    lines: tuple[tuple[str, str], ...]
-    strip: tuple[tuple[float, float, str | None], ...]
+    strips: tuple[str, ...]
+    predictions: tuple[tuple[float, float, str | None], ...]
     ticks: tuple[tuple[float, str], ...]
 
 
 def build_chart(result: SpeechResult) -> SpeechChart:
     length = max(result.seconds, 0.1)
-    scale = CHART_WIDTH / length
-    return SpeechChart(_waveform(result.envelope, length), _lines(result, scale), _strip(result, scale), _ticks(length))
+    return SpeechChart(_waveform(result.envelope, length), _strips(result, length), _predictions(result, length), _ticks(length))
 
 
 def format_time(seconds: float) -> str:
@@ -69,38 +72,38 @@ def _waveform(envelope: np.ndarray, length: float) -> str:
     return "M" + "L".join(upper + lower) + "Z"
 
 
-def _lines(result: SpeechResult, scale: float) -> tuple[tuple[str, str], ...]:
-    """A line through the middles of the segments with speech, interrupted where there is none."""
-    if sum(segment.reason is None for segment in result.segments) < 2:
+def _strips(result: SpeechResult, length: float) -> tuple[str, ...]:
+    """Columns as wide as the segments with speech and as high as the probability, for each emotion."""
+    segments = [segment for segment in result.segments if segment.reason is None]
+    if len(segments) < 2:
         return ()
-    lines = []
-    for index, emotion in enumerate(EMOTIONS):
-        if max(segment.probabilities[index] for segment in result.segments if segment.reason is None) < MIN_LINE_PROBABILITY:
-            continue
-        path, drawing = [], False
-        for segment in result.segments:
-            if segment.reason is None:
-                place = f"{(segment.start + segment.end) / 2 * scale:.1f} {CHART_HEIGHT * (1 - segment.probabilities[index]):.1f}"
-                path.append(("L" if drawing else "M") + place)
-            drawing = segment.reason is None
-        lines.append((emotion, "".join(path)))
-    return tuple(lines)
+    scale = CHART_WIDTH / length
+    edges = [(segment.start * scale, min(segment.end * scale, CHART_WIDTH)) for segment in segments]
+
+    def columns(index: int) -> str:
+        tops = [CHART_HEIGHT * (1 - segment.probabilities[index]) for segment in segments]
+        return "".join(
+            f"M{left:.1f} {CHART_HEIGHT}V{top:.1f}H{right:.1f}V{CHART_HEIGHT}Z"
+            for (left, right), top in zip(edges, tops, strict=True)
+        )
+
+    return tuple(columns(index) for index in range(len(EMOTIONS)))
 
 
-def _strip(result: SpeechResult, scale: float) -> tuple[tuple[float, float, str | None], ...]:
+def _predictions(result: SpeechResult, length: float) -> tuple[tuple[float, float, str | None], ...]:
     """Merge neighbouring segments with the same prediction: a long recording has hundreds."""
     pieces: list[tuple[float, float, str | None]] = []
     for segment in result.segments:
-        left, right = segment.start * scale, min(segment.end * scale, CHART_WIDTH)
+        left, right = 100 * segment.start / length, min(100 * segment.end / length, 100)
         if pieces and pieces[-1][2] == segment.emotion:
             left = pieces.pop()[0]
         pieces.append((left, right, segment.emotion))
-    return tuple((round(left, 1), round(right - left, 1), emotion) for left, right, emotion in pieces)
+    return tuple((round(left, 2), round(right - left, 2), emotion) for left, right, emotion in pieces)
 
 
 def _ticks(length: float) -> tuple[tuple[float, str], ...]:
     step = next((one for one in TICK_STEPS if length / one <= MAX_TICKS), TICK_STEPS[-1])
-    return tuple((round(time / length * CHART_WIDTH, 1), format_time(time)) for time in np.arange(0, length * 0.98, step))
+    return tuple((round(100 * time / length, 2), format_time(time)) for time in np.arange(0, length * 0.98, step))
 
 
 MAX_TABLE_ROWS = 400
@@ -109,9 +112,10 @@ MAX_TABLE_ROWS = 400
 
 @dataclass(frozen=True)
 class SpeechView(ResultView):
-    """Result of a recording as the page shows it."""
+    """Result of a recording as the page shows it; `sample`: it is the sample recording."""
 
     result: SpeechResult
+    sample: bool = False
 
     @cached_property
     def chart(self) -> SpeechChart:
@@ -133,7 +137,12 @@ def speech() -> str:
 
 @pages.post("/speech")
 def speech_result() -> str:
-    """The page with the result above the form."""
+    """The page with the result of a recording, or of the sample, above the form."""
+    sample = request.form.get("sample")
+    if sample is not None:
+        if sample != SAMPLE:
+            raise Problem("invalid_option", f"There is no sample called {sample[:40]!r}.")
+        return render_page(SpeechView(classify_recording((STATIC / SAMPLE_FILE).read_bytes()), sample=True))
     if not any(file.filename for file in request.files.values()):
         raise Problem("no_file", "No recording was chosen. Choose one, or record your voice.")
     return render_page(SpeechView(classify_recording()))
@@ -146,8 +155,13 @@ def render_page(view: SpeechView | None = None) -> str:
 @pages.app_context_processor
 def speech_globals() -> dict[str, Any]:
     """Return the variables of the speech templates, one of which /about includes."""
-    sizes = {"chart_width": CHART_WIDTH, "chart_height": CHART_HEIGHT}
-    return {**sizes, "format_time": format_time, "speech_card": speech_card, "confusion_shares": confusion_shares}
+    constants = {
+        "chart_width": CHART_WIDTH,
+        "chart_height": CHART_HEIGHT,
+        "speech_sample": SAMPLE,
+        "speech_sample_file": SAMPLE_FILE,
+    }
+    return {**constants, "format_time": format_time, "speech_card": speech_card, "confusion_shares": confusion_shares}
 
 
 def speech_card() -> dict[str, Any] | None:

@@ -17,11 +17,17 @@ from .base import ResultView, pages
 SAMPLES = {
     "thanks": "I can't believe you drove all night just to help me move. Thank you so much, you're the best!",
     "spider": "Nope nope nope, there is a huge spider above my bed and I'm not going back in there 😱",
-    "mixed": "I finally got the job! I'm so happy, but honestly a bit sad to leave my old team behind. The commute will be "
-    "disgusting, though. Did you know it takes two hours each way?! I was shocked.",
+    "mixed": "I finally got the job! I'm so happy, but a bit sad to leave my old team behind.",
+    "furious": "Stop calling me at work. I am furious that you lied to me again!",
     "flat": "The meeting is on Tuesday at ten, room 4.",
+    "sarcastic": "Oh great, my flight is cancelled again. I just love sleeping at airports.",
 }
 """Sample texts, written for this page."""
+SAMPLE_NOTES = {
+    "sarcastic": "This text is meant sarcastically, and the result is wrong: the model reads “great” and “love” and takes them "
+    "literally. It does not know what a cancelled flight means to a traveler.",
+}
+"""What the page says about the results of some samples."""
 MAX_TABLE_ROWS = 200
 """Rows of the table of sentences."""
 MAX_JSON_SENTENCES = 5000
@@ -41,12 +47,16 @@ class Segment:
 
 @dataclass(frozen=True)
 class TextView(ResultView):
-    """Result of a text as the page shows it: at most MAX_JSON_SENTENCES of its `sentence_count` sentences."""
+    """Result of a text as the page shows it: at most MAX_JSON_SENTENCES of its `sentence_count` sentences.
+
+    `note`: what the page says about the result of a sample.
+    """
 
     result: TextResult
     sentence_count: int
     segments: tuple[Segment, ...]
     milliseconds: float
+    note: str | None = None
 
     @property
     def marked_words(self) -> list[Segment]:
@@ -74,7 +84,8 @@ def text_result() -> str:
         result = classify_texts([given], explain=True, sentences=True)[0]
         parts = result.sentences or ()
         shown = replace(result, sentences=parts[:MAX_JSON_SENTENCES])
-        view = TextView(shown, len(parts), tuple(segments(result)), g.timing_ms["read"])
+        note = SAMPLE_NOTES.get(request.form.get("sample", ""))
+        view = TextView(shown, len(parts), tuple(segments(result)), g.timing_ms["read"], note)
         return render_template("text.html", view=view, given=given, text_samples=SAMPLES, max_text=get_limits().text_characters)
 
 

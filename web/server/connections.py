@@ -407,7 +407,7 @@ class Server(TcpWSGIServer):
             self._chosen, self._chosen_until = self._choose(), now + 0.1
         return channel not in self._chosen
 
-    def _arriving(self) -> list[Channel]:
+    def _arriving(self) -> list[Any]:
         """Return the connections of all listening sockets whose body is arriving: they share the memory."""
         return [one for one in tuple(self.sockets.values()) if isinstance(one, Channel) and one.is_arriving]
 

@@ -49,13 +49,14 @@ def multipart(parts: Sequence[bytes], boundary: bytes = b"a-boundary") -> tuple[
 
 
 ADDRESSES = {
-    "image": (("/api/v1/image", 8), ("/", 2), ("/share", 2), ("/api/v1/video", 1), ("/api/v1/speech", 1)),
+    "image": (("/api/v1/image", 8), ("/api/v1/images", 2), ("/", 2), ("/share", 2), ("/api/v1/video", 1), ("/api/v1/speech", 1)),
     "video": (("/api/v1/video", 8), ("/api/v1/speech", 3), ("/speech", 1), ("/api/v1/image", 1)),
     "sound": (("/api/v1/speech", 8), ("/speech", 3), ("/api/v1/video", 2), ("/api/v1/image", 1)),
 }
 """Kind of file -> addresses that it is sent to, with their weights; some are meant for other kinds."""
 OPTIONS = {
     "/api/v1/image": ("annotate=true", "landmarks=true", "explain=true", "detector=none", "detector=haar", "tracks=&time=0"),
+    "/api/v1/images": ("annotate=true", "landmarks=true", "explain=true"),
     "/api/v1/video": ("fps=30", "fps=0.01", "annotated=mp4", "landmarks=true", "detector=none"),
 }
 """Address -> options that change what is done with the file."""

@@ -20,7 +20,7 @@ from web.settings import read_settings
 ROOT = Path(__file__).resolve().parents[3]
 RUNTIMES = {"python311", "python312", "python313"}  # the parser accepts any number
 AUTOMATIC = {"F1", "F2", "F4", "F4_1G"}  # the parser accepts F99; B classes are for other scaling types
-TYPES = {".css", ".jpg", ".js", ".png", ".svg", ".txt", ".ico", ".woff2"}  # suffixes whose MIME types App Engine knows
+TYPES = {".css", ".jpg", ".js", ".png", ".svg", ".txt", ".ico"}  # suffixes whose MIME types App Engine knows
 UNSERVED = {"LICENSE", "NOTICE", "README.md"}  # not requested by any page
 REMOVED_KEYS = {
     "api_version",

@@ -82,4 +82,4 @@ def test_page_shows_the_problem(client):
 def test_licence_is_non_commercial(client):
     entry = next(one for one in client.get("/api/v1/models").get_json()["models"] if one["role"] == "speech")
     assert "non-commercial" in entry["licence"]
-    assert "non-commercial" in client.get("/about").get_data(as_text=True)
+    assert "non-commercial" in client.get("/about/models").get_data(as_text=True)
