@@ -1,23 +1,22 @@
-// Stacked band chart of the seven probabilities over time; they sum to 1 and fill the height. Gaps are times without a detection.
+// Chart of the seven probabilities over time: a strip for each emotion, so that none depends on its color to be told apart. Gaps are
+// times without a detection. The names and values beside the strips are text of the page (track-panels.js).
 
 import { FONT } from "./overlay.js";
-import { bandsOf, formatTime, title } from "./style.js";
+import { emotionsOf, formatTime } from "./style.js";
 
-const GUTTER = 78; // pixels at the right for the labels of the bands
-const AXIS = 20; // pixels below for the time axis
-const LABEL_HEIGHT = 13;
-const MIN_LABELLED = 0.08; // thinner bands get no label
+const AXIS = 20; // pixels below the strips for the time axis
+const PADDING = 3; // pixels between a strip and the next
 const TICKS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600];
 
-export class BandChart {
+export class StripChart {
   #canvas;
   #style;
-  #bandOrder;
+  #emotions;
 
   constructor(canvas, style) {
     this.#canvas = canvas;
     this.#style = style;
-    this.#bandOrder = bandsOf(style);
+    this.#emotions = emotionsOf(style);
   }
 
   /** Return the time in seconds at `x`, pixels from the left of the canvas. */
@@ -28,101 +27,80 @@ export class BandChart {
 
   /**
    * Draw `samples` ({time, probabilities}, in order) of the seconds `from` to `to`. Samples more than `gap` seconds apart are not
-   * joined. `marker`: a time to mark, whose bands are labelled at the right; without it the newest bands are labelled where they end.
+   * joined. `marker`: a time to mark. Returns the sample at the marker, without one the newest; undefined where there is none.
    */
   draw(samples, { from, to, gap, marker = null }) {
-    const ratio = window.devicePixelRatio || 1;
-    const [wide, high] = [this.#canvas.clientWidth, this.#canvas.clientHeight];
-    if (!wide || !high) return;
-    const size = [Math.round(wide * ratio), Math.round(high * ratio)];
-    if (this.#canvas.width !== size[0] || this.#canvas.height !== size[1]) [this.#canvas.width, this.#canvas.height] = size;
-    const context = this.#canvas.getContext("2d");
-    const colours = getComputedStyle(this.#canvas);
-    const [ground, edge, faint] = ["--track", "--card", "--muted"].map((name) => colours.getPropertyValue(name));
-    const palette = { ink: colours.color, ground, edge, faint };
-    context.setTransform(ratio, 0, 0, ratio, 0, 0);
-    context.clearRect(0, 0, wide, high);
-    const [width, height] = [wide - GUTTER, high - AXIS];
+    const current = marker === null ? samples.at(-1) : nearest(samples, marker, gap);
+    const [width, high] = [this.#canvas.clientWidth, this.#canvas.clientHeight];
+    if (!width || !high) return current;
+    const context = this.#prepare(width, high);
+    const colors = getComputedStyle(this.#canvas);
+    const [ground, faint] = ["--track", "--muted"].map((name) => colors.getPropertyValue(name));
+    const height = high - AXIS;
     this.drawn = { from, to, width };
     const x = (time) => ((time - from) / (to - from)) * width;
-    context.fillStyle = palette.ground;
-    context.fillRect(0, 0, width, height);
-    context.save();
-    context.beginPath();
-    context.rect(0, 0, width, height);
-    context.clip();
     const { shown, every } = thinned(samples, from, to, width);
-    for (const run of splitRuns(shown, gap * every)) this.#bands(context, run, x, height, palette);
-    context.restore();
-    this.#times(context, from, to, x, height, palette);
-    const current = marker === null ? samples.at(-1) : nearest(samples, marker, gap);
-    if (marker !== null) this.#mark(context, x(marker), height, palette);
-    if (current && current.time >= from) this.#labels(context, current, marker === null ? x(current.time) : width, height, palette);
+    const runs = splitRuns(shown, gap * every);
+    this.#emotions.forEach((name, index) => {
+      const row = height / this.#emotions.length;
+      const strip = { name, top: index * row + PADDING / 2, bottom: (index + 1) * row - PADDING / 2 };
+      context.fillStyle = ground;
+      context.fillRect(0, strip.top, width, strip.bottom - strip.top);
+      for (const run of runs) this.#area(context, run, x, strip, colors.color);
+    });
+    this.#times(context, from, to, x, height, faint);
+    if (marker !== null) this.#mark(context, x(marker), height, colors.color);
+    return current;
   }
 
-  #bands(context, run, x, height, palette) {
-    const bottoms = run.map(() => 0);
+  #prepare(width, height) {
+    const ratio = window.devicePixelRatio || 1;
+    const size = [Math.round(width * ratio), Math.round(height * ratio)];
+    if (this.#canvas.width !== size[0] || this.#canvas.height !== size[1]) [this.#canvas.width, this.#canvas.height] = size;
+    const context = this.#canvas.getContext("2d");
+    context.setTransform(ratio, 0, 0, ratio, 0, 0);
+    context.clearRect(0, 0, width, height);
+    return context;
+  }
+
+  /** Draw the probability of an emotion: a filled area under a thin line in the color of text, which contrasts with every ground. */
+  #area(context, run, x, { name, top, bottom }, ink) {
     const alone = run.length === 1 ? 1.5 : 0; // a single sample is drawn as a thin column
-    for (const name of this.#bandOrder) {
-      const tops = run.map((sample, index) => bottoms[index] + sample.probabilities[name]);
-      const place = (index, share, shift) => [x(run[index].time) + shift, height * (1 - Math.min(share, 1))];
-      context.beginPath();
-      run.forEach((_, index) => context.lineTo(...place(index, tops[index], -alone)));
-      if (alone) context.lineTo(...place(0, tops[0], alone));
-      for (let index = run.length - 1; index >= 0; index--) context.lineTo(...place(index, bottoms[index], alone));
-      if (alone) context.lineTo(...place(0, bottoms[0], -alone));
-      context.closePath();
-      context.fillStyle = this.#style.colours[name];
-      context.fill();
-      tops.forEach((value, index) => { bottoms[index] = value; });
-      if (alone) continue;
-      context.beginPath();
-      run.forEach((_, index) => context.lineTo(...place(index, tops[index], 0)));
-      context.strokeStyle = palette.edge;
-      context.lineWidth = 1;
-      context.stroke();
-    }
+    const y = (sample) => bottom - Math.min(sample.probabilities[name], 1) * (bottom - top - 1);
+    const line = () => {
+      context.lineTo(x(run[0].time) - alone, y(run[0]));
+      for (const sample of run) context.lineTo(x(sample.time), y(sample));
+      context.lineTo(x(run.at(-1).time) + alone, y(run.at(-1)));
+    };
+    context.beginPath();
+    context.moveTo(x(run[0].time) - alone, bottom);
+    line();
+    context.lineTo(x(run.at(-1).time) + alone, bottom);
+    context.fillStyle = this.#style.colours[name];
+    context.fill();
+    context.beginPath();
+    line();
+    context.strokeStyle = ink;
+    context.lineWidth = 1;
+    context.stroke();
   }
 
-  #times(context, from, to, x, height, palette) {
+  #times(context, from, to, x, height, color) {
     const step = TICKS.find((seconds) => (to - from) / seconds <= Math.max(2, this.drawn.width / 70)) ?? TICKS.at(-1);
     context.font = `12px ${FONT}`;
-    context.fillStyle = palette.faint;
+    context.fillStyle = color;
     context.textBaseline = "middle";
     for (let time = Math.max(0, Math.ceil(from / step) * step); time <= to; time += step) {
       const text = formatTime(time);
-      const half = context.measureText(text).width / 2;
-      context.fillRect(Math.round(x(time)), height, 1, 4);
-      context.fillText(text, Math.min(Math.max(x(time) - half, 0), this.drawn.width - half), height + AXIS - 7);
+      const wide = context.measureText(text).width;
+      context.fillRect(Math.min(Math.round(x(time)), this.drawn.width - 1), height, 1, 4);
+      context.fillText(text, Math.min(Math.max(x(time) - wide / 2, 0), this.drawn.width - wide), height + AXIS - 7);
     }
   }
 
-  #mark(context, x, height, palette) {
-    context.fillStyle = palette.ink;
+  #mark(context, x, height, color) {
+    context.fillStyle = color;
     context.fillRect(Math.min(Math.max(Math.round(x) - 1, 0), this.drawn.width - 2), 0, 2, height + 4);
-  }
-
-  /** Label the bands, moving labels apart where they would overlap. */
-  #labels(context, sample, left, height, palette) {
-    let bottom = 0;
-    const places = [];
-    for (const name of this.#bandOrder) {
-      const share = sample.probabilities[name];
-      if (share >= MIN_LABELLED) places.push({ name, y: height * (1 - bottom - share / 2) });
-      bottom += share;
-    }
-    let limit = height - LABEL_HEIGHT / 2;
-    for (const place of places) limit = (place.y = Math.min(place.y, limit)) - LABEL_HEIGHT;
-    limit = LABEL_HEIGHT / 2;
-    for (const place of places.reverse()) limit = (place.y = Math.max(place.y, limit)) + LABEL_HEIGHT;
-    context.font = `12.5px ${FONT}`;
-    context.textBaseline = "middle";
-    for (const { name, y } of places) {
-      context.fillStyle = this.#style.colours[name];
-      context.fillRect(left + 4, y - 5, 4, 10);
-      context.fillStyle = palette.ink;
-      context.fillText(title(name), left + 13, y);
-    }
   }
 }
 

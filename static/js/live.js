@@ -7,7 +7,7 @@ import { ResultsLog, download, timestamp } from "./results-log.js";
 import { Session, SpeedMeter } from "./session.js";
 import { emotionsOf, formatTime, loadStyle } from "./style.js";
 import { TrackPanels } from "./track-panels.js";
-import { FrameWatch, cameraErrorText, cameras, closeCamera, openCamera } from "./webcam.js";
+import { FrameWatch, cameraErrorText, cameraPermission, cameras, closeCamera, openCamera, otherCamera } from "./webcam.js";
 
 const CHART_SECONDS = 30; // seconds of the charts
 const MAX_GAP = 1.5; // seconds without a result after which the chart is interrupted
@@ -22,6 +22,7 @@ const root = at("live");
 const video = at("source");
 
 let style, frameCanvas, panels, log, client, session = null;
+let shown = null; // {frame, faces, mirrored} of the canvas; null once the frame's pixels are replaced by those of the next one
 let startTime = null; // capture time of the first frame, in seconds of performance.now()
 let faces = [];
 let meter = new SpeedMeter();
@@ -47,9 +48,10 @@ function announce(text) {
   document.getElementById("status").textContent = text;
 }
 
-function showError(error) {
+async function showError(error) {
   end("error");
-  const [title, detail] = cameraErrorText(error);
+  const [title, detail] = cameraErrorText(error, await cameraPermission());
+  if (root.dataset.state !== "error") return; // started again in the meantime
   at("error-panel").querySelector("h2").textContent = title;
   at("error-panel").querySelector("p").textContent = detail;
   at("error-panel").querySelector("h2").focus();
@@ -59,14 +61,16 @@ function showError(error) {
 /** Stop the camera; the log is kept. */
 function end(state = "idle") {
   session?.end();
-  session = null;
+  session = shown = null;
   video.srcObject = null;
   at("frame").hidden = true;
+  at("viewer").style.aspectRatio = "";
   showNote("");
   setState(state);
 }
 
-async function start(device = "") {
+/** Start the camera that `which` names, see openCamera. */
+async function start(which = {}) {
   end("requesting");
   try {
     style ??= await loadStyle();
@@ -75,7 +79,7 @@ async function start(device = "") {
   }
   let stream;
   try {
-    stream = await openCamera(device);
+    stream = await openCamera(which);
   } catch (error) {
     return showError(error);
   }
@@ -116,6 +120,11 @@ async function listCameras(stream) {
   const currentDevice = stream.getVideoTracks()[0].getSettings().deviceId;
   at("device").replaceChildren(...devices.map(({ id, label }) => new Option(label, id, id === currentDevice, id === currentDevice)));
   at("device").hidden = devices.length < 2;
+  at("switch").hidden = devices.length < 2 && !matchMedia("(pointer: coarse)").matches; // a phone may list its rear camera later
+}
+
+async function switchCamera() {
+  if (session) start(otherCamera(session.stream.getVideoTracks()[0], await cameras()));
 }
 
 /** Analyze frame after frame until the session ends. */
@@ -129,6 +138,7 @@ async function run(current) {
     await current.ready();
     await frames.next();
     if (current.idle || !grabber.capture(video)) continue;
+    shown = null;
     const [time, usedClient] = [seconds(), client];
     const result = await usedClient.analyze(grabber.encode(), time, signal, at("landmarks").checked);
     if (!result || usedClient !== client) continue; // failed, or reset in the meantime
@@ -137,10 +147,16 @@ async function run(current) {
     meter.add(roundTrip);
     if (!current.paused) showNote("");
     at("frame").hidden = false;
-    frameCanvas.show(grabber.canvas, response.faces, { mirrored: current.mirrored, bars: at("bars").checked, numbered: true });
+    shown = { frame: grabber.canvas, faces: response.faces, mirrored: current.mirrored };
+    drawFrame();
     const { width, height, model, timing_ms: timing } = response;
     root.dispatchEvent(new CustomEvent("result", { detail: { time, faces: response.faces, width, height, model, timing, roundTrip } }));
   }
+}
+
+/** Draw the analyzed frame, again where a switch has changed while the camera is paused. */
+function drawFrame() {
+  if (shown) frameCanvas.show(shown.frame, shown.faces, { mirrored: shown.mirrored, bars: at("bars").checked });
 }
 
 root.addEventListener("result", ({ detail }) => {
@@ -200,7 +216,9 @@ at("pause").addEventListener("click", togglePause);
 at("stop").addEventListener("click", () => { end(); at("start").focus(); announce("The camera is off"); });
 at("snapshot").addEventListener("click", snapshot);
 at("reset").addEventListener("click", reset);
-at("device").addEventListener("change", (event) => start(event.target.value));
+at("device").addEventListener("change", (event) => start({ device: event.target.value }));
+at("switch").addEventListener("click", switchCamera);
+at("bars").addEventListener("change", drawFrame);
 at("csv").addEventListener("click", () => download(log.csv(), `emotions-${timestamp()}.csv`, "text/csv"));
 at("json").addEventListener("click", () => download(log.json(), `emotions-${timestamp()}.json`, "application/json"));
 document.addEventListener("visibilitychange", () => {

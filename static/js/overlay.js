@@ -5,15 +5,19 @@ import { emotionsOf, percent, textColour, title } from "./style.js";
 
 export const FONT = '"Segoe UI", -apple-system, Roboto, "Helvetica Neue", "Noto Sans", "Liberation Sans", Arial, sans-serif';
 const MAX_BARS = 3; // faces with bars; more would hide the image
+const MAX_HIDDEN = 0.1; // share of a label that may lie over boxes, as in annotate.py
+const NUMBER_SHARE = 0.3; // height of a label that is a number alone, as a share of the height of its box, as in annotate.py
+const HEAD = { sides: 0.4, top: 0.4, bottom: 0.15 }; // a head beyond the box of its face, in sides of the box
 
 const clamped = (longer, rule) => Math.round(Math.min(Math.max(longer * rule.share, rule.min), rule.max ?? longer));
 
 /**
  * Draw `faces` (as the API returns them, largest first) on `context`, whose canvas shows their image.
  * `scale`: canvas pixels per image pixel. `mirrored`: the image is mirrored, texts are not.
- * `bars`: also draw seven bars beside the largest faces. `numbered`: add the numbers of the faces to the labels, where there are several.
+ * `bars`: also draw seven bars beside the largest faces, where they hide no face and no label.
+ * Returns the rectangles {left, top, width, height} of the `boxes`, `labels` and `bars` on the canvas.
  */
-export function drawFaces(context, faces, style, { scale = 1, mirrored = false, bars = false, numbered = false } = {}) {
+export function drawFaces(context, faces, style, { scale = 1, mirrored = false, bars = false } = {}) {
   const { width, height } = context.canvas;
   const longer = Math.max(width, height);
   const line = clamped(longer, style.line);
@@ -27,11 +31,22 @@ export function drawFaces(context, faces, style, { scale = 1, mirrored = false, 
     frame(context, box, colour, line, style);
     points(context, face, scale, flip, longer, style);
   }
-  const taken = placed.map(({ box }) => box);
-  for (const one of [...placed].reverse()) { // labels last, that of the largest face on top, so that no frame hides a label
-    taken.push(label(context, one, line, longer, style, numbered && faces.length > 1));
+  const labels = placeLabels(context, placed, line, longer, style);
+  for (let index = placed.length - 1; index >= 0; index--) drawLabel(context, labels[index], placed[index].colour, style); // the largest face's on top
+  const [boxes, plates] = [placed.map(({ box }) => box), labels.map(({ plate: place }) => place)];
+  return { boxes, labels: plates, bars: bars ? drawAllBars(context, placed.slice(0, MAX_BARS), boxes, plates, line, longer, style) : [] };
+}
+
+function drawAllBars(context, placed, boxes, labels, line, longer, style) {
+  const bars = [];
+  const heads = boxes.map(enlarged);
+  for (const { face, box } of placed) {
+    const place = placeBars(context.canvas, box, [...heads, ...labels, ...bars], line, longer, style);
+    if (!place) continue;
+    drawBars(context, place, face, longer, style);
+    bars.push(place);
   }
-  if (bars) for (const one of placed.slice(0, MAX_BARS)) taken.push(barsBeside(context, one, taken, line, longer, style));
+  return bars;
 }
 
 /** Draw a border as Pillow does, inwards and inclusive of the last pixel; a canvas strokes along the middle of the line. */
@@ -67,37 +82,85 @@ function plate(context, left, top, width, height, radius, colour) {
   context.fill();
 }
 
-/** Draw the label above the frame, or below it where there is no room, always inside the canvas. Returns its rectangle. */
-function label(context, { face, box, colour }, line, longer, style, numbered) {
+/**
+ * Return the label {text, size, plate} of each face, inside the image and where it hides least, as annotate.py places them; the largest
+ * face chooses first. One that would hide another, or lie over faces, is the number of its face alone.
+ */
+function placeLabels(context, placed, line, longer, style) {
   const size = clamped(longer, style.label);
-  const padding = size * style.label.padding;
-  const share = `${Math.round(100 * face.confidence)}%${face.unsure ? style.unsure : ""}`;
-  const text = `${numbered ? `${face.id + 1} · ` : ""}${title(face.emotion)} ${share}`;
-  context.font = `${size}px ${FONT}`;
-  const [width, height] = [context.measureText(text).width + 2 * padding, size + 2 * padding];
-  const gap = line + style.label.gap;
-  let top = box.top - height - gap;
-  if (top < 0) top = Math.min(box.top + box.height + gap, context.canvas.height - height);
-  const left = Math.min(Math.max(box.left - line, 0), Math.max(context.canvas.width - width, 0));
-  plate(context, left, top, width, height, padding, colour);
-  context.fillStyle = textColour(colour, style);
-  context.textBaseline = "middle";
-  context.fillText(text, left + padding, top + height / 2);
-  return { left, top, width, height };
+  const boxes = placed.map(({ box }) => box);
+  const several = placed.length > 1;
+  const labels = [];
+  for (const { face, box } of placed) {
+    const number = String(face.id + 1);
+    const share = `${Math.round(100 * face.confidence)}%${face.unsure ? style.unsure : ""}`;
+    const text = `${several ? `${number} · ` : ""}${title(face.emotion)} ${share}`;
+    const taken = labels.map(({ plate: place }) => place);
+    let chosen = placeLabel(context, text, size, box, boxes, taken, line, style);
+    const hidden = overlap(chosen.plate, boxes) / (chosen.plate.width * chosen.plate.height);
+    if (several && (overlap(chosen.plate, taken) || hidden > MAX_HIDDEN)) {
+      const small = Math.round(Math.min(size, Math.max(style.label.min, NUMBER_SHARE * box.height)));
+      chosen = placeLabel(context, number, small, box, boxes, taken, line, style);
+    }
+    labels.push(chosen);
+  }
+  return labels;
 }
 
-/** Draw seven bars right or left of the frame, where they hide nothing in `taken`. Returns their rectangle. */
-function barsBeside(context, { face, box }, taken, line, longer, style) {
+/** Place a label above `box`, below, beside or inside it: where it hides least of `taken` labels and of all `boxes`. */
+function placeLabel(context, text, size, box, boxes, taken, line, style) {
+  const { width: wide, height: high } = context.canvas;
+  const [right, bottom] = [box.left + box.width, box.top + box.height];
+  const [padding, gap] = [size * style.label.padding, line + style.label.gap];
+  context.font = `${size}px ${FONT}`;
+  const [width, height] = [context.measureText(text).width + 2 * padding, size + 2 * padding];
+  const [above, below] = [box.top - height - gap, Math.min(bottom + gap, high - height)];
+  const rows = above >= 0 ? [above, below] : [below];
+  const places = [box.left - line, right + line - width].flatMap((left) => rows.map((top) => [left, top]));
+  places.push([right + gap, Math.max(box.top, 0)], [box.left - gap - width, Math.max(box.top, 0)]);
+  places.push([box.left + line, Math.max(box.top + line, 0)], [box.left + line, bottom - line - height]);
+  const plates = places.map(([left, top]) => ({ left: Math.min(Math.max(left, 0), Math.max(wide - width, 0)), top, width, height }));
+  const hides = plates.map((one) => [overlap(one, taken), overlap(one, boxes)]);
+  const best = plates.reduce((least, _, index) => {
+    const [labels, faces] = [0, 1].map((part) => hides[index][part] - hides[least][part]);
+    return labels < 0 || (labels === 0 && faces < 0) ? index : least;
+  }, 0);
+  return { text, size, plate: plates[best] };
+}
+
+function drawLabel(context, { text, size, plate: place }, colour, style) {
+  const padding = size * style.label.padding;
+  plate(context, place.left, place.top, place.width, place.height, padding, colour);
+  context.font = `${size}px ${FONT}`;
+  context.fillStyle = textColour(colour, style);
+  context.textBaseline = "middle";
+  context.fillText(text, place.left + padding, place.top + place.height / 2);
+}
+
+/** Return a box with the hair, ears and chin around it. */
+const enlarged = ({ left, top, width, height }) => ({ left: left - HEAD.sides * width, top: top - HEAD.top * height,
+  width: (1 + 2 * HEAD.sides) * width, height: (1 + HEAD.top + HEAD.bottom) * height });
+
+/** Return the place of seven bars right or left of a head, above or below it, where they hide nothing of `taken`; undefined without one. */
+function placeBars(canvas, box, taken, line, longer, style) {
+  const row = clamped(longer, style.bars);
+  const padding = row * style.bars.padding;
+  const [width, height] = [row * (style.bars.names + style.bars.track) + 3 * padding, 7 * row + 2 * padding];
+  const gap = 2 * line + style.label.gap;
+  const head = enlarged(box);
+  const within = (value, size, room) => Math.min(Math.max(value, 0), room - size);
+  const tops = [box.top, head.top + head.height - height, head.top + (head.height - height) / 2];
+  const places = [head.left + head.width + gap, head.left - gap - width].flatMap((left) => tops.map((top) => [left, within(top, height, canvas.height)]));
+  const middle = within(box.left + (box.width - width) / 2, width, canvas.width);
+  places.push([middle, head.top + head.height + gap], [middle, head.top - gap - height]);
+  return places.map(([left, top]) => ({ left, top, width, height })).find((one) => one.left >= 0 && one.top >= 0
+    && one.left + width <= canvas.width && one.top + height <= canvas.height && !overlap(one, taken));
+}
+
+function drawBars(context, { left, top, width, height }, face, longer, style) {
   const row = clamped(longer, style.bars);
   const padding = row * style.bars.padding;
   const [names, track] = [row * style.bars.names, row * style.bars.track];
-  const [width, height] = [names + track + 3 * padding, 7 * row + 2 * padding];
-  const gap = 2 * line + style.label.gap;
-  const top = Math.min(Math.max(box.top, 0), context.canvas.height - height);
-  const right = box.left + box.width + gap;
-  const left = [right, box.left - gap - width].find((place) => place >= 0 && place + width <= context.canvas.width
-    && !taken.some((other) => overlap({ left: place, top, width, height }, other)));
-  if (left === undefined) return { left: 0, top: 0, width: 0, height: 0 };
   plate(context, left, top, width, height, padding, style.bars.ground);
   context.font = `${Math.round(row * 0.72)}px ${FONT}`;
   context.textBaseline = "middle";
@@ -109,10 +172,13 @@ function barsBeside(context, { face, box }, taken, line, longer, style) {
     plate(context, left + names + 2 * padding, middle - row * 0.2, track, row * 0.4, row * 0.2, style.bars.trough);
     if (share >= 0.005) plate(context, left + names + 2 * padding, middle - row * 0.2, Math.max(track * share, row * 0.4), row * 0.4, row * 0.2, style.colours[name]);
   });
-  return { left, top, width, height };
 }
 
-const overlap = (a, b) => a.left < b.left + b.width && b.left < a.left + a.width && a.top < b.top + b.height && b.top < a.top + a.height;
+/** Return the pixels of `area` that `others` cover, those covered twice counted twice. */
+function overlap(area, others) {
+  const shared = (start, size, other) => Math.max(0, Math.min(area[start] + area[size], other[start] + other[size]) - Math.max(area[start], other[start]));
+  return others.reduce((sum, other) => sum + shared("left", "width", other) * shared("top", "height", other), 0);
+}
 
 /** Describe the faces of an image in words. */
 export function describe(faces) {

@@ -32,7 +32,7 @@ export class Replay {
     const scale = Math.min(canvas.clientWidth / width, canvas.clientHeight / height) * (window.devicePixelRatio || 1);
     [canvas.width, canvas.height] = [Math.round(width * scale), Math.round(height * scale)];
     const frame = nearest(this.frames, video.currentTime - this.step * 0.5 + 0.001, this.step); // mostly the preceding one
-    if (frame) drawFaces(this.context, frame.faces, this.style, { scale, bars: true, numbered: true });
+    if (frame) drawFaces(this.context, frame.faces, this.style, { scale, bars: true });
     this.onTime(video.currentTime);
   }
 }

@@ -1,6 +1,7 @@
-// Page /speech: sends the form in the background (form.js) and records from the microphone. Files can also be sent without JavaScript.
+// Page /speech: sends its forms in the background (form.js) and records from the microphone. Files and the sample need no JavaScript.
 
-import { announce, clientProblem, main, send, showProblem } from "./form.js";
+import { announce, clientProblem, main, send, showPage, showProblem } from "./form.js";
+import { restoreResults } from "./history.js";
 import { startRecording } from "./recorder.js";
 
 const MAX_SECONDS = 120; // seconds of a recording
@@ -22,7 +23,7 @@ function showLevel(seconds, level) {
 function showRecording(on) {
   document.getElementById("speech-form").classList.toggle("recording", on);
   document.getElementById("level-line").hidden = !on;
-  document.getElementById("record-label").textContent = on ? "Stop and analyze" : "ResultsLog your voice";
+  document.getElementById("record-label").textContent = on ? "Stop and analyze" : "Record your voice";
 }
 
 async function start() {
@@ -60,14 +61,15 @@ function enhance() {
 }
 
 document.addEventListener("submit", (event) => {
-  if (!event.target.matches(".speech-form")) return;
+  if (!event.target.matches(".speech-form, .speech-sample")) return;
   event.preventDefault();
-  analyze(event.target, new FormData(event.target));
+  analyze(event.target, new FormData(event.target, event.submitter));
 });
 document.addEventListener("change", (event) => {
   if (event.target.id !== "sound") return;
   document.querySelector("#speech-form > .problem")?.remove();
   announce(event.target.files[0] ? `${event.target.files[0].name} chosen` : "No recording chosen");
 });
+restoreResults(showPage, enhance);
 window.addEventListener("pagehide", () => recording?.stop()); // turns the microphone off
 enhance();

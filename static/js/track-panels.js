@@ -1,7 +1,7 @@
-// Panel for each tracked person: number, current prediction, and the chart of its probabilities.
+// Panel for each tracked person: number, current prediction, and the chart of its probabilities with their current values.
 
-import { BandChart } from "./chart.js";
-import { formatTime, percent, title } from "./style.js";
+import { StripChart } from "./chart.js";
+import { emotionsOf, formatTime, percent, title } from "./style.js";
 
 const UNSURE_REASONS = { turned: "turned far to the side, up or down", small: "few pixels", blurred: "blurred", covered: "covered", low_confidence: "low confidence" };
 const SPLICE_SIZE = 64; // samples are dropped in batches: moving an array for each frame is slow
@@ -28,9 +28,12 @@ export class TrackPanels {
     for (const [id, panel] of this.#panels) panel.face = faces.find((face) => face.id === id) ?? null;
   }
 
-  /** Draw all charts; `range`: see BandChart.draw. */
+  /** Draw all charts, with the values at the marker, or else of the summary or the last frame; `range`: see StripChart.draw. */
   draw(range) {
-    for (const { chart, samples } of this.#panels.values()) chart.draw(samples, range);
+    const drawn = [...this.#panels.values()].map((panel) => [panel, panel.chart.draw(panel.samples, range)]);
+    for (const [{ face, mean, values }, current] of drawn) { // after all charts: texts change the layout that charts ask for
+      showValues(values, (range.marker ?? null) === null ? mean ?? face?.probabilities : current?.probabilities);
+    }
   }
 
   /** Show the current prediction of each person. */
@@ -42,11 +45,12 @@ export class TrackPanels {
     }
   }
 
-  /** Show the time range and the dominant emotion of each person of a summary. */
+  /** Show the time range and the dominant emotion of each person of a summary; its mean values stand beside the charts. */
   showSummary(people) {
-    for (const { id, first, last, shares } of people) {
+    for (const { id, first, last, shares, mean } of people) {
       const panel = this.#panels.get(id);
       if (!panel) continue;
+      panel.mean = mean;
       const [name, share] = Object.entries(shares).reduce((best, next) => (next[1] > best[1] ? next : best));
       panel.swatch.style.backgroundColor = this.style.colours[name];
       panel.text.textContent = `${formatTime(first)} to ${formatTime(last)} · mostly ${title(name)}, ${percent(share)}`;
@@ -80,16 +84,47 @@ export class TrackPanels {
     const canvas = document.createElement("canvas");
     canvas.setAttribute("role", "img");
     canvas.setAttribute("aria-label", `Person ${id + 1}: chart of the seven probabilities over time`);
-    element.append(heading, line, canvas);
+    const { list, values } = this.#createValues();
+    const row = document.createElement("div");
+    row.className = "strips";
+    row.append(list, canvas);
+    element.append(heading, line, row);
     element.dataset.person = id;
     this.container.append(element);
-    const panel = { element, swatch, text, canvas, samples: [], chart: new BandChart(canvas, this.style), face: null };
+    const panel = { element, swatch, text, canvas, values, mean: null, samples: [], chart: new StripChart(canvas, this.style), face: null };
     this.#panels.set(id, panel);
     return panel;
+  }
+
+  /** Create the names beside the strips with the places for their values: {list, values}. */
+  #createValues() {
+    const list = document.createElement("dl");
+    list.className = "values";
+    const values = new Map();
+    for (const name of emotionsOf(this.style)) {
+      const [pair, term, value, swatch] = ["div", "dt", "dd", "span"].map((kind) => document.createElement(kind));
+      swatch.className = "swatch";
+      swatch.style.backgroundColor = this.style.colours[name];
+      term.append(swatch, title(name));
+      pair.append(term, value);
+      list.append(pair);
+      values.set(name, value);
+    }
+    return { list, values };
   }
 
   #remove(id) {
     this.#panels.get(id).element.remove();
     this.#panels.delete(id);
+  }
+}
+
+/** Show the probabilities, or dashes where there are none; the largest one stands out. */
+function showValues(values, probabilities) {
+  const largest = probabilities && Math.max(...Object.values(probabilities));
+  for (const [name, element] of values) {
+    const text = probabilities ? percent(probabilities[name]) : "–";
+    if (element.textContent !== text) element.textContent = text;
+    element.parentElement.classList.toggle("largest", Boolean(probabilities) && probabilities[name] === largest);
   }
 }

@@ -1,4 +1,5 @@
-// Page /video: plays a video file, analyzes its frames one after the other, and shows a timeline and a summary.
+// Page /video: plays a video file, analyzes its frames one after the other, and shows a timeline and a summary. What the browser cannot
+// play, the server reads; it makes the annotated video of it on request.
 
 import { FrameCanvas } from "./canvas.js";
 import { analyzedFrames } from "./frame-loop.js";
@@ -8,7 +9,7 @@ import { ResultsLog, download, timestamp } from "./results-log.js";
 import { emotionsOf, formatTime, loadStyle } from "./style.js";
 import { describeSummary, fillSummary } from "./summary-table.js";
 import { TrackPanels } from "./track-panels.js";
-import { analyzeOnServer } from "./upload.js";
+import { analyzeOnServer, annotateOnServer } from "./upload.js";
 import { UnplayableError, closeVideo, openVideo } from "./video-player.js";
 
 const UPDATE_INTERVAL = 400; // milliseconds between updates of charts and texts
@@ -19,18 +20,24 @@ const root = at("video");
 const video = at("source");
 
 let style, frameCanvas, panels, replay, file = null;
-let job = null; // current or finished analysis: {log, duration, step, partial, played, size, stop, ...}
+let job = null; // current or finished analysis: {log, duration, step, partial, played, size, stop, annotated, ...}
+
+/** True where the viewer plays the analyzed video: as the browser plays it, or as the server annotated it. */
+const isPlaying = () => Boolean(job && (job.played || job.playsAnnotated));
 
 function setState(state) {
   root.dataset.state = state;
   at("start-panel").hidden = state !== "idle" && state !== "opening";
   at("error-panel").hidden = state !== "error";
   at("ready").hidden = state !== "ready";
-  at("progress-row").hidden = state !== "analyzing";
-  at("done").hidden = at("summary").hidden = state !== "done";
+  at("progress-row").hidden = state !== "analyzing" && state !== "annotating";
+  at("done").hidden = state !== "done";
+  at("summary").hidden = state !== "done" && state !== "annotating";
+  at("annotate").hidden = at("annotate-hint").hidden = !job || job.played || Boolean(job.annotated);
+  at("save").hidden = !job?.annotated;
   at("frame").hidden = state !== "analyzing" || !job?.played;
   at("overlay").hidden = state !== "done" || !job.played;
-  video.controls = state === "done" && job.played;
+  video.controls = state === "done" && isPlaying();
 }
 
 function showNote(text) {
@@ -65,6 +72,7 @@ const megabytes = (bytes) => `${(bytes / 2 ** 20).toFixed(bytes < 10 * 2 ** 20 ?
 async function choose(chosen) {
   job?.stop.abort();
   [file, job] = [chosen, null];
+  at("viewer").style.aspectRatio = "";
   panels?.clear();
   at("no-faces").hidden = false;
   setState("opening");
@@ -126,7 +134,7 @@ async function analyze() {
     for await (const { time, response, canvas, share } of analyzedFrames(video, { ...current, client, signal })) {
       current.size = { width: response.width, height: response.height };
       addFrame(current, time, response.faces, response.model, share);
-      frameCanvas.show(canvas, response.faces, { bars: true, numbered: true });
+      frameCanvas.show(canvas, response.faces, { bars: true });
     }
     current.partial = false;
   } catch (error) {
@@ -157,6 +165,54 @@ async function upload() {
     if (!current.stop.signal.aborted) current.ending = "The response ended early.";
   }
   finish(current);
+}
+
+/** Have the server make the annotated video of what it has analyzed. */
+async function annotate() {
+  const current = job;
+  current.stop = new AbortController();
+  const start = performance.now();
+  const tell = () => { at("time-left").textContent = `Making the video: ${formatTime((performance.now() - start) / 1000)}`; };
+  setState("annotating");
+  at("progress").removeAttribute("value");
+  tell();
+  const timer = setInterval(tell, 1000);
+  at("cancel").focus();
+  announce("Making the annotated video");
+  let outcome = "";
+  try {
+    const { video: made, partial } = await annotateOnServer(file, 1 / current.step, current.stop.signal);
+    if (current !== job) return;
+    current.annotated = made;
+    outcome = partial ? "The annotated video is ready; it ends early, as the analysis did." : "The annotated video is ready.";
+    outcome += await playAnnotated(current);
+  } catch (error) {
+    if (current !== job) return;
+    outcome = current.stop.signal.aborted ? "Cancelled: there is no annotated video." : `There is no annotated video. ${error.detail ?? error.message}`;
+  } finally {
+    clearInterval(timer);
+  }
+  if (current !== job) return;
+  setState("done");
+  showNote(current.playsAnnotated ? "" : outcome);
+  announce(outcome);
+  at(current.annotated ? "save" : "annotate").focus();
+}
+
+/** Show the annotated video in the viewer. Returns what to add to the announcement. */
+async function playAnnotated(current) {
+  try {
+    await openVideo(video, current.annotated);
+  } catch (error) {
+    if (!(error instanceof UnplayableError)) throw error;
+    closeVideo(video);
+    return " This browser cannot play it; download it.";
+  }
+  current.playsAnnotated = true;
+  at("viewer").style.aspectRatio = `${video.videoWidth} / ${video.videoHeight}`;
+  makeSeekable();
+  drawCharts(0);
+  return "";
 }
 
 /** Add the faces of a frame; charts and texts are updated every UPDATE_INTERVAL. */
@@ -196,7 +252,7 @@ function finish(current) {
   fillSummary(at("rows"), people, style);
   const ending = current.partial ? ` ${current.ending ?? "It was cancelled: these are the results so far."}` : "";
   at("summary-text").textContent = `${frames} frames analyzed in ${elapsedText(current.start)}. ${describeSummary(people.slice(0, MAX_PANELS))}${ending}`;
-  showNote(current.played ? "" : "Analyzed on the server: this browser cannot show the video.");
+  showNote(current.played ? "" : "Analyzed on the server: this browser cannot show the video, but the annotated one.");
   setState("done");
   if (current.played) replay.show(current.log.frames, current.size, current.step);
   else drawCharts();
@@ -210,11 +266,31 @@ function showLongestTracks({ log }, people) {
   panels.clear();
   for (const { time, faces } of log.frames) panels.add(time, faces.filter((face) => longest.has(face.id)));
   panels.showSummary(people);
+  if (job.played) makeSeekable();
+}
+
+/** Let a click on a chart show its time in the viewer. */
+function makeSeekable() {
   for (const { canvas, chart } of panels.charts()) {
-    if (!job.played) continue;
     canvas.classList.add("seekable");
     canvas.addEventListener("click", (event) => { video.currentTime = chart.timeAt(event.offsetX); });
   }
+}
+
+/** Open the sample video and analyze it at once. */
+async function trySample() {
+  const { url } = at("sample").dataset;
+  at("sample").disabled = true;
+  showNote("Loading the sample …");
+  try {
+    const response = await fetch(url);
+    if (!response.ok) throw new Error(response.status);
+    await choose(new File([await response.blob()], "sample.mp4", { type: "video/mp4" }));
+    if (root.dataset.state === "ready") analyze();
+  } catch {
+    showError("The sample could not be loaded", "The server could not be reached. Check the connection and try again.");
+  }
+  at("sample").disabled = false;
 }
 
 function chooseAnother() {
@@ -234,8 +310,10 @@ function chooseAnother() {
 function analyzeAgain() {
   const { played } = job;
   job = null;
-  if (played) setState("ready");
-  else offerUpload(new UnplayableError());
+  if (played) return setState("ready");
+  closeVideo(video); // that of the server
+  at("viewer").style.aspectRatio = "";
+  offerUpload(new UnplayableError());
 }
 
 const summaryOptions = () => ({ partial: job.partial, duration: job.duration });
@@ -243,18 +321,22 @@ at("without-script").remove();
 at("video-file").addEventListener("change", () => { if (at("video-file").files[0]) choose(at("video-file").files[0]); });
 at("analyze").addEventListener("click", analyze);
 at("send").addEventListener("click", upload);
+at("sample").addEventListener("click", trySample);
+at("annotate").addEventListener("click", annotate);
+at("save").addEventListener("click", () => download(job.annotated, `annotated-${timestamp()}.mp4`, "video/mp4"));
+for (const name of ["seeked", "timeupdate"]) video.addEventListener(name, () => { if (job?.playsAnnotated) markTime(video.currentTime); });
 at("cancel").addEventListener("click", () => job.stop.abort());
 at("analyze-again").addEventListener("click", analyzeAgain);
 at("csv").addEventListener("click", () => download(job.log.csv(), `video-${timestamp()}.csv`, "text/csv"));
 at("json").addEventListener("click", () => download(job.log.json(summaryOptions()), `video-${timestamp()}.json`, "application/json"));
 for (const button of root.querySelectorAll("[data-choose-another]")) button.addEventListener("click", chooseAnother);
-new ResizeObserver(() => { if (job) drawCharts(root.dataset.state === "done" && job.played ? video.currentTime : null); }).observe(at("track-panels"));
+new ResizeObserver(() => { if (job) drawCharts(root.dataset.state === "done" && isPlaying() ? video.currentTime : null); }).observe(at("track-panels"));
 document.addEventListener("dragover", (event) => {
   if (event.dataTransfer.types.includes("Files")) event.preventDefault();
 });
 document.addEventListener("drop", (event) => {
   event.preventDefault();
   const dropped = [...event.dataTransfer.files][0];
-  if (dropped && root.dataset.state !== "analyzing") choose(dropped);
+  if (dropped && !["analyzing", "annotating"].includes(root.dataset.state)) choose(dropped);
 });
 window.addEventListener("pagehide", () => job?.stop.abort());

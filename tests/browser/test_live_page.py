@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
 import json
 import math
 import statistics
 
+import numpy as np
 import pytest
 from playwright.sync_api import Page, expect
 
@@ -102,6 +104,10 @@ def test_metrics_and_chart(visit):
     }"""
     first = chart.evaluate(yellow)
     assert first > 0
+    values = page.locator(".track-panel .values")
+    assert values.locator("dt").all_inner_texts() == [name.title() for name in EMOTIONS]
+    shares = [int(text.split()[0]) for text in values.locator("dd").all_inner_texts()]
+    assert abs(sum(shares) - 100) <= 4 and max(shares) == shares[EMOTIONS.index("happy")]
     results(page, 12)
     page.wait_for_timeout(300)  # charts are updated at their own interval
     assert chart.evaluate(yellow) > first, "the chart grows"
@@ -155,6 +161,66 @@ def test_pause_and_resume(visit):
     page.get_by_role("button", name="Resume").click()
     again = results(page, 3)
     assert again[-1]["faces"][0]["id"] == 0, "the pause was shorter than the memory of the tracker"
+
+
+def test_bars_can_be_switched_while_paused(visit):
+    page = visit("/live")
+    start(page)
+    results(page, 3)
+    page.get_by_role("button", name="Pause").click()
+    page.wait_for_timeout(700)  # until the pending frame is answered
+    picture = "canvas => canvas.toDataURL()"
+    frame = page.locator("#frame")
+    with_bars = frame.evaluate(picture)
+    page.get_by_label("Bars").uncheck()
+    assert frame.evaluate(picture) != with_bars
+    page.get_by_label("Bars").check()
+    assert frame.evaluate(picture) == with_bars
+
+
+OVERLAY = """async ({width, height, boxes, mirrored}) => {
+    const {drawFaces} = await import("/static/js/overlay.js");
+    const style = await (await fetch("/api/v1/style")).json();
+    const canvas = new OffscreenCanvas(width, height);
+    const names = Object.keys(style.colours);
+    const faces = boxes.map(([left, top, wide, high], id) => ({id, emotion: "surprise", confidence: 0.7, unsure: null,
+        box: {left, top, width: wide, height: high}, probabilities: Object.fromEntries(names.map((name) => [name, 1 / 7]))}));
+    const places = drawFaces(canvas.getContext("2d"), faces, style, {bars: true, mirrored});
+    const corners = ({left, top, width: wide, height: high}) => [left, top, left + wide, top + high];
+    return Object.fromEntries(Object.entries(places).map(([name, all]) => [name, all.map(corners)]));
+}"""
+
+
+def shared(first: list[float], second: list[float]) -> float:
+    """Pixels that two rectangles share."""
+    wide, high = (min(first[2 + axis], second[2 + axis]) - max(first[axis], second[axis]) for axis in (0, 1))
+    return max(0.0, wide) * max(0.0, high)
+
+
+@pytest.mark.parametrize("mirrored", [False, True])
+def test_bars_and_labels_hide_no_face_and_no_label(visit, mirrored):
+    page = visit("/live")
+    random = np.random.default_rng(0)
+    drawn = 0
+    for count in (1, 2, 3, 5, 8):
+        columns = [640 * (index + 0.5) / count for index in range(count)]
+        side = min(150, 560 / count)
+        boxes = [[x - side / 2, float(random.uniform(5, 470 - 1.2 * side)), side, 1.2 * side] for x in columns]
+        places = page.evaluate(OVERLAY, {"width": 640, "height": 480, "boxes": boxes, "mirrored": mirrored})
+        for bar in places["bars"]:
+            assert bar[0] >= 0 and bar[1] >= 0 and bar[2] <= 640 and bar[3] <= 480, "inside the picture"
+            assert not any(shared(bar, other) for other in [*places["boxes"], *places["labels"]])
+        for one, other in [*itertools.combinations(places["labels"], 2), *itertools.combinations(places["bars"], 2)]:
+            assert not shared(one, other)
+        assert len(places["labels"]) == count
+        drawn += len(places["bars"])
+    assert drawn >= 3, "there is room in some of the scenes"
+
+
+def test_without_room_there_are_labels_alone(visit):
+    scene = {"width": 640, "height": 480, "boxes": [[60, 60, 520, 400]], "mirrored": False}
+    places = visit("/live").evaluate(OVERLAY, scene)
+    assert places["bars"] == [] and len(places["labels"]) == 1
 
 
 def test_hidden_tab_sends_nothing(visit):
@@ -274,6 +340,28 @@ def test_denied_camera(visit, launch):
     expect(heading).to_be_focused()
 
 
+def test_denied_camera_can_be_tried_again(visit, launch):
+    page = visit("/live", by=launch("--use-fake-device-for-media-stream", "--deny-permission-prompts"))
+    page.get_by_role("button", name="Start the camera").click()
+    expect(page.get_by_role("heading", name="The camera was not allowed")).to_be_focused()
+    expect(page.locator("#error-panel p")).to_contain_text("Try again")
+    page.context.grant_permissions(["camera"])
+    page.get_by_role("button", name="Try again").click()
+    expect(page.locator("#live")).to_have_attribute("data-state", "running")
+    expect(page.locator("#frame")).to_be_visible()
+
+
+@pytest.mark.parametrize(
+    ("permission", "words"), [("prompt", "allow the camera when it asks"), ("denied", "set Camera to Allow")]
+)
+def test_text_of_a_denied_camera(visit, permission, words):
+    text = """async (permission) => {
+        const {cameraErrorText} = await import("/static/js/webcam.js");
+        return cameraErrorText({name: "NotAllowedError"}, permission)[1];
+    }"""
+    assert words in visit("/live").evaluate(text, permission)
+
+
 def test_no_camera(visit, launch):
     page = visit("/live", by=launch("--use-fake-device-for-media-stream=device-count=0", "--use-fake-ui-for-media-stream"))
     page.get_by_role("button", name="Start the camera").click()
@@ -329,6 +417,45 @@ def test_camera_selection(visit, launch):
     expect(page.locator("#frame")).to_be_visible()
     assert page.locator("#source").evaluate(start_again) == other
     expect(choice).to_have_value(other)
+
+
+def asked(page: Page) -> None:
+    """Record what the page asks of getUserMedia."""
+    page.evaluate(
+        """() => {
+            const devices = navigator.mediaDevices, open = devices.getUserMedia.bind(devices);
+            window.asked = [];
+            devices.getUserMedia = (wanted) => { window.asked.push(wanted.video); return open(wanted); };
+        }"""
+    )
+
+
+def test_switch_of_the_camera_on_a_phone(visit):
+    page = visit("/live", viewport=PHONE, has_touch=True, is_mobile=True)
+    asked(page)
+    start(page)
+    page.get_by_role("button", name="Switch camera").click()
+    expect(page.locator("#live")).to_have_attribute("data-state", "running")
+    results(page, 2)
+    front, other = page.evaluate("window.asked")
+    assert front["facingMode"] == "user" and other["facingMode"] == "environment"
+
+
+def test_switch_of_the_camera_between_several(visit, launch):
+    page = visit("/live", by=launch("--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream=device-count=2"))
+    start(page)
+    current = "video => video.srcObject?.getVideoTracks()[0].getSettings().deviceId ?? ''"
+    first = page.locator("#source").evaluate(current)
+    page.get_by_role("button", name="Switch camera").click()
+    results(page, 1)
+    assert page.locator("#source").evaluate(current) != first
+
+
+def test_no_switch_with_a_single_camera(visit):
+    page = visit("/live")
+    start(page)
+    results(page, 2)
+    expect(page.get_by_role("button", name="Switch camera")).to_be_hidden()
 
 
 def test_long_log_is_thinned_but_the_summary_is_complete(visit):

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import expect
 
+from emotions import EMOTIONS
 from tests.sounds import encoded, voice_like
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -53,6 +54,32 @@ def test_an_upload(recordings, visit, java_script):
     page.get_by_role("button", name="Analyze recording").click()
     expect(page.locator("#headline")).to_be_visible()
     assert page.locator(".segments tbody tr").count() > 1
+
+
+@pytest.mark.parametrize("java_script", [True, False])
+def test_sample_with_one_click(visit, java_script):
+    page = visit("/speech", java_script_enabled=java_script)
+    page.get_by_role("button", name="Analyze the sample").click()
+    expect(page.locator("#headline")).to_contain_text("Anger")
+    expect(page.get_by_text("The sample is a synthetic voice")).to_be_visible()
+    names = page.locator(".speech-chart dt").all_inner_texts()
+    assert names == ["Loudness", *(name.title() for name in EMOTIONS), "Prediction"]
+    tops = page.locator(".speech-chart dt, .speech-chart [role=img] > svg").evaluate_all(
+        "all => all.map((one) => { const box = one.getBoundingClientRect(); return [one.tagName, (box.top + box.bottom) / 2]; })"
+    )
+    labels, strips = ([middle for tag, middle in tops if (tag == "DT") == of_label] for of_label in (True, False))
+    assert [abs(one - other) < 3 for one, other in zip(labels, strips[:-1], strict=True)] == [True] * 9, (
+        "names beside their strips"
+    )
+
+
+def test_label_of_the_button_after_a_recording(visit):
+    page = visit("/speech", expected="Failed to load resource", permissions=["microphone"])
+    page.get_by_role("button", name="Record your voice").click()
+    expect(page.get_by_role("button", name="Stop and analyze")).to_be_visible()
+    page.route("**/speech", lambda route: route.abort())
+    page.get_by_role("button", name="Stop and analyze").click()
+    expect(page.locator("#record-label")).to_have_text("Record your voice")
 
 
 def test_silence(recordings, visit):

@@ -20,3 +20,10 @@ def test_sample_text(visit):
     page = visit("/text", java_script_enabled=False)
     page.locator("button[value=thanks]").click()
     expect(page.locator("#headline")).to_have_text("Happy")
+
+
+def test_sarcastic_sample_says_why_it_fails(visit):
+    page = visit("/text")
+    page.locator("button[value=sarcastic]").click()
+    expect(page.locator("#headline")).to_have_text("Happy")
+    expect(page.locator(".warning")).to_contain_text("meant sarcastically, and the result is wrong")

@@ -92,7 +92,8 @@ def test_click_on_the_timeline_seeks(visit, video):
     analyze(page)
     chart = page.get_by_role("img", name="Person 1: chart of the seven probabilities over time")
     expect(page.locator("#overlay")).to_be_visible(timeout=30_000)
-    width = chart.evaluate("canvas => canvas.clientWidth") - 78  # the rest is for the labels
+    width = chart.evaluate("canvas => canvas.clientWidth")
+    assert width > 0.7 * page.locator(".media-page").evaluate("element => element.clientWidth"), "as wide as the page allows"
     chart.click(position={"x": width / 4, "y": 20})
     player = page.locator("#source")
     expect(player).to_have_js_property("seeking", False)
@@ -177,6 +178,64 @@ def test_unplayable_video_is_uploaded_on_request_only(visit, video):
     page.get_by_role("button", name="Analyze again").click()
     expect(page.get_by_role("heading", name="This browser cannot play the file")).to_be_focused()
     assert len(posts) == 1, "uploaded again on request only"
+
+
+def test_annotated_video_of_an_uploaded_one(visit, video):
+    page = visit("/video", expected="Failed to load resource")
+    posts = []
+    page.on("request", lambda request: posts.append(request.post_data_buffer) if request.method == "POST" else None)
+    page.get_by_label("Choose a video").set_input_files(video("face.avi", "mpeg4"))
+    page.get_by_role("button", name="Send it to the server").click()
+    make = page.get_by_role("button", name="Make the annotated video")
+    expect(make).to_be_visible(timeout=30_000)
+    assert len(posts) == 1, "the second analysis is done on request only"
+    page.route("**/api/v1/video", lambda route: None, times=1)  # no answer
+    make.click()
+    expect(page.locator("#time-left")).to_contain_text("Making the video")
+    page.get_by_role("button", name="Cancel").click()
+    expect(make).to_be_focused()
+    expect(page.get_by_role("status")).to_have_text("Cancelled: there is no annotated video.")
+    expect(page.locator("#rows tr")).to_have_count(1)
+    make.click()
+    save = page.get_by_role("button", name="Annotated video", exact=True)
+    expect(save).to_be_focused(timeout=60_000)
+    assert b'name="annotated"\r\n\r\nmp4' in posts[-1]
+    with page.expect_download() as download:
+        save.click()
+    assert download.value.path().read_bytes()[4:8] == b"ftyp" and download.value.suggested_filename.endswith(".mp4")
+    player = page.locator("#source")
+    assert player.evaluate("video => [video.videoWidth, video.videoHeight, video.controls]") == [*SIZE, True]
+    chart = page.get_by_role("img", name="Person 1: chart of the seven probabilities over time")
+    chart.click(position={"x": chart.evaluate("canvas => canvas.clientWidth") / 2, "y": 20})
+    expect(player).to_have_js_property("seeking", False)
+    assert abs(player.evaluate("video => video.currentTime") - 2) < 0.1
+    page.get_by_role("button", name="Analyze again").click()
+    expect(page.get_by_role("heading", name="This browser cannot play the file")).to_be_focused()
+
+
+def test_failed_annotated_video_keeps_the_results(visit, video):
+    page = visit("/video", expected="Failed to load resource")
+    page.get_by_label("Choose a video").set_input_files(video("face.avi", "mpeg4"))
+    page.get_by_role("button", name="Send it to the server").click()
+    make = page.get_by_role("button", name="Make the annotated video")
+    expect(make).to_be_visible(timeout=30_000)
+    problem = json.dumps({"title": "Busy", "detail": "Two videos are being analyzed.", "code": "busy"})
+    page.route("**/api/v1/video", lambda route: route.fulfill(status=503, body=problem), times=1)
+    make.click()
+    expect(page.locator("#note")).to_have_text("There is no annotated video. Two videos are being analyzed.")
+    expect(page.locator("#rows tr")).to_have_count(1)
+    expect(make).to_be_enabled()
+
+
+def test_sample_video_with_one_click(visit):
+    page = visit("/video")
+    page.get_by_role("button", name="Try a sample video").click()
+    expect(page.get_by_role("heading", name="Share of each emotion")).to_be_visible(timeout=60_000)
+    people = json.loads(downloaded(page, "JSON"))["summary"]["people"]
+    assert len(people) == 2
+    mostly = [{name for name, share in person["shares"].items() if share > 0.1} for person in people]
+    assert {"happy"} in mostly and {"happy", "fear", "sad", "anger"} in mostly, "a portrait, and a drawing that changes"
+    expect(page.locator(".track-panel .values")).to_have_count(2)
 
 
 def test_person_who_comes_back_in_an_uploaded_video_is_one(visit, tmp_path):
