@@ -157,9 +157,9 @@ def _place_label(
     line: int,
     size: tuple[int, int],
 ) -> _Label:
-    """Place a label above the box `area`, below it, beside it or inside: where it hides least of `taken` labels and of all `areas`.
+    """Place a label above the box `area`, below it, beside it or inside.
 
-    Above comes first, below where there is no room above.
+    It stands where it hides least of the labels `taken` and of all boxes `areas`. Above comes first, below where there is no room above.
     """
     left, top, right, bottom = area
     padding, gap = height * STYLE["label"]["padding"], line + STYLE["label"]["gap"]

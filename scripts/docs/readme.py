@@ -22,7 +22,8 @@ from ..speech.card import TITLES
 
 ROOT = Path(__file__).resolve().parents[2]
 CODE_LICENCES = (
-    ("Bootstrap's CSS", "`static/vendor/bootstrap/`", "MIT"),
+    ("Bootstrap's CSS, the rules that are used", "`static/vendor/bootstrap/`", "MIT"),
+    ("Source Sans 3, the Latin subset", "`static/vendor/source-sans-3/`", "OFL-1.1"),
     ("Swagger UI", "`static/vendor/swagger-ui/`", "Apache-2.0"),
 )
 
@@ -163,7 +164,7 @@ def licences(entries: Sequence[Mapping[str, Any]]) -> str:
     lines += [f"| `{entry['name']}` {entry['version']} | `models/{entry['file']}` | {entry['licence']} |" for entry in entries]
     lines += [f"| {what} | {where} | {licence} |" for what, where, licence in CODE_LICENCES]
     lines += [f"| {what} | {where} | {licence} |" for what, where, licence in WHEELS]
-    lines.append("| sample pictures | [static/samples](static/samples/README.md) | public domain and CC0, each named there |")
+    lines.append("| samples | [static/samples](static/samples/README.md) | public domain and CC0, each named there |")
     return "\n".join(lines)
 
 

@@ -1,6 +1,6 @@
-"""Write the small pictures of the home page: a thumbnail of each sample photo, and a framed result.
+"""Write the small pictures of the home page: a thumbnail of each sample photo, and a framed result, in static/samples/small/.
 
-    python -m scripts.docs.sample_pictures            # writes static/samples/small/
+python -m scripts.docs.sample_pictures
 """
 
 from __future__ import annotations

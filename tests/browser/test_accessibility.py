@@ -101,9 +101,13 @@ STATES = (
     "ready",
     "timeline",
 )
-PATHS = {"about": "/about", "models": "/about/models", "missing": "/nothing-here", "live": "/live", "camera": "/live"} | dict.fromkeys(
-    ("video", "unplayable", "ready", "timeline"), "/video"
-)
+PATHS = {
+    "about": "/about",
+    "models": "/about/models",
+    "missing": "/nothing-here",
+    "live": "/live",
+    "camera": "/live",
+} | dict.fromkeys(("video", "unplayable", "ready", "timeline"), "/video")
 
 
 @pytest.mark.parametrize("state", STATES)

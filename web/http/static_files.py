@@ -1,7 +1,7 @@
 """Static files: one version of all of them in their addresses, long-lived caching, and compression.
 
-The version is a digest of the whole folder and a part of the path, so that modules and style sheets that name each other relatively
-are always of one version: a page of before a deployment gets no script of after it, but 404.
+The version is a digest of the whole folder and a part of the path, so that modules and style sheets that name each other
+relatively are always of one version: a page of before a deployment gets no script of after it, but 404.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def folder_version(folder: str) -> str:
 
 
 def static_file(filename: str, version: str | None = None) -> Response:
-    """Return a static file, compressed where the client takes that. Aborts with 404 for another version than that of the folder."""
+    """Return a static file, compressed where the client takes that. Another version than that of the folder is not found."""
     folder = static_folder()
     path = safe_join(folder, filename)
     if path is None or not Path(path).is_file() or version not in (None, folder_version(folder)):

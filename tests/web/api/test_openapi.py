@@ -251,3 +251,8 @@ def has_short_list(case: schemathesis.Case) -> bool:
     """Return True for a form with a list of at most one value: encoded, it is that value or nothing, and may be valid."""
     values = case.body.values() if case.media_type == "multipart/form-data" and isinstance(case.body, dict) else ()
     return any(isinstance(value, list) and len(value) < 2 for value in values)
+
+
+def test_page_says_where_a_key_is_needed(client):
+    closed = create_app({"API_KEYS": ("0" * 64,)}).test_client()
+    assert "your key" not in client.get("/docs").text and "entered your key under “Authorize”" in closed.get("/docs").text

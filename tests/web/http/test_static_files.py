@@ -60,11 +60,15 @@ def test_texts_are_compressed_for_those_who_accept_it(client, address, accepted)
     again = client.get(address, headers={"Accept-Encoding": accepted, "If-None-Match": response.headers["ETag"]}, buffered=True)
     assert again.status_code == 304
     plain = client.get(address, headers={"Accept-Encoding": "identity"}, buffered=True)
-    assert "Content-Encoding" not in plain.headers and plain.data == original and plain.headers["ETag"] != response.headers["ETag"]
+    assert (
+        "Content-Encoding" not in plain.headers and plain.data == original and plain.headers["ETag"] != response.headers["ETag"]
+    )
     assert "accept-encoding" in plain.vary.as_set()
 
 
-@pytest.mark.parametrize("name", ["samples/obama.jpg", "icons/favicon.ico", "vendor/source-sans-3/source-sans-3-latin-400-normal.woff2"])
+@pytest.mark.parametrize(
+    "name", ["samples/obama.jpg", "icons/favicon.ico", "vendor/source-sans-3/source-sans-3-latin-400-normal.woff2"]
+)
 def test_pictures_and_fonts_are_not(client, name):
     response = client.get(f"/static/{name}", headers={"Accept-Encoding": "gzip"}, buffered=True)
     assert "Content-Encoding" not in response.headers and response.data == (STATIC / name).read_bytes()

@@ -226,4 +226,6 @@ def test_details_show_the_text_model(client):
 
 def test_the_page_names_the_number_of_features_of_the_served_backbone(client):
     output = ModelRegistry().entry("expression-base", "vgg16").output
-    assert f"maps the crop to {output} bottleneck features" in " ".join(client.get("/about/models").get_data(as_text=True).split())
+    assert f"maps the crop to {output} bottleneck features" in " ".join(
+        client.get("/about/models").get_data(as_text=True).split()
+    )

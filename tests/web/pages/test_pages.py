@@ -356,7 +356,9 @@ def test_options_stay_as_they_were_chosen(read, photo):
     assert page.by_id("file-name").text == "photo.jpg"
 
 
-@pytest.mark.parametrize(("address", "target"), [("/text/", "/text"), ("/about/?a=b", "/about?a=b"), ("/about/models/", "/about/models")])
+@pytest.mark.parametrize(
+    ("address", "target"), [("/text/", "/text"), ("/about/?a=b", "/about?a=b"), ("/about/models/", "/about/models")]
+)
 def test_a_slash_at_the_end_is_removed(client, address, target):
     response = client.get(address)
     assert (response.status_code, response.location) == (308, target)

@@ -37,7 +37,14 @@ def test_reduction_keeps_what_is_used():
         @media (min-width:9px){.btn{top:0}.alert{top:1px}}@media print{.alert{top:2px}}@keyframes turn{to{top:0}}"""
     reduced = reduce(sheet, ["btn"])
     assert reduced.startswith("/*! Licence */\n")
-    for kept in ("--used:1px", "--deep:2px", ".btn{border:var(--used)}", "p{margin", "input[type=file]", "(min-width:9px){.btn{top:0}}"):
+    for kept in (
+        "--used:1px",
+        "--deep:2px",
+        ".btn{border:var(--used)}",
+        "p{margin",
+        "input[type=file]",
+        "(min-width:9px){.btn{top:0}}",
+    ):
         assert kept in reduced, kept
     for dropped in ("alert", "--unused", "dark", "print", "turn"):
         assert dropped not in reduced, dropped
