@@ -159,7 +159,8 @@ def _place_label(
 ) -> _Label:
     """Place a label above the box `area`, below it, beside it or inside.
 
-    It stands where it hides least of the labels `taken` and of all boxes `areas`. Above comes first, below where there is no room above.
+    It stands where it hides least of the labels `taken` and of all boxes `areas`. Above comes first, below where there is no room
+    above.
     """
     left, top, right, bottom = area
     padding, gap = height * STYLE["label"]["padding"], line + STYLE["label"]["gap"]
