@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
+from pathlib import PurePosixPath
 from typing import Any, Protocol
 from urllib.parse import quote
 
@@ -20,6 +22,8 @@ from ..inference import analyzer, text_classifier
 from .model_card import reliability_of
 from .samples import SAMPLES
 
+MAX_TITLE = 80
+"""Characters of a file's name that a page shows and downloads have in their names."""
 MAX_OPEN_FACES = 6
 """Faces of a result whose cards are open at first."""
 
@@ -36,14 +40,29 @@ class Prediction(Protocol):
 
 
 class ResultView:
-    """Base of the views that templates show: a result of the library and its JSON download."""
+    """Base of the views that templates show: a result of the library and its JSON download.
+
+    `title`: name of the file, or of the sample, as it was uploaded.
+    """
 
     result: JsonResult
+    title: str = ""
+
+    @property
+    def stem(self) -> str:
+        """Beginning of the names of downloads: that of the file without its suffix and without what file systems refuse."""
+        return re.sub(r"[^\w.-]+", "-", PurePosixPath(self.title).stem).strip("-.") or "result"
 
     @property
     def json_link(self) -> str:
         """The result as a `data:` URI: the download needs neither JavaScript nor a copy on the server."""
         return "data:application/json," + quote(json.dumps(self.result.to_json(), indent=1))
+
+
+def uploaded_name() -> str | None:
+    """Return the name of the form's file without folders, at most MAX_TITLE characters; None where no file was chosen."""
+    names = [file.filename for file in request.files.values() if file.filename]
+    return PurePosixPath(names[0].replace("\\", "/")).name[:MAX_TITLE] if names else None
 
 
 @pages.app_context_processor

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
-import re
 from collections.abc import Collection
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 from urllib.parse import quote
 
 import numpy as np
@@ -25,13 +23,11 @@ from ..api.options import parse_page_options
 from ..http.problems import Problem
 from ..http.uploads import uploaded_photo
 from ..inference import analyze_image, analyzer, annotated_uri
-from .base import ResultView, pages
+from .base import ResultView, pages, uploaded_name
 from .samples import find_sample, sample_bytes
 
 FORM_OPTIONS = ("detector", "explain", "landmarks")
 """Options of POST /api/v1/image that the form offers."""
-MAX_TITLE = 80
-"""Characters of a file's name that a page shows and downloads have in their names."""
 THUMBNAIL_SIZE = 96
 """Side of a face's thumbnail in pixels, shown at half of it for screens of double density."""
 
@@ -53,7 +49,7 @@ class PhotoView(ResultView):
 
     result: ImageResult
     image: str
-    title: str = "photo"
+    title: str
     thumbnails: tuple[str, ...] = ()
     whole_image: PhotoView | None = None
     is_faceless: bool = False
@@ -70,9 +66,7 @@ class PhotoView(ResultView):
 
     @property
     def stem(self) -> str:
-        """Beginning of the names of downloads: the photo's name without its suffix and without what file systems refuse."""
-        name = self.sample or PurePosixPath(self.title).stem
-        return re.sub(r"[^\w.-]+", "-", name).strip("-.") or "photo"
+        return self.sample or super().stem
 
     @property
     def csv_link(self) -> str:
@@ -149,7 +143,7 @@ def share_without_photo() -> Response:
 
 def chosen_photo() -> tuple[bytes, str]:
     """Return the form's file and its name. Raises Problem, with a text for people where none was chosen."""
-    names = [file.filename for file in request.files.values() if file.filename]
-    if not names:
+    name = uploaded_name()
+    if name is None:
         raise Problem("no_file", "No photo was chosen. Choose one, or try a sample.")
-    return uploaded_photo(), PurePosixPath(names[0].replace("\\", "/")).name[:MAX_TITLE] or "photo"
+    return uploaded_photo(), name

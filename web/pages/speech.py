@@ -17,7 +17,7 @@ from emotions.speech.spectrogram import FRAMES_PER_SECOND
 from ..api.speech import classify_recording
 from ..http.problems import Problem
 from ..inference import analyzer
-from .base import ResultView, pages
+from .base import ResultView, pages, uploaded_name
 from .model_card import confusion_shares
 from .samples import STATIC
 
@@ -115,6 +115,7 @@ class SpeechView(ResultView):
     """Result of a recording as the page shows it; `sample`: it is the sample recording."""
 
     result: SpeechResult
+    title: str
     sample: bool = False
 
     @cached_property
@@ -142,10 +143,11 @@ def speech_result() -> str:
     if sample is not None:
         if sample != SAMPLE:
             raise Problem("invalid_option", f"There is no sample called {sample[:40]!r}.")
-        return render_page(SpeechView(classify_recording((STATIC / SAMPLE_FILE).read_bytes()), sample=True))
-    if not any(file.filename for file in request.files.values()):
+        return render_page(SpeechView(classify_recording((STATIC / SAMPLE_FILE).read_bytes()), SAMPLE_FILE, sample=True))
+    name = uploaded_name()
+    if name is None:
         raise Problem("no_file", "No recording was chosen. Choose one, or record your voice.")
-    return render_page(SpeechView(classify_recording()))
+    return render_page(SpeechView(classify_recording(), name))
 
 
 def render_page(view: SpeechView | None = None) -> str:

@@ -321,7 +321,7 @@ def test_downloads_are_named_after_the_photo(client, photo):
 
     assert names("Anna & Ben.jpg") == ["Anna-Ben-annotated.jpg", "Anna-Ben-emotions.csv", "Anna-Ben-emotions.json"]
     assert names("photos/Zo\u00eb.png")[0] == "Zo\u00eb-annotated.jpg"
-    assert names("...") == ["photo-annotated.jpg", "photo-emotions.csv", "photo-emotions.json"]
+    assert names("...") == ["result-annotated.jpg", "result-emotions.csv", "result-emotions.json"]
 
 
 def test_csv_has_a_row_for_each_face(read):
