@@ -66,7 +66,7 @@ test-all: .venv-test/.installed ## run all tests: also the slow ones, those in a
 	$(MAKE) --no-print-directory test-integrations || status=1; \
 	exit $$status
 
-test-integrations: .venv-integrations/.installed ## run the tests of Gradio and Apache Beam
+test-integrations: .venv-integrations/.installed ## run the tests of Gradio, Apache Beam and generated clients of the API
 	.venv-integrations/bin/python -m pytest --confcutdir=$(INTEGRATIONS) $(INTEGRATIONS)
 
 lint: .venv-lint/.installed ## check style, formatting, annotations and spelling
@@ -214,6 +214,9 @@ screenshots: .venv-test/.installed ## take the pictures of result pages in docs/
 readme: .venv-test/.installed ## write the generated tables of README and docs/
 	$(TEST) -m scripts.docs.readme
 
+api-examples: .venv-test/.installed ## record the examples of the OpenAPI document again, after a change of the models or samples
+	$(TEST) -m scripts.docs.api_examples
+
 detectors: .venv-test/.installed ## download MediaPipe's face models into models/
 	$(TEST) -m scripts.release.fetch_detectors
 
@@ -240,4 +243,4 @@ $(ENVIRONMENTS): .venv-%/.installed: requirements-%.txt
 	@touch $@
 
 .PHONY: help run gradio batch notebooks lab test test-all test-integrations lint format requirements train rebuild synthetic heads export thresholds \
-	evaluate-served verify-model experiments bench robustness tracking hostile soak overload autoscaling smoke-appengine smoke-heroku publish docs demo-gif screenshots readme detectors vendor sbom audit
+	evaluate-served verify-model experiments bench robustness tracking hostile soak overload autoscaling smoke-appengine smoke-heroku publish docs demo-gif screenshots readme api-examples detectors vendor sbom audit
