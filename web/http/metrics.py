@@ -8,16 +8,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import Any
 
 from flask import Blueprint, Flask, Response, current_app, g, request
 
 from emotions import ModelRegistry
 
 from .problems import CATALOGUE, Problem
-
-if TYPE_CHECKING:
-    from prometheus_client import CollectorRegistry
 
 METHODS = frozenset(("GET", "HEAD", "POST", "OPTIONS"))
 STAGES = ("queue", "decode", "detect", "classify", "explain", "follow", "annotate", "read")
@@ -40,33 +38,34 @@ class Metrics:
         from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 
         # A registry for each application: the library's own is one for the process, and tests make several applications.
-        self.registry: CollectorRegistry = CollectorRegistry()
-        ProcessCollector(registry=self.registry)
-        own = {"registry": self.registry}
-        self._requests = Counter("emotions_requests", "Requests answered.", ["endpoint", "method", "status"], **own)
+        self.registry = own = CollectorRegistry()
+        ProcessCollector(registry=own)
+        self._requests = Counter("emotions_requests", "Requests answered.", ["endpoint", "method", "status"], registry=own)
         self._seconds = Histogram(
             "emotions_request_seconds",
             "Time to answer a request, without its wait in the queue; of a streamed response up to its end.",
             ["endpoint"],
             buckets=REQUEST_BUCKETS,
-            **own,
+            registry=own,
         )
         self._stages = Histogram(
-            "emotions_stage_seconds", "Time of a stage, as in Server-Timing.", ["stage"], buckets=STAGE_BUCKETS, **own
+            "emotions_stage_seconds", "Time of a stage, as in Server-Timing.", ["stage"], buckets=STAGE_BUCKETS, registry=own
         )
-        self._faces = Counter("emotions_faces", "Faces found in pictures, by detector.", ["detector"], **own)
-        self._problems = Counter("emotions_problems", "Problems answered, by code.", ["code"], **own)
-        self._waiting = Gauge("emotions_queue_waiting", "Requests that wait for a thread.", ["lane"], **own)
-        self._running = Gauge("emotions_queue_running", "Requests that a thread answers.", ["lane"], **own)
-        model = Gauge("emotions_model_info", "A model of the served set; always 1.", ["role", "name", "version", "set"], **own)
+        self._faces = Counter("emotions_faces", "Faces found in pictures, by detector.", ["detector"], registry=own)
+        self._problems = Counter("emotions_problems", "Problems answered, by code.", ["code"], registry=own)
+        self._waiting = Gauge("emotions_queue_waiting", "Requests that wait for a thread.", ["lane"], registry=own)
+        self._running = Gauge("emotions_queue_running", "Requests that a thread answers.", ["lane"], registry=own)
+        model = Gauge(
+            "emotions_model_info", "A model of the served set; always 1.", ["role", "name", "version", "set"], registry=own
+        )
         for entry in models.entries():
             model.labels(entry.role, entry.name, entry.version, models.fingerprint).set(1)
 
     def watch_queue(self, queue: Any) -> None:
         """Show how many requests wait and run in the lanes of an AdmissionQueue, which the server has and not the application."""
         for lane in (queue.work, queue.quick):
-            self._waiting.labels(lane.name).set_function(lambda lane=lane: len(lane.waiting))
-            self._running.labels(lane.name).set_function(lambda lane=lane: len(lane.running))
+            self._waiting.labels(lane.name).set_function(partial(_length, lane, "waiting"))
+            self._running.labels(lane.name).set_function(partial(_length, lane, "running"))
 
     def count_request(self, endpoint: str, method: str, status: int) -> None:
         self._requests.labels(endpoint, method if method in METHODS else OTHER, str(status)).inc()
@@ -84,6 +83,10 @@ class Metrics:
 
     def count_problem(self, code: str) -> None:
         self._problems.labels(code if code in CATALOGUE else OTHER).inc()
+
+
+def _length(lane: Any, name: str) -> float:
+    return len(getattr(lane, name))
 
 
 def register(app: Flask) -> None:
