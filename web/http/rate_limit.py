@@ -87,7 +87,7 @@ def check_rate() -> None:
         return
     wait = limiter.take(_client())
     if wait:
-        detail = f"A client may send {limiter.per_minute:,} requests a minute; try again in {ceil(wait)} seconds."
+        detail = f"A client may send {limiter.per_minute:,} requests a minute; try again in {ceil(wait)} s."
         raise Problem("rate_limited", detail, headers={"Retry-After": str(ceil(wait))})
 
 
