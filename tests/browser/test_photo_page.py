@@ -190,7 +190,11 @@ def test_boxes_cover_the_faces_of_the_picture(visit):
     page = visit()
     page.get_by_role("button", name="Four drawn faces").click()
     expect(page.locator("#headline")).to_have_text("4 faces")
-    picture, boxes = page.locator(".photo img").bounding_box(), page.locator(".boxes").bounding_box()
+    sides = """() => [".photo img", ".boxes"].map((name) => {
+        const { left, top, width, height } = document.querySelector(name).getBoundingClientRect();
+        return [left, top, width, height];
+    })"""
+    picture, boxes = page.evaluate(sides)
     assert boxes == pytest.approx(picture, abs=1)
 
 
