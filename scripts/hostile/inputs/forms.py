@@ -14,6 +14,7 @@ from .requests import SAME_ORIGIN, Headers, get, multipart, part, post
 
 PATHS = (
     "/api/v1/image",
+    "/api/v1/images",
     "/",
     "/share",
     "/api/v1/text",
@@ -24,9 +25,11 @@ PATHS = (
     "/feedback",
     "/api/v1/feedback",
 )
-PAGES = ("/", "/live", "/video", "/text", "/speech", "/about", "/docs", "/openapi.json", "/health", "/api/v1/models",
-    "/api/v1/style",
-         "/share", "/static/css/app.css", "/nowhere", "/_ah/warmup")  # fmt: skip
+PAGES = (
+    "/", "/live", "/video", "/text", "/speech", "/about", "/about/models", "/docs", "/openapi.json", "/health", "/api/v1/models",
+    "/api/v1/style", "/share", "/static/css/app.css", "/static/@0/js/app.js", "/favicon.ico", "/robots.txt", "/metrics", "/text/",
+    "/nowhere", "/_ah/warmup",
+)  # fmt: skip
 NAMES = ("file", "detector", "tracks", "time", "annotate", "landmarks", "explain", "views", "fps", "annotated", "sample", "text",
     "shown",
          "said", "confidence", "model", "", "x", "FILE", "file[]", "\0")  # fmt: skip
