@@ -163,9 +163,9 @@ class CodePages:
     def __init__(self) -> None:
         self._mapped, self._time = 0, -self.PAUSE_SECONDS
 
-    def release(self) -> None:
-        """Release them if they have grown since the last time."""
-        if time.monotonic() - self._time < self.PAUSE_SECONDS or mapped_bytes() - self._mapped < self.GROWN_BYTES:
+    def release(self, grown_bytes: int = GROWN_BYTES) -> None:
+        """Release them if they have grown by `grown_bytes` since the last time."""
+        if time.monotonic() - self._time < self.PAUSE_SECONDS or mapped_bytes() - self._mapped < grown_bytes:
             return
         with suppress(OSError, AttributeError):
             libc = ctypes.PyDLL(None)

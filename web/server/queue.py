@@ -56,7 +56,7 @@ class Lane:
         self.waiting: deque[Ticket] = deque()
         self.running: dict[Ticket, float] = {}
         self._rates: dict[str, float] = {}  # seconds per byte by address
-        self.finished_bytes = 0
+        self.finished_bytes, self.last_finished = 0, time.monotonic()
         self._changed = threading.Condition()
         self._ending = False
         for number in range(threads):
@@ -159,8 +159,8 @@ class Lane:
             finally:
                 with self._changed:
                     del self.running[ticket]
-                    self.finished_bytes += ticket.size
-                    self._learn(ticket, time.monotonic() - started)
+                    self.finished_bytes, self.last_finished = self.finished_bytes + ticket.size, time.monotonic()
+                    self._learn(ticket, self.last_finished - started)
 
     def _learn(self, ticket: Ticket, seconds: float) -> None:
         measured = seconds / (ticket.size + BASE_BYTES)

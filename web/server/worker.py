@@ -24,6 +24,8 @@ MAX_UNSENT = 2**20
 
 BASE_BYTES = 180 * 2**20
 """Memory of the process beside decoding, uploads included, beyond which images and videos are decoded one after the other."""
+RESTING_BYTES = 4 * 2**20
+"""Bytes by which pages of code have grown from which they are released once nothing was asked for during IDLE_SECONDS."""
 TRIM_BYTES = 8 * 2**20
 """Bytes of uploads after which, as soon as no model runs, spare memory is freed: that then delays nobody."""
 
@@ -63,7 +65,8 @@ class BoundedWorker(Worker):
             if time.monotonic() - tidied > IDLE_SECONDS / 4 and queue.work.idle:
                 tidied = time.monotonic()
                 unload_seldom_used(application, IDLE_SECONDS)
-                code.release()
+                resting = tidied - queue.work.last_finished > IDLE_SECONDS
+                code.release(RESTING_BYTES if resting else CodePages.GROWN_BYTES)
         self._finish(application, servers, queue, sockets)
 
     def _finish(self, application: Any, servers: list[Server], queue: AdmissionQueue, sockets: Sockets) -> None:

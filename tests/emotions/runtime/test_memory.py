@@ -87,6 +87,8 @@ calls = []
 CodePages._unchanged = staticmethod(lambda smaps: calls.append(smaps) or [])
 pages.release()
 assert not calls, "they have not grown"
+pages.release(0)
+assert calls, "they have grown by that"
 """
 
 
