@@ -98,7 +98,11 @@ class Pose(OutputSchema):
 
 class Face(OutputSchema):
     id = Integer(
-        required=True, metadata={"description": "with `tracks`: the track id, stable through the frames and never reused"}
+        required=True,
+        metadata={
+            "description": "from 0; pages and annotated pictures show it plus one, as face 1 or person 1. With `tracks`: the "
+            "track id, stable through the frames and never reused"
+        },
     )
     box = Nested(Box, required=True)
     score = Float(
