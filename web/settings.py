@@ -58,7 +58,7 @@ def _origins(text: str) -> frozenset[str]:
 
 def _keys(text: str) -> tuple[str, ...]:
     digests = tuple(dict.fromkeys(text.lower().replace(",", " ").split()))
-    if len(digests) > MAX_KEYS or not all(DIGEST.fullmatch(digest) for digest in digests):
+    if (text and not digests) or len(digests) > MAX_KEYS or not all(DIGEST.fullmatch(digest) for digest in digests):
         raise ValueError(f"at most {MAX_KEYS} SHA-256 digests of 64 hexadecimal digits are needed, with commas or spaces between")
     return digests
 

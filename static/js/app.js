@@ -2,16 +2,19 @@
 
 import { prepareCamera } from "./camera.js";
 import { sendFeedback } from "./feedback.js";
-import { announce, cancel, clientProblem, main, send, setBusy, showPage, showProblem } from "./form.js";
+import { announce, cancel, clientProblem, main, post, send, showPage, showProblem } from "./form.js";
 import { restoreResults } from "./history.js";
 import { acceptPhotos, choosePhoto, keepPhoto } from "./photo-input.js";
 import { listenToResults, prepareResult } from "./result.js";
 
 let sentBody = null; // form data of the result on the page: the server keeps no photo
+let pendingBody = null; // form data of the request under way
 
-function analyze(form, body) {
+async function analyze(form, body) {
   const name = body.get("file")?.name;
-  send(form, body, name ? `Analyzing ${name} …` : "Analyzing the photo …", onResult);
+  pendingBody = body;
+  await send(form, body, name ? `Analyzing ${name} …` : "Analyzing the photo …", onResult);
+  if (pendingBody === body) pendingBody = null;
 }
 
 function onResult(body) {
@@ -27,16 +30,10 @@ async function explain(form) {
   const places = [...main.querySelectorAll(".explanation")];
   const body = sentBody ?? new FormData(form); // the form of a sample has its name
   body.set("explain", "1");
-  setBusy(true);
-  announce("Computing the occlusion map …");
-  let explanations = [];
-  try {
-    const response = await fetch(form.action, { method: "POST", body, headers: { Accept: "text/html" } });
-    explanations = [...new DOMParser().parseFromString(await response.text(), "text/html").querySelectorAll(".explanation")];
-  } catch {
-    // the server could not be reached: reported below
-  }
-  setBusy(false);
+  const answer = await post(form.action, body, "Computing the occlusion map …");
+  if (!answer) return;
+  if (answer.aborted) return announce("Cancelled");
+  const explanations = [...(answer.page?.querySelectorAll(".explanation") ?? [])];
   if (explanations.length !== places.length) {
     form.querySelector(".note")?.remove();
     const note = document.createElement("p");
@@ -54,12 +51,12 @@ async function explain(form) {
   announce(`${title.textContent}: ${text}`);
 }
 
-/** Analyze the photo of the result again with the options as they are now. */
+/** Analyze the photo of the result, or the one under way, again with the options as they are now. */
 function analyzeAgain(form) {
-  const body = new FormData(form);
+  const [body, source] = [new FormData(form), pendingBody ?? sentBody];
   for (const name of ["file", "sample"]) {
     body.delete(name);
-    if (sentBody.has(name)) body.set(name, sentBody.get(name));
+    if (source.has(name)) body.set(name, source.get(name));
   }
   analyze(form, body);
 }
@@ -113,7 +110,7 @@ document.addEventListener("click", (event) => {
   }
 });
 document.addEventListener("change", (event) => {
-  if (sentBody && event.target.matches(".options input")) analyzeAgain(event.target.form);
+  if ((pendingBody ?? sentBody) && event.target.matches(".options input")) analyzeAgain(event.target.form);
 });
 acceptPhotos((file) => {
   announce(`${file.name} chosen`);
@@ -121,11 +118,20 @@ acceptPhotos((file) => {
   analyze(form, new FormData(form));
 }, refuse);
 listenToResults(announce);
-if (document.getElementById("photo-form")) {
-  restoreResults(showPage, (body) => {
-    sentBody = body;
-    if (body?.get("file") instanceof File) keepPhoto(body.get("file"));
-    enhance();
-  });
+
+/** Take up a result of the history: without its photo, after a reload, the options have nothing to work on. */
+function onRestored(body) {
+  cancel();
+  const form = document.getElementById("photo-form");
+  sentBody = body;
+  if (!body && form.dataset.sample) {
+    sentBody = new FormData();
+    sentBody.set("sample", form.dataset.sample);
+  }
+  if (body?.get("file") instanceof File) keepPhoto(body.get("file"));
+  const isResult = document.getElementById("headline") !== null;
+  for (const option of form.querySelectorAll(".options input")) option.disabled = isResult && !sentBody;
+  enhance();
 }
-enhance();
+
+if (!document.getElementById("photo-form") || !restoreResults(showPage, onRestored)) enhance();

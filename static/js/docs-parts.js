@@ -2,6 +2,8 @@
 
 const BASE_URL = "http://127.0.0.1:8080"; // server of the code samples in the document
 
+const ASKS_FOR_KEYS = document.querySelector('meta[name="api-token"]') !== null;
+
 const operationOf = (system, path, method) => system.specSelectors.specJson().getIn(["paths", path, method.toLowerCase()]);
 
 /** The layout of Swagger UI without its own title, main element and list of servers, which the page has or does not need. */
@@ -45,10 +47,11 @@ function responses(Original, system) {
   return (props) => {
     const { createElement: h, Fragment } = system.React;
     const samples = operationOf(system, props.path, props.method)?.get("x-codeSamples")?.toJS() ?? [];
+    const keys = ASKS_FOR_KEYS ? h("p", { className: "sample-note" }, "This server asks for a key: add the header “Authorization: Bearer KEY”.") : null;
     const group = `samples${props.method}${props.path}`; // of the details, of which one is open at a time
     const blocks = samples.map(({ label, source }, index) => h("details", { key: label, name: group, open: !index }, h("summary", null, label),
       h("pre", { tabIndex: 0, "aria-label": label }, h("code", null, source.replaceAll(BASE_URL, location.origin)))));
-    return h(Fragment, null, h("div", { className: "code-samples" }, h("h4", null, "Code samples"), ...blocks), h(Original, props));
+    return h(Fragment, null, h("div", { className: "code-samples" }, h("h4", null, "Code samples"), keys, ...blocks), h(Original, props));
   };
 }
 

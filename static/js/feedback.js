@@ -12,7 +12,7 @@ export async function sendFeedback(form, button, announce) {
   try {
     const headers = { "Content-Type": "application/json", ...apiHeaders() };
     const response = await fetch(ENDPOINT, { method: "POST", body, headers });
-    if (!response.ok) throw new Error(response.status);
+    if (!response.ok && response.status !== 409) throw new Error(response.status); // 409: sent before, as from a page of the history
     note.textContent = "Thank you. One line was logged, without the photo.";
     form.replaceChildren(note);
   } catch {

@@ -52,6 +52,40 @@ export function cancel() {
   current?.abort();
 }
 
+/**
+ * Post `body` to `url` and parse the page that comes back; a newer request takes the place of an older one.
+ * Returns null where that happened, else `{page, status, aborted}`; `page` is null where none came back.
+ */
+export async function post(url, body, progress) {
+  cancel();
+  const controller = (current = new AbortController());
+  setBusy(true);
+  announce(progress);
+  let [page, status] = [null, 0];
+  try {
+    const response = await fetch(url, { method: "POST", body, headers: { Accept: "text/html" }, signal: controller.signal });
+    status = response.status;
+    page = new DOMParser().parseFromString(await response.text(), "text/html");
+  } catch {
+    page = null; // out of reach, or cancelled
+  }
+  if (controller !== current) return null;
+  current = null;
+  setBusy(false);
+  return { page, status, aborted: controller.signal.aborted };
+}
+
+/** Add a button to a problem that tries again: the body may be gone elsewhere, as that of a snapshot is. */
+function addRetry(problem, again) {
+  const button = document.createElement("button");
+  button.type = "button";
+  button.className = "btn btn-outline-secondary";
+  button.textContent = "Try again";
+  button.addEventListener("click", again);
+  problem.append(button);
+  return problem;
+}
+
 /** Send `body` to the action of `form`; `progress` is announced, and `onResult(body)` is called when the result is on the page. */
 export async function send(form, body, progress, onResult) {
   const file = body.get("file");
@@ -60,31 +94,24 @@ export async function send(form, body, progress, onResult) {
     const detail = `This file has ${Math.ceil(file.size / 2 ** 20)} MB; the limit is ${Math.floor(limit / 2 ** 20)} MB. It was not sent.`;
     return showProblem(form, clientProblem("File too large", detail));
   }
-  cancel();
-  const controller = (current = new AbortController());
   main.querySelectorAll("form > .problem").forEach((old) => old.remove());
-  setBusy(true);
-  announce(progress);
-  let page, status;
-  try {
-    const response = await fetch(form.action, { method: "POST", body, headers: { Accept: "text/html" }, signal: controller.signal });
-    status = response.status;
-    page = new DOMParser().parseFromString(await response.text(), "text/html");
-  } catch {
-    page = null; // out of reach, or cancelled
-  }
-  if (controller !== current) return; // a newer request has taken its place
-  current = null;
-  setBusy(false);
-  if (controller.signal.aborted) return announce("Cancelled");
-  if (!page) return showProblem(form, clientProblem("No response", "The server could not be reached. Check the connection and try again."));
-  if (page.getElementById("headline")) {
+  const answer = await post(form.action, body, progress);
+  if (!answer) return;
+  const { page, status, aborted } = answer;
+  if (page?.getElementById("headline")) {
     showPage(page.title, [...page.getElementById("main").childNodes]);
     addResult(page.title, main.innerHTML, body);
     return onResult(body);
   }
+  const again = () => send(form, body, progress, onResult);
+  if (aborted) return showProblem(form, addRetry(clientProblem("Cancelled", "Nothing was analyzed."), again));
+  if (!page) {
+    const problem = clientProblem("No response", "The server could not be reached. Check the connection and try again.");
+    return showProblem(form, addRetry(problem, again));
+  }
   const detail = `The server answered with status ${status}. Try again in a moment.`;
-  showProblem(form, page.getElementById("problem") ?? clientProblem("Something went wrong", detail));
+  const problem = page.getElementById("problem") ?? clientProblem("Something went wrong", detail);
+  showProblem(form, status === 429 || status >= 500 ? addRetry(problem, again) : problem);
 }
 
 /** Replace the content of the page and move the focus to its headline. */

@@ -6,20 +6,30 @@ const KEPT = 5; // results
 
 const sent = new Map(); // key of a result -> form data
 const first = { title: document.title, html: document.getElementById("main").innerHTML };
+let shown = { result: "first" }; // state of the page as it is
 
 const keys = () => Object.keys(sessionStorage).filter((key) => key.startsWith(PREFIX)).sort();
 
 function store(key, value) {
   try {
-    for (const old of keys().slice(0, -KEPT)) sessionStorage.removeItem(old);
+    for (const old of keys().slice(0, 1 - KEPT)) sessionStorage.removeItem(old);
     sessionStorage.setItem(key, value);
   } catch {
-    for (const old of keys()) sessionStorage.removeItem(old); // full or refused: the newest result alone
     try {
+      for (const old of keys()) sessionStorage.removeItem(old); // full: the newest result alone
       sessionStorage.setItem(key, value);
     } catch {
-      // it then lasts as long as the page
+      // refused: it then lasts as long as the page
     }
+  }
+}
+
+/** Return the page of a state; the first one where it is not kept any more. */
+function pageOf(state) {
+  try {
+    return JSON.parse(sessionStorage.getItem(state.result)) ?? first;
+  } catch {
+    return first; // storage is refused
   }
 }
 
@@ -29,27 +39,30 @@ export function addResult(title, html, body) {
   store(key, JSON.stringify({ title, html }));
   sent.set(key, body);
   while (sent.size > KEPT) sent.delete(sent.keys().next().value);
-  window.history.pushState({ result: key }, "");
+  shown = { result: key };
+  window.history.pushState(shown, "");
 }
 
 /**
  * Show a result again when the browser goes back to it, or reloads it: `show(title, nodes)` puts it on the page, and `onShown(body)` is
- * called then, with the form data as far as the page still has them, else null.
+ * called then, with the form data as far as the page still has them, else null. Returns true if a result is shown now.
  */
 export function restoreResults(show, onShown) {
   const restore = (state) => {
-    let page = state?.result ? null : first;
-    try {
-      page ??= JSON.parse(sessionStorage.getItem(state.result));
-    } catch {
-      page = null; // storage is refused
-    }
-    if (!page) return;
+    const page = pageOf(state);
+    shown = state;
     show(page.title, [...new DOMParser().parseFromString(page.html, "text/html").body.childNodes]);
-    onShown(sent.get(state?.result) ?? null);
+    onShown(page === first ? null : (sent.get(state.result) ?? null));
+    return page !== first;
   };
-  window.addEventListener("popstate", (event) => restore(event.state));
+  window.addEventListener("popstate", ({ state }) => {
+    if (state?.result) restore(state);
+    else window.history.replaceState(shown, ""); // a link to a place on this page, such as that to its content
+  });
   // A link to the page's own address keeps the entry of the history, and its state, in some browsers: it asks for the page anew.
-  if (performance.getEntriesByType("navigation")[0]?.type === "navigate") window.history.replaceState(null, "");
-  if (window.history.state?.result) restore(window.history.state);
+  const anew = performance.getEntriesByType("navigation")[0]?.type === "navigate";
+  const state = anew ? null : window.history.state;
+  if (state?.result && pageOf(state) !== first) return restore(state);
+  window.history.replaceState(shown, "");
+  return false;
 }

@@ -1,13 +1,22 @@
 // Page /speech: sends its forms in the background (form.js) and records from the microphone. Files and the sample need no JavaScript.
 
-import { announce, clientProblem, main, send, showPage, showProblem } from "./form.js";
+import { announce, cancel, clientProblem, main, send, showPage, showProblem } from "./form.js";
 import { restoreResults } from "./history.js";
 import { startRecording } from "./recorder.js";
 
 const MAX_SECONDS = 120; // seconds of a recording
 let recording = null;
 
+/** Turn the microphone off without sending what was recorded, as where another recording is sent or the page changes. */
+function abandon() {
+  const current = recording;
+  recording = null;
+  current?.stop();
+  if (current) showRecording(false);
+}
+
 function analyze(form, body) {
+  abandon();
   send(form, body, "Analyzing the recording …", () => {
     enhance();
     announce(document.getElementById("headline").textContent);
@@ -70,6 +79,10 @@ document.addEventListener("change", (event) => {
   document.querySelector("#speech-form > .problem")?.remove();
   announce(event.target.files[0] ? `${event.target.files[0].name} chosen` : "No recording chosen");
 });
-restoreResults(showPage, enhance);
-window.addEventListener("pagehide", () => recording?.stop()); // turns the microphone off
-enhance();
+window.addEventListener("pagehide", abandon);
+const show = (title, nodes) => {
+  abandon();
+  cancel();
+  showPage(title, nodes);
+};
+if (!restoreResults(show, enhance)) enhance();

@@ -280,17 +280,21 @@ function makeSeekable() {
 /** Open the sample video and analyze it at once. */
 async function trySample() {
   const { url } = at("sample").dataset;
+  const before = file;
   at("sample").disabled = true;
   showNote("Loading the sample …");
   try {
     const response = await fetch(url);
     if (!response.ok) throw new Error(response.status);
-    await choose(new File([await response.blob()], "sample.mp4", { type: "video/mp4" }));
+    const sample = await response.blob();
+    if (file !== before) return; // another video was chosen meanwhile
+    await choose(new File([sample], "sample.mp4", { type: "video/mp4" }));
     if (root.dataset.state === "ready") analyze();
   } catch {
-    showError("The sample could not be loaded", "The server could not be reached. Check the connection and try again.");
+    if (file === before) showError("The sample could not be loaded", "The server could not be reached. Check the connection and try again.");
+  } finally {
+    at("sample").disabled = false;
   }
-  at("sample").disabled = false;
 }
 
 function chooseAnother() {

@@ -113,12 +113,69 @@ def test_a_running_request_can_be_cancelled(visit, portrait):
     page.get_by_role("button", name="Cancel").click()
     expect(page.get_by_role("status")).to_have_text("Cancelled")
     expect(page.get_by_role("button", name="Browse…")).to_be_enabled()
-    expect(page.get_by_role("button", name="Cancel")).to_be_hidden()
+    expect(page.locator("#cancel")).to_be_hidden()
     page.unroute("**/")
+    page.get_by_role("button", name="Try again").click()
+    expect_result(page)
+    page.goto(page.url)
     with page.expect_file_chooser() as chooser:
         page.get_by_role("button", name="Browse…").click()
     chooser.value.set_files(portrait)  # the same photo again
     expect_result(page)
+
+
+def test_options_changed_meanwhile_belong_to_the_photo_under_way(visit, portrait, tmp_path):
+    page = visit()
+    page.get_by_role("button", name="Four drawn faces").click()
+    expect(page.locator("#headline")).to_have_text("4 faces")
+    held = []
+    page.route("**/", lambda route: held.append(route) if route.request.method == "POST" and not held else route.continue_())
+    choose(page, portrait)
+    expect(page.get_by_role("button", name="Analyzing…")).to_be_disabled()
+    page.get_by_text("Options", exact=True).click()
+    page.get_by_role("checkbox", name="single face").check()
+    expect(page.locator("#file-name")).to_have_text(portrait.name)
+    expect(page.get_by_text("The whole photo was analyzed as a single face.")).to_be_visible()
+
+
+def test_a_failed_photo_can_be_sent_again(visit, portrait):
+    """As a snapshot, which is nowhere else."""
+    page = visit(expected="503")
+    page.route(
+        "**/", lambda route: route.fulfill(status=503, body="busy") if route.request.method == "POST" else route.continue_()
+    )
+    choose(page, portrait)
+    expect(page.locator("#photo-form .problem")).to_contain_text("status 503")
+    page.unroute("**/")
+    page.get_by_role("button", name="Try again").click()
+    expect_result(page)
+    expect(page.locator("#file-name")).to_have_text(portrait.name)
+
+
+def test_the_skip_link_keeps_the_result(visit):
+    page = visit()
+    page.get_by_role("button", name="Four drawn faces").click()
+    expect(page.locator("#headline")).to_have_text("4 faces")
+    page.locator(".skip").focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#main")).to_be_focused()
+    expect(page.locator("#headline")).to_have_text("4 faces")
+    page.reload()
+    expect(page.locator("#headline")).to_have_text("4 faces")
+
+
+def test_a_restored_page_has_each_listener_once(visit):
+    page = visit()
+    page.get_by_role("button", name="Eileen Collins").click()
+    expect_result(page)
+    page.reload()
+    expect_result(page)
+    page.get_by_role("button", name="Take a photo").click()
+    expect(page.get_by_role("dialog")).to_have_count(1)
+    page.keyboard.press("Escape")
+    page.get_by_text("Options", exact=True).click()
+    page.get_by_role("checkbox", name="landmarks").check()
+    expect(page.locator(".head-pose")).to_be_visible()
 
 
 @pytest.mark.parametrize(("kind", "target"), [("drop", "#drop"), ("drop", "footer"), ("paste", "body")])

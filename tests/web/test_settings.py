@@ -57,6 +57,7 @@ def test_places_of_the_address(text):
     ("name", "value"),
     [
         ("API_KEYS", "0a" * 31),
+        ("API_KEYS", " , "),
         ("API_KEYS", "0a" * 32 + "," + "zz" * 32),
         ("API_KEYS", ",".join(f"{number:064x}" for number in range(1001))),
         ("RATE_LIMIT", "-1"),

@@ -30,9 +30,14 @@ def client_address() -> str:
 
 
 def _network(text: str) -> str | None:
-    """Return the address, or the network of an IPv6 address; None for what is none."""
+    """Return the address, or the network of an IPv6 address, without a port; None for what is none."""
+    text = text.strip()
+    if text.startswith("["):
+        text = text[1:].partition("]")[0]
+    elif text.count(":") == 1:
+        text = text.partition(":")[0]
     try:
-        address = ip_address(text.strip().partition("%")[0])
+        address = ip_address(text.partition("%")[0])
     except ValueError:
         return None
     if not isinstance(address, IPv6Address):

@@ -65,7 +65,7 @@ def add_cors(response: Response) -> Response:
     if origin not in allowed:
         return response
     response.headers["Access-Control-Allow-Origin"] = origin
-    response.headers["Access-Control-Expose-Headers"] = "X-Request-Id, Server-Timing, Retry-After"
+    response.headers["Access-Control-Expose-Headers"] = "X-Request-Id, X-Partial, Server-Timing, Retry-After"
     if request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers:
         response.headers["Access-Control-Allow-Methods"] = "GET, POST"
         response.headers["Access-Control-Allow-Headers"] = "Authorization, Content-Type, X-Request-Id"

@@ -65,7 +65,7 @@ def static_file(filename: str, version: str | None = None) -> Response:
     """Return a static file, compressed where the client takes that. Another version than that of the folder is not found."""
     folder = static_folder()
     path = safe_join(folder, filename)
-    if path is None or not Path(path).is_file() or version not in (None, folder_version(folder)):
+    if path is None or version not in (None, folder_version(folder)) or not _is_file(path):
         abort(404)
     compressed = None
     if Path(path).suffix in COMPRESSED and "Range" not in request.headers:
@@ -81,6 +81,14 @@ def static_file(filename: str, version: str | None = None) -> Response:
         response.vary.add("Accept-Encoding")
     response.headers["Cache-Control"] = IMMUTABLE if version else SHORT_LIVED
     return response
+
+
+def _is_file(path: str) -> bool:
+    """Return True for a file; a name may be longer than the file system permits."""
+    try:
+        return Path(path).is_file()
+    except (OSError, ValueError):
+        return False
 
 
 def _compressed(path: str) -> bytes | None:

@@ -132,13 +132,16 @@ class Parser(HTTPRequestParser):
             super().parse_header(header_plus)
         except ValueError:  # of a number with thousands of digits
             raise ParsingError("Content-Length is invalid") from None
+        self.path = "/" + self.path.lstrip("/")  # as the application will see it: queues and keys are chosen by the path
         if self.chunked:
             self.body_rcv = ChunkedReceiver(Body(self.uploads))
         elif self.content_length > 0:
             self.body_rcv = FixedStreamReceiver(self.content_length, Body(self.uploads))
         if self.body is not None and self.refused is not None:
             problem = self.refused(self.command, self.path, self.headers.get("AUTHORIZATION", ""))
-            if problem is not None:
+            if problem is not None and self.expect_continue:  # the client waits before it sends the body
+                self.error, self.completed = Refusal(**problem), True
+            elif problem is not None:
                 self.refuse_at_end(Refusal(**problem))
 
     def _has_long_uri(self) -> bool:

@@ -151,6 +151,8 @@ FORWARDED = "203.0.113.9, 198.51.100.7, 192.0.2.55"
         ("1", {"X-Forwarded-For": "2001:db8:1:2:3:4:5:6"}, "2001:db8:1:2::/64"),
         ("1", {"X-Forwarded-For": "2001:db8:1:2::ffff"}, "2001:db8:1:2::/64"),
         ("1", {"X-Forwarded-For": "::ffff:203.0.113.9"}, "203.0.113.9"),
+        ("1", {"X-Forwarded-For": "203.0.113.9:5678"}, "203.0.113.9"),
+        ("1", {"X-Forwarded-For": "[2001:db8:1:2::1]:443"}, "2001:db8:1:2::/64"),
         ("appengine", {"X-Appengine-User-IP": "203.0.113.9", "X-Forwarded-For": FORWARDED}, "203.0.113.9"),
         ("appengine", {"X-Forwarded-For": FORWARDED}, "192.0.2.1"),
     ],

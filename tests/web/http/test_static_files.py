@@ -44,6 +44,11 @@ def test_another_version_is_not_found(client, address):
     assert response.status_code == 404 and response.headers["Cache-Control"] == "no-store"
 
 
+@pytest.mark.parametrize("name", ["a" * 300, "@x/" + "a" * 5000, "a/" * 3000, "\0", "@" + "a" * 300 + "/js/app.js"])
+def test_names_that_no_file_has_are_not_found(client, name):
+    assert client.get(f"/static/{name}").status_code == 404
+
+
 def test_files_without_a_version_are_asked_for_again(client):
     plain = client.get("/static/js/app.js", buffered=True)
     assert plain.headers["Cache-Control"] == SHORT_LIVED

@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,7 +20,7 @@ from web.http.security import HEADERS
 from web.server import connections
 from web.server.bodies import UploadBudget
 from web.server.connections import Server
-from web.server.queue import AdmissionQueue
+from web.server.queue import AdmissionQueue, is_quick
 from web.server.sockets import Sockets
 from web.server.worker import adjustments
 
@@ -421,3 +422,30 @@ def test_lines_of_a_set_of_pictures_arrive_one_by_one(server, photo, monkeypatch
         assert time.monotonic() < until
         time.sleep(0.01)
     assert len(calls) == 2
+
+
+def parsed(server, head: str) -> Any:
+    """Parse the header of a request."""
+    parser = server.server.parser_class(server.server.adj)
+    parser.received(head.encode() + b"\r\n\r\n")
+    return parser
+
+
+@pytest.mark.parametrize(
+    "path", ["/api/v1/image", "//api/v1/image", "/%2Fapi/v1/image", "api/v1/image", "http://h//api/v1/image"]
+)
+def test_an_address_is_queued_as_the_application_sees_it(server, path):
+    """However many slashes begin it: else models would run in the lane of quick requests, and bodies without a key be kept."""
+    request = parsed(server, f"POST {path} HTTP/1.1\r\nContent-Length: 9")
+    assert request.path == "/api/v1/image" and not is_quick(request.command, request.path)
+
+
+@pytest.mark.parametrize("expect", [False, True])
+def test_bodies_that_are_announced_without_a_key_are_not_kept(server, monkeypatch, expect):
+    refused = lambda method, path, header: {"code": "unauthorized", "detail": "A key is needed."}  # noqa: E731
+    monkeypatch.setattr(server.server.parser_class, "refused", staticmethod(refused), raising=False)
+    head = "POST /api/v1/image HTTP/1.1\r\nContent-Length: 9000000" + ("\r\nExpect: 100-continue" if expect else "")
+    request = parsed(server, head)
+    assert request.completed is expect, "a client that waits for leave to send its body gets its answer at once"
+    request.received(b"" if expect else bytes(1_000_000))
+    assert request.held == 0 and server.server.uploads.used == 0
