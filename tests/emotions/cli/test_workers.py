@@ -27,25 +27,31 @@ def double(job: int) -> int:
     return 2 * job
 
 
-def kill_a_worker() -> None:
+def workers(before: set) -> list:
+    """Processes that were started since `before`: other tests keep a process of their own for the whole run."""
+    return [process for process in multiprocessing.active_children() if process not in before]
+
+
+def kill_a_worker(before: set) -> None:
     """Kill one of the processes, and wait until the pool has noticed and ended the others.
 
     There may be one alone: the pool starts another when a job finds none idle, and the first may have been as quick.
     """
-    one = multiprocessing.active_children()[0]
+    one = workers(before)[0]
     assert one.pid is not None
     os.kill(one.pid, signal.SIGKILL)
     deadline = time.monotonic() + 60
-    while multiprocessing.active_children():
+    while workers(before):
         assert time.monotonic() < deadline
         time.sleep(0.01)
 
 
 def jobs_with_kills(jobs: list[int], kills: set[int]) -> Iterator[int]:
     """Jobs of which some are only known after a process was killed, as when a pipe is awaited."""
+    before = set(multiprocessing.active_children())
     for number, job in enumerate(jobs):
         if number in kills:
-            kill_a_worker()
+            kill_a_worker(before)
         yield job
 
 
