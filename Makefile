@@ -24,8 +24,8 @@ GRADIO := .venv-gradio/bin/python
 BATCH := .venv-batch/bin/python
 GPU := .venv-gpu/bin/python
 LINT := .venv-lint/bin
-EXTRAS := test train lab gpu gradio batch integrations bench docs lint audit
-INTEGRATIONS := tests/integrations
+EXTRAS := test train lab gpu gradio batch integrations clients bench docs lint audit
+INTEGRATIONS := tests/integrations tests/clients
 
 help: ## list these targets
 	@sed -n -e 's/^##@ \(.*\)/\n\1/p' -e 's/^\([a-z-]*\):.*## /  \1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -63,11 +63,14 @@ test: .venv-test/.installed ## run the tests in at most 10 minutes on two cores,
 test-all: .venv-test/.installed ## run all tests: also the slow ones, those in a sandbox (as root) and those of the integrations
 	@status=0; \
 	$(PYTEST) $(COVERAGE) $(addprefix --ignore=,$(INTEGRATIONS)) || status=1; \
-	$(MAKE) --no-print-directory test-integrations || status=1; \
+	$(MAKE) --no-print-directory test-integrations test-clients --keep-going || status=1; \
 	exit $$status
 
-test-integrations: .venv-integrations/.installed ## run the tests of Gradio, Apache Beam and generated clients of the API
-	.venv-integrations/bin/python -m pytest --confcutdir=$(INTEGRATIONS) $(INTEGRATIONS)
+test-integrations: .venv-integrations/.installed ## run the tests of Gradio and Apache Beam
+	.venv-integrations/bin/python -m pytest --confcutdir=tests/integrations tests/integrations
+
+test-clients: .venv-clients/.installed ## generate clients of the API in Python and TypeScript (needs Java and Node.js) and call it with them
+	.venv-clients/bin/python -m pytest --confcutdir=tests/clients tests/clients
 
 lint: .venv-lint/.installed ## check style, formatting, annotations and spelling
 	$(LINT)/ruff check
@@ -242,5 +245,5 @@ $(ENVIRONMENTS): .venv-%/.installed: requirements-%.txt
 	@$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r $<
 	@touch $@
 
-.PHONY: help run gradio batch notebooks lab test test-all test-integrations lint format requirements train rebuild synthetic heads export thresholds \
+.PHONY: help run gradio batch notebooks lab test test-all test-integrations test-clients lint format requirements train rebuild synthetic heads export thresholds \
 	evaluate-served verify-model experiments bench robustness tracking hostile soak overload autoscaling smoke-appengine smoke-heroku publish docs demo-gif screenshots readme api-examples detectors vendor sbom audit

@@ -1,4 +1,4 @@
-"""Tests of the integrations, Gradio, Apache Beam and generated clients; skipped where the package is not installed."""
+"""Tests of the integrations, Gradio and Apache Beam; skipped where the package is not installed."""
 
 from __future__ import annotations
 
@@ -6,6 +6,6 @@ import importlib.util
 
 collect_ignore_glob = [
     f"test_{name}*.py"
-    for name, package in (("batch", "apache_beam"), ("gradio", "gradio"), ("clients", "openapi_python_client"))
+    for name, package in (("batch", "apache_beam"), ("gradio", "gradio"))
     if not importlib.util.find_spec(package)
 ]

@@ -1,0 +1,1 @@
+"""Tests of clients that are generated from the OpenAPI document."""
