@@ -29,8 +29,8 @@ ROOT = Path(__file__).resolve().parents[2]
 @pytest.fixture
 def bucket():
     memory_files.OBJECTS.clear()
-    for path in SAMPLES.iterdir():
-        memory_files.OBJECTS[f"mem://bucket/photos/{path.name}"] = path.read_bytes(), 1.0
+    for name in ("angry.png", "collins.jpg", "friends.png", "obama.jpg", "README.md"):
+        memory_files.OBJECTS[f"mem://bucket/photos/{name}"] = (SAMPLES / name).read_bytes(), 1.0
     yield memory_files.OBJECTS
     memory_files.OBJECTS.clear()
 
