@@ -249,6 +249,15 @@ class Channel(HTTPChannel):
         """Bytes a second at which the body has come so far."""
         return self.request.held / (time.monotonic() - self.request.began + 0.1) if self.request else 0.0
 
+    def send(self, data: Any, do_close: bool = True) -> int:
+        """Send bytes; none where the event loop has closed the connection while a thread was about to send."""
+        try:
+            return int(super().send(data, do_close))
+        except AttributeError:
+            if self.socket is not None:
+                raise
+            return 0
+
     def received(self, data: bytes) -> bool:
         """Take bytes; the memory for uploads is checked after each piece of a body."""
         self.arrived = time.monotonic()

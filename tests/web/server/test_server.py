@@ -449,3 +449,17 @@ def test_bodies_that_are_announced_without_a_key_are_not_kept(server, monkeypatc
     assert request.completed is expect, "a client that waits for leave to send its body gets its answer at once"
     request.received(b"" if expect else bytes(1_000_000))
     assert request.held == 0 and server.server.uploads.used == 0
+
+
+def test_a_connection_that_was_closed_meanwhile_takes_no_bytes(server):
+    """The event loop may close it while a thread is about to send: that is no error, and leaves no traceback in the log."""
+    with server.connect() as client:
+        client.sendall(b"GET /health HTTP/1.1\r\n\r\n")
+        client.recv(65536)
+        [channel] = server.server.active_channels.values()
+    until = time.monotonic() + 20
+    while channel.connected:
+        assert time.monotonic() < until
+        time.sleep(0.01)
+    channel.socket = None
+    assert channel.send(b"late") == 0
