@@ -13,7 +13,7 @@ from emotions import ModelRegistry
 from emotions.runtime.limits import SERVER, set_limits
 
 from . import inference
-from .api import openapi
+from .api.openapi import document
 from .http import budgets, feedback, keys, logging, metrics, problems, rate_limit, security, static_files, uploads
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -29,7 +29,7 @@ def create_app(settings: Mapping[str, Any] | None = None, registry: ModelRegistr
     app = APIFlask(
         __package__,
         title="Emotion Detector",
-        version=openapi.VERSION,
+        version=document.VERSION,
         docs_path=None,
         json_errors=False,
         static_folder=None,  # type: ignore[arg-type]  # no route of Flask's: http/static_files.py serves it
@@ -43,7 +43,7 @@ def create_app(settings: Mapping[str, Any] | None = None, registry: ModelRegistr
     set_limits(SERVER, decode_mb=app.config["DECODE_MB"])
     for part in (budgets, uploads, problems, keys, rate_limit, security, static_files, feedback, metrics):
         part.register(app)
-    openapi.configure(app)
+    document.configure(app)
     _register_blueprints(app)
     return app
 

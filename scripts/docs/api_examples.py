@@ -1,6 +1,6 @@
 """Record the examples of the OpenAPI document: answers of this server to requests with the files of static/samples.
 
-    python -m scripts.docs.api_examples            # writes web/api/examples.json
+    python -m scripts.docs.api_examples            # writes web/api/openapi/examples.json
 
 Run it after a change of the models or of the samples; a test compares the file with new answers.
 """
@@ -16,8 +16,8 @@ from typing import Any
 from flask.testing import FlaskClient
 
 from web import create_app
-from web.api.examples import FILE, SAMPLE_FILES
-from web.api.snippets import NDJSON
+from web.api.openapi.examples import FILE, SAMPLE_FILES
+from web.api.openapi.snippets import NDJSON
 
 SAMPLES = Path(__file__).resolve().parents[2] / "static" / "samples"
 REQUESTS: dict[str, Any] = {

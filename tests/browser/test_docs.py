@@ -10,7 +10,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.conftest import DESK, PHONE
 from web import create_app
-from web.api.examples import SAMPLE_FILES
+from web.api.openapi.examples import SAMPLE_FILES
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,7 @@ from types import ModuleType
 
 import pytest
 
-from web.api.examples import SAMPLE_FILES
+from web.api.openapi.examples import SAMPLE_FILES
 
 ROOT = Path(__file__).resolve().parents[2]
 SAMPLES = ROOT / "static" / "samples"

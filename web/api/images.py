@@ -26,7 +26,7 @@ from ..http.uploads import MAX_FILES, MemoryRequest, uploaded_photos
 from ..inference import analyzer, annotate_timed
 from .blueprint import api
 from .image import ANALYSIS_OPTIONS, ImageOptions, ImageResponse
-from .openapi import VIDEO_TYPES
+from .openapi.document import VIDEO_TYPES
 from .options import parse_options
 from .schemas import OutputSchema
 from .schemas import Problem as ProblemSchema

@@ -32,7 +32,7 @@ from ..http.problems import Problem
 from ..http.uploads import uploaded_video
 from ..inference import analyzer
 from .blueprint import api
-from .openapi import VIDEO_TYPES
+from .openapi.document import VIDEO_TYPES
 from .options import parse_options
 from .schemas import BooleanOption, Face, InputSchema, Model, OutputSchema, Probabilities, ViewsOption
 

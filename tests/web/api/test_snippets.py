@@ -17,8 +17,8 @@ from werkzeug.serving import make_server
 
 from scripts.docs.api_examples import record
 from web import create_app
-from web.api.examples import recorded
-from web.api.snippets import BASE_URL, NDJSON
+from web.api.openapi.examples import recorded
+from web.api.openapi.snippets import BASE_URL, NDJSON
 
 SAMPLES = Path(__file__).resolve().parents[3] / "static" / "samples"
 DOCUMENT = create_app().test_client().get("/openapi.json").json

@@ -11,8 +11,8 @@ from apispec import APISpec
 from apispec.ext.marshmallow import MarshmallowPlugin
 from flask import Blueprint, render_template
 
-from ..http.problems import CATALOGUE, MEDIA_TYPE, Problem
-from . import schemas
+from ...http.problems import CATALOGUE, MEDIA_TYPE, Problem
+from .. import schemas
 from .access import describe_access, describe_headers
 from .bodies import describe_files
 from .examples import SAMPLE_FILES, add_examples, recorded

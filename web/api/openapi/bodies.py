@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ..http.uploads import MAX_FILES, OCTETS
+from ...http.uploads import MAX_FILES, OCTETS
 
 PICTURES = "JPEG, PNG, WebP, GIF, BMP, TIFF, HEIC, AVIF"
 FILE_BODIES: dict[str, tuple[str, tuple[str, ...]]] = {
