@@ -1,4 +1,4 @@
-// Chart of the seven probabilities over time: a strip for each emotion, so that none depends on its color to be told apart. Gaps are
+// Chart of the seven probabilities over time: a strip for each emotion, so that they can be distinguished without color. Gaps are
 // times without a detection. The names and values beside the strips are text of the page (track-panels.js).
 
 import { FONT } from "./overlay.js";

@@ -59,9 +59,9 @@ export function restoreResults(show, onShown) {
     if (state?.result) restore(state);
     else window.history.replaceState(shown, ""); // a link to a place on this page, such as that to its content
   });
-  // A link to the page's own address keeps the entry of the history, and its state, in some browsers: it asks for the page anew.
-  const anew = performance.getEntriesByType("navigation")[0]?.type === "navigate";
-  const state = anew ? null : window.history.state;
+  // A link to the page's own address keeps the entry of the history, and its state, in some browsers: it loads the page again.
+  const isNavigation = performance.getEntriesByType("navigation")[0]?.type === "navigate";
+  const state = isNavigation ? null : window.history.state;
   if (state?.result && pageOf(state) !== first) return restore(state);
   window.history.replaceState(shown, "");
   return false;

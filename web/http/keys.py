@@ -1,7 +1,7 @@
 """Keys of the API: bearer tokens whose SHA-256 digests API_KEYS lists, and the tokens of this server's own pages.
 
 The scripts of the pages call the API as well. Each page then carries a signed token that is valid for some hours, for the
-addresses that the scripts call. So the keys close the API to programs, not the pages to people: whoever may open a page may have
+addresses that the scripts call. So the keys close the API to programs, not the pages to people: everybody who can open a page can have
 a picture analyzed, there or with its token. Nothing is stored, and instances with the same API_KEYS accept each other's tokens.
 """
 

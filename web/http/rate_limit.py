@@ -1,7 +1,7 @@
 """RATE_LIMIT: requests a minute that a client may send, counted in the memory of this process.
 
 Each client has a bucket of RATE_LIMIT tokens that fills up again within a minute; a request takes one. A client is a key of the
-API (web/http/keys.py), otherwise an address. Several instances count by themselves, and a restart begins anew.
+API (web/http/keys.py), otherwise an address. Several instances count by themselves, and a restart starts from zero.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from .clients import client_address
 from .problems import Problem
 
 MAX_CLIENTS = 10_000
-"""Clients that are remembered, about 2 MB; beyond that the one whose last request is the longest ago begins anew."""
+"""Clients that are remembered, about 2 MB; beyond that the one whose last request is the longest ago is forgotten."""
 MINUTE = 60.0
 
 

@@ -48,7 +48,7 @@ def test_labels_of_a_crowd_hide_neither_each_other_nor_faces(seed):
     assert sum(_overlap(one.plate, [other.plate]) for one, other in combinations(placed, 2)) == 0
     boxes = [(one.box.left, one.box.top, one.box.left + 48, one.box.top + 60) for one in faces]
     assert max(_overlap(label.plate, boxes) / _size(label.plate) for label in placed) <= MAX_HIDDEN
-    assert any("·" in label.text for label in placed), "where there is room the emotion is told too"
+    assert any("·" in label.text for label in placed), "where there is room the label has the emotion too"
 
 
 def test_labels_are_drawn_where_they_are_placed():

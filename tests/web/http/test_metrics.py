@@ -32,7 +32,7 @@ def measured():
 
 @pytest.fixture
 def client(measured, monkeypatch):
-    """Client of the app, whose figures begin anew."""
+    """Client of the app, whose counts start from zero."""
     monkeypatch.setitem(measured.extensions, "metrics", Metrics(measured.extensions["analyzer"].registry))
     return measured.test_client()
 
@@ -110,10 +110,10 @@ def test_labels_do_not_grow_with_what_clients_send(client, figures):
 
 def test_stages_are_those_of_server_timing(client, figures, photo):
     response = client.post("/api/v1/image?annotate=1&tracks=", data=photo, content_type="image/jpeg")
-    told = {part.partition(";")[0]: float(part.partition("dur=")[2]) for part in response.headers["Server-Timing"].split(", ")}
+    timing = {part.partition(";")[0]: float(part.partition("dur=")[2]) for part in response.headers["Server-Timing"].split(", ")}
     sums = figures("emotions_stage_seconds_sum")
-    assert {labels[1][1]: pytest.approx(1e3 * value, abs=0.02) for labels, value in sums.items()} == told
-    assert set(told) == {"decode", "detect", "classify", "follow", "annotate"}
+    assert {labels[1][1]: pytest.approx(1e3 * value, abs=0.02) for labels, value in sums.items()} == timing
+    assert set(timing) == {"decode", "detect", "classify", "follow", "annotate"}
     client.get("/health", environ_overrides={"emotions.waited": 0.3})
     assert figures("emotions_stage_seconds_sum")["emotions_stage_seconds_sum", ("stage", "queue")] == pytest.approx(0.3)
 
