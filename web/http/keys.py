@@ -1,8 +1,9 @@
 """Keys of the API: bearer tokens whose SHA-256 digests API_KEYS lists, and the tokens of this server's own pages.
 
 The scripts of the pages call the API as well. Each page then carries a signed token that is valid for some hours, for the
-addresses that the scripts call. So the keys close the API to programs, not the pages to people: everybody who can open a page can have
-a picture analyzed, there or with its token. Nothing is stored, and instances with the same API_KEYS accept each other's tokens.
+addresses that the scripts call. So the keys close the API to programs, not the pages to people: everybody who can open a page
+can have a picture analyzed, there or with its token. Nothing is stored, and instances with the same API_KEYS accept each other's
+tokens.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ class ApiKeys:
 
     def __init__(self, digests: tuple[str, ...]) -> None:
         self._digests = digests
-        # Whoever knows all digests could sign a token, which is no more than a visitor of a page gets.
+        # Somebody who knows all digests could sign a token, which is no more than a visitor of a page gets.
         self._signer = URLSafeTimedSerializer(sha256(" ".join(sorted(digests)).encode()).digest(), salt="page")
 
     def __bool__(self) -> bool:
