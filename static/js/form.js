@@ -12,7 +12,7 @@ export function announce(text) {
 }
 
 /** Disable the buttons of the page while a request is under way, but those that cancel it. */
-export function setBusy(busy) {
+function setBusy(busy) {
   main.classList.toggle("busy", busy);
   main.setAttribute("aria-busy", String(busy));
   for (const button of main.querySelectorAll("button:not([data-cancel])")) button.disabled = busy;

@@ -12,13 +12,11 @@ STATIC = Path(__file__).resolve().parents[2] / "static"
 
 @dataclass(frozen=True)
 class Sample:
-    """`file` is relative to static/; `width` and `height` in pixels reserve the space while it loads."""
+    """A picture; `file` is relative to static/."""
 
     name: str
     title: str
     file: str
-    width: int
-    height: int
 
     @property
     def small(self) -> str:
@@ -27,12 +25,12 @@ class Sample:
 
 
 SAMPLES: tuple[Sample, ...] = (
-    Sample("collins", "Eileen Collins, astronaut", "samples/collins.jpg", 512, 512),
-    Sample("obama", "Barack Obama, official portrait", "samples/obama.jpg", 512, 640),
-    Sample("solvay", "29 physicists, Solvay Conference of 1927", "samples/solvay.jpg", 1280, 470),
-    Sample("sad", "A sad drawing", "samples/sad.png", 640, 480),
-    Sample("angry", "An angry drawing", "samples/angry.png", 640, 480),
-    Sample("friends", "Four drawn faces", "samples/friends.png", 880, 480),
+    Sample("collins", "Eileen Collins, astronaut", "samples/collins.jpg"),
+    Sample("obama", "Barack Obama, official portrait", "samples/obama.jpg"),
+    Sample("solvay", "29 physicists, Solvay Conference of 1927", "samples/solvay.jpg"),
+    Sample("sad", "A sad drawing", "samples/sad.png"),
+    Sample("angry", "An angry drawing", "samples/angry.png"),
+    Sample("friends", "Four drawn faces", "samples/friends.png"),
 )
 
 FRAMED = SAMPLES[-1]

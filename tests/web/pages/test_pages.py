@@ -88,11 +88,11 @@ def test_every_sample_has_faces(read, sample):
     assert page.by_id("headline").text != "No face found"
 
 
-def test_samples_have_the_stated_size_and_a_listed_origin():
+def test_samples_are_small_and_have_a_listed_origin():
     origins = (ROOT / "static/samples/README.md").read_text(encoding="utf-8")
     for sample in SAMPLES:
         path = ROOT / "static" / sample.file
-        assert size_of(path) == (sample.width, sample.height)
+        assert path.stat().st_size < 100_000
         assert f"`{path.name}`" in origins
 
 
