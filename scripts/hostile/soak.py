@@ -3,7 +3,7 @@
     make soak                                  one hour on two cores, memory of the instance class
     python -m scripts.hostile.soak --seconds 300
 
-Every minute the clients pause, and the worker's state at rest is noted. From minute 10 on (a sixth of a shorter run) resident
+Every minute the clients pause, and the worker's state at rest is noted. From minute 10 on (a third of a shorter run) resident
 memory must stay within 10 %, and at the end no file descriptor and no thread may be more. A minute and a half after the last
 request, when the models of texts and speech are unloaded, less than 200 MB must be resident. The exit status is 1 otherwise, or
 if the worker was killed or an answer had a fault.
@@ -23,6 +23,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from web.inference import IDLE_SECONDS
+from web.server.worker import RESTING_SECONDS
 
 from ..common.markdown import table
 from ..deploy import traffic
@@ -37,8 +38,8 @@ from .verdicts import FAULTS, MAX_RESIDENT_BYTES, TIMES, judge
 HOSTILE_SHARE = 5
 """Every fifth request is hostile."""
 ROUND_SECONDS = 60.0
-REST_SECONDS = 2.0
-"""Seconds without requests before the state at rest is measured."""
+REST_SECONDS = RESTING_SECONDS + 3
+"""Seconds without requests before the state at rest is measured: the worker has freed spare memory by then."""
 SETTLED_MINUTES = 10
 MAX_GROWTH = 0.10
 UNLOADED_SECONDS = 1.5 * IDLE_SECONDS
@@ -65,9 +66,9 @@ class Soak:
     limits: str = ""
 
     def settled(self) -> list[State]:
-        """Return the states from minute 10 on, or from a sixth of a shorter run on."""
+        """Return the states from minute 10 on, or from a third of a shorter run on."""
         length = self.rounds[-1][0]
-        since = min(SETTLED_MINUTES * 60, length / 6)
+        since = min(SETTLED_MINUTES * 60, length / 3)
         return [state for second, state in self.rounds if second >= since]
 
     def broken(self, busy: bool = False) -> list[str]:

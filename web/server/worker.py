@@ -24,8 +24,10 @@ MAX_UNSENT = 2**20
 
 BASE_BYTES = 180 * 2**20
 """Memory of the process beside decoding, uploads included, beyond which images and videos are decoded one after the other."""
+RESTING_SECONDS = 5.0
+"""Seconds without requests after which spare memory is freed."""
 RESTING_BYTES = 4 * 2**20
-"""Bytes by which pages of code have grown from which they are released once nothing was asked for during IDLE_SECONDS."""
+"""Bytes by which pages of code have grown from which they are released at rest."""
 TRIM_BYTES = 8 * 2**20
 """Bytes of uploads after which, as soon as no model runs, spare memory is freed: that then delays nobody."""
 
@@ -65,8 +67,11 @@ class BoundedWorker(Worker):
             if time.monotonic() - tidied > IDLE_SECONDS / 4 and queue.work.idle:
                 tidied = time.monotonic()
                 unload_seldom_used(application, IDLE_SECONDS)
-                resting = tidied - queue.work.last_finished > IDLE_SECONDS
-                code.release(RESTING_BYTES if resting else CodePages.GROWN_BYTES)
+            if time.monotonic() - queue.work.last_finished > RESTING_SECONDS and queue.work.idle:
+                if queue.work.finished_bytes:
+                    queue.work.finished_bytes = 0
+                    trim_heap()
+                code.release(RESTING_BYTES)
         self._finish(application, servers, queue, sockets)
 
     def _finish(self, application: Any, servers: list[Server], queue: AdmissionQueue, sockets: Sockets) -> None:

@@ -52,13 +52,13 @@ def check_soak(seconds: float, round_seconds: float) -> None:
         warm_up(server)
         done = soak.soak(server, 13, seconds, round_seconds=round_seconds)
     assert done.broken(busy=True) == []
-    assert done.statuses[200] > 20 and len(done.rounds) >= seconds / round_seconds / 2
+    assert done.statuses[200] > 20 and len(done.rounds) >= 4
     assert "file descriptors" in soak.markdown(done, "command")
 
 
 @sandboxed
 def test_soak():
-    check_soak(60, 5)
+    check_soak(90, 10)
 
 
 def check_overload(seconds: float, clients: list[int]) -> None:
