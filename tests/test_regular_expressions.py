@@ -92,7 +92,7 @@ def growth(call: Callable[[str], object], start: str, repeated: str, end: str, s
     def text(size: int) -> str:
         return start + repeated * (size // len(repeated)) + end
 
-    for size in (12, 24):  # what is exponential would never end with a longer text
+    for size in (8, 12, 24):  # what is exponential would never end with a longer text
         if all(seconds(call, text(2 * size), runs) > MAX_GROWTH * seconds(call, text(size), runs) for runs in (3, 9)):
             return float("inf")
     for runs in (1, 3, 9):

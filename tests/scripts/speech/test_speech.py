@@ -124,6 +124,7 @@ def test_missing_data_is_reported(tmp_path, capsys):
     assert capsys.readouterr().err.count("is not there") == 2
 
 
+@pytest.mark.slow
 def test_cross_validation_holds_out_speakers(run, monkeypatch):
     clips, training_speakers = tiny_clips(2), []
     rows = window_features(clips, {})
@@ -139,6 +140,7 @@ def test_cross_validation_holds_out_speakers(run, monkeypatch):
     assert len(training_speakers) == 2 and not training_speakers[0] & training_speakers[1]
 
 
+@pytest.mark.slow
 def test_training_writes_metrics(run):
     metrics = json.loads((run / "figures.json").read_text(encoding="utf-8"))
     assert set(metrics["evaluation"]) == {"ravdess_cross_validated", "emodb_speakers_out", "tess_across_speakers"}
@@ -160,6 +162,7 @@ def test_clip_metrics():
     assert fit_temperature(3 * logits, labels, TEMPERATURES) == pytest.approx(3, rel=0.1)
 
 
+@pytest.mark.slow
 def test_exported_file_predicts_as_the_fitted_network(run, tmp_path):
     shutil.copytree(ROOT / "models", tmp_path / "models", ignore=shutil.ignore_patterns("speech-*"))
     export.main(["--run", str(run), "--version", "9.0.0", "--models", str(tmp_path / "models")])

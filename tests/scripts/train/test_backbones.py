@@ -166,6 +166,7 @@ def test_any_architecture_is_served_by_naming_its_head(finished, prepared):
     assert (finished / "models" / "NOTICE.md").is_file(), "the licence of the detectors is copied too"
 
 
+@pytest.mark.slow
 def test_only_the_shipped_architecture_is_exported_to_models(finished, capsys):
     before = (BUNDLED / "manifest.json").read_bytes()
     with pytest.raises(SystemExit) as stop:
@@ -174,6 +175,7 @@ def test_only_the_shipped_architecture_is_exported_to_models(finished, capsys):
     assert (BUNDLED / "manifest.json").read_bytes() == before
 
 
+@pytest.mark.slow
 def test_the_table_keeps_deleted_runs(finished, prepared, tmp_path, monkeypatch):
     monkeypatch.setattr(experiments, "ROUNDS", 2)
     models, run = finished / "models", finished / "runs" / "first"

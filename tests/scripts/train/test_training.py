@@ -54,6 +54,7 @@ def exported(finished, tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow
 def test_an_interrupted_run_resumes(finished):
     with open(finished / "history.csv") as stream:
         epochs = [int(row["epoch"]) for row in csv.DictReader(stream)]
@@ -61,6 +62,7 @@ def test_an_interrupted_run_resumes(finished):
     assert json.loads((finished / "config.json").read_text())["optimiser"]["peak"] == 0.01
 
 
+@pytest.mark.slow
 def test_export_serves_what_was_trained(finished, exported, prepared, tmp_path):
     names = {path.name for path in exported.iterdir()}
     beside = {entry.file for role in ("detector", "landmarks") for entry in ModelRegistry().entries(role)} | set(export.NOTICES)
@@ -181,6 +183,7 @@ def test_final_weights_are_interpolated_with_the_initial_ones(small, prepared, c
     assert "init_weight needs initial weights" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_run_resumes_only_with_its_own_settings(finished, prepared, configured, tmp_path, capsys):
     run, config = tmp_path / "run", tmp_path / "config.toml"
     shutil.copytree(finished, run)
@@ -215,6 +218,7 @@ def _altered(run, tmp_path):
     return other
 
 
+@pytest.mark.slow
 def test_verify_recomputes_metrics_and_detects_a_wrong_one(finished, exported, prepared, tmp_path, capsys):
     shutil.copytree(exported, tmp_path, dirs_exist_ok=True)
     options = ["--faces", str(prepared), "--models", str(tmp_path), "--run", str(finished)]
