@@ -10,7 +10,7 @@ from .labels import EMOTIONS
 
 FACE_COLUMNS = (
     "id", "left", "top", "width", "height", "score", "emotion", "confidence", *EMOTIONS, "drawn", "unsure", "yaw", "pitch",
-    "roll",
+    "roll", "number",
 )  # fmt: skip
 
 

@@ -102,4 +102,13 @@ class HeldRows:
 
 def _with_people(rows: Sequence[Row], ids: Mapping[int, int]) -> list[Row]:
     """Replace the ids of tracks in faces or rows by those of people."""
-    return [dict(row) | {name: ids.get(row[name], row[name]) for name in ID_COLUMNS if name in row} for row in rows]
+
+    def values(row: Row) -> Iterator[tuple[str, int]]:
+        for name in ID_COLUMNS:
+            if name in row:
+                person = ids.get(row[name], row[name])
+                yield name, person
+                if "number" in row:
+                    yield "number", person + 1
+
+    return [dict(row) | dict(values(row)) for row in rows]

@@ -35,10 +35,11 @@ SUFFIXES = frozenset((
 """Suffixes of files that are read in folders; other files are where `is_picture` says so."""
 COLUMNS = (
     "file", "id", "left", "top", "width", "height", "score", "emotion", "confidence", *EMOTIONS, "unsure", "error", "message",
+    "number",
 )  # fmt: skip
 OUTCOME = ("width", "height", "detector", "model")
 """Entries of a JSON line that the metadata have."""
-TABLE = {"file": 36, "id": 3, "emotion": 9, "confidence": 10, "unsure": 14}
+TABLE = {"file": 36, "number": 6, "emotion": 9, "confidence": 10, "unsure": 14}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -40,17 +40,17 @@ TIME = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?|([0-9]{1,4}:)?[0-5]?[0-9]:[0-5][0-
 """Seconds, m:ss or h:mm:ss."""
 COLUMNS = (
     "file", "time", "frame", "id", "left", "top", "width", "height", "emotion", "confidence", *EMOTIONS, "unsure", "error",
-    "message",
+    "message", "number",
 )  # fmt: skip
 COLUMN_SETS = {"standard": COLUMNS, "openface": openface.COLUMNS}
 OUTCOME = ("duration", "frames", "width", "height", "partial", "reason", "detector", "model")
 """Entries of a summary that the metadata have."""
-TABLE = {"file": 28, "time": 9, "id": 4, "emotion": 9, "confidence": 10, "unsure": 14}
+TABLE = {"file": 28, "time": 9, "number": 6, "emotion": 9, "confidence": 10, "unsure": 14}
 SUMMARY_COLUMNS = (
     "file", "id", "first", "last", "frames", "seconds", "emotion", *(f"share_{name}" for name in EMOTIONS), *EMOTIONS, "partial",
-    "error", "message",
+    "error", "message", "number",
 )  # fmt: skip
-SUMMARY_TABLE = {"file": 28, "id": 4, "first": 9, "last": 9, "seconds": 9, "emotion": 9, "partial": 10}
+SUMMARY_TABLE = {"file": 28, "number": 6, "first": 9, "last": 9, "seconds": 9, "emotion": 9, "partial": 10}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -194,5 +194,5 @@ def _summary_lines(summary: dict[str, Any]) -> list[str]:
         top = [name for name in ranking([shares[name] for name in EMOTIONS]) if shares[name]][:3]
         emotions = ", ".join(f"{name} in {shares[name]:.0%}" for name in top)
         period = f"{format_time(person['first'])} to {format_time(person['last'])}"
-        lines.append(f"person {person['id']}: {period}, {person['frames']} frames: {emotions}")
+        lines.append(f"person {person['number']}: {period}, {person['frames']} frames: {emotions}")
     return lines

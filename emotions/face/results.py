@@ -84,6 +84,7 @@ class Face:
         """Return the JSON object of the API."""
         body: dict[str, Any] = {
             "id": self.id,
+            "number": self.id + 1,
             "box": self.box.to_json(),
             "score": None if self.score is None else round(self.score, 4),
             "emotion": self.emotion,

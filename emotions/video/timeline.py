@@ -81,6 +81,7 @@ class PersonTimeline:
         """Return the JSON object of the API, see `Timeline.to_json`."""
         return {
             "id": self.id,
+            "number": self.id + 1,
             "ids": list(self.ids),
             "first": round(self.first, 3),
             "last": round(self.last, 3),

@@ -4,17 +4,19 @@
     python -m scripts.release.vendor --check    # offline; verifies that the files in the tree are the pinned ones
 
 There is no build step: the files are committed, and servers never run this. All are unchanged but Bootstrap's style sheet, of
-which the rules are kept whose classes are in BOOTSTRAP_CLASSES.
+which the rules are kept whose classes are in BOOTSTRAP_CLASSES. WebAssembly is stored as .gz: web/http/static_files.py sends it so.
 """
 
 from __future__ import annotations
 
 import argparse
+import gzip
 import hashlib
 import shutil
 import subprocess
 import tarfile
 import tempfile
+import zlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,7 +29,12 @@ BOOTSTRAP_CLASSES = (
 )  # fmt: skip
 """Classes of Bootstrap that templates and scripts may use."""
 
-VENDOR = Path(__file__).resolve().parents[2] / "static" / "vendor"
+ROOT = Path(__file__).resolve().parents[2]
+VENDOR = ROOT / "static" / "vendor"
+GZIPPED = frozenset((".wasm",))
+"""Suffixes of files that are stored compressed, with `.gz` added to their names; the pinned sha256 is that of the content."""
+LICENSE_TEXTS = {"Apache-2.0": ROOT / "models" / "LICENSE-APACHE-2.0"}
+"""Texts of licences for packages that name theirs without including it."""
 
 
 class VendorError(RuntimeError):
@@ -39,7 +46,7 @@ class Package:
     """A release on npm: licence (SPDX), sha256 of its tarball, and of each file taken from it (path in the package -> sha256).
 
     `changes`: path in the package -> function that makes the text of the committed file from that of the package; the sha256 is
-    that of the committed file.
+    that of the committed file. A package without the file LICENSE gets the text of LICENSE_TEXTS.
     """
 
     name: str
@@ -53,6 +60,11 @@ class Package:
     @property
     def destination(self) -> Path:
         return VENDOR / self.folder
+
+    @property
+    def licence_text(self) -> Path | None:
+        """File with the licence, None where the package has its own."""
+        return None if "LICENSE" in self.files else LICENSE_TEXTS[self.licence]
 
 
 PACKAGES = (
@@ -94,16 +106,34 @@ PACKAGES = (
             "swagger-ui-bundle.js.LICENSE.txt": "37eb6e7e59aed57b2c1acf076574b818ea07b74265717e0bd67b59e0baf9abbb",
         },
     ),
+    # The runtime of static/js/device: for browsers with relaxed SIMD, with plain SIMD, and with relaxed SIMD and threads.
+    Package(
+        name="@litertjs/core",
+        version="2.5.3",
+        folder="litert",
+        licence="Apache-2.0",
+        sha256="a97660833e9e7e1063c95e12016718881240b14f7438728a2f62785e912d30fd",
+        files={
+            "wasm/litert_wasm_internal.js": "68efb69f770e3f76aff36a377de629ca496c131b86ac0f0f4b592a1543a898eb",
+            "wasm/litert_wasm_internal.wasm": "7280cf4471774867e385e6c3cd53e2b45e2975b80fea338fff4ef359b0865614",
+            "wasm/litert_wasm_compat_internal.js": "4d8f894b7883654fd6e8439730aa41e79ceaab7d19184fc4f1f0b0f1a2a2c8a5",
+            "wasm/litert_wasm_compat_internal.wasm": "5255c8ad06eabdbd2522cdebf6b22fc10faf74625c23a49b9e072570cd1fa41c",
+            "wasm/litert_wasm_threaded_internal.js": "92fe7a720c6deedaa1194c011c79a005ea4f6fc98f533b661cf7900760ab4849",
+            "wasm/litert_wasm_threaded_internal.wasm": "b5e54eca10f043497edf9a02186332707cae260c550d7ea22b2cae55669596cf",
+        },
+    ),
 )
 
 
 def problems() -> Iterator[str]:
     """Problems of static/vendor/: missing, altered or unlisted files."""
-    listed = set()
+    listed: set[Path] = set()
     for package in PACKAGES:
-        for path, sha256 in package.files.items():
-            file = package.destination / Path(path).name
-            listed.add(file)
+        expected = {_stored(package, path): sha256 for path, sha256 in package.files.items()}
+        if package.licence_text:
+            expected[package.destination / "LICENSE"] = _sha256(package.licence_text)
+        listed |= expected.keys()
+        for file, sha256 in expected.items():
             if not file.is_file():
                 yield f"{file.relative_to(VENDOR)} is missing"
             elif _sha256(file) != sha256:
@@ -127,7 +157,16 @@ def install(package: Package) -> None:
                 content = member.read()  # type: ignore[union-attr]  # it is a file
                 if path in package.changes:
                     content = package.changes[path](content.decode()).encode()
-                (package.destination / Path(path).name).write_bytes(content)
+                file = _stored(package, path)
+                file.write_bytes(gzip.compress(content, 9, mtime=0) if file.suffix == ".gz" else content)
+        if package.licence_text:
+            shutil.copy(package.licence_text, package.destination / "LICENSE")
+
+
+def _stored(package: Package, path: str) -> Path:
+    """Return the place in the tree of a file of the package."""
+    name = Path(path).name
+    return package.destination / (f"{name}.gz" if Path(name).suffix in GZIPPED else name)
 
 
 def _download(package: Package, folder: Path) -> Path:
@@ -142,7 +181,12 @@ def _download(package: Package, folder: Path) -> Path:
 
 
 def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    """Return the sha256 of a file, of its expanded content if it is a .gz."""
+    content = path.read_bytes()
+    try:
+        return hashlib.sha256(gzip.decompress(content) if path.suffix == ".gz" else content).hexdigest()
+    except (OSError, EOFError, zlib.error):  # damaged
+        return ""
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -92,7 +92,7 @@ function placeLabels(context, placed, line, longer, style) {
   const several = placed.length > 1;
   const labels = [];
   for (const { face, box } of placed) {
-    const number = String(face.id + 1);
+    const number = String(face.number);
     const share = `${Math.round(100 * face.confidence)}%${face.unsure ? style.unsure : ""}`;
     const text = `${several ? `${number} · ` : ""}${title(face.emotion)} ${share}`;
     const taken = labels.map(({ plate: place }) => place);
@@ -183,5 +183,5 @@ function overlap(area, others) {
 /** Describe the faces of an image in words. */
 export function describe(faces) {
   if (!faces.length) return "No face in view";
-  return faces.map((face) => `Person ${face.id + 1}: ${title(face.emotion)} ${percent(face.confidence)}${face.unsure ? ", unsure" : ""}`).join("; ");
+  return faces.map((face) => `Person ${face.number}: ${title(face.emotion)} ${percent(face.confidence)}${face.unsure ? ", unsure" : ""}`).join("; ");
 }

@@ -44,7 +44,7 @@ export class ResultsLog {
   setPeople(people) {
     this.people = people;
     const ids = new Map(people.flatMap((person) => person.ids.map((id) => [id, person.id])));
-    for (const { faces } of this.frames) for (const face of faces) face.id = ids.get(face.id) ?? face.id;
+    for (const { faces } of this.frames) for (const face of faces) setId(face, ids.get(face.id) ?? face.id);
   }
 
   #addToSummary(time, face) {
@@ -70,7 +70,7 @@ export class ResultsLog {
     const people = this.people ?? [...this.#people].sort(([a], [b]) => a - b).map(([id, person]) => {
       const mean = (sums) => Object.fromEntries(this.#emotions.map((name) => [name, round(sums[name] / person.frames, 4)]));
       const { first, last, frames } = person;
-      return { id, first: round(first, 3), last: round(last, 3), frames, shares: mean(person.predictions), mean: mean(person.sums) };
+      return { id, number: id + 1, first: round(first, 3), last: round(last, 3), frames, shares: mean(person.predictions), mean: mean(person.sums) };
     });
     return { duration: round(duration, 3), frames: this.#count, partial, people };
   }
@@ -84,14 +84,16 @@ export class ResultsLog {
   }
 
   csv() {
-    const head = ["time", "id", ...BOX, "emotion", "confidence", ...this.#emotions, "unsure"];
+    const head = ["time", "id", ...BOX, "emotion", "confidence", ...this.#emotions, "unsure", "number"];
     const empty = head.slice(1).fill("");
     const row = (time, face) => [time, face.id, ...BOX.map((name) => face.box[name]), face.emotion ?? "", face.confidence,
-      ...this.#emotions.map((name) => face.probabilities[name]), face.unsure ?? ""];
+      ...this.#emotions.map((name) => face.probabilities[name]), face.unsure ?? "", face.number];
     const rows = this.frames.flatMap(({ time, faces }) => (faces.length ? faces.map((face) => row(time, face)) : [[time, ...empty]]));
     return [...[head, ...rows].map((cells) => cells.join(",")), ""].join("\r\n"); // RFC 4180; no value contains a comma or a quote
   }
 }
+
+const setId = (face, id) => Object.assign(face, { id, number: id + 1 });
 
 const withoutOmitted = (face) => Object.fromEntries(Object.entries(face).filter(([name]) => !OMITTED.includes(name)));
 

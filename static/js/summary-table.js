@@ -8,7 +8,7 @@ export function fillSummary(body, people, style) {
   body.replaceChildren(...people.map((person) => {
     const row = document.createElement("tr");
     const maximum = Math.max(...Object.values(person.shares));
-    row.append(cell("th", `Person ${person.id + 1}`), cell("td", `${formatTime(person.first)} to ${formatTime(person.last)}`), cell("td", String(person.frames), "number"));
+    row.append(cell("th", `Person ${person.number}`), cell("td", `${formatTime(person.first)} to ${formatTime(person.last)}`), cell("td", String(person.frames), "number"));
     row.firstChild.scope = "row";
     for (const name of emotions) {
       const share = cell("td", percent(person.shares[name]), "number");
@@ -24,7 +24,7 @@ export function describeSummary(people) {
   if (!people.length) return "No face was detected.";
   const dominant = (person) => Object.entries(person.shares).reduce((best, next) => (next[1] > best[1] ? next : best));
   const whole = ({ seconds, frames }) => (seconds === undefined ? `${frames} frames` : formatTime(seconds));
-  return people.map((person) => `Person ${person.id + 1}: ${title(dominant(person)[0])} in ${percent(dominant(person)[1])} of ${whole(person)}`).join(". ") + ".";
+  return people.map((person) => `Person ${person.number}: ${title(dominant(person)[0])} in ${percent(dominant(person)[1])} of ${whole(person)}`).join(". ") + ".";
 }
 
 function cell(kind, text, name = "") {

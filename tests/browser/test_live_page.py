@@ -260,7 +260,7 @@ def test_downloads_as_csv_and_json(visit):
     page.wait_for_timeout(700)  # until the pending frame is answered
     rows = list(csv.DictReader(io.StringIO(downloaded(page, "CSV"))))
     record = json.loads(downloaded(page, "JSON"))
-    columns = ["time", "id", "left", "top", "width", "height", "emotion", "confidence", *EMOTIONS, "unsure"]
+    columns = ["time", "id", "left", "top", "width", "height", "emotion", "confidence", *EMOTIONS, "unsure", "number"]
     assert list(rows[0]) == columns
     faces = [(frame["time"], face) for frame in record["frames"] for face in frame["faces"]]
     assert len(rows) == sum(max(1, len(frame["faces"])) for frame in record["frames"]), "a row also where no face is found"
@@ -275,7 +275,7 @@ def test_downloads_as_csv_and_json(visit):
     assert set(record["model"]) == {"name", "version"}
     [person] = record["summary"]["people"]
     assert person["frames"] == record["summary"]["frames"] == len(faces)
-    assert set(person) == {"id", "first", "last", "frames", "shares", "mean"}
+    assert set(person) == {"id", "number", "first", "last", "frames", "shares", "mean"}
     assert math.isclose(sum(person["shares"].values()), 1, abs_tol=0.001)
     mean = statistics.mean(face["probabilities"]["happy"] for _, face in faces)
     assert math.isclose(person["mean"]["happy"], mean, abs_tol=0.001)

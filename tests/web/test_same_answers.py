@@ -274,7 +274,7 @@ def test_an_animation_is_a_photo_and_a_video(client, kind):
 @pytest.mark.parametrize("shares", [{"happy": 0.5, "sad": 0.5}, {"surprise": 0.4, "anger": 0.4, "fear": 0.2}, {"neutral": 1.0}])
 def test_a_person_s_emotion_leads_their_shares(shares):
     all_shares = dict.fromkeys(EMOTIONS, 0.0) | shares
-    person = {"id": 0, "first": 0.0, "last": 1.0, "frames": 5, "shares": all_shares, "mean": all_shares}
+    person = {"id": 0, "number": 1, "first": 0.0, "last": 1.0, "frames": 5, "shares": all_shares, "mean": all_shares}
     summary = {"frames": 5, "duration": 1.0, "partial": False, "reason": None, "people": [person]}
     [row] = video._summary_rows("film.mp4", summary)
     assert f": {row['emotion']} in " in video._summary_lines(summary)[-1]

@@ -88,6 +88,9 @@ Probabilities = OutputSchema.from_dict(
 )
 
 
+NUMBER = "`id` plus one, as pages, pictures and tables for people show it: face 1 or person 1"
+
+
 class Pose(OutputSchema):
     """Head pose in degrees, all 0 for an upright head that faces the camera; rotations in the order pitch, yaw, roll."""
 
@@ -100,10 +103,10 @@ class Face(OutputSchema):
     id = Integer(
         required=True,
         metadata={
-            "description": "from 0; pages and annotated pictures show it plus one, as face 1 or person 1. With `tracks`: the "
-            "track id, stable through the frames and never reused"
+            "description": "from 0, the largest face first. With `tracks`: the track id, stable through the frames and never reused"
         },
     )
+    number = Integer(required=True, metadata={"description": NUMBER})
     box = Nested(Box, required=True)
     score = Float(
         required=True, allow_none=True, metadata=UNIT_RANGE | {"description": "detection score; null with detector=none"}

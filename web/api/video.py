@@ -34,7 +34,7 @@ from ..inference import analyzer
 from .blueprint import api
 from .openapi.document import VIDEO_TYPES
 from .options import parse_options
-from .schemas import BooleanOption, Face, InputSchema, Model, OutputSchema, Probabilities, ViewsOption
+from .schemas import NUMBER, BooleanOption, Face, InputSchema, Model, OutputSchema, Probabilities, ViewsOption
 
 
 class FrameRate(Field):
@@ -85,6 +85,7 @@ class VideoOptions(InputSchema):
 
 class Person(OutputSchema):
     id = Integer(required=True, metadata={"description": "the first of the `ids`"})
+    number = Integer(required=True, metadata={"description": NUMBER})
     ids = List(Integer(), required=True, metadata={"description": "ids of the person's tracks in the preceding lines, ascending"})
     first = Float(required=True, metadata={"description": "seconds"})
     last = Float(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import gzip
 import mimetypes
 import threading
+from collections.abc import Iterator
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
@@ -24,8 +25,12 @@ MIN_COMPRESSED = 500
 """Bytes of the smallest file that is compressed."""
 UNVERSIONED = frozenset((".webmanifest",))
 """Suffixes of files that keep their address: an installed app asks for its manifest again."""
-TYPES = {".woff2": "font/woff2", ".webmanifest": "application/manifest+json"}
+PRECOMPRESSED = frozenset((".wasm",))
+"""Suffixes of large files that are stored as `.gz` only: they are neither compressed nor held in memory by the server."""
+TYPES = {".woff2": "font/woff2", ".webmanifest": "application/manifest+json", ".wasm": "application/wasm"}
 """Media types that not every Python knows."""
+PIECE = 1 << 16
+"""Bytes of a file that are expanded at a time."""
 ROOT_FILES = {"favicon.ico": "icons/favicon.ico", "robots.txt": "robots.txt"}
 """Files that are asked for at the root of the site."""
 
@@ -65,22 +70,50 @@ def static_file(filename: str, version: str | None = None) -> Response:
     """Return a static file, compressed where the client takes that. Another version than that of the folder is not found."""
     folder = static_folder()
     path = safe_join(folder, filename)
-    if path is None or version not in (None, folder_version(folder)) or not _is_file(path):
+    if path is None or version not in (None, folder_version(folder)):
         abort(404)
-    compressed = None
-    if Path(path).suffix in COMPRESSED and "Range" not in request.headers:
-        compressed = _compressed(path) if request.accept_encodings["gzip"] > 0 else None
     kind = TYPES.get(Path(path).suffix) or mimetypes.guess_type(path)[0] or "text/plain"
-    if compressed is None:
-        response = send_file(path, kind, conditional=True)
+    if Path(path).suffix in PRECOMPRESSED:
+        response = _precompressed(f"{path}.gz", kind)
+    elif _is_file(path):
+        response = _file(path, kind)
     else:
-        response = Response(compressed, mimetype=kind, headers={"Content-Encoding": "gzip"})
-        response.set_etag(sha256(compressed).hexdigest()[:32])
-        response.make_conditional(request)
-    if Path(path).suffix in COMPRESSED:
+        abort(404)
+    if Path(path).suffix in COMPRESSED | PRECOMPRESSED:
         response.vary.add("Accept-Encoding")
     response.headers["Cache-Control"] = IMMUTABLE if version else SHORT_LIVED
     return response
+
+
+def _file(path: str, kind: str) -> Response:
+    """Return a file, compressed if its suffix is in COMPRESSED and the client accepts that."""
+    compressed = None
+    if Path(path).suffix in COMPRESSED and "Range" not in request.headers:
+        compressed = _compressed(path) if request.accept_encodings["gzip"] > 0 else None
+    if compressed is None:
+        return send_file(path, kind, conditional=True)
+    response = Response(compressed, mimetype=kind, headers={"Content-Encoding": "gzip"})
+    response.set_etag(sha256(compressed).hexdigest()[:32])
+    response.make_conditional(request)
+    return response
+
+
+def _precompressed(path: str, kind: str) -> Response:
+    """Return a file that is stored compressed; for a client that does not accept that it is expanded piece by piece."""
+    if not _is_file(path):
+        abort(404)
+    if request.accept_encodings["gzip"] > 0:
+        response = send_file(path, kind, conditional=False)
+        response.headers["Content-Encoding"] = "gzip"
+        response.make_conditional(request)
+        return response
+    return Response(_expanded(path), mimetype=kind)
+
+
+def _expanded(path: str) -> Iterator[bytes]:
+    with gzip.open(path) as file:
+        while piece := file.read(PIECE):
+            yield piece
 
 
 def _is_file(path: str) -> bool:

@@ -95,6 +95,10 @@ def test_all_outputs_of_the_command_line_agree(tmp_path, options, expected):
     assert times == sorted(times) and len(times) == lines[-1]["summary"]["frames"]
     assert {str(face["id"]) for line in lines[:-1] for face in line["faces"]} == expected
     assert {str(person["id"]) for person in lines[-1]["summary"]["people"]} == expected
+    found = [*lines[-1]["summary"]["people"], *(face for line in lines[:-1] for face in line["faces"])]
+    assert all(one["number"] == one["id"] + 1 for one in found), "pictures and pages show the number"
+    rows = list(csv.DictReader(StringIO(command(path, "--format", "csv", *options))))
+    assert {(row["id"], row["number"]) for row in rows if row["id"]} == {(one, str(int(one) + 1)) for one in expected}
     rows = list(csv.DictReader(StringIO(command(path, "--format", "csv", "--columns", "openface", *options))))
     assert {row["face_id"] for row in rows if row["success"] == "1"} == expected
 

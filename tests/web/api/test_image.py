@@ -43,7 +43,7 @@ def test_face_is_detected_and_classified(post, photo):
     body = answer(post(photo))
     assert list(body) == ["width", "height", "faces", "detector", "views", "model", "timing_ms"]
     (face,) = body["faces"]
-    assert list(face) == ["id", "box", "score", "emotion", "confidence", "probabilities", "drawn", "unsure"]
+    assert list(face) == ["id", "number", "box", "score", "emotion", "confidence", "probabilities", "drawn", "unsure"]
     assert list(face["probabilities"]) == list(EMOTIONS)
     assert sum(face["probabilities"].values()) == pytest.approx(1, abs=0.001)
     assert face["emotion"] == "happy", "the portrait smiles"
