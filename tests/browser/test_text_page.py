@@ -27,3 +27,30 @@ def test_sarcastic_sample_says_why_it_fails(visit):
     page.locator("button[value=sarcastic]").click()
     expect(page.locator("#headline")).to_have_text("Happy")
     expect(page.locator(".warning")).to_contain_text("meant sarcastically, and the result is wrong")
+
+
+def test_results_come_back_with_the_history(visit):
+    page = visit("/text")
+    page.get_by_label("Your text").fill("Honestly, I love this film!")
+    page.get_by_role("button", name="Analyze text").click()
+    expect(page.locator("#headline")).to_have_text("Happy")
+    page.locator("button[value=furious]").click()
+    expect(page.locator("#headline")).to_have_text("Anger")
+    page.reload()
+    expect(page.locator("#headline")).to_have_text("Anger")
+    page.go_back()
+    expect(page.locator("#headline")).to_have_text("Happy")
+    expect(page.get_by_label("Your text")).to_have_value("Honestly, I love this film!")
+    page.go_back()
+    expect(page.locator("#headline")).to_have_count(0)
+
+
+def test_an_unreachable_server_loses_no_text(visit):
+    page = visit("/text", expected="ERR_INTERNET_DISCONNECTED")
+    page.get_by_label("Your text").fill("Honestly, I love this film!")
+    page.context.set_offline(True)
+    page.get_by_role("button", name="Analyze text").click()
+    expect(page.locator(".problem h1")).to_have_text("No response")
+    page.context.set_offline(False)
+    page.get_by_role("button", name="Try again").click()
+    expect(page.locator("#headline")).to_have_text("Happy")

@@ -1,4 +1,4 @@
-"""Page /text: the emotions of a text, with the words that contributed to them marked; it needs no JavaScript."""
+"""Page /text: the emotions of a text, with the words that contributed to them marked. It needs no JavaScript."""
 
 from __future__ import annotations
 
