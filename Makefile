@@ -199,6 +199,9 @@ smoke-appengine: .venv-test/.installed ## run the server of app.yaml within App 
 smoke-heroku: .venv-test/.installed ## run the web command of the Procfile as a small Heroku dyno would and send it photos (as root)
 	$(TEST) -m scripts.deploy.heroku
 
+static: .venv-test/.installed ## write the site without a server, for any static host, into build/static (OUTPUT=: elsewhere; docs/on-device.md)
+	$(TEST) -m scripts.release.static_site $(if $(OUTPUT),--out '$(OUTPUT)')
+
 publish: .venv-test/.installed ## upload a set of models to BUCKET=gs://bucket/prefix; never overwrites one (MODELS=: its folder; NAME=: its name)
 	@test -n "$(BUCKET)" || { echo 'Name the bucket: make publish BUCKET=gs://my-models/emotions' >&2; exit 1; }
 	$(TEST) -m scripts.release.publish --bucket $(BUCKET) $(addprefix --models ,$(MODELS)) $(addprefix --name ,$(NAME))
@@ -246,4 +249,4 @@ $(ENVIRONMENTS): .venv-%/.installed: requirements-%.txt
 	@touch $@
 
 .PHONY: help run gradio batch notebooks lab test test-all test-integrations test-clients lint format requirements train rebuild synthetic heads export thresholds \
-	evaluate-served verify-model experiments bench robustness tracking hostile soak overload autoscaling smoke-appengine smoke-heroku publish docs demo-gif screenshots readme api-examples detectors vendor sbom audit
+	evaluate-served verify-model experiments bench robustness tracking hostile soak overload autoscaling smoke-appengine smoke-heroku static publish docs demo-gif screenshots readme api-examples detectors vendor sbom audit

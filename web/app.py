@@ -14,7 +14,21 @@ from emotions.runtime.limits import SERVER, set_limits
 
 from . import inference
 from .api.openapi import document
-from .http import budgets, feedback, keys, logging, metrics, problems, rate_limit, security, static_files, uploads
+from .http import (
+    budgets,
+    compression,
+    feedback,
+    keys,
+    logging,
+    metrics,
+    model_files,
+    offline,
+    problems,
+    rate_limit,
+    security,
+    static_files,
+    uploads,
+)
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -41,7 +55,20 @@ def create_app(settings: Mapping[str, Any] | None = None, registry: ModelRegistr
     logging.register(app)  # first, since loading models logs
     inference.register(app, registry)
     set_limits(SERVER, decode_mb=app.config["DECODE_MB"])
-    for part in (budgets, uploads, problems, keys, rate_limit, security, static_files, feedback, metrics):
+    for part in (
+        budgets,
+        uploads,
+        problems,
+        keys,
+        rate_limit,
+        security,
+        static_files,
+        model_files,
+        offline,
+        feedback,
+        metrics,
+        compression,
+    ):
         part.register(app)
     document.configure(app)
     _register_blueprints(app)

@@ -23,6 +23,7 @@ from ..speech.card import TITLES
 ROOT = Path(__file__).resolve().parents[2]
 CODE_LICENCES = (
     ("Bootstrap's CSS, the rules that are used", "`static/vendor/bootstrap/`", "MIT"),
+    ("LiteRT.js", "`static/vendor/litert/`", "Apache-2.0"),
     ("Source Sans 3, the Latin subset", "`static/vendor/source-sans-3/`", "OFL-1.1"),
     ("Swagger UI", "`static/vendor/swagger-ui/`", "Apache-2.0"),
 )

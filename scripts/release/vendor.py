@@ -4,7 +4,7 @@
     python -m scripts.release.vendor --check    # offline; verifies that the files in the tree are the pinned ones
 
 There is no build step: the files are committed, and servers never run this. All are unchanged but Bootstrap's style sheet, of
-which the rules are kept whose classes are in BOOTSTRAP_CLASSES. WebAssembly is stored as .gz: web/http/static_files.py sends it so.
+which the rules are kept whose classes are in BOOTSTRAP_CLASSES. WebAssembly is stored as .gz (web/http/static_files.py).
 """
 
 from __future__ import annotations

@@ -18,6 +18,8 @@ from typing import Any
 from flask import Flask, Response, abort, current_app, request, send_file
 from werkzeug.utils import safe_join
 
+from .security import WASM_POLICY
+
 IMMUTABLE, SHORT_LIVED = "public, max-age=31536000, immutable", "public, max-age=600"
 COMPRESSED = frozenset((".css", ".js", ".svg", ".json", ".webmanifest", ".txt", ""))
 """Suffixes of the files that are worth compressing; `` is that of licences."""
@@ -29,6 +31,8 @@ PRECOMPRESSED = frozenset((".wasm",))
 """Suffixes of large files that are stored as `.gz` only: they are neither compressed nor held in memory by the server."""
 TYPES = {".woff2": "font/woff2", ".webmanifest": "application/manifest+json", ".wasm": "application/wasm"}
 """Media types that not every Python knows."""
+WASM_WORKERS = frozenset(("js/device/worker.js", "vendor/litert/litert_wasm_threaded_internal.js"))
+"""Scripts of the workers that compile WebAssembly."""
 PIECE = 1 << 16
 """Bytes of a file that are expanded at a time."""
 ROOT_FILES = {"favicon.ico": "icons/favicon.ico", "robots.txt": "robots.txt"}
@@ -82,6 +86,8 @@ def static_file(filename: str, version: str | None = None) -> Response:
     if Path(path).suffix in COMPRESSED | PRECOMPRESSED:
         response.vary.add("Accept-Encoding")
     response.headers["Cache-Control"] = IMMUTABLE if version else SHORT_LIVED
+    if filename in WASM_WORKERS:
+        response.headers["Content-Security-Policy"] = WASM_POLICY
     return response
 
 

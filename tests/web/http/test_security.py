@@ -36,6 +36,26 @@ def test_security_headers(client, path):
     assert "Access-Control-Allow-Origin" not in headers
 
 
+def test_pages_are_cross_origin_isolated(client):
+    """Threads in WebAssembly need that."""
+    for path in ("/", "/live", "/video", "/static/js/device/worker.js"):
+        headers = client.get(path, buffered=True).headers
+        assert headers["Cross-Origin-Opener-Policy"] == "same-origin", path
+        assert headers["Cross-Origin-Embedder-Policy"] == "require-corp", path
+
+
+@pytest.mark.parametrize("name", ["js/device/worker.js", "vendor/litert/litert_wasm_threaded_internal.js"])
+def test_only_workers_may_compile_webassembly(client, name):
+    """A worker has the policy of its script; `unsafe-eval`, which permits text as code, is not given."""
+    worker = client.get(f"/static/{name}", buffered=True).headers["Content-Security-Policy"]
+    policy = dict(part.split(" ", 1) for part in worker.split("; "))
+    assert policy["script-src"] == "'self' 'wasm-unsafe-eval'" and policy["default-src"] == "'self'"
+    page = client.get("/").headers["Content-Security-Policy"]
+    assert worker.replace("; script-src 'self' 'wasm-unsafe-eval'", "") == page
+    other = client.get("/static/js/device/client.js", buffered=True)
+    assert other.headers["Content-Security-Policy"] == page
+
+
 def test_hsts_behind_tls_only(client):
     assert "max-age=" in client.get("/health", headers={"X-Forwarded-Proto": "https"}).headers["Strict-Transport-Security"]
     assert "max-age=" in client.get("/health", base_url="https://localhost").headers["Strict-Transport-Security"]

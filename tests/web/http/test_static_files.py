@@ -81,6 +81,23 @@ def test_pictures_and_fonts_are_not(client, name):
     assert part.status_code == 206 and part.data == (STATIC / name).read_bytes()[:10]
 
 
+def test_webassembly_is_sent_as_it_is_stored(client):
+    """The file in the tree is compressed; the server reads it piece by piece."""
+    name = "vendor/litert/litert_wasm_internal.wasm"
+    stored = (STATIC / f"{name}.gz").read_bytes()
+    response = client.get(f"/static/{name}", headers={"Accept-Encoding": "gzip"}, buffered=True)
+    assert response.headers["Content-Encoding"] == "gzip" and response.data == stored and response.mimetype == "application/wasm"
+    again = {"Accept-Encoding": "gzip", "If-None-Match": response.headers["ETag"]}
+    assert client.get(f"/static/{name}", headers=again, buffered=True).status_code == 304
+    plain = client.get(f"/static/{name}", headers={"Accept-Encoding": "identity"}, buffered=True)
+    assert "Content-Encoding" not in plain.headers and plain.data == gzip.decompress(stored)
+    assert response.vary.as_set() == plain.vary.as_set() == {"accept-encoding"}
+    assert client.get("/static/vendor/litert/other.wasm").status_code == 404
+    for accepted in ("gzip", "identity"):
+        with client.get(f"/static/{name}", headers={"Accept-Encoding": accepted}) as streamed:
+            assert streamed.is_streamed and len(next(streamed.iter_encoded())) < 100_000
+
+
 def test_any_change_changes_the_version(tmp_path):
     versions = set()
     for number, (name, text) in enumerate([("a.js", "1"), ("a.js", "2"), ("b.js", "1"), ("sub/a.js", "1")]):

@@ -1,0 +1,126 @@
+"""Pages without network after one visit, and after a deployment."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page
+from werkzeug.serving import make_server
+
+from web import create_app
+from web.http.offline import offline_files
+from web.http.static_files import _compress, folder_version
+
+from .conftest import Quiet
+
+PATHS = ("/", "/live", "/video", "/about")
+INSTALL = "async (address) => { const { keepOffline } = await import(address); await keepOffline(); }"
+CACHES = "async () => (await caches.keys()).filter((name) => /^emotion-detector-[0-9a-f]{12}$/.test(name))"
+
+
+def install(page: Page) -> None:
+    """Install the service worker, as the pages do."""
+    page.evaluate(INSTALL, script_address(page, "site.js"))
+    wait_until(page, "() => navigator.serviceWorker.controller !== null")
+
+
+def wait_until(page: Page, condition: str, seconds: float = 15) -> None:
+    """Wait for a function to return true; wait_for_function needs `eval`, which the policy of the pages forbids."""
+    end = time.monotonic() + seconds
+    while not page.evaluate(condition):
+        assert time.monotonic() < end, condition
+        page.wait_for_timeout(50)
+
+
+def script_address(page: Page, name: str) -> str:
+    return page.locator("script[src*='/js/']").first.evaluate("(script, name) => new URL(name, script.src).href", name)
+
+
+@pytest.fixture
+def page(visit) -> Page:
+    page = visit("/about", expected="net::ERR_")
+    install(page)
+    return page
+
+
+def test_pages_open_without_network(page, site):
+    page.context.set_offline(True)
+    for path in PATHS:
+        page.goto(site + path)
+        assert page.locator("h1").first.is_visible()
+        wait_until(page, "() => [...document.fonts].some(({ status }) => status === 'loaded')")
+        assert page.evaluate("document.styleSheets[0].cssRules.length > 10 && crossOriginIsolated")
+    assert page.goto(f"{site}/about?from=elsewhere").status == 200
+
+
+def test_pages_of_the_server_alone_are_not_kept(page, site):
+    page.context.set_offline(True)
+    with pytest.raises(Exception, match="net::ERR_"):
+        page.goto(f"{site}/text")
+
+
+def test_a_photo_is_analyzed_without_network(page, site, portrait):
+    address = script_address(page, "device/client.js")
+    download = "async (address) => (await import(address)).createClient({ modelsUrl: '/models/' }).download()"
+    page.evaluate(download, address)
+    page.context.set_offline(True)
+    page.goto(f"{site}/about")
+    answer = page.evaluate(
+        """async ([address, photo]) => {
+          const { createClient } = await import(address);
+          return createClient({ modelsUrl: "/models/" }).analyze(new Blob([Uint8Array.from(photo)]));
+        }""",
+        [address, list(portrait.read_bytes())],
+    )
+    assert [face["emotion"] for face in answer["faces"]] == ["happy"]
+
+
+def test_the_network_comes_first(page, site):
+    """Pages that are kept come from the server all the same, and so do its errors."""
+    response = page.goto(f"{site}/about")
+    assert response.status == 200 and response.from_service_worker
+    assert page.goto(f"{site}/nowhere").status == 404
+
+
+@pytest.fixture
+def changing(tmp_path) -> Iterator[tuple[str, Path]]:
+    """A server whose static files a test may change, and their folder."""
+    app = create_app()
+    shutil.copytree(str(app.static_folder), tmp_path / "static")
+    app.static_folder = str(tmp_path / "static")
+    server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=Quiet)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}", tmp_path / "static"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_after_a_deployment_the_new_files_are_used_and_the_old_ones_removed(browser, changing):
+    address, folder = changing
+    context = browser.new_context()
+    page = context.new_page()
+    page.goto(f"{address}/about")
+    install(page)
+    (old,) = page.evaluate(CACHES)
+    with (folder / "css/app.css").open("a") as sheet:
+        sheet.write("\nbody { outline-color: rgb(1, 2, 3); }\n")
+    for cached in (folder_version, offline_files, _compress):  # a deployment starts another process
+        cached.cache_clear()
+    page.goto(f"{address}/about")
+    assert page.evaluate("getComputedStyle(document.body).outlineColor") == "rgb(1, 2, 3)"
+    wait_until(page, "async () => (await navigator.serviceWorker.getRegistration()).waiting !== null")
+    page.close()  # the new script waits until no page uses the old one
+    page = context.new_page()
+    page.goto(f"{address}/about")
+    wait_until(page, f"async () => (await ({CACHES})()).every((name) => name !== '{old}')")
+    context.set_offline(True)
+    page.goto(f"{address}/about")
+    assert page.evaluate("getComputedStyle(document.body).outlineColor") == "rgb(1, 2, 3)"
+    context.close()
