@@ -2,19 +2,44 @@
 
 import { prepareCamera } from "./camera.js";
 import { sendFeedback } from "./feedback.js";
-import { announce, cancel, clientProblem, main, post, send, showPage, showProblem } from "./form.js";
+import { addRetry, announce, cancel, clientProblem, main, post, runBusy, send, showCancelled, showPage, showProblem, showResult } from "./form.js";
 import { restoreResults } from "./history.js";
+import { deviceClient, isOnDevice, prepareDevice, showDevice } from "./on-device.js";
 import { acceptPhotos, choosePhoto, keepPhoto } from "./photo-input.js";
 import { listenToResults, prepareResult } from "./result.js";
+import { hasServer } from "./site.js";
 
 let sentBody = null; // form data of the result on the page: the server keeps no photo
 let pendingBody = null; // form data of the request under way
 
 async function analyze(form, body) {
   const name = body.get("file")?.name;
+  const progress = name ? `Analyzing ${name} …` : "Analyzing the photo …";
   pendingBody = body;
-  await send(form, body, name ? `Analyzing ${name} …` : "Analyzing the photo …", onResult);
+  if (isOnDevice()) await analyzeHere(form, body, progress);
+  else await send(form, body, progress, onResult);
   if (pendingBody === body) pendingBody = null;
+}
+
+/** Analyze a photo in this browser: nothing is sent, unless the visitor says so where the browser cannot read it. */
+async function analyzeHere(from, body, progress) {
+  const form = document.getElementById("photo-form");
+  main.querySelectorAll("form > .problem").forEach((old) => old.remove());
+  const answer = await runBusy(async (signal) => {
+    try {
+      const { analyzePhoto } = await import("./device-photo.js");
+      return { page: await analyzePhoto(form, body, await deviceClient(), signal) };
+    } catch (error) {
+      return { error };
+    }
+  }, progress);
+  if (!answer) return;
+  const { page, error, aborted } = answer;
+  if (aborted) return showCancelled(from, () => analyze(from, body));
+  if (page) return showResult(page.title, page.nodes(), body, onResult);
+  const problem = clientProblem("Not analyzed", `On this device: ${error.message}.`);
+  if (hasServer) addRetry(problem, () => send(from, body, progress, onResult), "Send it to the server");
+  showProblem(from, problem);
 }
 
 function onResult(body) {
@@ -84,6 +109,7 @@ function enhance() {
   enhanceForm();
   prepareCamera(choosePhoto);
   prepareResult();
+  showDevice();
 }
 
 document.addEventListener("submit", (event) => {
@@ -118,6 +144,11 @@ acceptPhotos((file) => {
   analyze(form, new FormData(form));
 }, refuse);
 listenToResults(announce);
+document.addEventListener("device", () => {
+  const explain = document.getElementById("explain");
+  if (explain) explain.disabled = isOnDevice(); // only the server makes occlusion maps
+  if (isOnDevice()) import("./device-photo.js").then(({ prepare }) => prepare()).catch(() => {}); // the network may be gone later
+});
 
 /** Take up a result of the history: without its photo, after a reload, the options have nothing to work on. */
 function onRestored(body) {
@@ -135,3 +166,4 @@ function onRestored(body) {
 }
 
 if (!document.getElementById("photo-form") || !restoreResults(showPage, onRestored)) enhance();
+if (document.getElementById("on-device")) prepareDevice();

@@ -53,37 +53,56 @@ export function cancel() {
 }
 
 /**
- * Post `body` to `url` and parse the page that comes back; a newer request takes the place of an older one.
- * Returns null where that happened, else `{page, status, aborted}`; `page` is null where none came back.
+ * Run `work(signal)`, which returns an object and throws nothing, while the page is busy; a newer one takes the place of an older one.
+ * Returns null where that happened, else the object with `aborted` added.
  */
-export async function post(url, body, progress) {
+export async function runBusy(work, progress) {
   cancel();
   const controller = (current = new AbortController());
   setBusy(true);
   announce(progress);
-  let [page, status] = [null, 0];
-  try {
-    const response = await fetch(url, { method: "POST", body, headers: { Accept: "text/html" }, signal: controller.signal });
-    status = response.status;
-    page = new DOMParser().parseFromString(await response.text(), "text/html");
-  } catch {
-    page = null; // out of reach, or cancelled
-  }
+  const outcome = await work(controller.signal);
   if (controller !== current) return null;
   current = null;
   setBusy(false);
-  return { page, status, aborted: controller.signal.aborted };
+  return { ...outcome, aborted: controller.signal.aborted };
+}
+
+/** Post `body` to `url` and parse the page that comes back: `{page, status, aborted}` as runBusy; `page` is null where none came back. */
+export function post(url, body, progress) {
+  return runBusy(async (signal) => {
+    let status = 0;
+    try {
+      const response = await fetch(url, { method: "POST", body, headers: { Accept: "text/html" }, signal });
+      status = response.status;
+      return { page: new DOMParser().parseFromString(await response.text(), "text/html"), status };
+    } catch {
+      return { page: null, status }; // out of reach, or cancelled
+    }
+  }, progress);
 }
 
 /** Add a button to a problem that tries again: the body may be gone elsewhere, as that of a snapshot is. */
-function addRetry(problem, again) {
+export function addRetry(problem, again, text = "Try again") {
   const button = document.createElement("button");
   button.type = "button";
   button.className = "btn btn-outline-secondary";
-  button.textContent = "Try again";
+  button.textContent = text;
   button.addEventListener("click", again);
   problem.append(button);
   return problem;
+}
+
+/** Show a result, and add it to the history of the browser. */
+export function showResult(title, nodes, body, onResult) {
+  showPage(title, nodes);
+  addResult(title, main.innerHTML, body);
+  return onResult(body);
+}
+
+/** Say that a request was cancelled; `again()` repeats it. */
+export function showCancelled(form, again) {
+  showProblem(form, addRetry(clientProblem("Cancelled", "Nothing was analyzed."), again));
 }
 
 /** Send `body` to the action of `form`; `progress` is announced, and `onResult(body)` is called when the result is on the page. */
@@ -99,12 +118,10 @@ export async function send(form, body, progress, onResult) {
   if (!answer) return;
   const { page, status, aborted } = answer;
   if (page?.getElementById("headline")) {
-    showPage(page.title, [...page.getElementById("main").childNodes]);
-    addResult(page.title, main.innerHTML, body);
-    return onResult(body);
+    return showResult(page.title, [...page.getElementById("main").childNodes], body, onResult);
   }
   const again = () => send(form, body, progress, onResult);
-  if (aborted) return showProblem(form, addRetry(clientProblem("Cancelled", "Nothing was analyzed."), again));
+  if (aborted) return showCancelled(form, again);
   if (!page) {
     const problem = clientProblem("No response", "The server could not be reached. Check the connection and try again.");
     return showProblem(form, addRetry(problem, again));

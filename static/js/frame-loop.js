@@ -1,11 +1,11 @@
-// Analysis of a video frame by frame: while the server analyzes one frame, the browser seeks to the next.
+// Analysis of a video frame by frame: while one frame is analyzed, the browser seeks to the next.
 
 import { UnplayableError, seekTo } from "./video-player.js";
 import { FrameGrabber } from "./frames.js";
 
 /**
  * Analyze the video in `video`, `duration` seconds long, every `step` seconds with `client`. Yields {time, response, canvas, share} for
- * each frame: seconds, the server's response, the frame itself (until the next is requested), and the share of the video done so far.
+ * each frame: seconds, the response, the frame itself (until the next is requested), and the share of the video done so far.
  * Throws UnplayableError, and the signal's reason when it aborts.
  */
 export async function* analyzedFrames(video, { duration, step, client, signal }) {
@@ -15,11 +15,11 @@ export async function* analyzedFrames(video, { duration, step, client, signal })
   for (let index = 0; index < count; index++) {
     signal.throwIfAborted();
     if (!grabber.capture(video)) throw new UnplayableError("no frame is shown");
-    const [time, frame] = [index * step, grabber.encode()];
+    const time = index * step;
     const next = index + 1 < count ? seekTo(video, time + step) : null;
     next?.catch(() => {}); // awaited below, after the response
     let result = null;
-    while (!result) result = await client.analyze(frame, time, signal);
+    while (!result) result = await client.analyze(grabber, time, signal);
     yield { time, response: result.response, canvas: grabber.canvas, share: (index + 1) / count };
     await next;
   }

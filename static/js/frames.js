@@ -46,30 +46,30 @@ export class RequestError extends Error {
 
 /** Sends frame after frame and carries the tracker state from response to request. */
 export class FrameClient {
-  #tracks = "";
   #failures = 0;
 
-  /** `onError(error, seconds)`: called before each wait. */
-  constructor(onError) {
+  /** `onError(error, seconds)`: called before each wait. `tracks`: state of the tracker to begin with. */
+  constructor(onError, tracks = "") {
     this.onError = onError;
+    this.tracks = tracks;
   }
 
   /**
-   * Analyze a JPEG `frame` of `time` seconds. Returns {response, roundTrip} (milliseconds), or null after a failure and a wait that
+   * Analyze the frame that `grabber` holds, of `time` seconds. Returns {response, roundTrip} (milliseconds), or null after a failure and a wait that
    * grows with each failure: try again with this frame or a newer one. Throws when `signal` aborts.
    */
-  async analyze(frame, time, signal, landmarks = false) {
+  async analyze(grabber, time, signal, landmarks = false) {
     const start = performance.now();
     try {
-      const response = await this.#request(frame, time, signal, landmarks);
-      this.#tracks = response.tracks;
+      const response = await this.#request(grabber.encode(), time, signal, landmarks);
+      this.tracks = response.tracks;
       this.#failures = 0;
       return { response, roundTrip: performance.now() - start };
     } catch (error) {
       signal.throwIfAborted();
       if (!(error instanceof RequestError)) throw error;
-      const stale = error.status === 400 && this.#tracks; // written by another version of the server: start new tracks
-      if (stale) this.#tracks = "";
+      const stale = error.status === 400 && this.tracks; // written by another version of the server: start new tracks
+      if (stale) this.tracks = "";
       else await this.#wait(error, signal);
       return null;
     }
@@ -84,7 +84,7 @@ export class FrameClient {
   async #request(frame, time, signal, landmarks) {
     const body = new FormData();
     body.set("file", frame, "frame.jpg");
-    body.set("tracks", this.#tracks);
+    body.set("tracks", this.tracks);
     body.set("time", time.toFixed(3));
     if (landmarks) body.set("landmarks", "1");
     let response;

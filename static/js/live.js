@@ -1,7 +1,8 @@
-// Page /live: sends one camera frame at a time to the server; shows the analyzed frame with its overlay, charts and a results log.
+// Page /live: analyzes one camera frame at a time, on the server or in this browser; shows the analyzed frame with its overlay, charts and a results log.
 
 import { FrameCanvas } from "./canvas.js";
-import { FrameClient, FrameGrabber } from "./frames.js";
+import { frameClient } from "./device-frames.js";
+import { FrameGrabber } from "./frames.js";
 import { describe } from "./overlay.js";
 import { ResultsLog, download, timestamp } from "./results-log.js";
 import { Session, SpeedMeter } from "./session.js";
@@ -105,9 +106,11 @@ function prepare() {
   }
 }
 
+const showFailure = (error, wait) => showNote(`${error.title}: ${error.detail} Trying again in ${Math.ceil(wait)} s.`);
+
 function reset() {
   log = new ResultsLog(emotionsOf(style));
-  client = new FrameClient((error, wait) => showNote(`${error.title}: ${error.detail} Trying again in ${Math.ceil(wait)} s.`));
+  client = frameClient(showFailure);
   startTime = null;
   faces = [];
   panels.clear();
@@ -140,7 +143,7 @@ async function run(current) {
     if (current.idle || !grabber.capture(video)) continue;
     shown = null;
     const [time, usedClient] = [seconds(), client];
-    const result = await usedClient.analyze(grabber.encode(), time, signal, at("landmarks").checked);
+    const result = await usedClient.analyze(grabber, time, signal, at("landmarks").checked);
     if (!result || usedClient !== client) continue; // failed, or reset in the meantime
     const { response, roundTrip } = result;
     clearTimeout(slowStart);
@@ -218,6 +221,7 @@ at("snapshot").addEventListener("click", snapshot);
 at("reset").addEventListener("click", reset);
 at("device").addEventListener("change", (event) => start({ device: event.target.value }));
 at("switch").addEventListener("click", switchCamera);
+document.addEventListener("device", () => { if (client) client = frameClient(showFailure, client.tracks); });
 at("bars").addEventListener("change", drawFrame);
 at("csv").addEventListener("click", () => download(log.csv(), `emotions-${timestamp()}.csv`, "text/csv"));
 at("json").addEventListener("click", () => download(log.json(), `emotions-${timestamp()}.json`, "application/json"));

@@ -1,8 +1,9 @@
 // Style of annotated images, as served by the API from emotions/face/annotate.py, and formats of numbers.
 
 import { apiHeaders } from "./api-token.js";
+import { hasServer } from "./site.js";
 
-const ENDPOINT = "/api/v1/style";
+const ENDPOINT = hasServer ? "/api/v1/style" : "style.json";
 
 let request = null;
 

@@ -3,9 +3,11 @@
 
 import { FrameCanvas } from "./canvas.js";
 import { analyzedFrames } from "./frame-loop.js";
-import { FrameClient, RequestError } from "./frames.js";
+import { frameClient } from "./device-frames.js";
+import { RequestError } from "./frames.js";
 import { Replay } from "./replay.js";
 import { ResultsLog, download, timestamp } from "./results-log.js";
+import { hasServer } from "./site.js";
 import { emotionsOf, formatTime, loadStyle } from "./style.js";
 import { describeSummary, fillSummary } from "./summary-table.js";
 import { TrackPanels } from "./track-panels.js";
@@ -106,6 +108,7 @@ function offerUpload(error) {
   if (!(error instanceof UnplayableError)) throw error;
   const title = "This browser cannot play the file";
   const limit = Number(root.dataset.maxBytes);
+  if (!hasServer) return showError(title, "Save it as MP4 (H.264) or WebM, and choose that.");
   if (file.size > limit) {
     const sizes = `accepts at most ${megabytes(limit)}, and this file has ${megabytes(file.size)}`;
     return showError(title, `The server could try, but ${sizes}. Save it as MP4 (H.264) or WebM, and choose that.`);
@@ -129,7 +132,7 @@ function startJob(duration, played) {
 async function analyze() {
   const current = startJob(Number(at("analyze").dataset.duration), true);
   const { signal } = current.stop;
-  const client = new FrameClient((error, wait) => showNote(`${error.title}: ${error.detail} Trying again in ${Math.ceil(wait)} s.`));
+  const client = frameClient((error, wait) => showNote(`${error.title}: ${error.detail} Trying again in ${Math.ceil(wait)} s.`));
   try {
     for await (const { time, response, canvas, share } of analyzedFrames(video, { ...current, client, signal })) {
       current.size = { width: response.width, height: response.height };

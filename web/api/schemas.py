@@ -103,7 +103,8 @@ class Face(OutputSchema):
     id = Integer(
         required=True,
         metadata={
-            "description": "from 0, the largest face first. With `tracks`: the track id, stable through the frames and never reused"
+            "description": "from 0, the largest face first. With `tracks`: the track id, stable through the frames and never "
+            "reused"
         },
     )
     number = Integer(required=True, metadata={"description": NUMBER})

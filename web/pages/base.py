@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Any, Protocol
 from urllib.parse import quote
 
@@ -18,12 +18,16 @@ from emotions.labels import COLOURS, TITLES, ranking
 from emotions.runtime.limits import SERVER
 
 from ..http.feedback import tokens
+from ..http.model_files import face_models
+from ..http.static_files import static_folder
 from ..inference import analyzer, text_classifier
 from .model_card import reliability_of
 from .samples import SAMPLES
 
 MAX_TITLE = 80
 """Characters of a file's name that a page shows and downloads have in their names."""
+WASM = "vendor/litert/litert_wasm_internal.wasm.gz"
+"""WebAssembly that most browsers load to analyze on the device, below the static folder."""
 MAX_OPEN_FACES = 6
 """Faces of a result whose cards are open at first."""
 
@@ -83,6 +87,7 @@ def template_globals() -> dict[str, Any]:
         "reliability_of": served_reliability,
         "text_thresholds": text_thresholds,
         "drawn_figures": drawn_figures,
+        "device_bytes": device_bytes,
     }
 
 
@@ -117,3 +122,8 @@ def text_thresholds() -> dict[str, float]:
 def drawn_figures() -> dict[str, Any] | None:
     """Return the served head's figures on drawn faces of styles outside the training data; None if there are none."""
     return analyzer().classifier.head_entry.evaluation.get("dicebear_test")
+
+
+def device_bytes() -> int:
+    """Return the bytes that a browser downloads to analyze on the device: the models of faces and the WebAssembly."""
+    return sum(entry.bytes for entry in face_models()) + (Path(static_folder()) / WASM).stat().st_size

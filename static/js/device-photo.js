@@ -1,0 +1,126 @@
+// Photos that this browser analyzes itself: decoding, analysis in the worker, and the view from which the result is made.
+
+import { headline, resultSection } from "./device-result.js";
+import { drawFaces } from "./overlay.js";
+import { loadStyle } from "./style.js";
+
+const THUMBNAIL = 96; // pixels, shown at half of it
+const QUALITY = 0.85;
+const COLUMNS = ["id", "left", "top", "width", "height", "score", "emotion", "confidence", "anger", "disgust", "fear", "happy", "neutral", "sad",
+  "surprise", "drawn", "unsure", "yaw", "pitch", "roll", "number"]; // FACE_COLUMNS of emotions/tables.py
+
+/** The browser cannot decode the photo. */
+export class UnreadableError extends Error {}
+
+/** Load what an analysis needs beside the models. */
+export const prepare = loadStyle;
+
+async function sourceOf(body) {
+  const name = body.get("sample");
+  if (!name) return { blob: body.get("file"), title: body.get("file").name, stem: stemOf(body.get("file").name) };
+  const button = document.querySelector(`.samples [value="${name}"]`);
+  const response = await fetch(button.dataset.url);
+  return { blob: await response.blob(), title: button.textContent.trim(), stem: name };
+}
+
+/** Beginning of the names of downloads, as in web/pages/base.py. */
+const stemOf = (name) => name.replace(/\.[^.]*$/, "").replace(/[^\p{L}\p{N}_.-]+/gu, "-").replace(/^[-.]+|[-.]+$/g, "") || "result";
+
+async function decode(blob) {
+  try {
+    return await createImageBitmap(blob, { imageOrientation: "from-image", colorSpaceConversion: "none" });
+  } catch {
+    throw new UnreadableError("the browser cannot read this photo");
+  }
+}
+
+function canvasOf(width, height) {
+  const canvas = document.createElement("canvas");
+  [canvas.width, canvas.height] = [width, height];
+  return [canvas, canvas.getContext("2d", { alpha: false })];
+}
+
+/** Draw the picture with its faces. Returns a data URI: it can be kept with the result, which an address of a blob cannot. */
+function annotated(bitmap, faces, style) {
+  const scale = Math.min(1, style.max_side / Math.max(bitmap.width, bitmap.height));
+  const [canvas, context] = canvasOf(Math.max(1, Math.round(bitmap.width * scale)), Math.max(1, Math.round(bitmap.height * scale)));
+  context.fillStyle = "#fff";
+  context.fillRect(0, 0, canvas.width, canvas.height);
+  context.drawImage(bitmap, 0, 0, canvas.width, canvas.height);
+  drawFaces(context, faces, style, { scale });
+  return canvas.toDataURL("image/jpeg", QUALITY);
+}
+
+/** A square picture of a face, as `thumbnail` of web/pages/photo.py makes it. */
+function thumbnail(bitmap, { left, top, width, height }) {
+  const side = Math.max(1, Math.min(Math.max(width, height) * 1.25, bitmap.width, bitmap.height));
+  const within = (start, size, room) => Math.min(Math.max(start + (size - side) / 2, 0), room - side);
+  const [canvas, context] = canvasOf(THUMBNAIL, THUMBNAIL);
+  context.drawImage(bitmap, within(left, width, bitmap.width), within(top, height, bitmap.height), side, side, 0, 0, THUMBNAIL, THUMBNAIL);
+  return canvas.toDataURL("image/jpeg", QUALITY);
+}
+
+function csvOf(faces) {
+  const row = (face) => ({ ...face, ...face.box, ...face.probabilities, ...face.pose });
+  const lines = faces.map((face) => COLUMNS.map((name) => row(face)[name] ?? "").join(","));
+  return [COLUMNS.join(","), ...lines, ""].join("\n"); // no value contains a comma or a quote
+}
+
+/** The answer as the API gives it: the pose comes with the landmarks. */
+function asRequested(result, withLandmarks) {
+  const faces = result.faces.map(({ landmarks, pose, ...face }) => (withLandmarks && landmarks ? { ...face, landmarks, pose } : face));
+  return { ...result, faces };
+}
+
+function viewOf(result, { image, stem, options }) {
+  const shown = asRequested(result, options.landmarks);
+  const total = Object.values(result.timing_ms).reduce((sum, value) => sum + value, 0);
+  return {
+    result: shown, image, stem, thumbnails: [], isFaceless: false, withLandmarks: options.landmarks, milliseconds: total,
+    csvLink: `data:text/csv;charset=utf-8,${encodeURIComponent(csvOf(result.faces))}`,
+    jsonLink: `data:application/json,${encodeURIComponent(JSON.stringify(shown, null, 1))}`,
+  };
+}
+
+/**
+ * Analyze the photo of `body` (the form's data) with `client` of device/client.js. Returns {title, nodes} of the result page; `nodes()`
+ * makes its elements and places `form` among them. Throws UnreadableError, the signal's reason, and errors of the client.
+ */
+export async function analyzePhoto(form, body, client, signal) {
+  const [source, style] = await Promise.all([sourceOf(body), loadStyle()]);
+  const bitmap = await decode(source.blob);
+  const options = { detector: body.get("detector") ?? "auto", landmarks: body.has("landmarks") };
+  const analyze = async (detector) => client.analyze(await createImageBitmap(bitmap), { detector, landmarks: true, isJpeg: source.blob.type === "image/jpeg" }, { signal });
+  const result = await analyze(options.detector);
+  const image = annotated(bitmap, asRequested(result, options.landmarks).faces, style);
+  const common = { image, stem: source.stem, options };
+  const view = viewOf(result, common);
+  if (!result.faces.length) view.wholeImage = { ...viewOf(await analyze("none"), common), isFaceless: true };
+  else if (options.detector === "none") view.isFaceless = !(await analyze("auto")).faces.length;
+  if (result.faces.length > 1) view.thumbnails = result.faces.map((face) => thumbnail(bitmap, face.box));
+  const { reliability, drawn } = await client.figures();
+  Object.assign(view, { reliability, drawn, aboutUrl: form.dataset.about });
+  bitmap.close();
+  const samples = document.querySelector("form.samples");
+  const nodes = () => [resultSection(view, style, compact(form, source.title, body)), samples];
+  return { title: `${headline(view)} · Emotion Detector`, nodes };
+}
+
+/** Make the form small, as it is beside a result of the server. */
+function compact(form, name, body) {
+  form.classList.add("compact");
+  form.querySelector("#preview").hidden = true;
+  form.querySelector("#preview").removeAttribute("src"); // the address of a blob, which the history cannot keep
+  form.querySelector(".form-title").textContent = "Choose another photo";
+  form.querySelector(".choose, [type=submit]").textContent = "Change";
+  let line = form.querySelector("#file-name");
+  if (!line) {
+    line = document.createElement("p");
+    Object.assign(line, { className: "file-name", id: "file-name" });
+    form.querySelector(".form-title").before(line);
+  }
+  line.textContent = name;
+  if (body.get("sample")) form.dataset.sample = body.get("sample");
+  else delete form.dataset.sample;
+  return form;
+}
