@@ -195,6 +195,8 @@ class BlazeFace:
         """Candidates (N, 17) of a square part, in pixels of the image, without those that the part's edge cuts off."""
         height, width = pixels.shape[:2]
         part = pixels[top : top + side, left : left + side]
+        if not part.size:  # the candidate lies beside the image
+            return np.zeros((0, 17), np.float32)
         (rows,) = self.detect(part, threshold, turns=turns)
         inner = np.array([left, top, width - left - part.shape[1], height - top - part.shape[0]]) > 0
         edges = np.column_stack([rows[:, :2], np.array(part.shape[1::-1]) - rows[:, 2:4]]) < TILE_EDGE * side

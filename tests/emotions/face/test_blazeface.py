@@ -6,7 +6,18 @@ from itertools import pairwise
 
 import numpy as np
 
-from emotions.face.blazeface import PYRAMID_SCALES, anchors, decode, fraction_inside, iou, letterbox, tile_starts, weighted_nms
+from emotions.face.blazeface import (
+    PYRAMID_SCALES,
+    BlazeFace,
+    anchors,
+    decode,
+    fraction_inside,
+    iou,
+    letterbox,
+    tile_starts,
+    weighted_nms,
+)
+from emotions.runtime.manifest import ModelRegistry
 
 
 def candidate(left, top, right, bottom, score):
@@ -71,3 +82,11 @@ def test_tiles_cover_the_image_and_overlap():
         starts = tile_starts(length, 768)
         assert starts[0] == 0 and starts[-1] == max(length - 768, 0)
         assert all(after - before <= 0.8 * 768 for before, after in pairwise(starts))
+
+
+def test_a_candidate_beside_the_image_needs_no_closer_look():
+    registry = ModelRegistry()
+    entry = registry.entry("detector", "blazeface-full-range")
+    detector = BlazeFace(entry, registry.model(entry))
+    beside = candidate(150, 120, 190, 160, 0.5)[np.newaxis]
+    assert detector.detect_parts(np.zeros((60, 80, 3), np.uint8), 0.3, beside, 1.0, 4).shape == (0, 17)
