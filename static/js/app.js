@@ -37,7 +37,7 @@ async function analyzeHere(from, body, progress) {
   const { page, error, aborted } = answer;
   if (aborted) return showCancelled(from, () => analyze(from, body));
   if (page) return showResult(page.title, page.nodes(), body, onResult);
-  const problem = clientProblem("Not analyzed", `On this device: ${error.message}.`);
+  const problem = clientProblem("Not analyzed", `${error.message[0].toUpperCase()}${error.message.slice(1)}.`);
   if (hasServer) addRetry(problem, () => send(from, body, progress, onResult), "Send it to the server");
   showProblem(from, problem);
 }

@@ -20,12 +20,12 @@ const choice = {
 };
 
 /** True if pictures are analyzed on this device: from the moment at which the switch is turned on, so that none is sent meanwhile. */
-export const isOnDevice = () => isOn || starting !== null;
+export const isOnDevice = () => isOn || starting !== null || !hasServer;
 
 /** Return the client of the library once it is ready. Throws an error if it cannot be made, or the switch is turned off meanwhile. */
 export async function deviceClient() {
   await starting?.done;
-  if (!isOn) throw new Error("the models are not loaded");
+  if (!isOn) throw new Error(hasServer ? "the models are not loaded" : "this site has no server; turn on “On this device” first");
   return client;
 }
 
@@ -33,7 +33,7 @@ function show({ hint, progress = null }) {
   if (!at("on-device")) return; // a page of a problem
   at("on-device").hidden = false;
   at("device-hint").textContent = hint;
-  at("device-switch").checked = isOnDevice();
+  at("device-switch").checked = isOn || starting !== null;
   at("device-progress").hidden = at("device-cancel").hidden = progress === null;
   if (progress !== null) at("device-progress").value = progress;
   at("device-remove").hidden = !isOn;

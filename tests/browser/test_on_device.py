@@ -152,7 +152,7 @@ def test_a_file_that_the_browser_cannot_read_is_sent_only_on_request(visit, tmp_
     turn_on(page)
     sent = watch(page)
     page.locator("#file").set_input_files(tmp_path / "scan.tiff")
-    expect(page.locator(".problem")).to_contain_text("the browser cannot read this photo")
+    expect(page.locator(".problem")).to_contain_text("The browser cannot read this photo")
     assert sent == []
     page.get_by_role("button", name="Send it to the server").click()
     expect(page.locator("#headline")).to_contain_text("Happy")
