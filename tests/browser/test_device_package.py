@@ -46,6 +46,7 @@ def test_the_package_is_complete(packed):
     assert (packed / "LICENSE").read_text() == (ROOT / "LICENSE").read_text()
 
 
+@pytest.mark.slow
 def test_the_page_of_the_readme_analyzes_a_photo(packed, browser, portrait, tmp_path):
     shutil.copytree(packed, tmp_path / "emotion-detector-device")
     shutil.copytree(BUNDLED, tmp_path / "models")

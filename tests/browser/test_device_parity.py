@@ -108,6 +108,7 @@ def test_an_answer_has_the_form_of_the_api(analyzer, device):
     assert face["pose"] == pytest.approx(server_face["pose"], abs=0.2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("turns", [1, 2, 3])
 def test_turned_pictures_get_the_answers_of_the_server(analyzer, device, turns):
     image = open_image(np.ascontiguousarray(np.rot90(open_image(PHOTO).pixels, -turns)))
@@ -116,6 +117,7 @@ def test_turned_pictures_get_the_answers_of_the_server(analyzer, device, turns):
     assert summary.faces == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["JPEG", "PNG"])
 def test_large_files_are_reduced_as_the_server_does(analyzer, device, kind):
     pixels = cv2.resize(open_image(PHOTO).pixels, (4100, 3100), interpolation=cv2.INTER_CUBIC)
@@ -127,6 +129,7 @@ def test_large_files_are_reduced_as_the_server_does(analyzer, device, kind):
     assert summary.faces == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("detector", ["blazeface", "none"])
 def test_other_detectors_get_the_answers_of_the_server(analyzer, device, detector):
     image = open_image(SAMPLES / "collins.jpg")
@@ -160,6 +163,7 @@ def test_what_is_not_carried_over_is_refused_with_a_reason(device, options, word
         device.analyze(PHOTO.read_bytes(), **options)
 
 
+@pytest.mark.slow
 def test_a_clip_is_tracked_as_on_the_server(analyzer, device):
     """The state of one side continues on the other."""
     with VideoReader(SAMPLES / "video.mp4", fps=4) as reader:
@@ -179,6 +183,7 @@ def test_a_clip_is_tracked_as_on_the_server(analyzer, device):
     assert summary.difference <= MAX_DIFFERENCE
 
 
+@pytest.mark.slow
 def test_crops_and_their_quality_are_those_of_the_package(page):
     pixels = open_image(PHOTO).pixels
     random = np.random.default_rng(0)

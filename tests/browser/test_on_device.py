@@ -202,6 +202,7 @@ def test_camera(visit):
     assert face["id"] == 0, "the tracks go on"
 
 
+@pytest.mark.slow
 def test_video(visit):
     page = visit("/video")
     turn_on(page)

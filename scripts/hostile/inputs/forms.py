@@ -28,7 +28,7 @@ PATHS = (
 PAGES = (
     "/", "/live", "/video", "/text", "/speech", "/about", "/about/models", "/docs", "/openapi.json", "/health", "/api/v1/models",
     "/api/v1/style", "/share", "/static/css/app.css", "/static/@0/js/app.js", "/favicon.ico", "/robots.txt", "/metrics", "/text/",
-    "/nowhere", "/_ah/warmup",
+    "/nowhere", "/_ah/warmup", "/service-worker.js", "/models/manifest.json", "/models/0/face.tflite",
 )  # fmt: skip
 NAMES = ("file", "detector", "tracks", "time", "annotate", "landmarks", "explain", "views", "fps", "annotated", "sample", "text",
     "shown",
