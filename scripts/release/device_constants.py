@@ -22,6 +22,7 @@ ROOT = Path(__file__).resolve().parents[2]
 FILE = ROOT / "static" / "js" / "device" / "constants.js"
 MODULES: dict[str, tuple[str, ...]] = {
     "labels": ("EMOTIONS",),
+    "tables": ("FACE_COLUMNS",),
     "face.alignment": ("BOX_CENTER", "BOX_SIDE", "EYE_CENTER", "LEFT_EYE", "RIGHT_EYE", "RMS_RADIUS"),
     "face.blazeface": ("FULL_SCALE", "LOGIT_LIMIT", "NMS_IOU", "PYRAMID_SCALES", "TILE_EDGE"),
     "face.classifier": ("COVERED_ROLE", "DRAWN"),

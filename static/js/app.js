@@ -110,6 +110,13 @@ function enhance() {
   prepareCamera(choosePhoto);
   prepareResult();
   showDevice();
+  limitOptions();
+}
+
+/** Only the server makes occlusion maps. */
+function limitOptions() {
+  const explain = document.getElementById("explain");
+  if (explain && isOnDevice()) explain.disabled = true;
 }
 
 document.addEventListener("submit", (event) => {
@@ -146,7 +153,8 @@ acceptPhotos((file) => {
 listenToResults(announce);
 document.addEventListener("device", () => {
   const explain = document.getElementById("explain");
-  if (explain) explain.disabled = isOnDevice(); // only the server makes occlusion maps
+  if (explain) explain.disabled = false;
+  limitOptions();
   if (isOnDevice()) import("./device-photo.js").then(({ prepare }) => prepare()).catch(() => {}); // the network may be gone later
 });
 

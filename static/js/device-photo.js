@@ -1,16 +1,13 @@
 // Photos that this browser analyzes itself: decoding, analysis in the worker, and the view from which the result is made.
 
+import { CONSTANTS } from "./device/constants.js";
 import { headline, resultSection } from "./device-result.js";
 import { drawFaces } from "./overlay.js";
 import { loadStyle } from "./style.js";
 
 const THUMBNAIL = 96; // pixels, shown at half of it
 const QUALITY = 0.85;
-const COLUMNS = ["id", "left", "top", "width", "height", "score", "emotion", "confidence", "anger", "disgust", "fear", "happy", "neutral", "sad",
-  "surprise", "drawn", "unsure", "yaw", "pitch", "roll", "number"]; // FACE_COLUMNS of emotions/tables.py
-
-/** The browser cannot decode the photo. */
-export class UnreadableError extends Error {}
+const COLUMNS = CONSTANTS.tables.FACE_COLUMNS;
 
 /** Load what an analysis needs beside the models. */
 export const prepare = loadStyle;
@@ -30,7 +27,7 @@ async function decode(blob) {
   try {
     return await createImageBitmap(blob, { imageOrientation: "from-image", colorSpaceConversion: "none" });
   } catch {
-    throw new UnreadableError("the browser cannot read this photo");
+    throw new Error("the browser cannot read this photo");
   }
 }
 
@@ -84,7 +81,8 @@ function viewOf(result, { image, stem, options }) {
 
 /**
  * Analyze the photo of `body` (the form's data) with `client` of device/client.js. Returns {title, nodes} of the result page; `nodes()`
- * makes its elements and places `form` among them. Throws UnreadableError, the signal's reason, and errors of the client.
+ * makes its elements and places `form` among them. Throws an error if the browser cannot
+ * read the photo, the signal's reason, and errors of the client.
  */
 export async function analyzePhoto(form, body, client, signal) {
   const [source, style] = await Promise.all([sourceOf(body), loadStyle()]);

@@ -1,12 +1,13 @@
 // The result of a photo that the browser analyzed: the same elements as templates/_result.html makes of the server's answer. What needs
 // the server, occlusion maps and feedback, is left out.
 
+import { CONSTANTS } from "./device/constants.js";
 import { element, icon } from "./elements.js";
 import { percent, title } from "./style.js";
 
 const MAX_OPEN_FACES = 6; // as in web/pages/base.py
 const MIN_BIN_COUNT = 20; // as in web/pages/model_card.py
-const DRAWN = 0.5; // probability from which a face counts as drawn
+const { DRAWN } = CONSTANTS["face.classifier"]; // probability from which a face counts as drawn
 const REASONS = {
   turned: "the face is turned far to the side, up or down", small: "the face has few pixels", blurred: "the face is blurred",
   covered: "something covers the mouth or the eyes", low_confidence: "no emotion has a high probability",

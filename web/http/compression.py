@@ -27,6 +27,4 @@ def compress(response: Response) -> Response:
     if request.accept_encodings["gzip"] > 0:
         response.set_data(gzip.compress(response.get_data(), LEVEL, mtime=0))
         response.headers["Content-Encoding"] = "gzip"
-        if etag := response.get_etag()[0]:
-            response.set_etag(f"{etag}-gzip")
     return response

@@ -4,6 +4,10 @@ export const CONSTANTS = {
   "labels": {
     EMOTIONS: ["anger", "disgust", "fear", "happy", "neutral", "sad", "surprise"],
   },
+  "tables": {
+    FACE_COLUMNS: ["id", "left", "top", "width", "height", "score", "emotion", "confidence", "anger", "disgust", "fear", "happy",
+      "neutral", "sad", "surprise", "drawn", "unsure", "yaw", "pitch", "roll", "number"],
+  },
   "face.alignment": {
     BOX_CENTER: [0.514, 0.526],
     BOX_SIDE: 1.1261261261261262,
