@@ -47,11 +47,15 @@ def test_thousand_hostile_inputs(tmp_path):
     assert "| image | 300 |" in send_inputs(1000, 12, tmp_path)
 
 
+SHORT_GROWTH = 0.5
+"""Bar of the growth of memory at rest in a short run, in which a picture leaked by each request would hold several times as much."""
+
+
 def check_soak(seconds: float, round_seconds: float) -> None:
     with running_server(2.0) as server:
         warm_up(server)
         done = soak.soak(server, 13, seconds, round_seconds=round_seconds)
-    assert done.broken(busy=True) == []
+    assert done.broken(busy=True, max_growth=SHORT_GROWTH) == []
     assert done.statuses[200] > 20 and len(done.rounds) >= 4
     assert "file descriptors" in soak.markdown(done, "command")
 
