@@ -42,8 +42,8 @@ REST_SECONDS = RESTING_SECONDS + 3
 """Seconds without requests before the state at rest is measured: the worker has freed spare memory by then."""
 SETTLED_MINUTES = 10
 MAX_GROWTH = 0.10
-"""Bar of the resident memory at rest: largest over smallest, less 1, from minute SETTLED_MINUTES on. In a few minutes the share of
-what the models of texts and speech, and spare memory, hold varies more: short runs have a bar of their own."""
+"""Bar of the resident memory at rest: largest over smallest, less 1, from minute SETTLED_MINUTES on. In a few minutes it
+varies more, with the models of texts and speech and with spare memory: short runs have a bar of their own."""
 UNLOADED_SECONDS = 1.5 * IDLE_SECONDS
 """Seconds after the last request until models that are seldom used are certainly unloaded."""
 MAX_UNLOADED_BYTES = 200 * 2**20

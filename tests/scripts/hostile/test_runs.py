@@ -48,7 +48,7 @@ def test_thousand_hostile_inputs(tmp_path):
 
 
 SHORT_GROWTH = 0.5
-"""Bar of the growth of memory at rest in a short run, in which a picture leaked by each request would hold several times as much."""
+"""Bar of the growth of memory at rest in a short run: a picture leaked by each request would hold several times as much."""
 
 
 def check_soak(seconds: float, round_seconds: float) -> None:
