@@ -25,11 +25,17 @@ def ranking(values: Sequence[float], leading: Sequence[bool] = ()) -> list[str]:
     """Return the emotions in the order of every answer, the predicted one first.
 
     Args:
-        values: Seven values in the order of EMOTIONS, such as probabilities: larger ones come first, equal ones in that order.
+        values: Seven values in the order of EMOTIONS, such as probabilities. The largest comes first. The others are compared
+            as answers show them, with four digits, so that everyone who has the answer gets the same order; equal ones keep it.
         leading: Which emotions come before all others, whatever their values: those of a text that are above their thresholds.
     """
     first = leading or (False,) * len(EMOTIONS)
-    return [EMOTIONS[index] for index in sorted(range(len(EMOTIONS)), key=lambda index: (not first[index], -values[index]))]
+    top = max(range(len(EMOTIONS)), key=lambda index: (first[index], values[index]))
+
+    def place(index: int) -> tuple[bool, bool, float]:
+        return index != top, not first[index], -round(float(values[index]), 4)
+
+    return [EMOTIONS[index] for index in sorted(range(len(EMOTIONS)), key=place)]
 
 
 def by_emotion(values: Iterable[float]) -> dict[str, float]:

@@ -32,8 +32,11 @@ function altText({ result, isFaceless }) {
   return `Your photo with ${faces.length} face${faces.length > 1 ? "s" : ""} framed: ${named}${faces.length > 8 ? ` and ${faces.length - 8} more` : ""}`;
 }
 
-/** Return [emotion, probability] pairs, the most probable first; equal ones stay in their order. */
-const ranked = (face) => Object.entries(face.probabilities).sort(([, a], [, b]) => b - a);
+/** Return [emotion, probability] pairs, the predicted emotion first, then the most probable; equal ones stay in their order. */
+const ranked = (face) => {
+  const place = (name) => (name === face.emotion ? Infinity : face.probabilities[name]);
+  return Object.entries(face.probabilities).sort(([a], [b]) => place(b) - place(a));
+};
 
 function bar(name, probability, style, { share, isFirst }) {
   const filled = probability >= 0.005 && element("rect", { width: `${(100 * probability).toFixed(1)}%`, height: "100%", rx: 5, fill: style.colours[name] });
