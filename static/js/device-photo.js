@@ -1,6 +1,7 @@
 // Photos that this browser analyzes itself: decoding, analysis in the worker, and the view from which the result is made.
 
 import { CONSTANTS } from "./device/constants.js";
+import { decodeFile } from "./device/decoding.js";
 import { headline, resultSection } from "./device-result.js";
 import { drawFaces } from "./overlay.js";
 import { loadStyle } from "./style.js";
@@ -25,7 +26,7 @@ const stemOf = (name) => name.replace(/\.[^.]*$/, "").replace(/[^\p{L}\p{N}_.-]+
 
 async function decode(blob) {
   try {
-    return await createImageBitmap(blob, { imageOrientation: "from-image", colorSpaceConversion: "none" });
+    return await decodeFile(blob);
   } catch {
     throw new Error("the browser cannot read this photo");
   }

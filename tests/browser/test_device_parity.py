@@ -118,6 +118,20 @@ def test_turned_pictures_get_the_answers_of_the_server(analyzer, device, turns):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("kind", ["WEBP", "PNG", "AVIF"])
+@pytest.mark.parametrize("orientation", [2, 5, 6, 7, 8, 9])
+def test_files_are_oriented_by_their_exif_data(analyzer, device, kind, orientation):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    pixels = np.ascontiguousarray(open_image(PHOTO).pixels[:, 60:])  # not square
+    file = encoded(pixels, kind, exif=exif, **({"lossless": True} if kind == "WEBP" else {}))
+    found = device.analyze(file)
+    height, width = pixels.shape[:2]
+    assert (found["width"], found["height"]) == ((height, width) if 5 <= orientation <= 8 else (width, height))
+    assert summarize([compare(kind, analyzer.analyze(file).to_json(), found)]).passed
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["JPEG", "PNG"])
 def test_large_files_are_reduced_as_the_server_does(analyzer, device, kind):
     pixels = cv2.resize(open_image(PHOTO).pixels, (4100, 3100), interpolation=cv2.INTER_CUBIC)

@@ -69,14 +69,14 @@ async function analyzeNow(image, options, signal) {
 }
 
 async function createAnalyzer() {
-  const { FaceAnalyzer } = await import("./analyzer.js");
+  const [{ FaceAnalyzer }, { decodeFile }] = await Promise.all([import("./analyzer.js"), import("./decoding.js")]);
+  setup.decodeFile = decodeFile;
   return new FaceAnalyzer(setup.registry, setup.head);
 }
 
-/** Decode a file as the server does: upright by its EXIF data, colors without conversion by a profile. */
 async function decode(file) {
   try {
-    return await createImageBitmap(file, { imageOrientation: "from-image", colorSpaceConversion: "none" });
+    return await setup.decodeFile(file);
   } catch (error) {
     throw new Error("the browser cannot read this image", { cause: error });
   }
