@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import cv2
 import numpy as np
 
@@ -12,6 +14,9 @@ EYE_CENTER = 0.5, 0.394  # midpoint between the eyes
 RMS_RADIUS = 0.277  # root mean square distance of the 468 landmarks from their mean
 BOX_SIDE = 1 / 0.888  # side of the image over the mean side of the detector's box
 BOX_CENTER = 0.514, 0.526  # centre of the detector's box
+
+POSITION_STEPS, AXIS_STEPS = 16, 4096
+"""Steps to which `stable_matrix` rounds: of a pixel of the crop, and of the image's pixels for each pixel of the crop."""
 
 # Outer and inner corner of the person's right and left eye in Face Mesh's numbering.
 RIGHT_EYE, LEFT_EYE = (33, 133), (263, 362)
@@ -35,7 +40,7 @@ def align_crop(pixels: np.ndarray, box: Box, landmarks: np.ndarray | None, size:
     Returns:
         Crop (size, size) uint8 grey (ITU-R BT.601 luma).
     """
-    crop = warp_crop(pixels, alignment_matrix(pixels.shape, box, landmarks, size, turns), size)
+    crop = warp_crop(pixels, stable_matrix(alignment_matrix(pixels.shape, box, landmarks, size, turns)), size)
     return crop if crop.ndim == 2 else cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY)
 
 
@@ -55,6 +60,24 @@ def alignment_matrix(shape: tuple[int, ...], box: Box, landmarks: np.ndarray | N
     return _box_matrix(box, shape, size, turns) if landmarks is None else _landmark_matrix(landmarks[:, :2], size)
 
 
+def stable_matrix(matrix: np.ndarray) -> np.ndarray:
+    """Round an affine matrix to steps far below a pixel of the crop.
+
+    The last digits of a network's outputs, and with them those of a matrix, differ between processors and runtimes. Unrounded,
+    they change single grey levels of a crop, and a quantized network may answer to that with probabilities that differ by
+    hundredths (scripts/evaluate/device).
+
+    Args:
+        matrix: (2, 3) affine matrix from crop coordinates to image coordinates.
+
+    Returns:
+        Rounded matrix (2, 3).
+    """
+    unit = 2.0 ** np.floor(np.log2(_scale(matrix)))
+    steps = np.array([AXIS_STEPS, AXIS_STEPS, POSITION_STEPS]) / unit
+    return np.asarray(np.floor(matrix * steps + 0.5) / steps)
+
+
 def warp_crop(pixels: np.ndarray, matrix: np.ndarray, size: int) -> np.ndarray:
     """Sample a square crop with an affine transform, without aliasing.
 
@@ -70,7 +93,7 @@ def warp_crop(pixels: np.ndarray, matrix: np.ndarray, size: int) -> np.ndarray:
     Returns:
         Crop (size, size, 3) or (size, size) uint8.
     """
-    scale = float(np.sqrt(abs(np.linalg.det(matrix[:, :2]))))
+    scale = _scale(matrix)
     corners = np.array([[0, 0], [size, 0], [0, size], [size, size]]) @ matrix[:, :2].T + matrix[:, 2]
     height, width = pixels.shape[:2]
     margin = 2 * max(scale, 1)
@@ -113,6 +136,12 @@ def eye_line(landmarks: np.ndarray) -> tuple[np.ndarray, float]:
 def rms_radius(landmarks: np.ndarray) -> float:
     """Return the root mean square distance of landmarks (N, 2) from their mean, in pixels."""
     return float(np.sqrt(landmarks.var(axis=0).sum()))
+
+
+def _scale(matrix: np.ndarray) -> float:
+    """Return how many pixels of the image the side of a crop's pixel covers."""
+    (a, b, _), (d, e, _) = matrix.tolist()
+    return math.sqrt(abs(a * e - b * d))
 
 
 def _landmark_matrix(landmarks: np.ndarray, size: int) -> np.ndarray:

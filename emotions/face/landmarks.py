@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ..runtime.manifest import ModelEntry
-from .alignment import eye_line, warp_crop
+from .alignment import eye_line, stable_matrix, warp_crop
 from .results import Box
 
 MARGIN = 1.5
@@ -69,9 +69,9 @@ class Region:
         return replace(self, angle=self.angle + turns * np.pi / 2)
 
     def matrix(self, size: int) -> np.ndarray:
-        """Return the matrix (2, 3) from a crop of `size` pixels to the image; see `alignment.warp_crop`."""
+        """Return the matrix (2, 3) from a crop of `size` pixels to the image; see `alignment.stable_matrix` and `warp_crop`."""
         axes = _rotation(self.angle) * (self.side / size)
-        return np.column_stack([axes, self.center - axes @ [size / 2, size / 2]])
+        return stable_matrix(np.column_stack([axes, self.center - axes @ [size / 2, size / 2]]))
 
     def is_close_to(self, other: Region) -> bool:
         """Return whether another pass over `other` would hardly change the landmarks.

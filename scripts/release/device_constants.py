@@ -23,7 +23,9 @@ FILE = ROOT / "static" / "js" / "device" / "constants.js"
 MODULES: dict[str, tuple[str, ...]] = {
     "labels": ("EMOTIONS",),
     "tables": ("FACE_COLUMNS",),
-    "face.alignment": ("BOX_CENTER", "BOX_SIDE", "EYE_CENTER", "LEFT_EYE", "RIGHT_EYE", "RMS_RADIUS"),
+    "face.alignment": (
+        *("AXIS_STEPS", "BOX_CENTER", "BOX_SIDE", "EYE_CENTER", "LEFT_EYE", "POSITION_STEPS", "RIGHT_EYE", "RMS_RADIUS"),
+    ),
     "face.blazeface": ("FULL_SCALE", "LOGIT_LIMIT", "NMS_IOU", "PYRAMID_SCALES", "TILE_EDGE"),
     "face.classifier": ("COVERED_ROLE", "DRAWN"),
     "face.defaults": ("DEFAULT_HEAD", "DEFAULT_VIEWS", "VIEWS"),

@@ -4,7 +4,7 @@ import { CONSTANTS } from "./constants.js";
 import { eyeLine, turnPoint } from "./geometry.js";
 import { toGrey, warpCrop } from "./pixels.js";
 
-const { BOX_CENTER, BOX_SIDE, EYE_CENTER, RMS_RADIUS } = CONSTANTS["face.alignment"];
+const { AXIS_STEPS, BOX_CENTER, BOX_SIDE, EYE_CENTER, POSITION_STEPS, RMS_RADIUS } = CONSTANTS["face.alignment"];
 const STRIDE = 3; // numbers of a landmark: x, y and depth
 
 /**
@@ -22,7 +22,7 @@ const STRIDE = 3; // numbers of a landmark: x, y and depth
  * @returns {Uint8Array} size * size grey values, row by row
  */
 export function alignCrop(image, box, landmarks, size, turns = 0) {
-  const crop = warpCrop(image, alignmentMatrix(image, box, landmarks, size, turns), size);
+  const crop = warpCrop(image, stableMatrix(alignmentMatrix(image, box, landmarks, size, turns)), size);
   return crop.data.length === size * size ? crop.data : toGrey(crop);
 }
 
@@ -33,6 +33,13 @@ export function alignCrop(image, box, landmarks, size, turns = 0) {
  */
 export function alignmentMatrix(image, box, landmarks, size, turns = 0) {
   return landmarks ? landmarkMatrix(landmarks, size) : boxMatrix(box, image, size, turns);
+}
+
+/** Round an affine matrix to steps far below a pixel of the crop: last digits, which differ between runtimes, do not change crops. */
+export function stableMatrix(matrix) {
+  const unit = 2 ** Math.floor(Math.log2(coveredSide(matrix, 1)));
+  const steps = [AXIS_STEPS / unit, AXIS_STEPS / unit, POSITION_STEPS / unit];
+  return matrix.map((value, index) => Math.floor(value * steps[index % 3] + 0.5) / steps[index % 3]);
 }
 
 /** Pixels of the image that a side of a crop covers. */

@@ -9,10 +9,12 @@ export const CONSTANTS = {
       "neutral", "sad", "surprise", "drawn", "unsure", "yaw", "pitch", "roll", "number"],
   },
   "face.alignment": {
+    AXIS_STEPS: 4096,
     BOX_CENTER: [0.514, 0.526],
     BOX_SIDE: 1.1261261261261262,
     EYE_CENTER: [0.5, 0.394],
     LEFT_EYE: [263, 362],
+    POSITION_STEPS: 16,
     RIGHT_EYE: [33, 133],
     RMS_RADIUS: 0.277,
   },

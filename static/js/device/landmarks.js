@@ -7,6 +7,7 @@
 // A region is a rotated square of an image: { x, y, side, angle }, its center and side in pixels and its rotation in radians,
 // clockwise as the viewer sees it. Landmarks are { points: Float32Array(468 * 3), logit }; the score is the sigmoid of the logit.
 
+import { stableMatrix } from "./alignment.js";
 import { areaOf } from "./boxes.js";
 import { CONSTANTS } from "./constants.js";
 import { eyeLine } from "./geometry.js";
@@ -129,12 +130,12 @@ export class FaceMesh {
   }
 }
 
-/** Matrix from a crop of `size` pixels to the image; see warpCrop(). */
+/** Matrix from a crop of `size` pixels to the image; see stableMatrix() and warpCrop(). */
 function matrixOf({ x, y, side, angle }, size) {
   const cosine = Math.cos(angle) * (side / size);
   const sine = Math.sin(angle) * (side / size);
   const half = size / 2;
-  return [cosine, -sine, x - (cosine - sine) * half, sine, cosine, y - (sine + cosine) * half];
+  return stableMatrix([cosine, -sine, x - (cosine - sine) * half, sine, cosine, y - (sine + cosine) * half]);
 }
 
 /** True if another pass over `other` would hardly change the landmarks. */
