@@ -2,8 +2,9 @@
 
     python -m scripts.evaluate.device --photos FOLDER --drawings FOLDER --people FOLDER --clips VIDEO --out benchmarks/device.md
 
-Needs Chromium. Folders are read with those below; --limit takes so many pictures of each, spread evenly. Clips are the videos
-given and rendered scenes with people cut out of the photos of --people (scripts/evaluate/tracking), ten in all by default.
+Needs Chromium, or Firefox with --browser firefox. Folders are read with those below; --limit takes so many pictures of each,
+spread evenly. Clips are the videos given and rendered scenes with people cut out of the photos of --people
+(scripts/evaluate/tracking), ten in all by default.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from emotions import FaceAnalyzer
 
 from ...common.commands import command_line
 from .measure import ClipRun, PictureRun, measure_clip, measure_pictures
-from .page import device_page
+from .page import BROWSERS, device_page
 from .pictures import file_clips, pictures, rendered_clips
 from .report import report
 
@@ -30,6 +31,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--fps", type=float, default=5, help="frames a second that are taken of videos")
     parser.add_argument("--people", type=Path, metavar="FOLDER", help="photos whose people are rendered into scenes")
     parser.add_argument("--clip-count", type=int, default=10, help="clips in all, rendered scenes included")
+    parser.add_argument("--browser", choices=BROWSERS, default=BROWSERS[0])
     parser.add_argument("--out", type=Path, help="file of the report")
     return parser
 
@@ -41,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     analyzer = FaceAnalyzer()
     sets: dict[str, PictureRun] = {}
     clips: list[ClipRun] = []
-    with device_page() as (page, browser):
+    with device_page(options.browser) as (page, browser):
         for kind, folders in (("photos", options.photos), ("drawings", options.drawings)):
             for folder in folders:
                 sets[f"{kind}: {folder.name}"] = run = measure_pictures(analyzer, page, pictures(folder, options.limit))

@@ -1,4 +1,4 @@
-"""The app in Chromium, whose library analyzes pictures in a page of the app."""
+"""The app in Chromium or Firefox, whose library analyzes pictures in a page of the app."""
 
 from __future__ import annotations
 
@@ -7,34 +7,44 @@ import shutil
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Protocol
 
-from playwright.sync_api import Error, Page, sync_playwright
+from playwright.sync_api import Error, sync_playwright
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 from web import create_app
 
+from .firefox import ScriptError, run_firefox
+
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+BROWSERS = ("chromium", "firefox")
 PATH = "/about"
 """A page whose policy lets the library's worker run."""
 START = """
 async () => {
   const library = new URL("device/", document.querySelector("script[src*='/js/app.js']").src);
   const { createClient } = await import(`${library}client.js`);
-  globalThis.device = createClient({ modelsUrl: new URL("/models/", location.href) });
-  return device.download();
+  window.device = createClient({ modelsUrl: new URL("/models/", location.href) });
+  return window.device.download();
 }
 """
 ANALYZE = """
 async ({ file, options }) => {
   const bytes = Uint8Array.from(atob(file), (letter) => letter.charCodeAt(0));
-  return device.analyze(new Blob([bytes]), options);
+  return window.device.analyze(new Blob([bytes]), options);
 }
 """
 
 
 class DeviceError(Exception):
     """The library refused a picture or failed."""
+
+
+class Page(Protocol):
+    """A page of a browser."""
+
+    def evaluate(self, expression: str, argument: Any = None, /) -> Any:
+        """Call a JavaScript function of one argument, and return its result or that of its promise."""
 
 
 class DevicePage:
@@ -61,8 +71,8 @@ class DevicePage:
             answer: dict[str, Any] = self._page.evaluate(
                 ANALYZE, {"file": base64.b64encode(data).decode("ascii"), "options": options}
             )
-        except Error as error:
-            raise DeviceError(error.message.splitlines()[0]) from None
+        except (Error, ScriptError) as error:
+            raise DeviceError(str(error).splitlines()[0]) from None
         return answer
 
 
@@ -72,25 +82,39 @@ class _Quiet(WSGIRequestHandler):
 
 
 @contextmanager
-def device_page() -> Iterator[tuple[DevicePage, str]]:
-    """Serve the app on a free port and open it in headless Chromium; give the page and the version of the browser.
+def device_page(browser: str = BROWSERS[0]) -> Iterator[tuple[DevicePage, str]]:
+    """Serve the app on a free port and open it in a headless browser; give the page, and name and version of the browser.
 
-    Raises FileNotFoundError where there is no Chromium.
+    Raises FileNotFoundError where the browser is not installed.
     """
-    if CHROMIUM is None:
-        raise FileNotFoundError("Chromium is not installed")
     server = make_server("127.0.0.1", 0, create_app({"LOG_LEVEL": "WARNING"}), threaded=True, request_handler=_Quiet)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:
-        with sync_playwright() as playwright:
-            browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-            page = browser.new_context(service_workers="block").new_page()
-            page.set_default_timeout(120_000)
-            page.goto(f"http://127.0.0.1:{server.server_port}{PATH}")
-            yield DevicePage(page), browser.version
-            browser.close()
+        opened = _in_firefox if browser == "firefox" else _in_chromium
+        with opened(f"http://127.0.0.1:{server.server_port}{PATH}") as (page, version):
+            yield DevicePage(page), f"{browser.title()} {version}"
     finally:
         server.shutdown()
         thread.join()
         server.server_close()
+
+
+@contextmanager
+def _in_chromium(url: str) -> Iterator[tuple[Page, str]]:
+    if CHROMIUM is None:
+        raise FileNotFoundError("Chromium is not installed")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        page = browser.new_context(service_workers="block").new_page()
+        page.set_default_timeout(120_000)
+        page.goto(url)
+        yield page, browser.version
+        browser.close()
+
+
+@contextmanager
+def _in_firefox(url: str) -> Iterator[tuple[Page, str]]:
+    with run_firefox() as window:
+        window.goto(url)
+        yield window, window.version

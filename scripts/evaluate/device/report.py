@@ -40,7 +40,7 @@ def report(
 
     Args:
         command: Command line that gives the figures again.
-        browser: Version of Chromium.
+        browser: Name and version of the browser.
         runtime: Build of the WebAssembly and its threads.
         sets: Title of each set of pictures -> what they gave.
         clips: What the clips gave.
@@ -59,7 +59,7 @@ def report(
         "# Analysis in the browser compared with the server\n",
         f"    {command}\n",
         f"- date: {datetime.now(UTC):%Y-%m-%d}, commit {commit()}",
-        f"- browser: Chromium {browser}, WebAssembly {runtime['build']}, threads: {runtime['threads']}",
+        f"- browser: {browser}, WebAssembly {runtime['build']}, threads: {runtime['threads']}",
         f"- machine: {os.cpu_count()} cores, {processor()}\n",
         f"{METHOD}\n",
         f"{required}\n",
