@@ -9,14 +9,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from emotions.face.defaults import DEFAULT_HEAD
-from emotions.notice import NOTICE
+from emotions.notice import NOTICE, parse_notice
 from emotions.runtime.gcs import split_address
 
 DIGEST = re.compile("[0-9a-f]{64}")
 MAX_KEYS = 1000
 MAX_PROXIES = 9
 ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?")
-MAX_NOTICE = 500
 LEVELS = ("debug", "info", "warning", "error")
 
 
@@ -73,12 +72,6 @@ def _client_address(text: str) -> str:
     if text not in ("peer", "appengine") and not re.fullmatch(f"[1-{MAX_PROXIES}]", text):
         raise ValueError(f"`peer`, `appengine` or a number of proxies from 1 to {MAX_PROXIES} is needed")
     return text
-
-
-def _notice(text: str) -> str:
-    if len(text) > MAX_NOTICE or not text.isprintable():
-        raise ValueError(f"a line of at most {MAX_NOTICE} characters is needed")
-    return "" if text == "off" else text
 
 
 def _models(text: str) -> str:
@@ -144,7 +137,7 @@ SETTINGS: tuple[Setting, ...] = (
         NOTICE,
         "Text above every form that takes a face or a voice: the European Union requires it (AI Act, Article "
         "50(3)). `off` leaves it out, for deployers who inform people elsewhere.",
-        _notice,
+        parse_notice,
     ),
     Setting("FEEDBACK", "1", "1: log feedback on predictions, one line each; 0: reject it.", _switch),
     Setting(

@@ -33,7 +33,7 @@ from emotions.face.defaults import DEFAULT_VIEWS, VIEWS
 from emotions.face.detector import DETECTORS
 from emotions.image.loading import LoadedImage
 from emotions.labels import TITLES
-from emotions.notice import NOTICE
+from emotions.notice import NOTICE, parse_notice
 from emotions.speech.classifier import SpeechClassifier
 from emotions.text.classifier import TextClassifier
 
@@ -167,7 +167,7 @@ def build(analyzer: FaceAnalyzer) -> gr.Blocks:
     """Build the app with a tab for each available modality."""
     predict = classifiers(analyzer)
     with gr.Blocks(title="Emotion Detector", analytics_enabled=False, delete_cache=(UPLOAD_SECONDS, UPLOAD_SECONDS)) as app:
-        gr.Markdown(f"# Emotion Detector\n\n{NOTICE}\n\n{LIMITS}")
+        gr.Markdown("\n\n".join(filter(None, ("# Emotion Detector", parse_notice(os.environ.get("NOTICE") or NOTICE), LIMITS))))
         with gr.Tab("Photo"):
             photo_tab(analyzer)
         with gr.Tab("Webcam"):

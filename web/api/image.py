@@ -102,7 +102,7 @@ class ImageResponse(OutputSchema):
 IMAGE_PROBLEMS = (
     "unknown_option", "invalid_option", "invalid_tracks", "no_file", "wrong_field", "too_many_files", "file_too_large",
     "body_too_large", "too_many_pixels", "too_much_memory", "unsupported_media_type", "unsupported_image", "empty_file",
-    "not_an_image", "truncated_image", "busy",
+    "not_an_image", "truncated_image", "busy", "too_much_work", "shutting_down",
 )  # fmt: skip
 
 ANALYSIS_OPTIONS = ("detector", "landmarks", "explain", "views")

@@ -8,11 +8,12 @@ from flask import Response, jsonify
 
 from emotions.face.annotate import STYLE
 
+from ..http.keys import api_keys
 from ..inference import analyzer
 from .blueprint import api
 from .schemas import OutputSchema
 
-CACHE_CONTROL = "public, max-age=300"
+MAX_AGE = "max-age=300"
 
 
 class ModelEntry(OutputSchema):
@@ -66,5 +67,6 @@ def style() -> Response:
 
 def _cacheable(body: dict) -> Response:
     response = jsonify(body)
-    response.headers["Cache-Control"] = CACHE_CONTROL
+    # A shared cache would give what it got with a key to clients without one.
+    response.headers["Cache-Control"] = f"{'private' if api_keys() else 'public'}, {MAX_AGE}"
     return response

@@ -132,7 +132,7 @@ class TextResponse(OutputSchema):
 MAX_BODY_BYTES = 2 * 2**20
 TEXT_PROBLEMS = (
     "invalid_json", "invalid_body", "body_too_large", "text_too_long", "too_many_texts", "too_many_sentences", "too_much_work",
-    "too_much_memory", "unsupported_media_type", "no_model", "busy",
+    "too_much_memory", "unsupported_media_type", "no_model", "busy", "shutting_down",
 )  # fmt: skip
 
 

@@ -95,7 +95,9 @@ def template_globals() -> dict[str, Any]:
 def remove_trailing_slash() -> Response | None:
     """Redirect to the address without a slash at its end where there is no page with one."""
     path = request.path.rstrip("/")
-    if request.routing_exception is None or not request.path.endswith("/") or not current_app.url_map.bind("").test(path, "GET"):
+    if request.routing_exception is None or not request.path.endswith("/"):
+        return None
+    if not current_app.url_map.bind("").test(path, request.method):
         return None
     query = request.query_string.decode("latin-1")
     return redirect(f"/{path.lstrip('/')}{'?' + query if query else ''}", 308)

@@ -105,7 +105,7 @@ def segments(result: TextResult) -> list[Segment]:
     strongest = max((word.weight for word in words), default=0.0)
     pieces, end = [], 0
     for word in words:
-        if word.weight < max(MIN_WEIGHT * bool(strongest >= MIN_WEIGHT), MIN_RELATIVE_WEIGHT * strongest) or word.weight <= 0:
+        if word.weight < max(MIN_WEIGHT, MIN_RELATIVE_WEIGHT * strongest):
             continue
         level = 1 + (word.weight > 0.5 * strongest) + (word.weight > 0.8 * strongest)
         pieces += [Segment(result.text[end : word.start]), Segment(result.text[word.start : word.end], level, word.weight)]

@@ -12,7 +12,7 @@ from web import create_app
 from web.settings import SettingError, read_settings
 
 HTML = {"Accept": "text/html"}
-FORMS = ("/", "/live", "/video", "/speech")
+FORMS = ("/", "/live", "/video", "/speech", "/docs")
 
 
 @pytest.mark.parametrize("path", FORMS)

@@ -13,10 +13,11 @@ DESCRIPTION = (
 PROBLEMS = ("unauthorized", "rate_limited")
 """Problems of every operation of the API, where the server has keys or a limit."""
 HEADERS = {
-    "401": ("WWW-Authenticate", {"type": "string"}, "`Bearer`"),
-    "429": ("Retry-After", {"type": "integer"}, "seconds after which to try again"),
+    "401": ("WWW-Authenticate", True, {"type": "string"}, "`Bearer`"),
+    "429": ("Retry-After", True, {"type": "integer"}, "seconds after which to try again"),
+    "503": ("Retry-After", False, {"type": "integer"}, "seconds after which to try again, with `busy`"),
 }
-"""Status -> header, its schema and meaning."""
+"""Status -> header, whether it is always sent, its schema and meaning."""
 
 
 def describe_access(spec: dict[str, Any]) -> None:
@@ -30,8 +31,9 @@ def describe_access(spec: dict[str, Any]) -> None:
 def describe_headers(spec: dict[str, Any]) -> None:
     """Add the headers of the problems to the responses."""
     for operation in _operations(spec):
-        for status, (name, schema, meaning) in HEADERS.items():
-            operation["responses"][status]["headers"] = {name: {"required": True, "schema": schema, "description": meaning}}
+        for status, (name, required, schema, meaning) in HEADERS.items():
+            if response := operation["responses"].get(status):
+                response["headers"] = {name: {"required": required, "schema": schema, "description": meaning}}
 
 
 def _operations(spec: dict[str, Any]) -> Iterator[dict[str, Any]]:

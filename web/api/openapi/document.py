@@ -55,7 +55,15 @@ docs = Blueprint("docs", __name__)
 
 @docs.get("/docs")
 def swagger_ui() -> str:
-    return render_template("docs.html")
+    return render_template("docs.html", samples=sorted(set().union(*SAMPLE_FILES.values())))
+
+
+PARTIAL = {
+    "required": False,
+    "schema": {"type": "string"},
+    "description": "with `annotated`: why only the beginning of the video was analyzed, such as `time_limit`",
+}
+"""Header of an annotated video."""
 
 
 def configure(app: APIFlask) -> None:
@@ -83,6 +91,7 @@ def fix_spec(spec: dict[str, Any]) -> dict[str, Any]:
     describe_headers(spec)
     video = spec["paths"]["/api/v1/video"]["post"]["responses"]["200"]
     video["content"][VIDEO_TYPES[1]] = {"schema": {"type": "string", "format": "binary"}}
+    video["headers"] = {"X-Partial": PARTIAL}
     spec["paths"] = dict(sorted(spec["paths"].items(), key=lambda item: _position(item[0])))
     name_types(spec)
     return spec
