@@ -8,10 +8,15 @@ const root = new URL(hasServer ? "/" : "./", document.baseURI); // all pages of 
 export const modelsUrl = new URL("models/", root).href;
 
 /** Keep the pages on this device, so that they open without network. It may fail: private windows and old browsers refuse it. */
-export async function keepOffline() {
+export const keepOffline = () => offline(({ keep }) => keep(root, !hasServer || crossOriginIsolated));
+
+/** Remove what keepOffline() kept. */
+export const forgetOffline = () => offline(({ forget }) => forget(root));
+
+async function offline(change) {
   try {
-    await navigator.serviceWorker?.register(new URL("service-worker.js", root));
+    await change(await import("./offline.js"));
   } catch (error) {
-    console.info(`The pages are not kept for offline use: ${error.message}`);
+    console.info(`Offline use: ${error.message}`);
   }
 }

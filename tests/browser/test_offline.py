@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 from werkzeug.serving import make_server
 
 from web import create_app
@@ -19,14 +19,41 @@ from web.http.static_files import _compress, folder_version
 from .conftest import Quiet
 
 PATHS = ("/", "/live", "/video", "/about")
-INSTALL = "async (address) => { const { keepOffline } = await import(address); await keepOffline(); }"
-CACHES = "async () => (await caches.keys()).filter((name) => /^emotion-detector-[0-9a-f]{12}$/.test(name))"
+PHOTO = Path(__file__).resolve().parents[2] / "static/samples/obama.jpg"
+CALL = "async ([address, name]) => { await (await import(address))[name](); }"
+CACHES = "async () => (await caches.keys()).filter((name) => /^emotion-detector \\/ [0-9a-f]{12}$/.test(name))"
+KEPT = """async () => {
+  const name = (await caches.keys()).find((name) => name.includes("/"));
+  return (await (await caches.open(name)).keys()).map(({ url }) => url);
+}"""
+REMOVED_AT_ONCE = "async (address) => { const site = await import(address); site.keepOffline(); await site.forgetOffline(); }"
+BUILDS = {True: "litert_wasm_threaded_internal", False: "litert_wasm_internal"}
+"""Files of LiteRT that an isolated page loads: with threads, or on a single processor without."""
 
 
 def install(page: Page) -> None:
     """Install the service worker, as the pages do."""
-    page.evaluate(INSTALL, script_address(page, "site.js"))
+    page.evaluate(CALL, [script_address(page, "site.js"), "keepOffline"])
     wait_until(page, "() => navigator.serviceWorker.controller !== null")
+
+
+def runtime_of(kept: list[str]) -> list[str]:
+    """Names of the files of LiteRT among these addresses, sorted."""
+    return sorted(url.rsplit("/", 1)[1] for url in kept if "/vendor/litert/" in url)
+
+
+def used_runtime(page: Page) -> list[str]:
+    build = BUILDS[page.evaluate("navigator.hardwareConcurrency > 1")]
+    return [f"{build}.js", f"{build}.wasm"]
+
+
+def turn_on_and_go_offline(page: Page) -> None:
+    """Turn the switch on, wait until all is kept, and leave nothing in the HTTP cache."""
+    page.get_by_label("On this device").check()
+    expect(page.locator("#device-remove")).to_be_visible(timeout=60_000)
+    page.evaluate(CALL, [script_address(page, "site.js"), "keepOffline"])  # waits for the call of the page
+    page.context.new_cdp_session(page).send("Network.clearBrowserCache")
+    page.context.set_offline(True)
 
 
 def wait_until(page: Page, condition: str, seconds: float = 15) -> None:
@@ -80,6 +107,34 @@ def test_a_photo_is_analyzed_without_network(page, site, portrait):
     assert [face["emotion"] for face in answer["faces"]] == ["happy"]
 
 
+@pytest.mark.slow
+def test_the_site_works_offline_after_the_switch_was_turned_on(visit, site):
+    """The WebAssembly is loaded before there is a service worker."""
+    page = visit("/", expected="net::ERR_")
+    turn_on_and_go_offline(page)
+    assert runtime_of(page.evaluate(KEPT)) == used_runtime(page), "the build that is used, and no other"
+    page.goto(site)
+    page.locator("#file").set_input_files(PHOTO)
+    expect(page.locator("#headline")).to_contain_text("Happy", timeout=60_000)
+
+
+def test_nothing_is_left_after_removal_and_all_is_kept_afterwards(page, site):
+    kept = page.evaluate(KEPT)
+    for _ in range(2):  # browsers take back a service worker that was removed while a page used it
+        page.evaluate(CALL, [script_address(page, "site.js"), "forgetOffline"])
+        page.evaluate("async () => { await fetch(`${document.styleSheets[0].href}?again`); }")  # by the old service worker
+        assert (
+            page.evaluate("() => caches.keys()") == [] and page.evaluate("() => navigator.serviceWorker.getRegistrations()") == []
+        )
+        install(page)
+        assert sorted(page.evaluate(KEPT)) == sorted(kept)
+    page.evaluate(REMOVED_AT_ONCE, script_address(page, "site.js"))
+    assert page.evaluate("() => caches.keys()") == []
+    page.context.set_offline(True)
+    with pytest.raises(Exception, match="net::ERR_"):
+        page.goto(f"{site}/about")
+
+
 def test_the_network_comes_first(page, site):
     """Pages that are kept come from the server all the same, and so do its errors."""
     response = page.goto(f"{site}/about")
@@ -109,6 +164,8 @@ def test_after_a_deployment_the_new_files_are_used_and_the_old_ones_removed(brow
     page.goto(f"{address}/about")
     install(page)
     (old,) = page.evaluate(CACHES)
+    runtime = runtime_of(page.evaluate(KEPT))
+    assert runtime == used_runtime(page)
     with (folder / "css/app.css").open("a") as sheet:
         sheet.write("\nbody { outline-color: rgb(1, 2, 3); }\n")
     for cached in (folder_version, offline_files, _compress):  # a deployment starts another process
@@ -120,6 +177,7 @@ def test_after_a_deployment_the_new_files_are_used_and_the_old_ones_removed(brow
     page = context.new_page()
     page.goto(f"{address}/about")
     wait_until(page, f"async () => (await ({CACHES})()).every((name) => name !== '{old}')")
+    assert runtime_of(page.evaluate(KEPT)) == runtime, "though no page has loaded it"
     context.set_offline(True)
     page.goto(f"{address}/about")
     assert page.evaluate("getComputedStyle(document.body).outlineColor") == "rgb(1, 2, 3)"

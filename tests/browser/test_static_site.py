@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
 from scripts.release.static_site import write_site
 
 from .file_server import serve_files
+from .test_offline import KEPT, PHOTO, runtime_of, turn_on_and_go_offline, used_runtime
 
 PATH = "deep/path"
 STATIC_PAGES = ("", "live.html", "video.html", "about.html", "models.html")
@@ -27,16 +28,20 @@ def address(tmp_path_factory) -> Iterator[str]:
 
 @pytest.fixture
 def page(browser, address) -> Iterator[Page]:
-    """A page whose context asks for nothing outside of the site, and logs no error."""
+    """A page whose context asks for nothing outside of the site, and logs no error but that a test turned the network off."""
     context, problems = browser.new_context(), []
 
     def on_response(response) -> None:
         if response.status > 399 or not response.url.startswith((address, "data:", "blob:")):
             problems.append(f"{response.status} {response.url}")
 
+    def on_console(message) -> None:
+        if message.type == "error" and "net::ERR_INTERNET_DISCONNECTED" not in message.text:
+            problems.append(message.text)
+
     context.on("response", on_response)
     page = context.new_page()
-    page.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
+    page.on("console", on_console)
     page.on("pageerror", lambda error: problems.append(str(error)))
     yield page
     context.close()
@@ -84,3 +89,16 @@ def test_threads_are_used_from_the_second_page_on(page, address):
         str(Path(f"/{PATH}") / script).replace("app.js", "device/client.js"),
     )
     assert runtime["threads"] == page.evaluate("Math.min(4, navigator.hardwareConcurrency)")
+
+
+@pytest.mark.slow
+def test_the_site_works_offline_after_the_switch_was_turned_on(page, address):
+    """The first page is not isolated and loads another build of LiteRT than the second one."""
+    page.goto(address)
+    turn_on_and_go_offline(page)
+    builds = runtime_of(page.evaluate(KEPT))
+    assert builds == sorted({*used_runtime(page), "litert_wasm_internal.js", "litert_wasm_internal.wasm"})
+    page.goto(address)
+    assert page.evaluate("crossOriginIsolated")
+    page.locator("#file").set_input_files(PHOTO)
+    expect(page.locator("#headline")).to_contain_text("Happy", timeout=60_000)

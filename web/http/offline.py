@@ -20,7 +20,8 @@ PAGES = ("pages.home", "pages.webcam", "pages.video", "pages.about")
 DATA = ("api.style",)
 """Endpoints that the pages ask for data."""
 FOLDERS = ("css", "js", "icons", "samples/small", "vendor/bootstrap", "vendor/source-sans-3")
-"""Folders of static/ that these pages use. Large files, the WebAssembly and samples, are kept when they are first used."""
+"""Folders of static/ that these pages use. Samples are kept when they are first used; js/offline.js adds the WebAssembly that a
+browser runs."""
 SUFFIXES = frozenset((".css", ".js", ".svg", ".png", ".webp", ".woff2"))
 MANIFEST = "app.webmanifest"
 

@@ -4,6 +4,7 @@ import { CONSTANTS } from "./constants.js";
 
 const CACHE = "emotion-detector-models";
 const MANIFEST = "manifest.json";
+const PATIENCE = 3000; // ms for a manifest of which there is a copy: a network without connection to the server may not fail
 const ROLES = new Set([
   "detector", "landmarks", "expression-base", "expression-head", "drawn-head", "covered-head", "face-check",
 ]); // of the models that read faces
@@ -32,7 +33,7 @@ export class ModelFiles {
   }
 
   /**
-   * Fetch the manifest; without network the one of the last visit.
+   * Fetch the manifest; where there is no network, or it does not answer soon, the one of the last visit.
    *
    * @param {AbortSignal} [signal]
    * @returns {Promise<object>} parsed JSON
@@ -41,18 +42,18 @@ export class ModelFiles {
   async manifest(signal) {
     const url = new URL(MANIFEST, this.#folder);
     const cache = await this.#open();
-    let response;
+    const cached = await cache?.match(url);
     try {
-      response = await fetch(url, { signal, cache: "no-cache" });
-      if (!response.ok) throw new Error(`${url.pathname}: status ${response.status}`);
+      const text = await fetchText(url, signal, cached ? PATIENCE : Infinity);
+      const manifest = JSON.parse(text); // an answer that is none, such as a network's page to log in, is not kept
+      const copy = new Response(text, { headers: { "Content-Type": "application/json" } });
+      await cache?.put(url, copy).catch(() => {}); // the storage is full: the next visit fetches it again
+      return manifest;
     } catch (error) {
       signal?.throwIfAborted();
-      response = await cache?.match(url);
-      if (!response) throw new Error("the list of model files cannot be fetched", { cause: error });
-      return response.json();
+      if (!cached) throw new Error("the list of model files cannot be fetched", { cause: error });
+      return cached.json();
     }
-    await cache?.put(url, response.clone()).catch(() => {}); // the storage is full: the next visit fetches it again
-    return response.json();
   }
 
   /**
@@ -115,17 +116,25 @@ export class ModelFiles {
 
   /** Remove the cached files that are not the entries', such as those of an earlier manifest. */
   async removeOthers(entries) {
-    const cache = await this.#open();
     const kept = new Set([...entries.map((entry) => this.#key(entry)), new URL(MANIFEST, this.#folder).href]);
-    const requests = (await cache?.keys()) ?? [];
-    await Promise.all(requests.filter(({ url }) => !kept.has(url)).map((request) => cache.delete(request)));
+    await this.#removeUnless((url) => kept.has(url));
   }
 
   /** Remove all cached files. */
   async remove() {
-    this.#cache = null;
     this.#memory.clear();
-    await globalThis.caches?.delete(CACHE).catch(() => {});
+    const left = await this.#removeUnless(() => false);
+    this.#cache = null;
+    if (left === 0) await globalThis.caches?.delete(CACHE).catch(() => {});
+  }
+
+  /** Remove files of this folder; other sites of the host keep theirs. Returns the number of files that are left of those. */
+  async #removeUnless(isKept) {
+    const cache = await this.#open();
+    const requests = (await cache?.keys()) ?? [];
+    const own = requests.filter(({ url }) => url.startsWith(this.#folder.href));
+    await Promise.all(own.filter(({ url }) => !isKept(url)).map((request) => cache.delete(request)));
+    return requests.length - own.length;
   }
 
   /** The cache, null where the browser has none or refuses it. */
@@ -153,6 +162,23 @@ export class ModelFiles {
     }
     if (loaded !== bytes.length) throw damaged(entry);
     return bytes;
+  }
+}
+
+/** Fetch a text that the server confirms or sends. Throws Error, also after `patience` ms. */
+async function fetchText(url, signal, patience) {
+  const abort = new AbortController();
+  const stop = () => abort.abort();
+  const timer = patience < Infinity && setTimeout(stop, patience);
+  signal?.addEventListener("abort", stop);
+  try {
+    signal?.throwIfAborted();
+    const response = await fetch(url, { signal: abort.signal, cache: "no-cache" });
+    if (!response.ok) throw new Error(`${url.pathname}: status ${response.status}`);
+    return await response.text();
+  } finally {
+    clearTimeout(timer);
+    signal?.removeEventListener("abort", stop);
   }
 }
 

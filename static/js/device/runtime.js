@@ -3,24 +3,10 @@
 // The bindings of the WebAssembly are used directly: LiteRT's own wrapper cannot be imported without a bundler. Of the npm
 // package @litertjs/core the folder wasm/ is needed.
 
+import { availableThreads, buildFor, supports } from "./builds.js";
 import { fixBatch } from "./flatbuffer.js";
 import { requestDevice, Tensors } from "./tensors.js";
 
-/** Builds in order of preference; each needs the features named. */
-const BUILDS = {
-  threads: "litert_wasm_threaded_internal",
-  relaxedSimd: "litert_wasm_internal",
-  simd: "litert_wasm_compat_internal",
-};
-/** Smallest modules that use the instructions of a feature: v128 `i8x16.splat`, and `i8x16.relaxed_swizzle`. */
-const PROBES = {
-  simd: [0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 8, 1, 6, 0, 65, 0, 253, 15, 11],
-  relaxedSimd: [
-    0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 15, 1, 13, 0, 65, 1, 253, 15, 65, 2, 253, 15, 253, 128,
-    2, 11,
-  ],
-};
-const MAX_THREADS = 4; // more gain nothing with networks of this size
 const MIN_THREADED_BYTES = 2e6; // of a file that gains from threads: face mesh and backbone, as on the server
 const THREADED_MODELS = 2; // models that use threads at a time: so many threads are started beforehand
 const MIN_CARD_BYTES = 1e6; // of a file that gains from a graphics card: the way there takes longer than a smaller network
@@ -32,16 +18,6 @@ const printed = [];
 /** True where WebAssembly with SIMD can run, without which the networks would be too slow. */
 export function hasSimd() {
   return supports("simd");
-}
-
-function supports(feature) {
-  return typeof WebAssembly === "object" && WebAssembly.validate(new Uint8Array(PROBES[feature]));
-}
-
-/** Number of threads that can be used here: 1 unless the page is cross-origin isolated. */
-export function availableThreads() {
-  if (!globalThis.crossOriginIsolated || !supports("relaxedSimd")) return 1;
-  return Math.max(1, Math.min(MAX_THREADS, navigator.hardwareConcurrency ?? 1));
 }
 
 /**
@@ -67,7 +43,7 @@ export async function loadRuntime({ wasmUrl, threads = availableThreads(), accel
 
 async function load(folder, threads, accelerator) {
   if (!hasSimd()) throw new Error("this browser has no WebAssembly with SIMD");
-  const build = BUILDS[threads > 1 ? "threads" : supports("relaxedSimd") ? "relaxedSimd" : "simd"];
+  const build = buildFor(threads);
   const script = new URL(`${build}.js`, folder).href;
   await runScript(script);
   const create = globalThis.ModuleFactory;

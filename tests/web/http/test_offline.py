@@ -45,8 +45,9 @@ def test_every_page_and_file_of_the_list_exists(client, listed):
 
 
 def test_the_files_are_those_that_the_pages_name_and_not_too_much(client, listed):
-    """A visitor's browser fetches them with the first page: large files are kept when they are used."""
+    """A visitor's browser fetches them with the first page: of the WebAssembly it needs one build of three."""
     names = {address.removeprefix(listed["prefix"]) for address in listed["files"]}
-    assert {"js/app.js", "js/device/worker.js", "css/app.css", "vendor/bootstrap/bootstrap.min.css"} <= names
+    assert {"js/app.js", "js/offline.js", "js/device/worker.js", "css/app.css", "vendor/bootstrap/bootstrap.min.css"} <= names
+    assert not any("/litert/" in address for address in listed["files"])
     sizes = [len(client.get(address, headers={"Accept-Encoding": "gzip"}, buffered=True).data) for address in listed["files"]]
     assert sum(sizes) < 600_000 and len(sizes) < 150
