@@ -1,10 +1,9 @@
 // Photo page: a photo is sent in the background (form.js) as soon as it is chosen; occlusion maps are loaded on request.
 
-import { prepareCamera } from "./camera.js";
 import { sendFeedback } from "./feedback.js";
 import { addRetry, announce, cancel, clientProblem, main, post, runBusy, send, showCancelled, showPage, showProblem, showResult } from "./form.js";
 import { restoreResults } from "./history.js";
-import { deviceClient, isOnDevice, prepareDevice, showDevice } from "./on-device.js";
+import { deviceClient, isOnDevice, prepareDevice, sentence, showDevice } from "./on-device.js";
 import { acceptPhotos, choosePhoto, keepPhoto } from "./photo-input.js";
 import { listenToResults, prepareResult } from "./result.js";
 import { hasServer } from "./site.js";
@@ -17,7 +16,7 @@ async function analyze(form, body) {
   const progress = name ? `Analyzing ${name} …` : "Analyzing the photo …";
   pendingBody = body;
   if (isOnDevice()) await analyzeHere(form, body, progress);
-  else await send(form, body, progress, onResult);
+  else await send(form, body, progress, onResult, () => analyze(form, body));
   if (pendingBody === body) pendingBody = null;
 }
 
@@ -28,7 +27,7 @@ async function analyzeHere(from, body, progress) {
   const answer = await runBusy(async (signal) => {
     try {
       const { analyzePhoto } = await import("./device-photo.js");
-      return { page: await analyzePhoto(form, body, await deviceClient(), signal) };
+      return { page: await analyzePhoto(form, body, await deviceClient(signal), signal) };
     } catch (error) {
       return { error };
     }
@@ -37,8 +36,8 @@ async function analyzeHere(from, body, progress) {
   const { page, error, aborted } = answer;
   if (aborted) return showCancelled(from, () => analyze(from, body));
   if (page) return showResult(page.title, page.nodes(), body, onResult);
-  const problem = clientProblem("Not analyzed", `${error.message[0].toUpperCase()}${error.message.slice(1)}.`);
-  if (hasServer) addRetry(problem, () => send(from, body, progress, onResult), "Send it to the server");
+  const problem = clientProblem("Not analyzed", sentence(error.message));
+  if (hasServer) addRetry(problem, () => send(from, body, progress, onResult, () => analyze(from, body)), "Send it to the server");
   showProblem(from, problem);
 }
 
@@ -103,20 +102,32 @@ function enhanceForm() {
   form.querySelector("#file").tabIndex = -1; // the button opens its dialog
 }
 
+/** Take a photo with the camera. */
+async function takePhoto(button) {
+  try {
+    const { openCamera } = await import("./camera.js");
+    await openCamera(choosePhoto);
+  } catch {
+    button.textContent = "No camera, or it was not allowed";
+    button.disabled = true;
+  }
+}
+
 function enhance() {
-  if (sentBody) for (const form of main.querySelectorAll(".explain-form")) form.hidden = false;
   for (const element of main.querySelectorAll("[data-js]")) element.hidden = false;
   enhanceForm();
-  prepareCamera(choosePhoto);
+  const camera = document.getElementById("camera");
+  if (camera) camera.hidden = !navigator.mediaDevices?.getUserMedia;
   prepareResult();
   showDevice();
   limitOptions();
 }
 
-/** Only the server makes occlusion maps. */
+/** Only the server makes occlusion maps. Without its photo, after a reload or from a phone's share sheet, a result cannot be changed. */
 function limitOptions() {
-  const explain = document.getElementById("explain");
-  if (explain && isOnDevice()) explain.disabled = true;
+  const isFixed = !sentBody && document.getElementById("headline") !== null;
+  for (const option of main.querySelectorAll(".options input")) option.disabled = isFixed || (option.id === "explain" && isOnDevice());
+  for (const form of main.querySelectorAll(".explain-form")) form.hidden = isOnDevice() || !(sentBody || form.elements.sample);
 }
 
 document.addEventListener("submit", (event) => {
@@ -135,8 +146,10 @@ document.addEventListener("submit", (event) => {
   }
 });
 document.addEventListener("click", (event) => {
-  if (event.target.closest("[data-cancel]")) cancel();
-  if (event.target.closest(".choose")) {
+  const button = event.target.closest("button");
+  if (button?.matches("[data-cancel]")) cancel();
+  if (button?.id === "camera") takePhoto(button);
+  if (button?.matches(".choose")) {
     const input = document.getElementById("file");
     input.value = ""; // or choosing the same photo again would be no change
     input.click();
@@ -151,14 +164,15 @@ acceptPhotos((file) => {
   analyze(form, new FormData(form));
 }, refuse);
 listenToResults(announce);
+let wasOnDevice = false;
 document.addEventListener("device", () => {
-  const explain = document.getElementById("explain");
-  if (explain) explain.disabled = false;
+  if (isOnDevice() && !wasOnDevice) cancel(); // or the photo would still be sent
+  wasOnDevice = isOnDevice();
   limitOptions();
   if (isOnDevice()) import("./device-photo.js").then(({ prepare }) => prepare()).catch(() => {}); // the network may be gone later
 });
 
-/** Take up a result of the history: without its photo, after a reload, the options have nothing to work on. */
+/** Take up a result of the history. */
 function onRestored(body) {
   cancel();
   const form = document.getElementById("photo-form");
@@ -168,8 +182,6 @@ function onRestored(body) {
     sentBody.set("sample", form.dataset.sample);
   }
   if (body?.get("file") instanceof File) keepPhoto(body.get("file"));
-  const isResult = document.getElementById("headline") !== null;
-  for (const option of form.querySelectorAll(".options input")) option.disabled = isResult && !sentBody;
   enhance();
 }
 

@@ -1,4 +1,4 @@
-// Dialog that takes a photo with the camera. The photo stays in the browser until the form is sent.
+// Dialog that takes a photo with the camera, loaded when it is first opened. The photo stays in the browser until the form is sent.
 
 const MARKUP = `
   <video playsinline muted autoplay aria-label="Camera picture"></video>
@@ -15,7 +15,21 @@ function snapshot(video) {
   return new Promise((resolve) => canvas.toBlob(resolve, "image/jpeg", 0.92));
 }
 
-async function open(choose) {
+let isOpen = false; // or about to be
+
+/** Open the dialog; `choose` gets the photo as a File. Throws an error where there is no camera, or it is not allowed. */
+export async function openCamera(choose) {
+  if (isOpen) return;
+  isOpen = true;
+  try {
+    await open(choose, () => { isOpen = false; });
+  } catch (error) {
+    isOpen = false;
+    throw error;
+  }
+}
+
+async function open(choose, onClose) {
   const stream = await navigator.mediaDevices.getUserMedia({ video: { facingMode: "user", width: { ideal: 1280 } } });
   const dialog = document.createElement("dialog");
   dialog.className = "camera";
@@ -26,6 +40,7 @@ async function open(choose) {
   dialog.addEventListener("close", () => {
     stream.getTracks().forEach((track) => track.stop()); // turns the camera off
     dialog.remove();
+    onClose();
   });
   dialog.addEventListener("click", async (event) => {
     const action = event.target.closest("button")?.value;
@@ -37,19 +52,4 @@ async function open(choose) {
   });
   document.body.append(dialog);
   dialog.showModal();
-}
-
-/** Show the "Take a photo" button where the browser can reach a camera; `choose` gets the snapshot as a File. */
-export function prepareCamera(choose) {
-  const button = document.getElementById("camera");
-  if (!button || !navigator.mediaDevices?.getUserMedia) return;
-  button.hidden = false;
-  button.addEventListener("click", async () => {
-    try {
-      await open(choose);
-    } catch {
-      button.textContent = "No camera, or it was not allowed";
-      button.disabled = true;
-    }
-  });
 }

@@ -11,15 +11,17 @@ export function announce(text) {
   status.textContent = text;
 }
 
-/** Disable the buttons of the page while a request is under way, but those that cancel it. */
+/** Disable the buttons of the page while a request is under way, but those that cancel it and those of the switch "On this device". */
 function setBusy(busy) {
   main.classList.toggle("busy", busy);
   main.setAttribute("aria-busy", String(busy));
-  for (const button of main.querySelectorAll("button:not([data-cancel])")) button.disabled = busy;
+  for (const button of main.querySelectorAll("button:not([data-cancel], .on-device *)")) button.disabled = busy;
   for (const button of main.querySelectorAll("[data-cancel]")) button.hidden = !busy;
   for (const button of main.querySelectorAll("[data-busy]")) {
-    if (busy) button.dataset.idle = button.textContent;
-    button.textContent = busy ? button.dataset.busy : (button.dataset.idle ?? button.textContent);
+    const { dataset } = button;
+    if (busy) dataset.idle ??= button.textContent; // a request may take the place of another
+    button.textContent = (busy ? dataset.busy : dataset.idle) ?? button.textContent;
+    if (!busy) delete dataset.idle;
   }
 }
 
@@ -105,8 +107,11 @@ export function showCancelled(form, again) {
   showProblem(form, addRetry(clientProblem("Cancelled", "Nothing was analyzed."), again));
 }
 
-/** Send `body` to the action of `form`; `progress` is announced, and `onResult(body)` is called when the result is on the page. */
-export async function send(form, body, progress, onResult) {
+/**
+ * Send `body` to the action of `form`; `progress` is announced, and `onResult(body)` is called when the result is on the page.
+ * `again()` tries again where it failed.
+ */
+export async function send(form, body, progress, onResult, again = () => send(form, body, progress, onResult)) {
   const file = body.get("file");
   const limit = Number(form.dataset.maxBytes);
   if (file instanceof File && file.size > limit) {
@@ -120,7 +125,6 @@ export async function send(form, body, progress, onResult) {
   if (page?.getElementById("headline")) {
     return showResult(page.title, [...page.getElementById("main").childNodes], body, onResult);
   }
-  const again = () => send(form, body, progress, onResult);
   if (aborted) return showCancelled(form, again);
   if (!page) {
     const problem = clientProblem("No response", "The server could not be reached. Check the connection and try again.");

@@ -56,6 +56,7 @@ export function acceptPhotos(onChosen, onRefused) {
     else onRefused(files[0]);
   };
   document.addEventListener("drop", (event) => {
+    if (!document.getElementById("drop")) return; // inputs of other pages take what is dropped on them
     if (event.dataTransfer.files.length) event.preventDefault(); // a file dropped elsewhere must not replace the page
     take(event, event.dataTransfer.files);
   });

@@ -5,7 +5,6 @@ from __future__ import annotations
 import difflib
 import json
 import re
-from collections.abc import Callable
 from pathlib import Path
 from urllib import request
 from urllib.parse import unquote
@@ -13,7 +12,7 @@ from urllib.parse import unquote
 import numpy as np
 import pytest
 from PIL import Image
-from playwright.sync_api import Page, Request, expect
+from playwright.sync_api import Page, Request, Route, expect
 
 from tests.browser.test_live_page import RESULTS
 
@@ -21,6 +20,10 @@ ROOT = Path(__file__).resolve().parents[2]
 SAMPLES = ROOT / "static" / "samples"
 ONLY_SERVER = (".explanation", ".feedback", "details.more:has(.feedback)", ".timing", "form")
 """Parts of a result that differ: occlusion maps and feedback are the server's, and the form has the switch."""
+
+
+LEFT = "async () => [await caches.keys(), (await navigator.serviceWorker.getRegistrations()).length]"
+"""Names of the caches and number of service workers on this device."""
 
 
 def turn_on(page: Page) -> None:
@@ -109,6 +112,7 @@ def test_results_are_the_server_s(visit, leaning, cup, options):
 def test_nothing_is_sent_and_downloads_are_the_api_s(visit, site, leaning):
     page = visit("/", expected="net::ERR_INTERNET_DISCONNECTED")
     turn_on(page)
+    page.evaluate("async () => { await navigator.serviceWorker.ready; }")  # its script is loaded
     sent = watch(page)
     page.context.set_offline(True)
     choose(page, leaning)
@@ -159,12 +163,65 @@ def test_a_file_that_the_browser_cannot_read_is_sent_only_on_request(visit, tmp_
     assert [request.method for request in sent] == ["POST"]
 
 
+def hold_uploads(page: Page) -> list[Route]:
+    """Leave photos that are sent without an answer."""
+    held: list[Route] = []
+    page.route("**/", lambda route: held.append(route) if route.request.method == "POST" else route.continue_())
+    return held
+
+
+@pytest.mark.slow
+def test_turning_on_cancels_what_is_sent_and_trying_again_sends_nothing(visit, leaning):
+    page = visit("/")
+    hold_uploads(page)
+    page.locator("#file").set_input_files(leaning)
+    expect(page.get_by_role("button", name="Analyzing…")).to_be_disabled()
+    sent = watch(page)
+    turn_on(page)
+    expect(page.get_by_role("heading", name="Cancelled")).to_be_visible()
+    page.get_by_role("button", name="Try again").click()
+    expect(page.locator("#headline")).to_have_text("2 faces", timeout=60_000)
+    assert sent == []
+
+
+@pytest.mark.slow
+def test_trying_again_after_no_response_follows_the_switch(visit, leaning):
+    page = visit("/", expected="net::ERR_FAILED")
+    page.route("**/", lambda route: route.abort() if route.request.method == "POST" else route.continue_())
+    page.locator("#file").set_input_files(leaning)
+    expect(page.get_by_role("heading", name="No response")).to_be_visible()
+    turn_on(page)
+    sent = watch(page)
+    page.get_by_role("button", name="Try again").click()
+    expect(page.locator("#headline")).to_have_text("2 faces", timeout=60_000)
+    assert sent == []
+
+
+@pytest.mark.slow
+def test_explanations_are_offered_only_where_the_server_analyzes(visit):
+    page = visit("/")
+    page.locator("#file").set_input_files(SAMPLES / "obama.jpg")
+    explain = page.get_by_role("button", name="Explain this prediction")
+    expect(explain).to_be_visible()
+    turn_on(page)
+    expect(explain).to_be_hidden()
+    page.go_back()
+    page.go_forward()
+    expect(page.locator("#headline")).to_contain_text("Happy")
+    expect(explain).to_be_hidden()
+    page.get_by_label("On this device").uncheck()
+    expect(explain).to_be_visible()
+
+
 def test_files_are_removed_with_one_click(visit, leaning):
     page = visit("/")
     turn_on(page)
     page.get_by_role("button", name="Remove the files").click()
     expect(page.locator("#device-hint")).to_have_text("The files were removed from this device.")
-    assert page.evaluate("() => caches.has('emotion-detector-models')") is False
+    expect(page.get_by_role("status")).to_have_text("The files were removed from this device.")
+    expect(page.get_by_label("On this device")).to_be_focused()
+    expect(page.get_by_role("button", name="Remove the files")).to_be_hidden()
+    assert page.evaluate(LEFT) == [[], 0]
     expect(page.get_by_label("On this device")).not_to_be_checked()
     sent = watch(page)
     choose(page, leaning)
@@ -174,14 +231,104 @@ def test_files_are_removed_with_one_click(visit, leaning):
 
 def test_a_download_can_be_cancelled(visit):
     page = visit("/", expected="net::ERR_")
-    held: list[Callable] = []
+    held: list[Route] = []
     page.context.route("**/*vgg16-2*.tflite", lambda route: held.append(route))
-    page.get_by_label("On this device").check()
+    with page.context.expect_event("request", lambda request: "vgg16-2" in request.url):  # other files are complete
+        page.get_by_label("On this device").check()
     expect(page.locator("#device-progress")).to_be_visible()
+    sent = watch(page)
+    page.locator(".samples [value=sad]").click()
+    page.locator("#cancel").click()
+    expect(page.get_by_role("heading", name="Cancelled")).to_be_visible()
+    page.get_by_role("button", name="Try again").click()
+    expect(page.locator("main")).to_have_class(re.compile("busy"))
     page.locator("#device-cancel").click()
     expect(page.get_by_label("On this device")).not_to_be_checked()
     expect(page.locator("#device-progress")).to_be_hidden()
+    expect(page.get_by_role("heading", name="Not analyzed")).to_be_visible()
+    assert sent == [], "it is sent on request only"
+    page.get_by_role("button", name="Remove the files").click()  # those that were complete
+    expect(page.locator("#device-hint")).to_have_text("The files were removed from this device.")
+    assert page.evaluate(LEFT) == [[], 0]
     page.context.unroute_all()
+
+
+def test_the_state_is_announced_and_the_focus_kept(visit):
+    page = visit("/", expected="net::ERR_")
+    held: list[Route] = []
+    page.context.route("**/*vgg16-2*.tflite", lambda route: held.append(route))
+    page.get_by_label("On this device").check()
+    expect(page.get_by_role("status")).to_have_text("Loading the models …")
+    page.locator("#device-cancel").click()
+    expect(page.get_by_role("status")).to_have_text("The download was cancelled.")
+    expect(page.get_by_label("On this device")).to_be_focused()
+    page.context.unroute_all()
+    page.get_by_label("On this device").check()
+    expect(page.get_by_role("status")).to_have_text("This browser analyzes: photos are not sent.", timeout=60_000)
+
+
+def test_toggling_quickly_starts_one_worker(visit):
+    page = visit("/")
+    held: list[Route] = []
+    page.route("**/device/client.js", lambda route: held.append(route))
+    switch = page.get_by_label("On this device")
+    for is_on in (True, False, True):
+        switch.set_checked(is_on)
+    for route in held:
+        route.continue_()
+    expect(page.locator("#device-hint")).to_contain_text("This browser analyzes", timeout=60_000)
+    assert sum(worker.url.endswith("/device/worker.js") for worker in page.workers) == 1
+
+
+@pytest.mark.slow
+def test_files_of_an_earlier_visit_are_found_without_the_library(visit):
+    page = visit("/")
+    expect(page.locator("#device-hint")).to_contain_text("16 MB are downloaded once.")
+    turn_on(page)
+    page.get_by_label("On this device").uncheck()
+    loaded: list[str] = []
+    page.on("request", lambda request: loaded.append(request.url))
+    page.reload()
+    expect(page.locator("#device-hint")).to_have_text("Analyze in this browser, and photos are not sent.")
+    assert not any("/device/" in url for url in loaded)
+    page.get_by_role("button", name="Remove the files").click()
+    expect(page.locator("#device-hint")).to_have_text("The files were removed from this device.")
+    assert page.evaluate(LEFT) == [[], 0]
+
+
+def test_the_switch_says_what_the_browser_lacks(visit, launch):
+    page = visit("/", by=launch("--js-flags=--jitless"))
+    expect(page.get_by_label("On this device")).to_be_disabled()
+    expect(page.locator("#device-hint")).to_have_text("This browser cannot analyze: it has no WebAssembly, or it is turned off.")
+
+
+@pytest.mark.slow
+def test_the_switch_says_that_files_are_not_kept(launch, site):
+    """Browsers refuse Cache Storage to pages without https."""
+    page = launch("--host-resolver-rules=MAP plain.test 127.0.0.1").new_page()
+    page.goto(site.replace("127.0.0.1", "plain.test"))
+    assert page.evaluate("typeof caches") == "undefined"
+    expect(page.locator("#device-hint")).to_contain_text("16 MB are downloaded by each page, as this browser cannot keep files.")
+    page.get_by_label("On this device").check()
+    expect(page.locator("#device-hint")).to_have_text(
+        "This browser analyzes: photos are not sent. It cannot keep the files: each page downloads 16 MB again.", timeout=60_000
+    )
+
+
+@pytest.mark.slow
+def test_one_dialog_takes_photos_after_results_of_this_device(visit, leaning):
+    page = visit("/")
+    turn_on(page)
+    choose(page, leaning)
+    expect(page.locator("#headline")).to_have_text("2 faces")
+    page.get_by_role("button", name="Take a photo").dblclick()
+    expect(page.locator("dialog video")).to_have_count(1)
+    page.wait_for_timeout(500)  # for the stream of another one
+    expect(page.locator("dialog video")).to_have_count(1)
+    page.keyboard.press("Escape")
+    expect(page.locator("dialog")).to_have_count(0)
+    page.get_by_role("button", name="Take a photo").click()
+    expect(page.locator("dialog video")).to_have_count(1)
 
 
 def test_camera(visit):

@@ -124,6 +124,59 @@ def test_a_running_request_can_be_cancelled(visit, portrait):
     expect_result(page)
 
 
+def test_the_button_has_its_name_again_after_a_second_request_took_the_place_of_the_first(visit, portrait):
+    page = visit()
+    held = []
+    page.route("**/", lambda route: held.append(route) if route.request.method == "POST" else route.continue_())
+    with page.expect_request(lambda request: request.method == "POST"):
+        choose(page, portrait)
+    with page.expect_request(lambda request: request.method == "POST"):
+        give_photo(page, "paste", "#drop")
+    expect(page.get_by_role("button", name="Analyzing…")).to_be_disabled()
+    page.get_by_role("button", name="Cancel").click()
+    expect(page.get_by_role("button", name="Browse…")).to_be_enabled()
+
+
+def test_options_are_disabled_beside_the_result_of_a_shared_photo(visit, portrait):
+    page = visit()
+    content = portrait.read_bytes()
+    with page.expect_navigation():
+        page.evaluate(
+            """([bytes]) => {
+                const form = document.createElement("form");
+                Object.assign(form, {method: "post", action: "/share", enctype: "multipart/form-data", hidden: true});
+                const input = Object.assign(document.createElement("input"), {type: "file", name: "file"});
+                const data = new DataTransfer();
+                data.items.add(new File([new Uint8Array(bytes)], "shared.jpg", {type: "image/jpeg"}));
+                input.files = data.files;
+                form.append(input);
+                document.body.append(form);
+                form.submit();
+            }""",
+            [list(content)],
+        )
+    expect_result(page)
+    page.get_by_text("Options", exact=True).click()
+    for name in ("single face", "occlusion map", "landmarks"):
+        expect(page.get_by_role("checkbox", name=name)).to_be_disabled()
+    choose(page, portrait)
+    expect(page.locator("#whole-image")).to_be_enabled()
+
+
+def test_other_pages_take_what_is_dropped_on_their_input(visit, tmp_path):
+    recording = tmp_path / "voice.wav"
+    recording.write_bytes(b"RIFF")
+    page = visit("/speech")
+    box = page.locator("#sound").bounding_box()
+    devtools = page.context.new_cdp_session(page)
+    place = {"x": box["x"] + box["width"] / 2, "y": box["y"] + box["height"] / 2}
+    data = {"items": [], "files": [str(recording)], "dragOperationsMask": 1}
+    for kind in ("dragEnter", "dragOver", "drop"):
+        devtools.send("Input.dispatchDragEvent", {"type": kind, **place, "data": data})
+    expect(page.get_by_role("status")).to_have_text("voice.wav chosen")
+    assert page.locator("#sound").evaluate("input => input.files[0].name") == recording.name
+
+
 def test_options_changed_meanwhile_belong_to_the_photo_under_way(visit, portrait, tmp_path):
     page = visit()
     page.get_by_role("button", name="Four drawn faces").click()
