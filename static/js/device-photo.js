@@ -1,10 +1,11 @@
 // Photos that this browser analyzes itself: decoding, analysis in the worker, and the view from which the result is made.
 
 import { CONSTANTS } from "./device/constants.js";
-import { decodeFile } from "./device/decoding.js";
+import { decodeFile, isJpeg } from "./device/decoding.js";
 import { headline, resultSection } from "./device-result.js";
 import { drawFaces } from "./overlay.js";
 import { loadStyle } from "./style.js";
+import { stemOf } from "./texts.js";
 
 const THUMBNAIL = 96; // pixels, shown at half of it
 const QUALITY = 0.85;
@@ -13,22 +14,20 @@ const COLUMNS = CONSTANTS.tables.FACE_COLUMNS;
 /** Load what an analysis needs beside the models. */
 export const prepare = loadStyle;
 
-async function sourceOf(body) {
+async function sourceOf(body, signal) {
   const name = body.get("sample");
   if (!name) return { blob: body.get("file"), title: body.get("file").name, stem: stemOf(body.get("file").name) };
   const button = document.querySelector(`.samples [value="${name}"]`);
-  const response = await fetch(button.dataset.url);
+  const response = await fetch(button.dataset.url, { signal });
   return { blob: await response.blob(), title: button.textContent.trim(), stem: name };
 }
-
-/** Beginning of the names of downloads, as in web/pages/base.py. */
-const stemOf = (name) => name.replace(/\.[^.]*$/, "").replace(/[^\p{L}\p{N}_.-]+/gu, "-").replace(/^[-.]+|[-.]+$/g, "") || "result";
 
 async function decode(blob) {
   try {
     return await decodeFile(blob);
-  } catch {
-    throw new Error("the browser cannot read this photo");
+  } catch (error) {
+    if (error instanceof RangeError) throw error; // it is too large, and says so
+    throw new Error("the browser cannot read this photo", { cause: error });
   }
 }
 
@@ -70,11 +69,11 @@ function asRequested(result, withLandmarks) {
   return { ...result, faces };
 }
 
-function viewOf(result, { image, stem, options }) {
+function viewOf(result, { image, stem, options, isFaceless = false }) {
   const shown = asRequested(result, options.landmarks);
   const total = Object.values(result.timing_ms).reduce((sum, value) => sum + value, 0);
   return {
-    result: shown, image, stem, thumbnails: [], isFaceless: false, withLandmarks: options.landmarks, milliseconds: total,
+    result: shown, image, stem, thumbnails: [], isFaceless, withLandmarks: options.landmarks, milliseconds: total,
     csvLink: `data:text/csv;charset=utf-8,${encodeURIComponent(csvOf(result.faces))}`,
     jsonLink: `data:application/json,${encodeURIComponent(JSON.stringify(shown, null, 1))}`,
   };
@@ -86,23 +85,34 @@ function viewOf(result, { image, stem, options }) {
  * read the photo, the signal's reason, and errors of the client.
  */
 export async function analyzePhoto(form, body, client, signal) {
-  const [source, style] = await Promise.all([sourceOf(body), loadStyle()]);
+  const [source, style] = await Promise.all([sourceOf(body, signal), loadStyle()]);
   const bitmap = await decode(source.blob);
-  const options = { detector: body.get("detector") ?? "auto", landmarks: body.has("landmarks") };
-  const analyze = async (detector) => client.analyze(await createImageBitmap(bitmap), { detector, landmarks: true, isJpeg: source.blob.type === "image/jpeg" }, { signal });
-  const result = await analyze(options.detector);
-  const image = annotated(bitmap, asRequested(result, options.landmarks).faces, style);
-  const common = { image, stem: source.stem, options };
-  const view = viewOf(result, common);
-  if (!result.faces.length) view.wholeImage = { ...viewOf(await analyze("none"), common), isFaceless: true };
-  else if (options.detector === "none") view.isFaceless = !(await analyze("auto")).faces.length;
-  if (result.faces.length > 1) view.thumbnails = result.faces.map((face) => thumbnail(bitmap, face.box));
-  const { reliability, drawn } = await client.figures();
+  let view;
+  try {
+    view = await analyzeBitmap(bitmap, body, { source, style, client, signal });
+  } finally {
+    bitmap.close();
+  }
+  const { reliability, drawn } = await client.figures(signal);
   Object.assign(view, { reliability, drawn, aboutUrl: form.dataset.about });
-  bitmap.close();
   const samples = document.querySelector("form.samples");
   const nodes = () => [resultSection(view, style, compact(form, source.title, body)), samples];
   return { title: `${headline(view)} · Emotion Detector`, nodes };
+}
+
+/** Analyze the decoded photo with the options of `body`. Returns its view, as resultSection() takes it, without the model's figures. */
+async function analyzeBitmap(bitmap, body, { source, style, client, signal }) {
+  const options = { detector: body.get("detector") ?? "auto", landmarks: body.has("landmarks") };
+  const fromJpeg = await isJpeg(source.blob);
+  const analyze = async (detector) => client.analyze(await createImageBitmap(bitmap), { detector, landmarks: true, isJpeg: fromJpeg }, { signal });
+  const result = await analyze(options.detector);
+  const isFaceless = options.detector === "none" && !(await analyze("auto")).faces.length;
+  const image = annotated(bitmap, isFaceless ? [] : asRequested(result, options.landmarks).faces, style);
+  const common = { image, stem: source.stem, options };
+  const view = viewOf(result, { ...common, isFaceless });
+  if (!result.faces.length) view.wholeImage = viewOf(await analyze("none"), { ...common, isFaceless: true });
+  if (result.faces.length > 1) view.thumbnails = result.faces.map((face) => thumbnail(bitmap, face.box));
+  return view;
 }
 
 /** Make the form small, as it is beside a result of the server. */

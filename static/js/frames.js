@@ -42,6 +42,11 @@ export class RequestError extends Error {
     super(title);
     Object.assign(this, { status, title, detail, waitSeconds });
   }
+
+  /** True where the same request may succeed later. */
+  get isTemporary() {
+    return this.status === 0 || this.status === 429 || this.status >= 500;
+  }
 }
 
 /** Sends frame after frame and carries the tracker state from response to request. */

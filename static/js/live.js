@@ -3,6 +3,7 @@
 import { FrameCanvas } from "./canvas.js";
 import { frameClient } from "./device-frames.js";
 import { FrameGrabber } from "./frames.js";
+import { isOnDevice } from "./on-device.js";
 import { describe } from "./overlay.js";
 import { ResultsLog, download, timestamp } from "./results-log.js";
 import { Session, SpeedMeter } from "./session.js";
@@ -16,7 +17,8 @@ const MAX_PANELS = 4; // charts shown at once
 const TEXT_INTERVAL = 400; // milliseconds between updates of texts
 const DRAW_INTERVAL = matchMedia("(prefers-reduced-motion: reduce)").matches ? 2000 : 100; // milliseconds between updates of charts
 const ANNOUNCE_INTERVAL = 6000; // milliseconds between announcements to screen readers
-const SLOW_START = 1500; // milliseconds without a first response after which the server counts as starting
+const FIRST_ANNOUNCEMENT = 2000; // milliseconds until the first of them: "The camera is on" is read before it
+const SLOW_START = 1500; // milliseconds without a first response after which the page says what it waits for
 
 const at = (id) => document.getElementById(id);
 const root = at("live");
@@ -27,6 +29,7 @@ let shown = null; // {frame, faces, mirrored} of the canvas; null once the frame
 let startTime = null; // capture time of the first frame, in seconds of performance.now()
 let faces = [];
 let meter = new SpeedMeter();
+let slowStart; // timer of SLOW_START
 
 const seconds = () => performance.now() / 1000;
 const elapsed = () => seconds() - (startTime ?? seconds());
@@ -63,6 +66,7 @@ async function showError(error) {
 function end(state = "idle") {
   session?.end();
   session = shown = null;
+  clearTimeout(slowStart);
   video.srcObject = null;
   at("frame").hidden = true;
   at("viewer").style.aspectRatio = "";
@@ -72,6 +76,7 @@ function end(state = "idle") {
 
 /** Start the camera that `which` names, see openCamera. */
 async function start(which = {}) {
+  const pressed = document.activeElement; // it is hidden or disabled while the camera opens
   end("requesting");
   try {
     style ??= await loadStyle();
@@ -93,6 +98,9 @@ async function start(which = {}) {
   await video.play().catch(() => {}); // rejected if the page was left in the meantime
   if (video.videoWidth) at("viewer").style.aspectRatio = `${video.videoWidth} / ${video.videoHeight}`;
   setState("running");
+  if ([document.body, pressed].includes(document.activeElement)) (at("controls").contains(pressed) ? pressed : at("pause")).focus();
+  announce("The camera is on");
+  last.announcement = performance.now() + FIRST_ANNOUNCEMENT - ANNOUNCE_INTERVAL;
   listCameras(stream);
   run(session).catch((error) => { if (error.name !== "AbortError") showError(error); });
 }
@@ -130,13 +138,26 @@ async function switchCamera() {
   if (session) start(otherCamera(session.stream.getVideoTracks()[0], await cameras()));
 }
 
+/** Say what the page waits for where the first response, of the server or of this browser, takes long. */
+function awaitFirst() {
+  clearTimeout(slowStart);
+  const say = () => { if (!at("note").textContent) showNote(isOnDevice() ? "Loading the models …" : "Starting the server …"); };
+  slowStart = setTimeout(say, SLOW_START);
+}
+
+/** The switch was turned, or its models are ready: what the note said of the other way no longer holds. */
+function onDevice() {
+  if (!session || session.paused) return;
+  showNote("");
+  awaitFirst();
+}
+
 /** Analyze frame after frame until the session ends. */
 async function run(current) {
   const { signal } = current.stop;
   const grabber = new FrameGrabber();
   const frames = new FrameWatch(video, signal);
-  const slowStart = setTimeout(() => { if (session === current && !at("note").textContent) showNote("Starting the server …"); }, SLOW_START);
-  signal.addEventListener("abort", () => clearTimeout(slowStart));
+  awaitFirst();
   while (!signal.aborted) {
     await current.ready();
     await frames.next();
@@ -218,10 +239,14 @@ at("retry").addEventListener("click", () => start());
 at("pause").addEventListener("click", togglePause);
 at("stop").addEventListener("click", () => { end(); at("start").focus(); announce("The camera is off"); });
 at("snapshot").addEventListener("click", snapshot);
-at("reset").addEventListener("click", reset);
+at("reset").addEventListener("click", () => {
+  reset();
+  at(session ? "pause" : at("error-panel").hidden ? "start" : "retry").focus(); // the button is hidden until there are results
+  announce("The results were removed");
+});
 at("device").addEventListener("change", (event) => start({ device: event.target.value }));
 at("switch").addEventListener("click", switchCamera);
-document.addEventListener("device", () => { if (client) client = frameClient(showFailure, client.tracks); });
+document.addEventListener("device", onDevice);
 at("bars").addEventListener("change", drawFrame);
 at("csv").addEventListener("click", () => download(log.csv(), `emotions-${timestamp()}.csv`, "text/csv"));
 at("json").addEventListener("click", () => download(log.json(), `emotions-${timestamp()}.json`, "application/json"));

@@ -37,6 +37,7 @@ function showRecording(on) {
 
 async function start() {
   const button = document.getElementById("record");
+  const hadFocus = document.activeElement === button;
   button.disabled = true;
   try {
     recording = await startRecording(showLevel);
@@ -50,6 +51,7 @@ async function start() {
     showProblem(document.getElementById("speech-form"), clientProblem(title, detail));
   }
   button.disabled = false;
+  if (hadFocus && [document.body, button].includes(document.activeElement)) button.focus(); // lost while the button was disabled
 }
 
 async function stop() {

@@ -2,20 +2,22 @@
 // play, the server reads; it makes the annotated video of it on request.
 
 import { FrameCanvas } from "./canvas.js";
-import { analyzedFrames } from "./frame-loop.js";
 import { frameClient } from "./device-frames.js";
+import { analyzedFrames } from "./frame-loop.js";
 import { RequestError } from "./frames.js";
 import { Replay } from "./replay.js";
-import { ResultsLog, download, timestamp } from "./results-log.js";
+import { ResultsLog, download } from "./results-log.js";
 import { hasServer } from "./site.js";
 import { emotionsOf, formatTime, loadStyle } from "./style.js";
 import { describeSummary, fillSummary } from "./summary-table.js";
+import { elapsedText, megabytes, stemOf } from "./texts.js";
 import { TrackPanels } from "./track-panels.js";
 import { analyzeOnServer, annotateOnServer } from "./upload.js";
 import { UnplayableError, closeVideo, openVideo } from "./video-player.js";
 
 const UPDATE_INTERVAL = 400; // milliseconds between updates of charts and texts
 const MAX_PANELS = 8; // charts; the table has everybody
+const ATTEMPTS = 3; // with a frame that this browser cannot analyze
 
 const at = (id) => document.getElementById(id);
 const root = at("video");
@@ -61,14 +63,6 @@ function showError(title, detail, sendable = false) {
   heading.focus();
   announce(`${title}. ${detail}`);
 }
-
-/** Format the time since `start` (milliseconds of performance.now()). */
-function elapsedText(start) {
-  const seconds = (performance.now() - start) / 1000;
-  return seconds < 60 ? `${seconds.toFixed(1)} seconds` : `${formatTime(seconds)} minutes`;
-}
-
-const megabytes = (bytes) => `${(bytes / 2 ** 20).toFixed(bytes < 10 * 2 ** 20 ? 1 : 0)} MB`;
 
 /** Open a chosen or dropped file. */
 async function choose(chosen) {
@@ -123,6 +117,7 @@ function startJob(duration, played) {
   job = { log, duration, step, partial: true, played, size, start: performance.now(), updated: 0, stop: new AbortController() };
   panels.clear();
   replay.show(null);
+  showNote("");
   setState("analyzing");
   at("cancel").focus();
   return job;
@@ -132,7 +127,8 @@ function startJob(duration, played) {
 async function analyze() {
   const current = startJob(Number(at("analyze").dataset.duration), true);
   const { signal } = current.stop;
-  const client = frameClient((error, wait) => showNote(`${error.title}: ${error.detail} Trying again in ${Math.ceil(wait)} s.`));
+  const showFailure = (error, wait) => showNote(`${error.title}: ${error.detail} Trying again in ${Math.ceil(wait)} s.`);
+  const client = frameClient(showFailure, "", ATTEMPTS);
   try {
     for await (const { time, response, canvas, share } of analyzedFrames(video, { ...current, client, signal })) {
       current.size = { width: response.width, height: response.height };
@@ -142,7 +138,7 @@ async function analyze() {
     current.partial = false;
   } catch (error) {
     const where = `after ${formatTime(current.log.frames.at(-1)?.time ?? 0)}`;
-    if (!signal.aborted) current.ending = error instanceof UnplayableError ? `The browser could not play on ${where}.` : `It stopped ${where}: ${error.message}.`;
+    if (!signal.aborted) current.ending = error instanceof UnplayableError ? `The browser could not play on ${where}.` : `It stopped ${where}: ${error.message.replace(/\.?$/, ".")}`;
   }
   finish(current);
 }
@@ -164,7 +160,8 @@ async function upload() {
     }
   } catch (error) {
     if (current !== job) return;
-    if (error instanceof RequestError) return showError(error.title, error.detail);
+    if (error instanceof RequestError) return showError(error.title, error.detail, error.isTemporary);
+    current.sendable = true;
     if (!current.stop.signal.aborted) current.ending = "The response ended early.";
   }
   finish(current);
@@ -247,8 +244,8 @@ function markTime(seconds) {
 function finish(current) {
   if (current !== job) return; // another video was chosen
   if (!current.log.length) {
-    if (current.played) return setState("ready");
-    return showError("Nothing was analyzed", current.ending ?? "It was cancelled before the first frame.");
+    const reason = current.ending ?? "It was cancelled before the first frame.";
+    return current.played ? offerAnalysis(reason) : showError("Nothing was analyzed", reason, current.sendable);
   }
   const { people, frames } = current.log.summary();
   showLongestTracks(current, people);
@@ -314,10 +311,18 @@ function chooseAnother() {
   at("video-file").focus();
 }
 
+/** Let the visitor analyze the open video again; `text`: why nothing was analyzed. */
+function offerAnalysis(text = "") {
+  setState("ready");
+  showNote(text);
+  announce(text);
+  at("analyze").focus();
+}
+
 function analyzeAgain() {
   const { played } = job;
   job = null;
-  if (played) return setState("ready");
+  if (played) return offerAnalysis();
   closeVideo(video); // that of the server
   at("viewer").style.aspectRatio = "";
   offerUpload(new UnplayableError());
@@ -330,12 +335,12 @@ at("analyze").addEventListener("click", analyze);
 at("send").addEventListener("click", upload);
 at("sample").addEventListener("click", trySample);
 at("annotate").addEventListener("click", annotate);
-at("save").addEventListener("click", () => download(job.annotated, `annotated-${timestamp()}.mp4`, "video/mp4"));
+at("save").addEventListener("click", () => download(job.annotated, `${stemOf(file.name)}-annotated.mp4`, "video/mp4"));
 for (const name of ["seeked", "timeupdate"]) video.addEventListener(name, () => { if (job?.playsAnnotated) markTime(video.currentTime); });
 at("cancel").addEventListener("click", () => job.stop.abort());
 at("analyze-again").addEventListener("click", analyzeAgain);
-at("csv").addEventListener("click", () => download(job.log.csv(), `video-${timestamp()}.csv`, "text/csv"));
-at("json").addEventListener("click", () => download(job.log.json(summaryOptions()), `video-${timestamp()}.json`, "application/json"));
+at("csv").addEventListener("click", () => download(job.log.csv(), `${stemOf(file.name)}-emotions.csv`, "text/csv"));
+at("json").addEventListener("click", () => download(job.log.json(summaryOptions()), `${stemOf(file.name)}-emotions.json`, "application/json"));
 for (const button of root.querySelectorAll("[data-choose-another]")) button.addEventListener("click", chooseAnother);
 new ResizeObserver(() => { if (job) drawCharts(root.dataset.state === "done" && isPlaying() ? video.currentTime : null); }).observe(at("track-panels"));
 document.addEventListener("dragover", (event) => {

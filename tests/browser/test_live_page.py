@@ -120,6 +120,24 @@ def test_screen_reader_announcements(visit):
     expect(page.get_by_role("img", name="Camera picture. Person 1: Happy")).to_be_visible()
 
 
+def test_focus_follows_the_camera(visit, launch):
+    page = visit("/live", by=launch("--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream=device-count=2"))
+    page.get_by_role("button", name="Start the camera").press("Enter")
+    expect(page.get_by_role("button", name="Pause")).to_be_focused()
+    expect(page.get_by_role("status")).to_have_text("The camera is on")
+    keys = {page.get_by_role("button", name="Switch camera"): "Enter", page.get_by_role("combobox", name="Camera"): "ArrowUp"}
+    for control, key in keys.items():
+        stream = page.locator("#source").evaluate_handle("video => video.srcObject")
+        control.press(key)
+        page.wait_for_timeout(500)
+        expect(page.locator("#live")).to_have_attribute("data-state", "running")
+        assert stream.evaluate("stream => stream.getTracks()[0].readyState") == "ended", "another camera is on"
+        expect(control).to_be_focused()
+    results(page, 1)
+    page.get_by_role("button", name="Reset").press("Enter")
+    expect(page.get_by_role("button", name="Pause")).to_be_focused()
+
+
 def requests_of(page: Page) -> list:
     sent = []
     page.on("request", lambda request: sent.append(request) if "/api/v1/image" in request.url else None)

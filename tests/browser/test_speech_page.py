@@ -82,6 +82,37 @@ def test_label_of_the_button_after_a_recording(visit):
     expect(page.locator("#record-label")).to_have_text("Record your voice")
 
 
+def test_recording_is_started_and_stopped_with_the_same_key(visit):
+    page = visit("/speech", permissions=["microphone"])
+    page.evaluate(
+        """() => { // the visitor takes a moment to allow the microphone
+            const devices = navigator.mediaDevices, open = devices.getUserMedia.bind(devices);
+            devices.getUserMedia = (wanted) => new Promise((done) => setTimeout(() => done(open(wanted)), 300));
+        }"""
+    )
+    page.locator("#record").press("Enter")
+    expect(page.get_by_role("button", name="Stop and analyze")).to_be_focused()
+    expect(page.locator("#elapsed")).to_have_text(re.compile("^[2-9] s$"))  # long enough to be analyzed
+    page.keyboard.press("Enter")
+    expect(page.locator("#headline")).to_be_visible()
+
+
+@pytest.mark.parametrize("button", ["Analyze recording", "Analyze the sample"])
+def test_an_analysis_can_be_cancelled(recordings, visit, button):
+    page = visit("/speech")
+    page.set_input_files("#sound", recordings / "voice.wav")
+    page.route("**/speech", lambda route: None, times=1)  # no answer
+    expect(page.get_by_role("button", name="Cancel")).to_be_hidden()
+    page.get_by_role("button", name=button).click()
+    expect(page.get_by_role("button", name="Analyzing…")).to_be_disabled()
+    page.get_by_role("button", name="Cancel").click()
+    expect(page.locator(".problem h1")).to_have_text("Cancelled")
+    expect(page.get_by_role("button", name="Analyze recording")).to_be_enabled()
+    expect(page.get_by_role("button", name="Cancel")).to_be_hidden()
+    page.get_by_role("button", name="Try again").click()
+    expect(page.locator("#headline")).to_be_visible()
+
+
 def test_silence(recordings, visit):
     page = visit("/speech")
     page.set_input_files("#sound", recordings / "silence.wav")

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import math
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -202,7 +203,7 @@ def test_annotated_video_of_an_uploaded_one(visit, video):
     assert b'name="annotated"\r\n\r\nmp4' in posts[-1]
     with page.expect_download() as download:
         save.click()
-    assert download.value.path().read_bytes()[4:8] == b"ftyp" and download.value.suggested_filename.endswith(".mp4")
+    assert download.value.path().read_bytes()[4:8] == b"ftyp" and download.value.suggested_filename == "face-annotated.mp4"
     player = page.locator("#source")
     assert player.evaluate("video => [video.videoWidth, video.videoHeight, video.controls]") == [*SIZE, True]
     chart = page.get_by_role("img", name="Person 1: chart of the seven probabilities over time")
@@ -211,6 +212,52 @@ def test_annotated_video_of_an_uploaded_one(visit, video):
     assert abs(player.evaluate("video => video.currentTime") - 2) < 0.1
     page.get_by_role("button", name="Analyze again").click()
     expect(page.get_by_role("heading", name="This browser cannot play the file")).to_be_focused()
+
+
+@pytest.mark.parametrize(("status", "is_offered"), [(503, True), (429, True), (0, True), (415, False)])
+def test_upload_is_offered_again_where_it_may_succeed(visit, video, status, is_offered):
+    page = visit("/video", expected="Failed to load resource")
+    page.get_by_label("Choose a video").set_input_files(video("face.avi", "mpeg4"))
+    problem = json.dumps({"title": "Not now", "detail": "Try again in a moment.", "code": "busy"})
+    answer = (lambda route: route.fulfill(status=status, body=problem)) if status else (lambda route: route.abort())
+    page.route("**/api/v1/video", answer, times=1)
+    send = page.get_by_role("button", name="Send it to the server")
+    send.click()
+    expect(page.get_by_role("heading", name="Not now" if status else "No response")).to_be_focused()
+    expect(send).to_be_visible(visible=is_offered)
+    if status == 503:
+        send.click()
+        expect(page.locator("#video")).to_have_attribute("data-state", "done", timeout=30_000)
+
+
+def test_cancelled_upload_is_offered_again(visit, video):
+    page = visit("/video")
+    page.get_by_label("Choose a video").set_input_files(video("face.avi", "mpeg4"))
+    page.route("**/api/v1/video", lambda route: None, times=1)  # no answer
+    page.get_by_role("button", name="Send it to the server").click()
+    page.get_by_role("button", name="Cancel").click()
+    expect(page.get_by_role("heading", name="Nothing was analyzed")).to_be_focused()
+    expect(page.get_by_role("button", name="Send it to the server")).to_be_visible()
+
+
+def test_cancel_before_the_first_frame_moves_the_focus(visit, video):
+    page = visit("/video")
+    open_video(page, video("face.mp4", "h264"))
+    page.route("**/api/v1/image", lambda route: None, times=1)  # no answer
+    analyze(page)
+    page.get_by_role("button", name="Cancel").press("Enter")
+    expect(page.get_by_role("button", name="Analyze video")).to_be_focused()
+    expect(page.get_by_role("status")).to_have_text("It was cancelled before the first frame.")
+
+
+def test_names_of_downloads_are_those_of_the_file(visit, video, tmp_path):
+    page = visit("/video")
+    open_video(page, Path(shutil.copy(video("face.mp4", "h264"), tmp_path / "Zoë's party.final.mp4")))
+    analyze(page, 1)
+    for button in ("CSV", "JSON"):
+        with page.expect_download(timeout=30_000) as download:
+            page.get_by_role("button", name=button, exact=True).click()
+        assert download.value.suggested_filename == f"Zoë-s-party.final-emotions.{button.lower()}"
 
 
 def test_failed_annotated_video_keeps_the_results(visit, video):
