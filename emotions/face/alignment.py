@@ -65,15 +65,19 @@ def stable_matrix(matrix: np.ndarray) -> np.ndarray:
 
     The last digits of a network's outputs, and with them those of a matrix, differ between processors and runtimes. Unrounded,
     they change single grey levels of a crop, and a quantized network may answer to that with probabilities that differ by
-    hundredths (scripts/evaluate/device).
+    hundredths (scripts/evaluate/device). Rounded, they hardly ever change a crop: only where a value is close to the middle
+    between two steps.
 
     Args:
         matrix: (2, 3) affine matrix from crop coordinates to image coordinates.
 
     Returns:
-        Rounded matrix (2, 3).
+        Rounded matrix (2, 3); the matrix itself where its scale is zero or not finite, as that of a box without area is.
     """
-    unit = 2.0 ** np.floor(np.log2(_scale(matrix)))
+    scale = _scale(matrix)
+    if not 0 < scale < math.inf:
+        return matrix
+    unit = 2.0 ** np.floor(np.log2(scale))
     steps = np.array([AXIS_STEPS, AXIS_STEPS, POSITION_STEPS]) / unit
     return np.asarray(np.floor(matrix * steps + 0.5) / steps)
 

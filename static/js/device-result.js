@@ -1,8 +1,9 @@
-// The result of a photo that the browser analyzed: the same elements as templates/_result.html makes of the server's answer. What needs
-// the server, occlusion maps and feedback, is left out.
+// The result of a photo that the browser analyzed: the same elements as templates/_result.html makes of the server's answer. In place of
+// what needs the server, occlusion maps and feedback, it says so.
 
 import { CONSTANTS } from "./device/constants.js";
 import { element, icon } from "./elements.js";
+import { hasServer } from "./site.js";
 import { percent, title } from "./style.js";
 
 const MAX_OPEN_FACES = 6; // as in web/pages/base.py
@@ -26,9 +27,9 @@ export function headline({ result, isFaceless }) {
 
 function altText({ result, isFaceless }) {
   const { faces } = result;
-  if (result.detector === "none") return `Your photo, analyzed as a single face${isFaceless ? "" : `: ${title(faces[0].emotion)}`}`;
+  if (result.detector === "none") return `Your photo, analyzed as a single face${isFaceless ? "" : `: ${prediction(faces[0], false)}`}`;
   if (!faces.length) return "Your photo, in which no face was found";
-  const named = faces.slice(0, 8).map((face) => `${title(face.emotion)} ${percent(face.confidence)}`).join(", ");
+  const named = faces.slice(0, 8).map((face) => prediction(face)).join("; ");
   return `Your photo with ${faces.length} face${faces.length > 1 ? "s" : ""} framed: ${named}${faces.length > 8 ? ` and ${faces.length - 8} more` : ""}`;
 }
 
@@ -114,9 +115,15 @@ function faceless(view, style) {
 function downloads(view) {
   const link = (href, name, text) => element("a", { class: "btn btn-outline-secondary", href, download: `${view.stem}-${name}` }, icon("download"), text);
   const picture = view.result.faces.length && !view.isFaceless
-    ? [link(view.image, "annotated.jpg", "Picture"), element("button", { class: "btn btn-outline-secondary", type: "button", id: "copy-picture", hidden: true }, "Copy picture")]
+    ? [link(view.image, "annotated.jpg", "Download picture"), element("button", { class: "btn btn-outline-secondary", type: "button", id: "copy-picture", hidden: true }, "Copy picture")]
     : [];
   return element("p", { class: "facts" }, picture, link(view.csvLink, "emotions.csv", "CSV"), link(view.jsonLink, "emotions.json", "JSON"));
+}
+
+/** Where the server's result has occlusion maps and feedback: why they are missing here. */
+function onlyServer() {
+  const how = hasServer ? ": turn “On this device” off to use them." : ", which this site does not have.";
+  return element("div", { class: "explanation" }, element("p", { class: "note" }, `Occlusion maps and feedback need the server${how}`));
 }
 
 /** Boxes over the picture, numbered as the cards, to which they lead; the largest last, and so on top. */
@@ -156,7 +163,7 @@ export function resultSection(view, style, form) {
       element("details", { class: "whole-image" }, element("summary", { class: "btn btn-outline-secondary" }, "Read the whole photo as one face"),
         faceless(wholeImage, style), downloads(wholeImage)));
   } else if (!isFaceless) {
-    text.append(element("div", { class: "faces" }, faceParts(view, style)));
+    text.append(element("div", { class: "faces" }, faceParts(view, style), onlyServer()));
   }
   const note = element("p", { class: "note" }, "This describes the expression, not what the person feels. ",
     element("a", { href: `${view.aboutUrl}#limits` }, "Limits of use"));

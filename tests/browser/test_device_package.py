@@ -44,6 +44,7 @@ def test_the_package_is_complete(packed):
                                                        for part in export.values())):  # fmt: skip
         assert (packed / file).is_file(), file
     assert (packed / "LICENSE").read_text() == (ROOT / "LICENSE").read_text()
+    assert (packed / "MODELS-LICENSE.md").read_text() == (BUNDLED / "LICENSE.md").read_text()
 
 
 @pytest.mark.slow

@@ -177,6 +177,41 @@ def test_what_is_not_carried_over_is_refused_with_a_reason(device, options, word
         device.analyze(PHOTO.read_bytes(), **options)
 
 
+def test_a_picture_over_the_limits_is_refused_with_its_size(device):
+    with pytest.raises(DeviceError, match="65536 x 1 pixels; the limit is"):
+        device.analyze(encoded(np.zeros((1, 65536, 3), np.uint8), "PNG"))
+
+
+DECODE = """
+async (file) => {
+  const library = new URL("device/", document.querySelector("script[src*='/js/app.js']").src);
+  const { decodeFile } = await import(`${library}decoding.js`);
+  const blob = new Blob([Uint8Array.from(file)]);
+  let closed = 0;
+  const { close } = ImageBitmap.prototype;
+  ImageBitmap.prototype.close = function () { closed++; close.call(this); };
+  const { createImageBitmap } = self;
+  self.createImageBitmap = (source, ...others) =>
+    source.size === blob.size ? createImageBitmap(source, ...others) : Promise.reject(new Error("no memory"));
+  const failure = await decodeFile(blob).catch((error) => error.message);
+  const closedThen = closed;
+  self.createImageBitmap = createImageBitmap;
+  const { width, height } = await decodeFile(blob);
+  return { failure, closedThen, width, height, closed };
+}
+"""
+
+
+def test_a_failure_to_probe_the_browser_is_not_remembered(page):
+    """The picture is closed, and the next one is oriented."""
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    file = encoded(np.zeros((20, 30, 3), np.uint8), "WEBP", exif=exif)
+    assert page.evaluate(DECODE, list(file)) == {
+        "failure": "no memory", "closedThen": 1, "width": 20, "height": 30, "closed": 2,
+    }  # fmt: skip
+
+
 @pytest.mark.slow
 def test_a_clip_is_tracked_as_on_the_server(analyzer, device):
     """The state of one side continues on the other."""
@@ -225,6 +260,17 @@ def test_crops_and_their_quality_are_those_of_the_package(page):
         np.testing.assert_array_equal(
             np.array(made).reshape(-1, views, 48, 48), crop_views(np.stack(crops), views).transpose(1, 0, 2, 3)
         )
+
+
+def test_crops_of_faces_without_size_are_those_of_the_package(page):
+    """Their matrices have the scale 0, which has no steps to round to."""
+    pixels = open_image(PHOTO).pixels
+    points = np.full((468, 3), 150, np.float32)
+    faces = [(Box(120.5, 80.25, 0.0, 30.0), None), (Box(100.0, 100.0, 90.0, 90.0), points)]
+    found = call(page, "alignment", "alignCrop", [(pixels, vars(box), mesh, 48, 0) for box, mesh in faces])
+    for crop, (box, mesh) in zip(found, faces, strict=True):
+        expected = align_crop(pixels, box, mesh, 48)
+        assert np.ptp(expected) == 0 and crop == expected.ravel().tolist()
 
 
 def test_colors_are_those_of_opencv(page):

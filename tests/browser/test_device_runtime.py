@@ -301,6 +301,158 @@ def test_an_image_is_analyzed_in_the_worker(page, portrait):
     assert found["unreadable"] == "the browser cannot read this image"
 
 
+CLOSINGS = """
+  const names = [self.ImageBitmap, self.VideoFrame].filter(Boolean);
+  for (const { prototype } of names) {
+    const { close } = prototype;
+    prototype.close = function () { new BroadcastChannel("closings").postMessage("closed"); close.call(this); };
+  }
+"""
+"""Script for the beginning of worker.js: report each image that is closed."""
+
+
+@pytest.mark.parametrize("way", ["aborted", "without runtime"])
+def test_images_are_closed_where_the_worker_does_not_analyze_them(page, portrait, way):
+    """The memory of a frame is freed by the garbage collector late, and of a VideoFrame the camera waits for it."""
+
+    def with_closings(route) -> None:
+        response = route.fetch()
+        route.fulfill(response=response, body=CLOSINGS + response.text())
+
+    page.route("**/js/device/worker.js", with_closings)
+    found = call(
+        page,
+        """
+        const { photo, way } = argument;
+        const blob = new Blob([Uint8Array.from(photo)]);
+        let closings = 0;
+        new BroadcastChannel("closings").addEventListener("message", () => { closings++; });
+        const runs = way === "aborted";
+        const client = createClient({ modelsUrl: "/models/", ...(runs ? {} : { wasmUrl: "/nowhere/" }) });
+        if (runs) await client.download();
+        const abort = new AbortController();
+        const bitmaps = [await createImageBitmap(blob), await createImageBitmap(blob)];
+        const signals = [undefined, runs ? abort.signal : undefined];
+        const requests = bitmaps.map((bitmap, index) => client.analyze(bitmap, {}, { signal: signals[index] }));
+        setTimeout(() => abort.abort(), 0); // both are in the worker
+        const states = (await Promise.allSettled(requests)).map(({ status }) => status);
+        await client.analyze(blob).catch(() => {}); // after both
+        await new Promise((resolve) => setTimeout(resolve, 100)); // the channel has no order with the answers
+        return { closings, states, widths: bitmaps.map(({ width }) => width) };
+        """,
+        {"photo": list(portrait.read_bytes()), "way": way},
+    )
+    runs = way == "aborted"
+    assert found["states"] == ["fulfilled" if runs else "rejected", "rejected"]
+    assert found["widths"] == [0, 0], "they were transferred"
+    assert found["closings"] == 2 + runs, "with that of the file, where it is decoded"
+
+
+@pytest.mark.parametrize("way", ["aborted", "no models", "not an option"])
+def test_images_are_closed_where_they_are_not_sent(page, portrait, way):
+    if way == "no models":
+        page.route("**/models/manifest.json", lambda route: route.abort())
+    found = call(
+        page,
+        """
+        const { photo, way } = argument;
+        const client = createClient({ modelsUrl: "/models/" });
+        if (way === "not an option") await client.sizes();
+        const bitmap = await createImageBitmap(new Blob([Uint8Array.from(photo)]));
+        const options = way === "not an option" ? { detector: () => "none" } : {}; // what no message can carry
+        const signal = way === "aborted" ? AbortSignal.abort() : undefined;
+        const name = await client.analyze(bitmap, options, { signal }).then(() => "none", (error) => error.name);
+        return { name, width: bitmap.width };
+        """,
+        {"photo": list(portrait.read_bytes()), "way": way},
+    )
+    assert found == {"name": {"aborted": "AbortError", "no models": "Error", "not an option": "DataCloneError"}[way], "width": 0}
+
+
+def test_signals_keep_no_listeners_of_requests_that_ended(page, portrait):
+    """That of a camera lasts for thousands of frames."""
+    found = call(
+        page,
+        """
+        const client = createClient({ modelsUrl: "/models/" });
+        const { signal } = new AbortController();
+        let listeners = 0;
+        for (const [name, change] of [["addEventListener", 1], ["removeEventListener", -1]]) {
+          signal[name] = (...values) => { listeners += change; EventTarget.prototype[name].apply(signal, values); };
+        }
+        const blob = new Blob([Uint8Array.from(argument)]);
+        const counts = [];
+        for (let frame = 0; frame < 3; frame++) {
+          await client.analyze(blob, {}, { signal });
+          counts.push(listeners);
+        }
+        await client.figures(signal);
+        return [...counts, listeners];
+        """,
+        list(portrait.read_bytes()),
+    )
+    assert found == [0, 0, 0, 0]
+
+
+def test_figures_do_not_wait_for_the_network(page):
+    """They are those of the models that run; the answer to a photo has them."""
+    held = []
+    found = call(
+        page, 'window.client = createClient({ modelsUrl: "/models/" }); await client.download(); return client.figures();'
+    )
+    page.route("**/*", lambda route: held.append(route))  # a network without answers
+    again = page.evaluate("() => client.figures()")
+    head = REGISTRY.entry("expression-head")
+    assert found == again and held == []
+    assert len(found["reliability"]) == len(head.metadata["reliability"]) and found["drawn"]["count"] > 100
+
+
+def test_figures_can_be_cancelled_while_the_models_are_awaited(page):
+    page.route("**/models/manifest.json", lambda route: None)
+    name = call(
+        page,
+        """
+        const abort = new AbortController();
+        const figures = createClient({ modelsUrl: "/models/" }).figures(abort.signal);
+        setTimeout(() => abort.abort(), 200);
+        return figures.then(() => "none", (error) => error.name);
+        """,
+    )
+    assert name == "AbortError"
+    page.unroute_all(behavior="ignoreErrors")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "analysis",
+    [
+        "await (await createAnalyzer(settings)).analyze(bitmap, { detector: 'none' })",
+        "await analyze(bitmap, { ...settings, detector: 'none' })",
+    ],
+    ids=["createAnalyzer", "analyze"],
+)
+def test_functions_without_worker_take_the_settings_of_a_client(site, launch, portrait, analysis):
+    """In a page of its own, as the WebAssembly is loaded once, and without the policy that forbids WebAssembly."""
+    page = launch(*SOFTWARE_GPU).new_context(bypass_csp=True, service_workers="block").new_page()
+    page.goto(f"{site}/about")
+    has_card = page.evaluate("async () => Boolean(await navigator.gpu?.requestAdapter())")
+    found = call(
+        page,
+        f"""
+        const {{ analyze, createAnalyzer }} = await import(`${{folder}}index.js`);
+        const {{ loadRuntime }} = await import(`${{folder}}runtime.js`);
+        const settings = {{ modelsUrl: "/models/", threads: 1, accelerator: "webgpu" }};
+        const bitmap = await createImageBitmap(new Blob([Uint8Array.from(argument)]));
+        const {{ faces }} = {analysis};
+        const {{ accelerator, threads }} = await loadRuntime({{ wasmUrl: "/" }});
+        return {{ emotion: faces[0].emotion, accelerator, threads }};
+        """,
+        list(portrait.read_bytes()),
+    )
+    page.context.browser.close()
+    assert found == {"emotion": "happy", "accelerator": "webgpu" if has_card else "wasm", "threads": 1}
+
+
 def test_a_browser_without_simd_says_so(visit):
     page = visit("/about", service_workers="block")
     page.evaluate("WebAssembly.validate = () => false")  # what such a browser answers

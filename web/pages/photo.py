@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import quote
 
 import numpy as np
@@ -37,7 +37,7 @@ class PhotoView(ResultView):
     """Result of a photo as the result page shows it.
 
     Attributes:
-        image: The annotated image, a data URI of a JPEG.
+        image: The annotated image, a data URI of a JPEG; without annotation where no face was found.
         title: Name of the photo's file, or title of the sample.
         thumbnails: Data URIs of JPEGs in the order of the faces, for two or more of them.
         whole_image: Where no face was found, the result with the image as one face. The server keeps no photo, so it is computed
@@ -88,12 +88,12 @@ def build_view(
     """Analyze the bytes of a photo. Raises ImageError for bytes that cannot be decoded."""
     image, result = analyze_image(data, detector, landmarks, explain)
     options = tuple(name for name, on in (("detector", detector == "none"), ("explain", explain), ("landmarks", landmarks)) if on)
-    annotated, whole_image, is_faceless = annotated_uri(image, result), None, False
+    is_faceless = detector == "none" and not analyzer().analyze(image).faces
+    annotated = annotated_uri(image, replace(result, faces=()) if is_faceless else result)
+    whole_image = None
     if not result.faces:
-        whole_result = analyzer().analyze(image, "none", landmarks, explain)
+        whole_result = analyzer().analyze(image, "none", landmarks)
         whole_image = PhotoView(whole_result, annotated, title, (), None, True, options, sample)
-    elif detector == "none":
-        is_faceless = not analyzer().analyze(image).faces
     thumbnails = tuple(thumbnail(image, face.box) for face in result.faces) if len(result.faces) > 1 else ()
     return PhotoView(result, annotated, title, thumbnails, whole_image, is_faceless, options, sample)
 

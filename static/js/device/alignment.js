@@ -35,9 +35,14 @@ export function alignmentMatrix(image, box, landmarks, size, turns = 0) {
   return landmarks ? landmarkMatrix(landmarks, size) : boxMatrix(box, image, size, turns);
 }
 
-/** Round an affine matrix to steps far below a pixel of the crop: last digits, which differ between runtimes, do not change crops. */
+/**
+ * Round an affine matrix to steps far below a pixel of the crop: last digits, which differ between runtimes, hardly ever change
+ * crops. The result is the matrix itself where its scale is zero or not finite, as that of a box without area is.
+ */
 export function stableMatrix(matrix) {
-  const unit = 2 ** Math.floor(Math.log2(coveredSide(matrix, 1)));
+  const scale = coveredSide(matrix, 1);
+  if (!(scale > 0 && scale < Infinity)) return matrix;
+  const unit = 2 ** Math.floor(Math.log2(scale));
   const steps = [AXIS_STEPS / unit, AXIS_STEPS / unit, POSITION_STEPS / unit];
   return matrix.map((value, index) => Math.floor(value * steps[index % 3] + 0.5) / steps[index % 3]);
 }

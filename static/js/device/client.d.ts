@@ -94,13 +94,13 @@ export class DeviceClient {
   /** Bytes of all model files, and of those that a download would fetch. */
   sizes(signal?: AbortSignal): Promise<{ total: number; missing: number }>;
   cachedBytes(): Promise<number>;
-  figures(): Promise<{
+  figures(signal?: AbortSignal): Promise<{
     reliability: { low: number; high: number; count: number; accuracy: number; [further: string]: number }[];
     drawn: { count: number; accuracy: number } | null;
   }>;
   /** Download what is missing and load the WebAssembly. */
   download(options?: { signal?: AbortSignal; onProgress?: (progress: Progress) => void }): Promise<Runtime>;
-  /** Analyze an image; an ImageBitmap or VideoFrame is transferred and cannot be used afterwards. */
+  /** Analyze an image; an ImageBitmap or VideoFrame is transferred or closed and cannot be used afterwards. */
   analyze(
     image: ImageBitmap | VideoFrame | ImageData | Blob,
     options?: AnalyzeOptions,

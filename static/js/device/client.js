@@ -60,17 +60,21 @@ export class DeviceClient {
    * @returns {Promise<{total: number, missing: number}>}
    */
   async sizes(signal) {
-    const { entries } = await this.#manifest(signal);
+    const manifest = await this.#files.manifest(signal);
+    const entries = neededEntries(manifest, headOf(manifest, this.#options.head));
     const total = entries.reduce((sum, { bytes }) => sum + bytes, 0);
     return { total, missing: total - (await this.#files.cachedBytes(entries)) };
   }
 
   /**
    * Measured figures of the expression head: `reliability`, bins of {low, high, count, confidence, accuracy}, and `drawn`,
-   * {count, accuracy} on drawn faces or null. Empty where the manifest has none: the server adds them.
+   * {count, accuracy} on drawn faces or null. Empty where the manifest has none: the server adds them. They are those of the
+   * manifest that the worker has read, so that a result does not wait for the network.
+   *
+   * @param {AbortSignal} [signal]
    */
-  async figures() {
-    const { head } = await this.#manifest();
+  async figures(signal) {
+    const head = await this.#start(signal);
     return { reliability: head.reliability ?? [], drawn: head.drawn_faces ?? null };
   }
 
@@ -96,7 +100,8 @@ export class DeviceClient {
   /**
    * Analyze an image; files that are missing are downloaded first.
    *
-   * @param {ImageBitmap | VideoFrame | ImageData | Blob} image the first two are transferred: they cannot be used afterwards
+   * @param {ImageBitmap | VideoFrame | ImageData | Blob} image the first two are transferred or closed: they cannot be used
+   *   afterwards
    * @param {object} [options] fields of POST /api/v1/image: `detector`, `landmarks`, `views`, and `tracks`, `time` for frames
    * @param {object} [control]
    * @param {AbortSignal} [control.signal] rejects at once; a network that runs already ends first
@@ -104,9 +109,13 @@ export class DeviceClient {
    * @throws {Error} for options that only the server has, an image that the browser cannot read, and files that are missing
    */
   async analyze(image, options = {}, { signal } = {}) {
-    await this.#start(signal);
     const transfer = TRANSFERRED.some((name) => globalThis[name] && image instanceof globalThis[name]) ? [image] : [];
-    return this.#request("analyze", { image, options }, { signal, transfer });
+    try {
+      await this.#start(signal);
+      return await this.#request("analyze", { image, options }, { signal, transfer });
+    } finally {
+      for (const each of transfer) each.close(); // one that was not sent; the others are closed by the worker
+    }
   }
 
   /** Remove all files from this device. */
@@ -123,12 +132,7 @@ export class DeviceClient {
     this.#requests.clear();
   }
 
-  async #manifest(signal) {
-    const manifest = await this.#files.manifest(signal);
-    const entries = neededEntries(manifest, headOf(manifest, this.#options.head));
-    return { entries, head: entries.find(({ role }) => role === "expression-head") };
-  }
-
+  /** Start the worker, once. Returns the manifest's entry of the head. */
   #start(signal) {
     if (!this.#started) {
       const reason = unsupportedReason();
@@ -139,7 +143,7 @@ export class DeviceClient {
       this.#started = this.#request("start", this.#options, {});
       this.#started.catch(() => this.close()); // the next request tries again
     }
-    return signal ? Promise.race([this.#started, rejection(signal)]) : this.#started;
+    return signal ? orAborted(this.#started, signal) : this.#started;
   }
 
   #request(action, values, { signal, onProgress, transfer = [] }) {
@@ -158,7 +162,12 @@ export class DeviceClient {
       signal?.addEventListener("abort", stop, { once: true });
       this.#requests.set(id, { resolve: settle(resolve), reject: settle(reject), onProgress });
     });
-    if (this.#requests.has(id)) this.#worker.postMessage({ id, action, ...values }, transfer);
+    try {
+      if (this.#requests.has(id)) this.#worker.postMessage({ id, action, ...values }, transfer);
+    } catch (error) {
+      this.#requests.get(id).reject(error); // a value that cannot be sent, such as an image that was transferred before
+      this.#requests.delete(id);
+    }
     return answer;
   }
 
@@ -180,10 +189,17 @@ export class DeviceClient {
   }
 }
 
-/** A promise that rejects when `signal` aborts. */
-function rejection(signal) {
-  return new Promise((_, reject) => {
-    if (signal.aborted) reject(signal.reason);
-    signal.addEventListener("abort", () => reject(signal.reason), { once: true });
+/** Wait for a promise until `signal` aborts. The signal of a camera lasts for many requests: it keeps no listener of one that ended. */
+async function orAborted(promise, signal) {
+  let stop;
+  const aborted = new Promise((_, reject) => {
+    stop = () => reject(signal.reason);
+    if (signal.aborted) stop();
+    else signal.addEventListener("abort", stop);
   });
+  try {
+    return await Promise.race([promise, aborted]);
+  } finally {
+    signal.removeEventListener("abort", stop);
+  }
 }

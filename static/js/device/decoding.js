@@ -1,5 +1,7 @@
 // Files of pictures to upright images, as the server decodes them.
 
+import { checkSize } from "./loading.js";
+
 const OPTIONS = { imageOrientation: "from-image", colorSpaceConversion: "none" };
 const ORIENTATION_TAG = 0x0112;
 const SHORT = 3; // TIFF type of an orientation
@@ -27,11 +29,29 @@ let isWebpOriented = null; // promise: this browser orients WebP files by itself
  * @param {Blob} file
  * @returns {Promise<ImageBitmap>}
  * @throws {DOMException} if the browser cannot read the file
+ * @throws {RangeError} if the picture is larger than the library's limits
  */
 export async function decodeFile(file) {
   const bitmap = await createImageBitmap(file, OPTIONS);
-  const transform = TRANSFORMS[await webpOrientation(file)];
-  if (!transform || (await orientsWebp())) return bitmap;
+  try {
+    checkSize(bitmap.width, bitmap.height);
+    const transform = TRANSFORMS[await webpOrientation(file)];
+    const upright = !transform || (await orientsWebp()) ? bitmap : rotated(bitmap, transform);
+    if (upright !== bitmap) bitmap.close();
+    return upright;
+  } catch (error) {
+    bitmap.close();
+    throw error;
+  }
+}
+
+/** True for a JPEG file by its first bytes: the type of a file is only a guess from its name. */
+export async function isJpeg(file) {
+  const [first, second, third] = new Uint8Array(await file.slice(0, 3).arrayBuffer());
+  return first === 0xff && second === 0xd8 && third === 0xff;
+}
+
+function rotated(bitmap, transform) {
   const { width, height } = bitmap;
   const matrix = transform(width, height);
   const canvas = matrix[0] ? new OffscreenCanvas(width, height) : new OffscreenCanvas(height, width);
@@ -39,7 +59,6 @@ export async function decodeFile(file) {
   context.imageSmoothingEnabled = false;
   context.setTransform(...matrix);
   context.drawImage(bitmap, 0, 0);
-  bitmap.close();
   return canvas.transferToImageBitmap();
 }
 
@@ -50,6 +69,7 @@ function orientsWebp() {
     const { width, height } = await createImageBitmap(new Blob([bytes]), OPTIONS);
     return height > width;
   })();
+  isWebpOriented.catch(() => { isWebpOriented = null; }); // the next file tries again
   return isWebpOriented;
 }
 

@@ -23,7 +23,7 @@ self.addEventListener("message", async ({ data }) => {
   }
 });
 
-/** Read the manifest. Called once, with the options of createClient(). Returns the name of the head. */
+/** Read the manifest. Called once, with the options of createClient(). Returns the manifest's entry of the head. */
 async function start({ modelsUrl, wasmUrl, threads, accelerator, head }, { signal }) {
   const [{ headOf, ModelFiles, neededEntries }, { ModelRegistry }, { loadRuntime }] = await Promise.all([
     import("./model-files.js"),
@@ -36,7 +36,7 @@ async function start({ modelsUrl, wasmUrl, threads, accelerator, head }, { signa
   const registry = new ModelRegistry(manifest, (entry) => files.bytes(entry));
   const runtime = () => loadRuntime({ wasmUrl, threads, accelerator });
   setup = { files, registry, head: chosen, entries: neededEntries(manifest, chosen), runtime };
-  return chosen;
+  return setup.entries.find(({ role }) => role === "expression-head");
 }
 
 /** Download what is missing, remove what an earlier manifest left, and load the WebAssembly. Returns its build and threads. */
@@ -56,21 +56,22 @@ function analyze({ image, options }, { signal }) {
 }
 
 async function analyzeNow(image, options, signal) {
-  if (signal.aborted) return null;
-  await setup.runtime();
-  setup.analyzer ??= await createAnalyzer();
   const isFile = image instanceof Blob;
-  const bitmap = isFile ? await decode(image) : image;
+  let bitmap = isFile ? null : image;
   try {
-    return await setup.analyzer.analyze(bitmap, isFile ? { isJpeg: await isJpeg(image), ...options } : options);
+    if (signal.aborted) return null;
+    await setup.runtime();
+    setup.analyzer ??= await createAnalyzer();
+    bitmap ??= await decode(image);
+    return await setup.analyzer.analyze(bitmap, isFile ? { isJpeg: await setup.isJpeg(image), ...options } : options);
   } finally {
-    bitmap.close?.();
+    bitmap?.close?.();
   }
 }
 
 async function createAnalyzer() {
-  const [{ FaceAnalyzer }, { decodeFile }] = await Promise.all([import("./analyzer.js"), import("./decoding.js")]);
-  setup.decodeFile = decodeFile;
+  const [{ FaceAnalyzer }, { decodeFile, isJpeg }] = await Promise.all([import("./analyzer.js"), import("./decoding.js")]);
+  Object.assign(setup, { decodeFile, isJpeg });
   return new FaceAnalyzer(setup.registry, setup.head);
 }
 
@@ -78,14 +79,9 @@ async function decode(file) {
   try {
     return await setup.decodeFile(file);
   } catch (error) {
+    if (error instanceof RangeError) throw error; // it is too large, and says so
     throw new Error("the browser cannot read this image", { cause: error });
   }
-}
-
-/** True for a JPEG file, by its first bytes. */
-async function isJpeg(file) {
-  const [first, second, third] = new Uint8Array(await file.slice(0, 3).arrayBuffer());
-  return first === 0xff && second === 0xd8 && third === 0xff;
 }
 
 /** Forget the models: the next analysis downloads them again. */

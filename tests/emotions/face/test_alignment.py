@@ -92,7 +92,7 @@ def test_eyes_are_level_and_at_the_expected_position(degrees, size):
 
 @pytest.mark.parametrize("degrees", [0, 20, 123])
 @pytest.mark.parametrize("scale", [0.4, 1, 9])
-def test_the_last_digits_of_landmarks_change_no_pixel(degrees, scale):
+def test_the_last_digits_of_landmarks_hardly_ever_change_a_pixel(degrees, scale):
     """They differ between processors and runtimes."""
     random = np.random.default_rng(2)
     pixels = random.integers(0, 256, (900, 1200, 3), np.uint8)
@@ -105,6 +105,22 @@ def test_the_last_digits_of_landmarks_change_no_pixel(degrees, scale):
     corner = np.array([48, 48, 1])
     assert np.abs((stable_matrix(matrix) - matrix) @ corner).max() < 0.1 * np.sqrt(np.linalg.det(matrix[:, :2]))
     assert np.array_equal(stable_matrix(stable_matrix(matrix)), stable_matrix(matrix))
+
+
+@pytest.mark.parametrize("points", [None, np.full((468, 2), 50, np.float32)], ids=["box without area", "landmarks on one point"])
+def test_a_face_without_size_gives_a_crop(points):
+    """Its matrix has the scale 0, which has no steps to round to."""
+    box = Box(50, 50, 0, 20)
+    matrix = alignment_matrix((180, 200, 3), box, points, 48)
+    assert np.array_equal(stable_matrix(matrix), matrix)
+    crop = align_crop(image(), box, points, 48)
+    assert crop.shape == (48, 48) and np.ptp(crop) == 0, "each pixel shows the same point"
+
+
+@pytest.mark.parametrize("scale", [0.0, 1e200, np.inf, np.nan])
+def test_a_matrix_without_steps_stays_as_it_is(scale):
+    matrix = np.array([[scale, 0, 50.25], [0, scale, 60.75]])
+    assert np.array_equal(stable_matrix(matrix), matrix, equal_nan=True)
 
 
 def test_crop_is_independent_of_scale_and_position():

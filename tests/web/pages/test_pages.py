@@ -59,6 +59,12 @@ def size_of(path: Path) -> tuple[int, int]:
         return image.size
 
 
+def picture_alt(page: Page) -> str:
+    """The text alternative of the photo, with white space as the texts of the page have it."""
+    [figure] = [image for image in page.find("img") if image.inside("figure") and image.attrs["alt"]]
+    return " ".join(figure.attrs["alt"].split())
+
+
 def downloaded(page: Page) -> dict:
     link = [link for link in page.find("a") if (link.attrs.get("download") or "").endswith(".json")][-1]
     head, _, body = link.attrs["href"].partition(",")
@@ -107,10 +113,26 @@ def test_result_is_that_of_the_api(read, client, photo):
 
 
 def test_annotated_image_has_a_text_alternative(read, photo):
-    [figure] = [image for image in read(photo).find("img") if image.inside("figure")]
+    page = read(photo)
+    [figure] = [image for image in page.find("img") if image.inside("figure")]
     annotated = decoded(figure.attrs["src"])
     assert annotated.size == Image.open(BytesIO(photo)).size
-    assert figure.attrs["alt"].startswith("Your photo with 1 face framed: ")
+    assert picture_alt(page) == f"Your photo with 1 face framed: {page.by_id('headline').text}"
+
+
+@pytest.mark.parametrize("detector", ["auto", "none"])
+def test_text_alternative_says_unsure_as_the_headline_does(read, limits, photo, detector):
+    limits({"low_confidence": 1.1})
+    page = read(photo, detector=detector)
+    headline = page.by_id("headline").text
+    assert headline.startswith("Unsure, perhaps ") and picture_alt(page).endswith(f": {headline}")
+
+
+def test_text_alternative_of_several_faces_is_that_of_their_headlines(read, limits):
+    limits({})
+    page = read(sample="friends")
+    headlines = [heading.text.partition(": ")[2] for heading in page.find("h2") if heading.inside("summary")]
+    assert picture_alt(page) == f"Your photo with {len(headlines)} faces framed: {'; '.join(headlines)}"
 
 
 def test_bars_are_the_seven_probabilities_most_likely_first(read, photo):
@@ -231,10 +253,12 @@ def test_explanation_button_of_a_sample_needs_no_script(read):
     assert [image for image in read(path=form.attrs["action"], **fields).find("img") if image.attrs.get("width") == "240"]
 
 
-def test_explanation_of_the_whole_image(read, faceless):
-    page = read(faceless, explain="1")
-    [offer] = page.find("details", "whole-image")
-    assert [image for image in page.find("img") if image.attrs.get("width") == "240" and offer in image.parents]
+@pytest.mark.parametrize("detector", ["auto", "none"])
+def test_a_photo_without_a_face_is_not_explained(read, faceless, detector):
+    """An occlusion map and its percentage points would claim that there is an expression."""
+    page = read(faceless, explain="1", detector=detector)
+    assert page.find("table", "bars")
+    assert not page.find("figcaption") and not [image for image in page.find("img") if image.attrs.get("width") == "240"]
 
 
 def heads(page: Page) -> list[str]:
@@ -312,6 +336,10 @@ def test_whole_image_without_a_face_has_no_percentages(read, faceless):
     assert "no face was found in it" in " ".join(paragraph.text for paragraph in page.find("p"))
     assert not page.find("span", "probability") and not page.find("form", "feedback")
     assert downloaded(page)["faces"][0]["box"] == {"left": 0, "top": 0, "width": 320, "height": 240}
+    [figure] = [image for image in page.find("img") if image.inside("figure")]
+    shown = np.asarray(decoded(figure.attrs["src"]).convert("RGB"), int)
+    assert np.abs(shown - open_image(faceless).pixels).max() < 12, "neither a box nor a label, which has a percentage, is drawn"
+    assert not figure.attrs["alt"].endswith("%")
 
 
 def test_downloads_are_named_after_the_photo(client, photo):
