@@ -198,6 +198,7 @@ PAGES = {
     "docs/deploy.md": ("settings",),
     "docs/licenses.md": ("licences",),
     "models/LICENSE.md": ("model-licences",),
+    "static/js/device/MODELS-LICENSE.md": ("model-licences",),
 }
 """Page -> names of its generated parts."""
 
