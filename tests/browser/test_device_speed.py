@@ -1,4 +1,4 @@
-"""The measurement of speed and memory in the browser, shortened. It runs in a process of its own: Playwright runs once in each."""
+"""The measurement of speed and memory in the browser, shortened, in a process of its own: Playwright runs once in each."""
 
 from __future__ import annotations
 
