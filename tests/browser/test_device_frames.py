@@ -14,6 +14,8 @@ from tests.browser.test_live_page import RESULTS
 from tests.browser.test_video_page import analyze, downloaded, open_video
 from tests.browser.videos import write_video
 
+pytestmark = pytest.mark.slow
+
 SWITCH = "On this device"
 
 
@@ -85,7 +87,6 @@ def finished(page: Page) -> dict:
     return json.loads(downloaded(page, "JSON"))
 
 
-@pytest.mark.slow
 def test_no_frame_of_a_video_is_sent_from_the_moment_the_switch_is_on(visit, video):
     page = visit("/video")
     sent = frames_sent(page)
@@ -98,7 +99,6 @@ def test_no_frame_of_a_video_is_sent_from_the_moment_the_switch_is_on(visit, vid
     assert [person["id"] for person in record["summary"]["people"]] == [0], "the tracks go on"
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("way", ["switch", "removal of the files"])
 def test_the_server_goes_on_with_a_video_when_the_switch_is_turned_off(visit, video, way):
     page = visit("/video")
@@ -117,7 +117,6 @@ def test_the_server_goes_on_with_a_video_when_the_switch_is_turned_off(visit, vi
     assert not any(page.evaluate("window.notes")), "turning it off is no failure"
 
 
-@pytest.mark.slow
 def test_without_server_a_video_ends_when_the_switch_is_turned_off(visit, video):
     page = visit("/about")
     as_static_site(page, "/video")
@@ -144,7 +143,6 @@ def test_a_video_can_be_cancelled_while_the_models_are_downloaded(visit, video):
     expect(page.get_by_label(SWITCH)).to_be_checked()
 
 
-@pytest.mark.slow
 def test_tracks_that_the_library_rejects_are_discarded(visit):
     page = visit("/live")
     turn_on(page)
@@ -164,7 +162,6 @@ def test_tracks_that_the_library_rejects_are_discarded(visit):
     assert failures == [] and answers == [None, []]
 
 
-@pytest.mark.slow
 def test_note_of_the_camera_while_models_are_loaded_and_when_they_are_given_up(visit):
     page = visit("/live")
     record_notes(page)
@@ -180,7 +177,6 @@ def test_note_of_the_camera_while_models_are_loaded_and_when_they_are_given_up(v
     assert {note for note in page.evaluate("window.notes") if note} == {"Loading the models …"}
 
 
-@pytest.mark.slow
 def test_turning_the_switch_off_is_no_failure_of_the_camera(visit):
     page = visit("/live")
     turn_on(page)
@@ -192,7 +188,6 @@ def test_turning_the_switch_off_is_no_failure_of_the_camera(visit):
     assert not any(page.evaluate("window.notes"))
 
 
-@pytest.mark.slow
 def test_turning_the_switch_on_ends_the_wait_for_the_server(visit):
     page = visit("/live", expected="Failed to load resource")
     busy = {"status": 503, "headers": {"Retry-After": "600"}, "body": "{}"}

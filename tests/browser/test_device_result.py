@@ -19,6 +19,8 @@ from emotions import open_image
 from .conftest import PHONE
 from .test_on_device import turn_on
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[2]
 PHOTO = ROOT / "tests" / "data" / "astronaut.jpg"
 SAMPLES = ROOT / "static" / "samples"
@@ -112,7 +114,6 @@ def test_what_needs_the_server_is_named(visit):
     assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
 
 
-@pytest.mark.slow
 def test_a_jpeg_is_known_by_its_bytes(visit):
     """The type of a file is a guess from its name; large JPEG files are reduced in another way than others."""
     large = encoded(cv2.resize(open_image(PHOTO).pixels, (4100, 3100), interpolation=cv2.INTER_CUBIC), "JPEG")

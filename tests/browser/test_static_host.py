@@ -16,6 +16,8 @@ from scripts.release.static_site import write_site
 
 from .test_offline import CALL, install, script_address, wait_until
 
+pytestmark = pytest.mark.slow
+
 OLD, NEW = "0" * 12, "1" * 12
 """Versions of the static files."""
 CACHES = "async () => (await caches.keys()).sort()"
@@ -100,7 +102,6 @@ def looks_right(page: Page) -> bool:
     return page.evaluate("document.styleSheets[0].cssRules.length > 10")
 
 
-@pytest.mark.slow
 def test_after_a_deployment_behind_an_http_cache_all_pages_are_new(context, host, written):
     """The HTTP cache still has pages of before it, which name files that the new service worker removes."""
     address, folder = host
@@ -121,7 +122,6 @@ def test_after_a_deployment_behind_an_http_cache_all_pages_are_new(context, host
             assert f"/@{NEW}/" in script_address(page, "app.js") and looks_right(page)
 
 
-@pytest.mark.slow
 def test_pages_of_another_version_are_not_kept(context, host, written):
     """A network of servers may send the new service worker and, for a while, the old pages."""
     address, folder = host
@@ -148,7 +148,6 @@ def test_pages_of_another_version_are_not_kept(context, host, written):
     assert looks_right(page)
 
 
-@pytest.mark.slow
 def test_sites_of_one_host_do_not_remove_each_other_s_files(context, host, written):
     address, folder = host
     sites = [f"{address}a/", f"{address}b/"]
@@ -172,7 +171,6 @@ def test_sites_of_one_host_do_not_remove_each_other_s_files(context, host, writt
     assert looks_right(page)
 
 
-@pytest.mark.slow
 def test_a_network_that_does_not_answer_is_not_waited_for(context, host, written):
     """Such as one whose access point has no connection."""
     address, folder = host

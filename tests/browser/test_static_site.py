@@ -13,6 +13,8 @@ from scripts.release.static_site import write_site
 from .file_server import serve_files
 from .test_offline import KEPT, PHOTO, runtime_of, turn_on_and_go_offline, used_runtime
 
+pytestmark = pytest.mark.slow
+
 PATH = "deep/path"
 STATIC_PAGES = ("", "live.html", "video.html", "about.html", "models.html")
 
@@ -91,7 +93,6 @@ def test_threads_are_used_from_the_second_page_on(page, address):
     assert runtime["threads"] == page.evaluate("Math.min(4, navigator.hardwareConcurrency)")
 
 
-@pytest.mark.slow
 def test_the_site_works_offline_after_the_switch_was_turned_on(page, address):
     """The first page is not isolated and loads another build of LiteRT than the second one."""
     page.goto(address)

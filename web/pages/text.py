@@ -34,6 +34,8 @@ MAX_JSON_SENTENCES = 5000
 """Sentences in the download, which is a part of the page; the API returns more."""
 MIN_RELATIVE_WEIGHT, MIN_WEIGHT = 0.25, 0.02
 """Attribution from which a word is marked: relative to the strongest word, and as drop of the probability."""
+LEAST_WEIGHT = 0.0055
+"""Attribution from which words are marked where none reaches MIN_WEIGHT: the page shows it as one percentage point."""
 
 
 @dataclass(frozen=True)
@@ -105,7 +107,7 @@ def segments(result: TextResult) -> list[Segment]:
     strongest = max((word.weight for word in words), default=0.0)
     pieces, end = [], 0
     for word in words:
-        if word.weight < max(MIN_WEIGHT, MIN_RELATIVE_WEIGHT * strongest):
+        if word.weight < max(MIN_WEIGHT if strongest >= MIN_WEIGHT else LEAST_WEIGHT, MIN_RELATIVE_WEIGHT * strongest):
             continue
         level = 1 + (word.weight > 0.5 * strongest) + (word.weight > 0.8 * strongest)
         pieces += [Segment(result.text[end : word.start]), Segment(result.text[word.start : word.end], level, word.weight)]

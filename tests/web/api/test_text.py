@@ -140,7 +140,7 @@ def test_samples(client, name):
 
 
 def test_page_marks_the_words(client):
-    page = client.post("/text", data={"text": "Honestly, I love this film! <b>It</b> is & was great."}).get_data(as_text=True)
+    page = client.post("/text", data={"text": "I love it. <b>It</b> & the film."}).get_data(as_text=True)
     assert 'class="marked marked-3"' in page and "&lt;b&gt;" in page and "<b>It" not in page
     assert "Sentence by sentence" in page and "Happy" in page
 

@@ -14,13 +14,16 @@ from web.pages.text import segments
 HTML = {"Accept": "text/html"}
 
 
-def test_words_of_less_than_two_percentage_points_are_not_marked():
+def test_words_whose_percentage_points_round_to_none_are_not_marked():
     result = TextClassifier().predict("I love it.", explain=True)
     assert result.words
-    weak = replace(result, words=tuple(replace(word, weight=0.004 * (1 + index)) for index, word in enumerate(result.words)))
+    weak = replace(result, words=tuple(replace(word, weight=0.005) for word in result.words))
     assert [one for one in segments(weak) if one.level] == []
-    strong = replace(result, words=tuple(replace(word, weight=0.02) for word in result.words))
-    assert [one.text for one in segments(strong) if one.level] == [result.text[word.start : word.end] for word in result.words]
+    for weight in (0.006, 0.02):
+        strong = replace(result, words=tuple(replace(word, weight=weight) for word in result.words))
+        assert [one.text for one in segments(strong) if one.level] == [
+            result.text[word.start : word.end] for word in result.words
+        ]
 
 
 @pytest.mark.parametrize(("path", "data"), [
