@@ -8,13 +8,12 @@ import re
 import shutil
 import subprocess
 import sys
-import threading
 from pathlib import Path
 
 import pytest
-from werkzeug.serving import make_server
 
 from emotions import EMOTIONS
+from scripts.common.serving import local_server
 from tests import clips, sounds
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -101,17 +100,9 @@ def test_recording(tmp_path):
 def test_http_api():
     from web import create_app
 
-    server = make_server("127.0.0.1", 0, create_app(), threaded=True)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
-        address = f"http://127.0.0.1:{server.server_port}"
+    with local_server(create_app()) as address:
         assert "happy" in run("http_api", PHOTO, address) and "yaw" in run("http_api", PHOTO, address)
         assert "not_an_image" in run("http_api", __file__, address, code=1)
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 def test_flask_app(monkeypatch):

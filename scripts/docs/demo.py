@@ -15,7 +15,6 @@ import math
 import shutil
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,9 +22,10 @@ from pathlib import Path
 
 from PIL import Image
 from playwright.sync_api import Page, sync_playwright
-from werkzeug.serving import make_server
 
 from web import create_app
+
+from ..common.serving import local_server
 
 ROOT = Path(__file__).resolve().parents[2]
 SAMPLES = ROOT / "static" / "samples"
@@ -135,20 +135,12 @@ def camera_video(path: Path) -> Path:
 def serving() -> Iterator[str]:
     """Run a server with loaded models on a free local port; yields its address."""
     app = create_app({"LOG_LEVEL": logging.ERROR})
-    server = make_server("127.0.0.1", 0, app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
     app.test_client().get("/_ah/warmup")
-    try:
-        yield f"http://127.0.0.1:{server.server_port}/"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with local_server(app) as address:
+        yield f"{address}/"
 
 
 def record(chromium: str, out: Path) -> None:
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)
     recorder = Recorder()
     with tempfile.TemporaryDirectory() as folder, serving() as address, sync_playwright() as playwright:
         video = camera_video(Path(folder) / "camera.mjpeg")

@@ -13,23 +13,17 @@ import argparse
 import logging
 import shutil
 import sys
-import threading
 from dataclasses import dataclass
 
 from playwright.sync_api import Browser, sync_playwright
-from werkzeug.serving import WSGIRequestHandler, make_server
 
 from web import create_app
 
 from ..common.markdown import table
+from ..common.serving import local_server
 
 VIEWPORTS = {"desktop": (1366, 768), "phone": (390, 844)}
 BITS_PER_SECOND, LATENCY_MS = 1.6e6, 150
-
-
-class Quiet(WSGIRequestHandler):
-    def log(self, *_: object) -> None:
-        """Log nothing."""
 
 
 @dataclass(frozen=True)
@@ -68,15 +62,10 @@ def main() -> int:
     if chromium is None:
         print("Chromium is needed.", file=sys.stderr)
         return 1
-    app = create_app({"LOG_LEVEL": logging.ERROR})
-    server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=Quiet)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    with sync_playwright() as playwright:
+    with local_server(create_app({"LOG_LEVEL": logging.ERROR})) as address, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium)
-        address = f"http://127.0.0.1:{server.server_port}{options.path}"
-        measured = {name: measure(browser, address, viewport) for name, viewport in VIEWPORTS.items()}
+        measured = {name: measure(browser, address + options.path, viewport) for name, viewport in VIEWPORTS.items()}
         browser.close()
-    server.shutdown()
     rows = [(name, f"{one.bytes / 1e3:.1f}", one.responses, f"{one.first_paint_ms:.0f}") for name, one in measured.items()]
     print(table(["window", "kB", "responses", "first paint, ms"], "r", rows))
     return 0

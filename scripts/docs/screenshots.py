@@ -10,14 +10,14 @@ from __future__ import annotations
 import logging
 import shutil
 import sys
-import threading
 from pathlib import Path
 
 from playwright.sync_api import sync_playwright
-from werkzeug.serving import make_server
 
 from web import create_app
 from web.app import ROOT
+
+from ..common.serving import local_server
 
 IMAGES = {"collins": "result-happy.png", "angry": "result-angry.png"}
 """Sample -> file in docs/."""
@@ -49,10 +49,8 @@ def main() -> int:
         return 1
     app = create_app({"LOG_LEVEL": logging.ERROR})
     app.extensions["analyzer"].warm_up()  # the page shows the analysis time, which must not include loading
-    server = make_server("127.0.0.1", 0, app, threaded=True)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    take(f"http://127.0.0.1:{server.server_port}/", chromium, ROOT / "docs")
-    server.shutdown()
+    with local_server(app) as address:
+        take(f"{address}/", chromium, ROOT / "docs")
     return 0
 
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import shutil
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
-from werkzeug.serving import WSGIRequestHandler, make_server
 
+from scripts.common.serving import local_server
 from scripts.deploy.traffic import write_camera_video
 from web import create_app
 
@@ -27,21 +26,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.browser)
 
 
-class Quiet(WSGIRequestHandler):
-    def log(self, *_: object) -> None:
-        """Log nothing: the app logs each request."""
-
-
 @pytest.fixture(scope="session")
 def site() -> Iterator[str]:
     """URL of the app, served on a free port."""
-    server = make_server("127.0.0.1", 0, create_app(), threaded=True, request_handler=Quiet)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with local_server(create_app()) as address:
+        yield address
 
 
 @pytest.fixture(scope="session")

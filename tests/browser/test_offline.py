@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import shutil
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
-from werkzeug.serving import make_server
 
+from scripts.common.serving import local_server
 from web import create_app
 from web.http.offline import offline_files
 from web.http.static_files import _compress, folder_version
-
-from .conftest import Quiet
 
 PATHS = ("/", "/live", "/video", "/about")
 PHOTO = Path(__file__).resolve().parents[2] / "static/samples/obama.jpg"
@@ -148,13 +145,8 @@ def changing(tmp_path) -> Iterator[tuple[str, Path]]:
     app = create_app()
     shutil.copytree(str(app.static_folder), tmp_path / "static")
     app.static_folder = str(tmp_path / "static")
-    server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=Quiet)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}", tmp_path / "static"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with local_server(app) as address:
+        yield address, tmp_path / "static"
 
 
 def test_after_a_deployment_the_new_files_are_used_and_the_old_ones_removed(browser, changing):

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import base64
 import shutil
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Protocol
 
 from playwright.sync_api import Error, sync_playwright
-from werkzeug.serving import WSGIRequestHandler, make_server
 
 from web import create_app
 
+from ...common.serving import local_server
 from .firefox import ScriptError, run_firefox
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -76,28 +75,15 @@ class DevicePage:
         return answer
 
 
-class _Quiet(WSGIRequestHandler):
-    def log(self, *_: object) -> None:
-        """Log nothing."""
-
-
 @contextmanager
 def device_page(browser: str = BROWSERS[0]) -> Iterator[tuple[DevicePage, str]]:
     """Serve the app on a free port and open it in a headless browser; give the page, and name and version of the browser.
 
     Raises FileNotFoundError where the browser is not installed.
     """
-    server = make_server("127.0.0.1", 0, create_app({"LOG_LEVEL": "WARNING"}), threaded=True, request_handler=_Quiet)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
-        opened = _in_firefox if browser == "firefox" else _in_chromium
-        with opened(f"http://127.0.0.1:{server.server_port}{PATH}") as (page, version):
-            yield DevicePage(page), f"{browser.title()} {version}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    opened = _in_firefox if browser == "firefox" else _in_chromium
+    with local_server(create_app({"LOG_LEVEL": "WARNING"})) as address, opened(f"{address}{PATH}") as (page, version):
+        yield DevicePage(page), f"{browser.title()} {version}"
 
 
 @contextmanager

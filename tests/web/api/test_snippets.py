@@ -6,15 +6,14 @@ import json
 import shutil
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from jsonschema import Draft202012Validator
-from werkzeug.serving import make_server
 
+from scripts.common.serving import local_server
 from scripts.docs.api_examples import record
 from web import create_app
 from web.api.openapi.examples import recorded
@@ -84,13 +83,8 @@ def test_every_operation_has_samples():
 
 @pytest.fixture(scope="module")
 def server(app) -> Iterator[str]:
-    served = make_server("127.0.0.1", 0, app, threaded=True)
-    thread = threading.Thread(target=served.serve_forever, daemon=True)
-    thread.start()
-    yield f"http://127.0.0.1:{served.server_port}"
-    served.shutdown()
-    thread.join()
-    served.server_close()
+    with local_server(app) as address:
+        yield address
 
 
 @pytest.mark.parametrize("label", ["curl", "Python", "JavaScript"])
