@@ -1,12 +1,14 @@
 // Service worker: opens the pages without network. OFFLINE, in a line before this one, is written by web/http/offline.py:
-// {version, pages, files, prefix, data, isolate}.
+// {version, pages, files, prefix, data, isolate, share}.
 //
 // Pages come from the network where there is one, so that nothing old is shown after a deployment. Static files have their
 // version in their addresses and come from the cache. js/offline.js adds the WebAssembly to it and removes it; the library in
-// js/device/ keeps the model files itself.
+// js/device/ keeps the model files itself. Photos from a phone's share sheet are handed to the photo page, js/shared-photo.js.
 
 const absolute = (address) => new URL(address, self.location).href;
-const SITE = `emotion-detector ${new URL(absolute("./")).pathname} `; // one host may have several sites; as in js/offline.js
+const { pathname: ROOT } = new URL(absolute("./"));
+const SITE = `emotion-detector ${ROOT} `; // one host may have several sites; as in js/offline.js
+const SHARED = `emotion-detector-shared ${ROOT}`; // as in js/shared-photo.js; a new version does not remove it
 const CACHE = SITE + OFFLINE.version;
 const PAGES = new Set(OFFLINE.pages.map(absolute));
 const FILES = new Set(OFFLINE.files.map(absolute));
@@ -22,6 +24,7 @@ self.addEventListener("activate", (event) => event.waitUntil(activate()));
 self.addEventListener("message", (event) => event.waitUntil(installAgain(event.data, event.ports[0])));
 self.addEventListener("fetch", (event) => {
   const { request } = event;
+  if (request.method === "POST" && OFFLINE.share && request.url === absolute(OFFLINE.share)) return event.respondWith(handOver(request));
   const answer = request.method === "GET" && !request.headers.has("Range") && answerOf(request);
   if (answer) event.respondWith(OFFLINE.isolate ? answer.then(isolated) : answer);
 });
@@ -79,6 +82,17 @@ async function activate() {
   const old = (await caches.keys()).filter((name) => name.startsWith(SITE) && name !== CACHE);
   await Promise.all(old.map((name) => caches.delete(name)));
   await self.clients.claim();
+}
+
+/** Hand a shared photo to the photo page, which sends it only where "On this device" is off. */
+async function handOver(request) {
+  const page = absolute("./?shared");
+  const file = (await request.formData().catch(() => null))?.get("file");
+  if (!(file instanceof File) || !(file.name || file.size)) return Response.redirect(absolute("./"), 303);
+  const headers = { "Content-Type": file.type, "Content-Disposition": encodeURIComponent(file.name) };
+  const cache = await caches.open(SHARED);
+  await cache.put(page, new Response(file, { headers })).catch(() => {}); // the storage is full: the page says so
+  return Response.redirect(page, 303);
 }
 
 async function networkFirst(request, kept) {

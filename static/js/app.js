@@ -90,6 +90,14 @@ function refuse(file) {
   showProblem(document.getElementById("photo-form"), clientProblem("Not a photo", detail));
 }
 
+/** Analyze a photo from the phone's share sheet, which the service worker kept. */
+async function takeUpShared() {
+  const { takeShared } = await import("./shared-photo.js");
+  const file = await takeShared();
+  if (file) choosePhoto(file);
+  else showProblem(document.getElementById("photo-form"), clientProblem("No photo", "The shared photo could not be kept. Choose it here."));
+}
+
 /** Let the scripted form take the place of the one that works without: a photo is sent once it is chosen. */
 function enhanceForm() {
   const form = document.getElementById("photo-form");
@@ -187,3 +195,4 @@ function onRestored(body) {
 
 if (!document.getElementById("photo-form") || !restoreResults(showPage, onRestored)) enhance();
 if (document.getElementById("on-device")) prepareDevice();
+if (location.search === "?shared") takeUpShared();

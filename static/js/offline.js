@@ -2,6 +2,7 @@
 // WebAssembly, so that the service worker has not seen its files.
 
 import { availableThreads, buildFor } from "./device/builds.js";
+import { cacheOf } from "./shared-photo.js";
 
 const LITERT = new URL("vendor/litert/", new URL("../", import.meta.url));
 const [, VERSION] = import.meta.url.match(/\/@([0-9a-f]{12})\//) ?? [];
@@ -41,7 +42,8 @@ export function forget(root) {
     const registration = await navigator.serviceWorker?.getRegistration(root);
     if (registration?.scope === root.href) await registration.unregister(); // not that of a site around this one
     const names = (await globalThis.caches?.keys()) ?? [];
-    await Promise.all(names.filter((name) => name.startsWith(cachesOf(root))).map((name) => caches.delete(name)));
+    const own = names.filter((name) => name.startsWith(cachesOf(root)) || name === cacheOf(root));
+    await Promise.all(own.map((name) => caches.delete(name)));
   });
 }
 

@@ -115,6 +115,60 @@ def test_the_site_works_offline_after_the_switch_was_turned_on(visit, site):
     expect(page.locator("#headline")).to_contain_text("Happy", timeout=60_000)
 
 
+SHARE = """async ([photo, name]) => {
+  const form = Object.assign(document.createElement("form"), {
+    action: "/share", method: "post", enctype: "multipart/form-data",
+  });
+  const input = Object.assign(document.createElement("input"), { type: "file", name: "file" });
+  const list = new DataTransfer();
+  if (photo) list.items.add(new File([Uint8Array.from(photo)], name, { type: "image/jpeg" }));
+  input.files = list.files;
+  form.append(input);
+  document.body.append(form);
+  form.submit();
+}"""
+"""What a phone does with a photo from its share sheet: it loads the page `share_target` of the manifest."""
+
+
+def share(page: Page, photo: Path | None, name: str = "") -> None:
+    with page.expect_navigation():
+        page.evaluate(SHARE, [list(photo.read_bytes()) if photo else None, name])
+
+
+@pytest.mark.slow
+def test_a_shared_photo_is_not_sent_while_the_switch_is_on(visit, site):
+    page = visit("/", expected="net::ERR_")
+    turn_on_and_go_offline(page)
+    share(page, PHOTO, "Größe 1.jpg")
+    expect(page.locator("#headline")).to_contain_text("Happy", timeout=60_000)
+    expect(page.locator("#file-name")).to_have_text("Größe 1.jpg")
+    assert page.url == f"{site}/" and not any("shared" in name for name in page.evaluate("() => caches.keys()"))
+    page.reload()
+    expect(page.locator("#headline")).to_contain_text("Happy")
+
+
+def test_a_shared_photo_is_sent_by_the_page_while_the_switch_is_off(page, site):
+    page.goto(site)
+    share(page, PHOTO, "a.jpg")
+    expect(page.locator("#headline")).to_contain_text("Happy", timeout=60_000)
+    expect(page.locator("#file-name")).to_have_text("a.jpg")
+    assert page.url == f"{site}/"
+
+
+def test_a_shared_photo_that_cannot_be_kept_is_reported(page, site):
+    page.goto(f"{site}/?shared")
+    expect(page.locator("main .problem")).to_contain_text("The shared photo could not be kept")
+    share(page, None)
+    expect(page.locator("#photo-form")).to_be_visible()
+    assert page.url == f"{site}/" and page.locator(".problem").count() == 0
+
+
+def test_a_shared_photo_is_removed_with_the_other_files(page):
+    page.evaluate("async () => { await caches.open('emotion-detector-shared /'); }")
+    page.evaluate(CALL, [script_address(page, "site.js"), "forgetOffline"])
+    assert page.evaluate("() => caches.keys()") == []
+
+
 def test_nothing_is_left_after_removal_and_all_is_kept_afterwards(page, site):
     kept = page.evaluate(KEPT)
     for _ in range(2):  # browsers take back a service worker that was removed while a page used it

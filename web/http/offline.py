@@ -19,6 +19,8 @@ PAGES = ("pages.home", "pages.webcam", "pages.video", "pages.about")
 """Endpoints of the pages that work without the server."""
 DATA = ("api.style",)
 """Endpoints that the pages ask for data."""
+SHARE = "pages.share"
+"""Endpoint to which phones send photos from their share sheets."""
 FOLDERS = ("css", "js", "icons", "samples/small", "vendor/bootstrap", "vendor/source-sans-3")
 """Folders of static/ that these pages use. Samples are kept when they are first used; js/offline.js adds the WebAssembly that a
 browser runs."""
@@ -39,6 +41,7 @@ def service_worker() -> Response:
             files=[url_for("static", filename=name) for name in offline_files(static_folder())],
             prefix=url_for("static", filename=""),
             data=[url_for(endpoint) for endpoint in DATA],
+            share=url_for(SHARE),
         ),
         mimetype="text/javascript",
     )
@@ -48,7 +51,9 @@ def service_worker() -> Response:
     return response
 
 
-def script(version: str, pages: list[str], files: list[str], prefix: str, data: list[str], isolate: bool = False) -> str:
+def script(
+    version: str, pages: list[str], files: list[str], prefix: str, data: list[str], isolate: bool = False, share: str = ""
+) -> str:
     """Compose the script. Addresses are absolute or relative to it.
 
     Args:
@@ -58,8 +63,10 @@ def script(version: str, pages: list[str], files: list[str], prefix: str, data: 
         prefix: Beginning of the addresses of all static files, which are kept when they are first used.
         data: Addresses whose last answer is kept.
         isolate: Let the script add the headers of cross-origin isolation, for hosts that cannot send them.
+        share: Address of photos from share sheets, which the script hands to the photo page; empty where there is none.
     """
-    offline = {"version": version, "pages": pages, "files": files, "prefix": prefix, "data": data, "isolate": isolate}
+    addresses = {"pages": pages, "files": files, "prefix": prefix, "data": data, "share": share}
+    offline = {"version": version, "isolate": isolate, **addresses}
     return f"const OFFLINE = {json.dumps(offline)};\n" + (Path(static_folder()) / SCRIPT).read_text(encoding="utf-8")
 
 

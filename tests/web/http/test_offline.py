@@ -42,6 +42,8 @@ def test_every_page_and_file_of_the_list_exists(client, listed):
         assert response.status_code == 200, address
         assert response.headers["Cache-Control"] == (SHORT_LIVED if address.endswith(".webmanifest") else IMMUTABLE)
     assert client.get(listed["data"][0]).json["colours"]
+    manifest = json.loads((STATIC / "app.webmanifest").read_text(encoding="utf-8"))
+    assert listed["share"] == manifest["share_target"]["action"]
 
 
 def test_the_files_are_those_that_the_pages_name_and_not_too_much(client, listed):
