@@ -46,7 +46,9 @@ BUILDS = {
 """Builds of the WebAssembly, and the script that makes the browser choose them."""
 
 
-@pytest.fixture(scope="module", params=BUILDS)
+@pytest.fixture(
+    scope="module", params=[pytest.param(name, marks=() if name == "threads" else pytest.mark.slow) for name in BUILDS]
+)
 def outputs(request, site, launch) -> dict[str, list[list[float]]]:
     """Outputs of all models with one build, by role and name, in a page without the policy that forbids WebAssembly."""
     build = request.param

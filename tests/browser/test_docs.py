@@ -85,6 +85,7 @@ def test_chosen_files_are_sent(visit, portrait):
     expect(block.locator(".live-responses-table")).not_to_contain_text("obama.jpg")
 
 
+@pytest.mark.slow
 def test_code_samples_call_this_server(visit, site, operations):
     page = visit("/docs")
     for name, operation in operations.items():
@@ -98,8 +99,15 @@ def test_code_samples_call_this_server(visit, site, operations):
             assert details.locator("code").inner_text().count(site) == 1
 
 
-@pytest.mark.parametrize("viewport", [DESK, PHONE], ids=["desk", "phone"])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize(
+    ("viewport", "scheme"),
+    [
+        pytest.param(DESK, "light", id="light-desk", marks=pytest.mark.slow),
+        pytest.param(PHONE, "light", id="light-phone"),
+        pytest.param(DESK, "dark", id="dark-desk"),
+        pytest.param(PHONE, "dark", id="dark-phone", marks=pytest.mark.slow),
+    ],
+)
 def test_accessibility(visit, viewport, scheme):
     """Axe finds nothing: with all closed, in the dialog for a key, and with the forms, answers and samples of two operations."""
     page = visit("/docs", viewport=viewport, color_scheme=scheme, reduced_motion="reduce")

@@ -41,7 +41,8 @@ def fill(page: Page, content: str, unplayable) -> None:
     elif content == "sample recording":
         page.get_by_role("button", name="Analyze the sample").click()
         expect(page.locator(".speech-chart")).to_be_visible(timeout=60_000)
-    elif content == "irony":
+    else:
+        assert content == "sarcasm"
         page.locator("button[value=sarcastic]").click()
         expect(page.locator("#headline")).to_be_visible(timeout=60_000)
 

@@ -88,7 +88,14 @@ def cup(tmp_path) -> Path:
     return tmp_path / "cup.png"
 
 
-@pytest.mark.parametrize("options", [[], ["landmarks"], ["whole-image"]], ids=["plain", "landmarks", "whole image"])
+@pytest.mark.parametrize(
+    "options",
+    [
+        pytest.param([], id="plain", marks=pytest.mark.slow),
+        pytest.param(["landmarks"], id="landmarks"),
+        pytest.param(["whole-image"], id="whole image", marks=pytest.mark.slow),
+    ],
+)
 def test_results_are_the_server_s(visit, leaning, cup, options):
     photos = [leaning, cup, SAMPLES / "sad.png", SAMPLES / "friends.png"]
     found: list[dict[str, list[str]]] = []

@@ -144,6 +144,7 @@ def options(tables: dict[str, Path], out: Path) -> list[str]:
     return [*named, "--counts", "168", "--weights", "1", "--designs", "linear", "--seeds", "1", "--out", str(out)]
 
 
+@pytest.mark.slow
 def test_the_command_writes_the_report(tables, tmp_path, capsys):
     heads_training.main([*options(tables, tmp_path / "report.md"), "--beside", "human"])
     text = (tmp_path / "report.md").read_text(encoding="utf-8")
