@@ -36,7 +36,8 @@ async function analyzeHere(from, body, progress) {
   const { page, error, aborted } = answer;
   if (aborted) return showCancelled(from, () => analyze(from, body));
   if (page) return showResult(page.title, page.nodes(), body, onResult);
-  const problem = clientProblem("Not analyzed", sentence(error.message));
+  const isTurnedOff = error.name === "AbortError" && !isOnDevice(); // the library says that its client was closed
+  const problem = clientProblem("Not analyzed", isTurnedOff ? "“On this device” was turned off." : sentence(error.message));
   if (hasServer) addRetry(problem, () => send(from, body, progress, onResult, () => analyze(from, body)), "Send it to the server");
   showProblem(from, problem);
 }

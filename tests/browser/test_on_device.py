@@ -170,6 +170,29 @@ def test_a_file_that_the_browser_cannot_read_is_sent_only_on_request(visit, tmp_
     assert [request.method for request in sent] == ["POST"]
 
 
+TURN_OFF_DURING_ANALYSIS = """() => {
+  const post = Worker.prototype.postMessage;
+  Worker.prototype.postMessage = function (message, ...rest) {
+    post.call(this, message, ...rest);
+    if (message.action === "analyze") document.getElementById("device-switch").click();
+  };
+}"""
+
+
+@pytest.mark.slow
+def test_an_analysis_that_the_switch_ends_says_so_and_can_be_sent(visit):
+    page = visit("/")
+    turn_on(page)
+    page.evaluate(TURN_OFF_DURING_ANALYSIS)
+    sent = watch(page)
+    page.locator("#file").set_input_files(SAMPLES / "obama.jpg")
+    expect(page.locator(".problem")).to_contain_text("“On this device” was turned off.")
+    assert sent == []
+    page.get_by_role("button", name="Send it to the server").click()
+    expect(page.locator("#headline")).to_contain_text("Happy")
+    assert [request.method for request in sent] == ["POST"]
+
+
 def hold_uploads(page: Page) -> list[Route]:
     """Leave photos that are sent without an answer."""
     held: list[Route] = []
