@@ -11,7 +11,6 @@ from collections.abc import Callable
 from math import ceil
 from typing import Any
 
-from waitress.channel import HTTPChannel
 from waitress.parser import HTTPRequestParser, ParsingError
 from waitress.receiver import ChunkedReceiver, FixedStreamReceiver
 from waitress.server import TcpWSGIServer
@@ -21,6 +20,7 @@ from waitress.utilities import Error
 from emotions.runtime.limits import SERVER
 
 from .bodies import Body, UploadBudget
+from .half_closed import HalfClosedChannel
 from .sockets import Sockets
 
 MAX_BODY = SERVER.file_bytes
@@ -199,7 +199,7 @@ class ProblemTask(Task):
         super().execute()
 
 
-class Channel(HTTPChannel):
+class Channel(HalfClosedChannel):
     """A connection."""
 
     task_class, error_task_class = Task, ProblemTask
@@ -362,6 +362,7 @@ class Channel(HTTPChannel):
             return
         self._unsent, self.progress = 0, now
         if self.requests:
+            self.find_gone(now)
             return
         request = self.request
         if request is None:
