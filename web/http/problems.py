@@ -68,6 +68,9 @@ CATALOGUE: dict[str, tuple[int, str, str]] = {
 }
 """Code -> status, title, description. The OpenAPI document includes this table, and a problem's `type` points into it."""
 
+MAX_ERRORS, MAX_ERROR_NAME, MAX_ERROR_TEXT = 20, 100, 1000
+"""Errors of a body that an answer lists, and characters of their names and messages."""
+
 TYPE = "/openapi.json#/components/x-problems/"
 MEDIA_TYPE = "application/problem+json"
 
@@ -152,9 +155,13 @@ def from_api_error(error: HTTPError) -> Problem:
 
 
 def invalid(code: str, errors: dict[str, list[str]] | list[str]) -> Problem:
-    """Make a problem of marshmallow's messages, listed in `errors` and joined in `detail`."""
-    messages = errors if isinstance(errors, dict) else {"body": errors}
-    flat = {name: " ".join(map(str, texts)) if isinstance(texts, list) else str(texts) for name, texts in messages.items()}
+    """Make a problem of marshmallow's messages, listed in `errors` and joined in `detail`: MAX_ERRORS of them, with short names,
+    since clients choose the names."""
+    messages = list((errors if isinstance(errors, dict) else {"body": errors}).items())[:MAX_ERRORS]
+    flat = {
+        str(name)[:MAX_ERROR_NAME]: (" ".join(map(str, texts)) if isinstance(texts, list) else str(texts))[:MAX_ERROR_TEXT]
+        for name, texts in messages
+    }
     return Problem(code, " ".join(f"{name}: {text}" for name, text in flat.items()), extra={"errors": flat})
 
 

@@ -12,12 +12,14 @@ import threading
 from collections.abc import Iterator
 from functools import cache
 from hashlib import sha256
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
 from flask import Flask, Response, abort, current_app, request, send_file
 from werkzeug.utils import safe_join
 
+from .problems import Problem, respond
 from .security import WASM_POLICY
 
 IMMUTABLE, SHORT_LIVED = "public, max-age=31536000, immutable", "public, max-age=600"
@@ -48,12 +50,24 @@ def register(app: Flask) -> None:
     for address, filename in ROOT_FILES.items():
         app.add_url_rule(f"/{address}", address, lambda filename=filename: static_file(filename))
     app.url_defaults(add_version)
+    app.after_request(check_precondition)
 
 
 def add_version(endpoint: str, values: dict[str, Any]) -> None:
     """Add the version to the addresses of static files, so that browsers may cache them indefinitely."""
     if endpoint == "static" and "version" not in values and Path(values["filename"]).suffix not in UNVERSIONED:
         values["version"] = folder_version(static_folder())
+
+
+def check_precondition(response: Response) -> Response:
+    """Replace the answer to a request whose `If-Match` fails: Werkzeug sends the file with 412, and takes `*` for no match."""
+    if response.status_code != HTTPStatus.PRECONDITION_FAILED or "ETag" not in response.headers:
+        return response
+    if request.if_match.star_tag:
+        response.status_code = HTTPStatus.OK
+        return response
+    response.close()
+    return respond(Problem("precondition_failed", "The file has changed.", status=HTTPStatus.PRECONDITION_FAILED))
 
 
 def static_folder() -> str:

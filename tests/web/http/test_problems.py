@@ -98,3 +98,19 @@ def test_a_problem_survives_pickling():
     before = Problem("busy", "Later.", title="Soon", extra={"errors": {"a": "b"}}, headers={"Retry-After": "5"})
     for after in (pickle.loads(pickle.dumps(before)), copy.copy(before)):
         assert (vars(after), str(after), after.args) == (vars(before), "Later.", before.args)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {f"k{number}": 1 for number in range(5000)},
+        {"k" * 100_000: 1},
+        {"text": "a", "k" * 99 + "é" * 5000: 1},
+        {"text": {f"k{number}": 1 for number in range(5000)}},
+        {"text": [[]] * 5000},
+    ],
+)
+def test_an_answer_repeats_little_of_a_body_that_is_not_understood(client, body):
+    response = client.post("/api/v1/text", json=body)
+    assert 400 <= response.status_code < 500 and response.json["errors"]
+    assert len(response.data) < 10_000

@@ -106,3 +106,17 @@ def test_any_change_changes_the_version(tmp_path):
         (folder / name).write_text(text)
         versions.add(folder_version(str(folder)))
     assert len(versions) == 4
+
+
+@pytest.mark.parametrize(
+    "path", ["/static/css/app.css", "/static/samples/obama.jpg", "/models/manifest.json", "/service-worker.js"]
+)
+def test_files_are_sent_where_a_precondition_holds(client, path):
+    """And otherwise a problem, not the file."""
+    plain = client.get(path, buffered=True)
+    for tags in ("*", plain.headers["ETag"], f'"x", {plain.headers["ETag"]}'):
+        answer = client.get(path, headers={"If-Match": tags}, buffered=True)
+        assert answer.status_code == 200 and answer.data == plain.data
+    answer = client.get(path, headers={"If-Match": '"x"'})
+    assert answer.status_code == 412 and answer.json["code"] == "precondition_failed"
+    assert answer.headers["X-Content-Type-Options"] == "nosniff" and "ETag" not in answer.headers
