@@ -15,6 +15,7 @@ import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -124,6 +125,10 @@ class TextClassifier:
     def __init__(self, registry: ModelRegistry | None = None) -> None:
         """Keep the registry; nothing is loaded yet."""
         self._registry = registry or ModelRegistry()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what a copy, such as that of another process, gets: it loads model and word lists itself."""
+        return {"_registry": self._registry}
 
     @cached_property
     def entry(self) -> ModelEntry:

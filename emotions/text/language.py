@@ -14,7 +14,7 @@ from pathlib import Path
 
 from .emoticons import EMOTICON
 from .normalization import compose, normalize_text
-from .tokenizer import ELONGATED, EMOJI, normalize
+from .tokenizer import CODE, ELONGATED, EMOJI, normalize
 
 
 def _read_word_list(file: str) -> frozenset[str]:
@@ -28,8 +28,8 @@ NON_ENGLISH_WORDS = _read_word_list("non_english_words.txt")
 of English words counts as English (see scripts/text/vocabulary.py)."""
 FUNCTION_WORDS = _read_word_list("english_function_words.txt")
 """English function words."""
-IGNORED = re.compile(r"\[(?:NAME|RELIGION)\]|(?:https?://|www\.)\S+|[@#]\w+|\b[ur]/\w+")
-"""GoEmotions' masks, links, user names and tags: they say nothing about the language."""
+IGNORED = re.compile(rf"\[(?:NAME|RELIGION)\]|(?:https?://|www\.)\S+|{CODE.pattern}|[@#]\w+|\b[ur]/\w+")
+"""GoEmotions' masks, links, code, user names and tags: they say nothing about the language."""
 LETTER_WORD = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)*")
 MIN_ENGLISH_SHARE = 0.5
 """Minimum share of English words in a text of at least MIN_WORDS words."""
@@ -44,8 +44,8 @@ def letter_words(text: str) -> list[str]:
 
 
 def is_empty(text: str) -> bool:
-    """Return True if `text` has no letter or digit and no emoji or emoticon."""
-    plain = normalize_text(text).text
+    """Return True if `text` has no letter or digit and no emoji or emoticon outside of code."""
+    plain = CODE.sub(" ", normalize_text(text).text)
     return not (any(map(str.isalnum, plain)) or EMOJI.search(plain) or EMOTICON.search(plain))
 
 

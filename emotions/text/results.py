@@ -9,7 +9,7 @@ from ..labels import EMOTIONS, by_emotion, ranking
 from ..tables import data_frame
 
 REASONS = ("empty", "other_language")
-"""Codes for a text without a prediction: nothing but white space and punctuation, or not (enough) English."""
+"""Codes for a text without a prediction: nothing but white space, punctuation and code, or not (enough) English."""
 
 COLUMNS = ("text", "start", "end", "emotion", *EMOTIONS, "reason")
 """Columns of a result as a table."""

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from .emoticons import EMOTICON, emoticon_words
-from .normalization import normalize_text
+from .normalization import ZWJ, normalize_text
 
 PAD, UNKNOWN, START, END, NAME, RELIGION = range(6)
 SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[NAME]", "[RELIGION]")
@@ -25,11 +25,20 @@ MAX_WORD_LENGTH = 60
 CACHE_SIZE = 20_000
 """Words whose token ids a vocabulary caches."""
 EMOJI = re.compile("[\U0001f000-\U0001faff\u2190-\u21ff\u2300-\u23ff\u25a0-\u27bf\u2b00-\u2bff\u2764\u3030\u303d]")
+CODE = re.compile(r"```(?s:.)*?```|`[^`\n]+`")
+"""Code between backticks, which is not read."""
+NEGATION = re.compile(
+    r"\b(?:(?:can(?:'?t|not| not)|could(?:n'?t| not)) (?:really |honestly )?say (?:that )?i(?P<tense> am| was|'?m)(?! not\b)"
+    r"|(?:anything but|far from being|far from(?= (?:happy|glad|pleased|thrilled|excited|sad|angry|afraid|scared|surprised))))\b",
+    re.IGNORECASE,
+)
+"""Paraphrases of "not", which the model does not know from its training."""
 WORD = re.compile(
     r"\[(?:NAME|RELIGION)\]"
     r"|(?P<link>(?:https?://|www\.)\S+)"
-    r"|(?P<code>```(?s:.)*?```|`[^`\n]+`)"
+    rf"|(?P<code>{CODE.pattern})|(?P<negation>(?i:{NEGATION.pattern}))"
     rf"|(?P<emoticon>{EMOTICON.pattern})"
+    r"|(?P<flag>[\U0001f1e6-\U0001f1ff]{2})"
     r"|(?<!\w)(?:#(?P<tag>\w*[^\W\d]\w*)|(?P<user>@\w[\w.]*))"
     r"|[^\W_]+(?:'[^\W_]+)*"
     r"|(?P<mark>[^\w\s]|_)(?P=mark)*"
@@ -38,15 +47,31 @@ WORD = re.compile(
 TAG_WORD = re.compile(r"[^\W\d_a-z]+(?![a-z])|[^\W\d_a-z]?[^\W\d_A-Z]+|\d+")
 """A word of a hashtag: "#SoHappyToday2" has four."""
 EMOJI_ALIASES = {
-    **dict.fromkeys("\U0001f621\U0001f92c\U0001f624", "angry"),
+    **dict.fromkeys("\U0001f621\U0001f92c\U0001f624\U0001f4a2\U0001f63e", "angry"),
     **dict.fromkeys("\U0001f922\U0001f92e", "disgusting"),
-    **dict.fromkeys("\U0001f62e\U0001f62f\U0001f632", "wow surprised"),
+    **dict.fromkeys("\U0001f62e\U0001f62f\U0001f632\U0001fae2", "wow surprised"),
     **dict.fromkeys("\U0001f644\U0001f612", "annoyed"),
-    **dict.fromkeys("\u2639\U0001f641\U0001f61e\U0001f614\U0001f61f", "sad face"),
-    **dict.fromkeys("\u263a\U0001f642", "smiling face happy"),
-    **dict.fromkeys("\u2764\u2665\U0001f499\U0001f49a\U0001f49b\U0001f49c\U0001f5a4\U0001f9e1\U0001f90d", "love"),
+    **dict.fromkeys("\u2639\U0001f641\U0001f61e\U0001f614\U0001f61f\U0001f626\U0001f623\U0001f97a\U0001f613", "sad face"),
+    **dict.fromkeys("\U0001f629\U0001f62b", "exhausted sad face"),
+    **dict.fromkeys("\u263a\U0001f642\U0001f917", "smiling face happy glad"),
+    **dict.fromkeys(
+        "\u2764\u2665\u2661\u2763\U0001f5a4\U0001fa75\U0001fa76\U0001fa77\U0001faf6\U0001f618\U0001f617\U0001f619\U0001f61a",
+        "love",
+    ),
+    "\U0001f494": "broken heart sad",
+    "\U0001f923": "face with tears of joy",
+    "\U0001f38a": "party popper",
+    "\U0001f44f": "clapping hands great",
+    "\U0001f44e": "thumbs down",
+    "\U0001f595": "fuck you",
+    "\U0001f640": "scared face afraid",
+    "\U0001f609": "winking smiling face happy",
 }
 """Words for emoji whose Unicode name does not say what they are used for ("pouting face", "heavy black heart")."""
+EMOJI_SEQUENCES = {"\U0001f62e\u200d\U0001f4a8": "sigh"}
+"""Words for emoji that are joined from several and do not mean what their parts do, without variation selectors."""
+GENDERS = "\u2640\u2642"
+"""Signs that are joined to an emoji of a person."""
 ELONGATED = re.compile(r"([^\W\d_])\1{2,}")
 """A letter repeated three times or more."""
 
@@ -66,6 +91,14 @@ def normalize(word: str) -> str:
     if word.isascii():
         return word
     return "".join(letter for letter in unicodedata.normalize("NFD", word) if unicodedata.category(letter) != "Mn")
+
+
+def _emoji_words(emoji: str) -> str:
+    """Return what an emoji is read as: hearts of all colors, growing, beating or sparkling, stand for love."""
+    name = unicodedata.name(emoji, "")
+    words = set(name.split())
+    love = words & {"HEART", "HEARTS"} and not words & {"FACE", "BROKEN", "CARD"}
+    return EMOJI_ALIASES.get(emoji) or ("love" if love else name.lower().replace("-", " "))
 
 
 class Vocabulary:
@@ -99,7 +132,19 @@ class Vocabulary:
     def words(self, text: str) -> list[Word]:
         """Split `text` into words with their positions and token ids; white space belongs to none."""
         normalized = normalize_text(text)
-        return [Word(*normalized.source(*match.span()), self._ids_of(match)) for match in WORD.finditer(normalized.text)]
+        words: list[Word] = []
+        for match in WORD.finditer(normalized.text):
+            word = Word(*normalized.source(*match.span()), self._ids_of(match))
+            if words and words[-1].end == word.start and text[word.start - 1] == ZWJ and EMOJI.match(match.group()):
+                word = self._joined(text, words.pop(), word)
+            words.append(word)
+        return words
+
+    def _joined(self, text: str, first: Word, second: Word) -> Word:
+        """Return an emoji and what is joined to it as one word."""
+        meant = EMOJI_SEQUENCES.get(text[first.start : second.end].replace("\ufe0f", ""))
+        added = () if text[second.start] in GENDERS else second.token_ids
+        return Word(first.start, second.end, self._token_ids(meant) if meant else first.token_ids + added)
 
     def encode(self, words: Iterable[Word], max_tokens: int) -> list[int]:
         """Return the network's input for words: ids of `[CLS]`, the words' tokens and `[SEP]`, truncated to `max_tokens` ids."""
@@ -118,6 +163,11 @@ class Vocabulary:
             return ()
         if match["user"]:
             return (NAME,)
+        if match["negation"]:
+            meant = ("i was not" if "was" in match["tense"].lower() else "i am not") if match["tense"] else "not"
+            return tuple(number for part in meant.split() for number in self._token_ids(part))
+        if match["flag"]:
+            return self._token_ids("flag")
         return self._token_ids("http" if match["link"] else match.group())
 
     def _token_ids(self, word: str) -> tuple[int, ...]:
@@ -134,8 +184,7 @@ class Vocabulary:
             return [self._ids[word]]
         first = word[0]
         if EMOJI.match(first):
-            name = EMOJI_ALIASES.get(first) or unicodedata.name(first, "").lower().replace("-", " ")
-            return [number for part in name.split() for number in self._wordpieces(part)]
+            return [number for part in _emoji_words(first).split() for number in self._wordpieces(part)]
         if not (first.isalnum() or first == "_"):
             return [number for mark in word[:3] for number in self._wordpieces(normalize(mark))]
         parts = re.split("(')", normalize(word[:MAX_WORD_LENGTH]))

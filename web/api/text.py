@@ -30,8 +30,8 @@ MAX_SENTENCES = 20_000
 SENTENCE_BYTES, CHARACTER_BYTES = 2048, 128
 """Memory that a sentence takes with its prediction and its JSON, and a character of the text that is being classified."""
 REASON = (
-    "Why there is no prediction, or null: `empty` (neither letters nor digits, emoji or emoticons), `other_language` (not "
-    "English, judged by script and words)."
+    "Why there is no prediction, or null: `empty` (no letters, digits, emoji or emoticons outside of code), `other_language` "
+    "(not English, judged by script and words)."
 )
 
 
@@ -131,8 +131,8 @@ class TextResponse(OutputSchema):
 
 MAX_BODY_BYTES = 2 * 2**20
 TEXT_PROBLEMS = (
-    "invalid_json", "invalid_body", "body_too_large", "text_too_long", "too_many_texts", "too_many_sentences", "too_much_work",
-    "too_much_memory", "unsupported_media_type", "no_model", "busy", "shutting_down",
+    "unknown_option", "invalid_json", "invalid_body", "body_too_large", "text_too_long", "too_many_texts", "too_many_sentences",
+    "too_much_work", "too_much_memory", "unsupported_media_type", "no_model", "busy", "shutting_down",
 )  # fmt: skip
 
 

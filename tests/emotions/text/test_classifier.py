@@ -252,7 +252,7 @@ def test_word_lists_are_package_data():
     with (Path(__file__).parents[3] / "pyproject.toml").open("rb") as file:
         patterns = tomllib.load(file)["tool"]["setuptools"]["package-data"]["emotions.text"]
     lists = {path.name for path in Path(language.__file__).parent.glob("*.txt")}
-    assert lists == {"emoticons.txt", "english_function_words.txt", "non_english_words.txt"}
+    assert lists == {"emoticons.txt", "english_function_words.txt", "kaomoji.txt", "non_english_words.txt"}
     assert all(any(fnmatch(name, pattern) for pattern in patterns) for name in lists)
 
 
