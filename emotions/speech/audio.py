@@ -241,8 +241,10 @@ def _select_stream(media: MediaInput) -> AudioReader:
     declared = container.duration / 1e6 if container.duration else 0.0
     if container.format.name in ESTIMATED_DURATION:
         declared = 0.0
-    # A recorder that streams leaves a WAV file's header at the largest value.
-    if declared > get_limits().sound_seconds and container.format.name != "wav":
+    # FFmpeg limits the length that a WAV file declares, the largest value where it was streamed, to the bytes that there are; but
+    # bytes per second are known of PCM alone.
+    is_estimate = container.format.name == "wav" and not context.name.startswith("pcm_")
+    if declared > get_limits().sound_seconds and not is_estimate:
         raise too_long()
     return AudioReader(media, selected, declared)
 

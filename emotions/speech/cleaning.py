@@ -1,6 +1,6 @@
 """Cleaning of recordings before they are classified, in training and serving alike: channels, rumble, hum, bandwidth, noise.
 
-1. Two channels are averaged, unless they cancel each other or one is dead: then the louder one is used.
+1. Channels are mixed to one, unless they cancel each other or but one is live: then the one with the loudest voice is used.
 2. A high-pass filter removes a DC offset and rumble.
 3. Stationary noise in the lowest bands, such as mains hum and its harmonics, is subtracted from the spectrogram (Boll,
    "Suppression of Acoustic Noise in Speech Using Spectral Subtraction", 1979).
@@ -23,6 +23,11 @@ HIGH_PASS_HZ = 80
 MIN_MEAN_SHARE = 0.3
 """Power of the mean of two channels, relative to the louder one, below which that one is used. One for equal channels, a half for
 unrelated ones, a quarter where one is dead, none for opposite ones."""
+MIN_SURROUND_SHARE = 0.01
+"""The same of the mix of three channels or more, to which channels of some positions contribute little."""
+MIN_OFFSET = 2.0
+"""DC offset, in standard deviations of the beginning of a recording, from which it is removed before the filter: the step to it
+would be the loudest sound."""
 NOISE_BANDS, NOISE_PERCENTILE, NOISE_FACTOR = 8, 10, 1.5
 """Lowest bands (up to 350 Hz) from which noise is subtracted; its power is that percentile over time, times the factor."""
 MIN_NOISE_FRAMES = 50
@@ -46,6 +51,8 @@ SNR_HZ = 250.0, 2800.0
 """Frequencies in which signal and noise are compared: without hum, and within a telephone's band."""
 LOUD_PERCENTILE, QUIET_PERCENTILE = 90, 5
 """Frames of speech and of its short pauses, by their power."""
+MAX_PAUSE_FRAMES = 50
+"""Frames (1 s) before and after an audible one that count as a pause of speech; what is further away says nothing about it."""
 MIN_SNR_DB = 22.0
 """Signal-to-noise ratio below which a recording is too noisy, chosen on RAVDESS' actors 1 to 20: none of their clips is below it,
 70 % of those with babble at 0 dB are, 15 % at 10 dB, and with white noise at 10 dB all. At 0 dB answers are little better than
@@ -65,6 +72,7 @@ class HighPass:
         self._sink = graph.add("abuffersink")
         graph.link_nodes(source, high_pass, self._sink).configure()
         self._source, self._graph, self._position = source, graph, 0
+        self._offset = np.float32(0)
 
     def __call__(self, samples: np.ndarray) -> np.ndarray:
         """Filter (n,) finite float32 samples; returns as many."""
@@ -72,6 +80,11 @@ class HighPass:
 
         if not len(samples):
             return samples
+        if not self._position:
+            mean = np.float32(samples.mean(dtype=np.float64))
+            self._offset = mean if abs(mean) > MIN_OFFSET * samples.std(dtype=np.float64) else np.float32(0)
+        if self._offset:
+            samples = samples - self._offset
         frame: Any = av.AudioFrame.from_ndarray(np.ascontiguousarray(samples[None], np.float32), "flt", "mono")
         frame.sample_rate, frame.time_base, frame.pts = SAMPLE_RATE, Fraction(1, SAMPLE_RATE), self._position
         self._position += len(samples)
@@ -81,22 +94,32 @@ class HighPass:
         return result
 
 
-class StereoMixer:
-    """Mix of two channels to one that does not lose a voice of which the channels have opposite signs."""
+class ChannelMixer:
+    """Mix of channels to one that does not lose a voice of which channels have opposite signs, or which only one has.
 
-    def __init__(self) -> None:
+    Args:
+        weights: (C,) weights of the channels in the mix; by default those of the mean of two.
+    """
+
+    def __init__(self, weights: np.ndarray | None = None) -> None:
         """Start without any sound heard."""
-        self._power = np.zeros(3)  # of the first and second channel and of their mean, over all that was heard
+        self._weights = np.full(2, 0.5) if weights is None else weights
+        self._power = np.zeros(len(self._weights) + 1)  # of each channel and of the mix, over all that was heard
 
     def __call__(self, channels: np.ndarray) -> np.ndarray:
-        """Mix (2, n) float samples to (n,): their mean, or the louder channel where the mean has lost most of its power."""
-        mean = channels.mean(axis=0)
+        """Mix (C, n) float samples to (n,): the mix, or the loudest channel where the mix has lost most of its power.
+
+        The power is that of the differences of samples, so that an offset or hum of a dead channel is not taken for a voice.
+        """
         with np.errstate(over="ignore", invalid="ignore"):
-            power = np.array([np.dot(values, values) for values in (*channels, mean)], np.float64)
+            mix = self._weights @ channels
+            changes = (np.diff(values) for values in (*channels, mix))
+            power = np.array([np.dot(values, values) for values in changes], np.float64)
         if np.isfinite(power).all():
             self._power += power
-        louder = int(self._power[1] > self._power[0])
-        mixed: np.ndarray = mean if self._power[2] >= MIN_MEAN_SHARE * self._power[louder] else channels[louder]
+        loudest = int(self._power[:-1].argmax())
+        share = MIN_MEAN_SHARE if len(channels) == 2 else MIN_SURROUND_SHARE
+        mixed: np.ndarray = mix if self._power[-1] >= share * self._power[loudest] else channels[loudest]
         return mixed
 
 
@@ -121,14 +144,18 @@ def signal_to_noise(frames: np.ndarray) -> float:
         frames: (N, 64) decibels.
 
     Returns:
-        Power of the loud frames over that of the quiet ones in decibels, without the silence at both ends; infinite for fewer
-        than MIN_NOISE_FRAMES, which may have no pause.
+        Power of the loud frames over that of the quiet ones in decibels, without silence at both ends and long pauses; infinite
+        for fewer than MIN_NOISE_FRAMES, which may have no pause.
     """
     first, last = trim_silence(frames) if len(frames) else (0, 0)
     if last - first < MIN_NOISE_FRAMES:
         return float("inf")
     middle = band_edges()[1:-1]
-    speech = frames[first:last, (middle > SNR_HZ[0]) & (middle < SNR_HZ[1])].astype(np.float32)
+    audible = np.flatnonzero(loudness(frames[first:last]) > peak_level(frames) - SILENCE_DB)
+    near = np.zeros(last - first + 1, np.int64)
+    np.add.at(near, np.maximum(0, audible - MAX_PAUSE_FRAMES), 1)
+    np.add.at(near, np.minimum(last - first, audible + MAX_PAUSE_FRAMES + 1), -1)
+    speech = frames[first:last, (middle > SNR_HZ[0]) & (middle < SNR_HZ[1])][near.cumsum()[:-1] > 0].astype(np.float32)
     level = 10 * np.log10(np.sum(10 ** (speech / 10), axis=1))
     loud, quiet = np.percentile(level, (LOUD_PERCENTILE, QUIET_PERCENTILE))
     return float(loud - quiet)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import AudioError
-from .cleaning import HighPass, StereoMixer
+from .cleaning import ChannelMixer, HighPass
 from .spectrogram import SAMPLE_RATE
 
 MAX_AMPLITUDE = 1e6
@@ -30,8 +30,10 @@ class Resampler:
 
         self._fifo: Any = None
         self._resampler: Any = av.AudioResampler("flt", "mono", SAMPLE_RATE)
-        stereo = frame.layout.nb_channels == 2
-        self._mix: Any = StereoMixer() if stereo else None if self._can_mix(frame) else _mean
+        # PyAV crashes on the arrays of frames with 8 or more planes
+        many = frame.format.is_planar and frame.layout.nb_channels > 2
+        self._packed: Any = av.AudioResampler("flt", frame.layout, frame.sample_rate) if many else None
+        self._mix = ChannelMixer(_mix_weights(frame)) if frame.layout.nb_channels > 1 else None
         self._high_pass = HighPass()
 
     def resample(self, frame: Any) -> Iterator[np.ndarray]:
@@ -39,17 +41,22 @@ class Resampler:
         frame.pts = None  # timestamps of a damaged file jump, and the resampler would fill the gaps
         size = min(SLICE, SLICE * frame.sample_rate // SAMPLE_RATE)
         for piece in (frame,) if frame.samples <= size else self._slices(frame, size):
-            yield from self._convert(_mixed(piece, self._mix) if self._mix else piece)
+            for part in self._converted(self._packed, piece) if self._packed else (piece,):
+                yield from self._convert(_mixed(part, self._mix) if self._mix else part)
 
     def flush(self) -> list[np.ndarray]:
         """Return what is left."""
         return self._convert(None)
 
     def _convert(self, frame: Any) -> list[np.ndarray]:
+        return [self._high_pass(_finite(one.to_ndarray()[0])) for one in self._converted(self._resampler, frame)]
+
+    @staticmethod
+    def _converted(resampler: Any, frame: Any) -> list[Any]:
         from av.error import FFmpegError
 
         try:
-            return [self._high_pass(_finite(one.to_ndarray()[0])) for one in self._resampler.resample(frame)]
+            return list(resampler.resample(frame))
         except (FFmpegError, ValueError):
             raise AudioError("unsupported_sound", "The samples of this recording cannot be converted.") from None
 
@@ -63,29 +70,36 @@ class Resampler:
             piece.pts = None
             yield piece
 
-    @staticmethod
-    def _can_mix(frame: Any) -> bool:
-        """Return whether FFmpeg knows how to mix the channels: it does not for 9 or 32 that have no names, say."""
-        import av
 
-        silent = av.AudioFrame(frame.format.name, frame.layout.name, 1)
-        silent.sample_rate = frame.sample_rate
+def _mix_weights(frame: Any) -> np.ndarray:
+    """Return the weights (C,) with which FFmpeg mixes a frame's channels to mono; equal ones where it does not know how.
+
+    It does not for 9 or 32 channels that have no names, say. Channels are tried one by one, with the others silent.
+    """
+    import av
+
+    count = frame.layout.nb_channels
+    equal = np.full(count, 1 / count)
+    if count == 2:
+        return equal
+    weights = []
+    for channel in range(count):
+        values = np.zeros((16, count), np.float32)
+        values[:, channel] = 0.5
         try:
-            av.AudioResampler("flt", "mono", SAMPLE_RATE).resample(silent)
+            single = av.AudioFrame.from_ndarray(values.reshape(1, -1), "flt", frame.layout.name)
+            single.sample_rate = SAMPLE_RATE
+            mono = av.AudioResampler("flt", "mono", SAMPLE_RATE).resample(single)
+            weights.append(2 * float(mono[0].to_ndarray()[0, 8]))
         except (av.error.FFmpegError, ValueError):
-            return False
-        return True
+            return equal
+    return np.array(weights) if any(weights) else equal
 
 
 def _finite(samples: np.ndarray) -> np.ndarray:
     """Replace what is no number, and clip the rest: float WAV files may contain anything."""
     finite: np.ndarray = np.nan_to_num(samples, posinf=1.0, neginf=-1.0)
     return finite.clip(-MAX_AMPLITUDE, MAX_AMPLITUDE)
-
-
-def _mean(channels: np.ndarray) -> np.ndarray:
-    mean: np.ndarray = channels.mean(axis=0)
-    return mean
 
 
 def _mixed(frame: Any, mix: Callable[[np.ndarray], np.ndarray]) -> Any:

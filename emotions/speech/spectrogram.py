@@ -92,6 +92,8 @@ MAX_WINDOW_STEP = 80
 """Maximum number of frames between the starts of windows: they overlap by half."""
 SILENCE_DB = 35.0
 """Level below the peak under which a frame counts as a pause, in decibels."""
+PEAK_FRAMES = 1000
+"""Frames (20 s) of which the peak level is found: the loudest ones, so that long silence does not lower it."""
 TRIM_MARGIN = 5
 """Frames kept before the first sound and after the last."""
 
@@ -103,8 +105,11 @@ def loudness(frames: np.ndarray) -> np.ndarray:
 
 
 def peak_level(frames: np.ndarray) -> float:
-    """98th percentile of the loudness of frames (N, 64), in decibels."""
-    return float(np.percentile(loudness(frames), 98))
+    """98th percentile of the loudness of frames (N, 64), of the PEAK_FRAMES loudest ones, in decibels."""
+    levels = loudness(frames)
+    if len(levels) > PEAK_FRAMES:
+        levels = np.partition(levels, -PEAK_FRAMES)[-PEAK_FRAMES:]
+    return float(np.percentile(levels, 98))
 
 
 def trim_silence(frames: np.ndarray) -> tuple[int, int]:

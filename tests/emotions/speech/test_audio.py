@@ -126,6 +126,19 @@ def test_maximum_duration(limits):
     assert error_code(encoded(voice_like(1.5))) == "sound_too_long"
 
 
+def test_maximum_duration_of_pcm_is_checked_before_it_is_decoded(limits):
+    """The length of such a WAV file is known from its size, whatever a recorder that streams has left in its header."""
+    limits(sound_seconds=1.0)
+    data = bytearray(encoded(voice_like(1.5), "wav", "pcm_s16le"))
+    for _ in range(2):
+        with pytest.raises(AudioError) as caught, open_audio(bytes(data)):
+            pass
+        assert caught.value.code == "sound_too_long"
+        data[4:8] = data[data.index(b"data") + 4 : data.index(b"data") + 8] = b"\xff" * 4
+    limits(sound_seconds=2.0)
+    assert len(samples_of(bytes(data))[0]) > 0
+
+
 def test_source_types_give_the_same_samples(tmp_path):
     data = encoded(voice_like(1.0), "flac", "flac")
     (tmp_path / "voice.flac").write_bytes(data)

@@ -8,8 +8,8 @@ import pytest
 from emotions.speech.classifier import SpeechClassifier
 from emotions.speech.cleaning import (
     MIN_SNR_DB,
+    ChannelMixer,
     HighPass,
-    StereoMixer,
     is_below_telephone,
     is_narrow_band,
     missing_bands,
@@ -20,7 +20,7 @@ from emotions.speech.cleaning import (
 )
 from emotions.speech.spectrogram import SAMPLE_RATE, band_edges, log_mel
 from scripts.speech.conditions import CONDITIONS, add, babble, band, wav_bytes
-from tests.sounds import voice_like
+from tests.sounds import encoded, voice_like
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +77,50 @@ def test_high_pass_of_pieces_is_that_of_the_whole(size):
 def test_channels_do_not_cancel_each_other(channels, expected):
     random = np.random.default_rng(0)
     one, other = random.standard_normal((2, 4000))
-    assert np.allclose(StereoMixer()(np.stack(channels(one, other))), expected(one, other))
+    assert np.allclose(ChannelMixer()(np.stack(channels(one, other))), expected(one, other))
+
+
+@pytest.mark.parametrize("noise", [0.3, "hum"])
+def test_a_dead_channel_with_an_offset_or_hum_is_not_taken_for_the_voice(noise):
+    voice = 0.05 * np.random.default_rng(0).standard_normal(SAMPLE_RATE)
+    dead = 0.3 * np.sin(2 * np.pi * 50 * np.arange(SAMPLE_RATE) / SAMPLE_RATE) if noise == "hum" else np.full(SAMPLE_RATE, noise)
+    assert np.allclose(ChannelMixer()(np.stack([dead, voice])), voice)
+
+
+@pytest.mark.parametrize("layout", ["2.1", "5.1"])
+def test_a_voice_on_any_of_many_channels_is_read(classifier, voice, layout):
+    """FFmpeg's mix of 5.1 leaves out the channel of low frequencies; recorders with many inputs put a voice on any of them."""
+    count = {"2.1": 3, "5.1": 6}[layout]
+    emotion = classifier.predict(wav_bytes(voice)).emotion
+    assert emotion is not None
+    for channel in range(count):
+        planes = np.zeros((count, len(voice)), np.float32)
+        planes[channel] = voice
+        for _ in range(2):  # alone, and with its opposite on the next channel
+            result = classifier.predict(encoded(planes, codec="pcm_f32le", layout=layout))
+            assert result.emotion == emotion, (channel, result.reason)
+            planes[(channel + 1) % count] = -voice
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("gap", [0.0, 2e-4])
+def test_long_pauses_and_silence_do_not_hide_a_voice(classifier, voice, gap):
+    """The level of the recording and of its noise are those of the speech and of its short pauses."""
+    pause = (gap * np.random.default_rng(0).standard_normal(90 * SAMPLE_RATE)).astype(np.float32)
+    alone = classifier.predict(wav_bytes(voice)).emotion
+    for parts in ([voice, pause, voice], [pause, voice, pause]):
+        result = classifier.predict(wav_bytes(np.concatenate(parts)))
+        assert result.emotion == alone, result.reason
+        start = sum(map(len, parts[:1])) / SAMPLE_RATE if parts[0] is pause else 0
+        assert any(segment.emotion == alone and abs(segment.start - start) < 1.7 for segment in result.segments)
+
+
+def test_the_step_to_an_offset_is_no_sound(classifier, voice):
+    silent = np.zeros(2 * SAMPLE_RATE, np.float32)
+    (clean, *_), (shifted, *_) = (
+        classifier.predict(wav_bytes(np.concatenate([silent, voice]) * 0.5 + offset)).segments for offset in (0, 0.4)
+    )
+    assert shifted.start == pytest.approx(clean.start, abs=0.1) and clean.start > 1.5 and shifted.emotion == clean.emotion
 
 
 def test_noise_is_subtracted_from_the_lowest_bands_alone():

@@ -17,7 +17,7 @@ from emotions.runtime.time_budget import TimeBudget
 from emotions.speech.audio import open_audio
 from emotions.speech.classifier import SpeechClassifier
 from emotions.speech.cleaning import HighPass
-from emotions.speech.resampling import MAX_AMPLITUDE
+from emotions.speech.resampling import MAX_AMPLITUDE, Resampler
 from emotions.speech.results import SpeechResult
 from tests import media_headers
 from tests.sounds import encoded, voice_like
@@ -86,6 +86,17 @@ def test_channels_without_a_known_layout_are_averaged(channels):
             samples = np.concatenate(list(audio.blocks()))
         filtered = HighPass()(voice)
         assert np.corrcoef(samples, filtered)[0, 1] > 0.99 and samples.std() == pytest.approx(filtered.std(), rel=0.05)
+
+
+@pytest.mark.parametrize("layout", ["7.1", "9 channels", "hexadecagonal", "32 channels"])
+@pytest.mark.parametrize("form", ["u8p", "s16p", "s32p", "fltp", "dblp", "s16", "flt"])
+def test_frames_of_many_channels_are_mixed(form, layout):
+    """PyAV ends the process with a segmentation fault where a frame with 8 or more planes becomes an array."""
+    frame = av.AudioFrame(form, layout, 4096)
+    frame.sample_rate = 32_000
+    resampler = Resampler(frame)
+    samples = np.concatenate([*resampler.resample(frame), *resampler.flush()])
+    assert len(samples) == pytest.approx(2048, abs=64) and np.isfinite(samples).all()
 
 
 @pytest.mark.parametrize("bits", [32, 64])
