@@ -2,7 +2,7 @@
 
 One row for each sampled frame (JSON) or for each face in it (CSV, table; one also for a frame without faces), as soon as it is
 analyzed, and at the end a summary for each person. Sound is not used. Annotated videos have the source's frames, at most 30 a
-second and at most 1,024 pixels large, and no sound.
+second and at most 1,024 pixels large, and no sound; that of a part begins at 0.
 """
 
 from __future__ import annotations
@@ -142,7 +142,7 @@ def _analyze(
             writer = stack.enter_context(VideoWriter(stack.enter_context(atomic_write(annotated))))
         for frame in video.results(every_frame=writer is not None):
             if writer:
-                writer.add(frame.time, frame.annotated())
+                writer.add(frame.time - reader.start, frame.annotated(), frame.until - reader.start)
             if frame.sampled and not options.summary:
                 progress.clear()
                 record = {"file": source.name, **frame.to_json()}

@@ -31,8 +31,9 @@ MAX_COMMENTS = 5000
 """Comments of one block: FFmpeg takes a quarter of a second for these and an hour for a hundred times as many."""
 MAX_MATROSKA_HEAD = 2**17
 """Bytes before the first cluster of a Matroska file, apart from attachments, cues and padding."""
-MAX_EDITS = 4
-"""Entries of an edit list that are followed: FFmpeg repeats the sample table for each."""
+MIN_EDITS, MAX_EDITS, MAX_EDITED = 4, 1000, 1_000_000
+"""Entries of an edit list that are followed, at least and at most, and samples times entries between these: FFmpeg repeats the
+sample table for each entry."""
 SAMPLE_BYTES = 40
 """Memory that FFmpeg takes for a sample of an MP4: index entry and times."""
 HEADER_FACTOR = 12
@@ -131,10 +132,11 @@ def _movie_cost(file: BinaryIO, size: int, limit: int) -> HeaderCost:
     if HEADER_FACTOR * total > limit:
         return HeaderCost(HEADER_FACTOR * total)
     cost.hidden = dict.fromkeys(spare_movies(file, size), b"JUNK") if scan.movies > 1 else {}
-    if scan.edits > MAX_EDITS:
-        cost.options = {"advanced_editlist": "0"}
+    edits = scan.edits
+    if edits > max(MIN_EDITS, min(MAX_EDITS, MAX_EDITED // max(1, scan.samples))):
+        cost.options, edits = {"advanced_editlist": "0"}, MIN_EDITS
     cost.bytes = FRAGMENT_BYTES * scan.fragments + SAMPLE_BYTES * scan.fragment_samples
-    cost.bytes += HEADER_FACTOR * total + scan.samples * SAMPLE_BYTES * (1 + min(scan.edits, MAX_EDITS))
+    cost.bytes += HEADER_FACTOR * total + scan.samples * SAMPLE_BYTES * (1 + edits)
     return cost
 
 

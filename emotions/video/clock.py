@@ -18,13 +18,17 @@ MAX_ASSUMED = 10.0
 """Seconds of the last frame that are believed where only a header states them."""
 RESTART = 1.0
 """Seconds by which time stamps jump back where they restart, as in recordings that were joined."""
+DECODING_TIMES = ("avi", "asf", "mpegvideo")
+"""FFmpeg's names of the formats that state in which order frames are decoded, and not when they are shown. FFmpeg guesses the
+latter, which is wrong where H.264 or MPEG-1 reorders frames."""
 
 
 class Clock:
     """Seconds of decoded frames since the beginning of the video, which never decrease.
 
     Time stamps may be negative, repeated or missing, or restart. The next frame's is known from the packets, so that no second
-    frame must be decoded for it, see `read_ahead`.
+    frame must be decoded for it, see `read_ahead`. Where the file has times of decoding alone (DECODING_TIMES), a frame is shown
+    when the packet is decoded that makes the decoder give it, less the delay of the first frame.
 
     Args:
         container: Input container of PyAV.
@@ -35,6 +39,12 @@ class Clock:
 
     def __init__(self, container: Any, stream: Any, indexed: bool) -> None:
         self._step = 1 / min(max(float(stream.average_rate or 25), 1), 240)
+        # Matroska has a tag of four letters where a codec was stored as in AVI, with the times of AVI.
+        is_copied = container.format.name.startswith("matroska") and stream.codec_context.codec_tag.strip("\0") != ""
+        self._by_decoding = is_copied or container.format.name in DECODING_TIMES
+        self._is_reordered = bool(stream.codec_context.has_b_frames)
+        self._first: float | None = None
+        self._delay: float | None = None
         self._start, self._indexed = container.start_time, indexed
         self._end: float | None = None
         if stream.duration:
@@ -51,9 +61,11 @@ class Clock:
         """Note the time stamp of a packet of the stream; an empty one is its end."""
         if packet.pts is None and packet.dts is None and not packet.size:
             self._is_complete = True
-        stamp = packet.dts if packet.pts is None else packet.pts
+        stamp = packet.dts if packet.pts is None or self._by_decoding else packet.pts
         if stamp is not None and packet.size and not packet.is_discard:
-            insort(self._upcoming, float(stamp * packet.time_base))
+            time = float(stamp * packet.time_base)
+            self._first = time if self._first is None else self._first
+            insort(self._upcoming, time)
             del self._upcoming[MAX_UPCOMING:]
 
     def show(self, frame: Any, is_intact: bool) -> tuple[float, float]:
@@ -63,21 +75,25 @@ class Clock:
             frame: Frame of PyAV.
             is_intact: False if the file is known to be cut off or damaged: it is then shorter than it states.
         """
-        if frame.pts is None:
-            time = 0.0 if self._last is None else self._last + self._step
+        stated, step = (frame.dts, self._typical_step(frame)) if self._by_decoding else (frame.pts, self._step)
+        if stated is None:
+            time = 0.0 if self._last is None else self._last + step
         else:
-            stamp = float(frame.pts * frame.time_base)
+            stamp = float(stated * frame.time_base)
             del self._upcoming[: bisect_right(self._upcoming, stamp)]
-            time = self._since_start(stamp)
+            if self._delay is None:
+                is_late = self._by_decoding and self._is_reordered and self._first is not None
+                self._delay = max(0.0, stamp - (self._first or 0.0)) if is_late else 0.0
+            time = self._since_start(stamp - self._delay)
         if self._last is not None:
             time = max(self._last, time)
             if time > self._last:
                 self._steps.append(time - self._last)
         self._last = time
-        if frame.pts is not None and self._upcoming:
-            return time, max(time, self._upcoming[0] - (self._origin or 0.0))
-        if frame.pts is None or not self._is_complete:
-            return time, time + self._step
+        if stated is not None and self._upcoming:
+            return time, max(time, self._upcoming[0] - (self._delay or 0.0) - (self._origin or 0.0))
+        if stated is None or self._delay or not self._is_complete:  # of the frames that are delayed, more may follow
+            return time, time + step
         return time, self._end_of_last(frame, is_intact)
 
     def _since_start(self, stamp: float) -> float:

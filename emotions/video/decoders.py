@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import struct
+from math import atan2, hypot, pi
 from time import perf_counter
-from typing import Any
+from typing import Any, cast
 
 import cv2
 import numpy as np
@@ -103,6 +105,8 @@ def select_stream(container: Any, reason: str | None) -> Any:
 
     streams = [one for one in container.streams.video if not one.disposition & Disposition.attached_pic]
     if not streams:
+        if reason == "cut_off":
+            raise VideoError("truncated_video", "This file is cut off, and what is left of it has no video track.")
         raise VideoError("no_picture_track", "This file has no video track.")
     best = container.streams.best("video")
     selected = next((one for one in streams if best is not None and one.index == best.index), streams[0])
@@ -130,26 +134,49 @@ def display_size(frame: Any, aspect: Any) -> tuple[int, int]:
     return max(1, round(frame.width * ratio)), frame.height
 
 
-def upright_pixels(frame: Any, size: tuple[int, int], turns: int) -> np.ndarray:
+def upright_pixels(frame: Any, size: tuple[int, int], turns: int, mirrored: bool = False) -> np.ndarray:
     """Convert a frame to (H, W, 3) uint8 RGB.
 
     Args:
         frame: Frame of PyAV.
         size: Width and height of the result.
         turns: Quarter turns counter-clockwise.
+        mirrored: Whether the order of the rows is reversed before that.
 
     Raises:
         av.error.FFmpegError, ValueError: FFmpeg cannot convert it: damaged files state color spaces that do not exist.
     """
     width, height = size[::-1] if turns % 2 else size
+    step = -1 if mirrored else 1
     method = "AREA" if width < frame.width else "BILINEAR"
     if frame.interlaced_frame and frame.height <= MAX_INTERLACED:
         rows = frame.reformat(width, frame.height, format="rgb24", interpolation=method, threads=1).to_ndarray()
         rows = rows[::2] if is_combed(rows) else rows
         down = cv2.INTER_AREA if height < len(rows) else cv2.INTER_LINEAR
-        return np.ascontiguousarray(np.rot90(cv2.resize(rows, (width, height), interpolation=down), turns))
+        return np.ascontiguousarray(np.rot90(cv2.resize(rows, (width, height), interpolation=down)[::step], turns))
     pixels = frame.reformat(width, height, format="rgb24", interpolation=method, threads=1).to_ndarray()
-    return np.ascontiguousarray(np.rot90(pixels, turns))
+    return np.ascontiguousarray(np.rot90(pixels[::step], turns))
+
+
+def stated_turns(frame: Any) -> tuple[int, bool]:
+    """Return the quarter turns counter-clockwise that a file states for a frame of PyAV, and whether it states a mirror image.
+
+    The rows of a mirrored frame are upside down before it is turned. A matrix that makes the frame vanish is none.
+    """
+    from av.sidedata import sidedata
+
+    # Not `frame.side_data`: the frame would keep that, which refers to the frame, and so its memory until a garbage collection.
+    try:
+        matrix = cast(Any, sidedata).SideDataContainer(frame).get("DISPLAYMATRIX")
+    except ValueError:  # there is data of a kind that PyAV has no name for, such as EXIF in frames of Motion JPEG
+        return round(frame.rotation / 90) % 4, False
+    if matrix is None:
+        return 0, False
+    a, b, _, c, d, *_ = struct.unpack("=9i", bytes(matrix))
+    across, down = hypot(a, c), hypot(b, d)
+    if not across or not down:
+        return 0, False
+    return round(-atan2(b / down, a / across) / (pi / 2)) % 4, a * d - b * c < 0
 
 
 def is_combed(pixels: np.ndarray) -> bool:
@@ -185,7 +212,7 @@ class FrameConverter:
     def image(self, frame: Any, aspect: Any) -> LoadedImage:
         """Convert a frame; `aspect` is the width of its pixels. Raises what `upright_pixels` does."""
         started = perf_counter()
-        turns = round(frame.rotation / 90) % 4
+        turns, mirrored = stated_turns(frame)
         if self._size is None:
             self._size = display_size(frame, aspect)
             if turns % 2:
@@ -193,7 +220,7 @@ class FrameConverter:
         width, height = self._size
         scale = min(1.0, self._max_side / max(width, height))
         size = max(1, round(width * scale)), max(1, round(height * scale))
-        pixels = upright_pixels(frame, size, turns)
+        pixels = upright_pixels(frame, size, turns, mirrored)
         return LoadedImage(pixels, width, height, (perf_counter() - started) * 1e3)
 
 

@@ -42,6 +42,7 @@ class VideoWriter:
         self._output: Any = None
         self._stream: Any = None
         self._last_pts = -1
+        self._end: int | None = None
 
     def __enter__(self) -> VideoWriter:
         """Return the writer itself."""
@@ -54,21 +55,23 @@ class VideoWriter:
         else:
             self._discard()
 
-    def add(self, time: float, pixels: np.ndarray) -> None:
+    def add(self, time: float, pixels: np.ndarray, until: float | None = None) -> None:
         """Append a frame.
 
         Args:
             time: Seconds from which it is shown; times must increase.
             pixels: (H, W, 3) uint8 RGB, of the same size for all frames.
+            until: Seconds up to which it is shown if it is the last one; None for a thirtieth of a second.
         """
         import av
 
-        even = np.ascontiguousarray(pixels[: pixels.shape[0] & ~1 or None, : pixels.shape[1] & ~1 or None])
+        even = _even(pixels)
         if self._output is None:
             self._open(even.shape[1], even.shape[0])
         frame = av.VideoFrame.from_ndarray(even, "rgb24")
         frame.time_base = Fraction(1, TIME_BASE)
         frame.pts = self._last_pts = max(self._last_pts + 1, round(time * TIME_BASE))
+        self._end = None if until is None else round(until * TIME_BASE)
         self._output.mux(self._stream.encode(frame))
 
     def close(self) -> None:
@@ -76,11 +79,25 @@ class VideoWriter:
         if self._output is None:
             raise VideoError("truncated_video", "There is no frame to write.")
         try:
-            self._output.mux(self._stream.encode())
+            for packet in self._lasting(self._stream.encode()):
+                self._output.mux(packet)
             self._output.close()
         except BaseException:
             self._discard()
             raise
+
+    def _lasting(self, packets: list[Any]) -> list[Any]:
+        """Let the last frame, which is among the last packets, be shown until its end.
+
+        The file ends with the packet that is shown last, its track with the one that is decoded last.
+        """
+        end = self._end
+        if end is not None and end > self._last_pts and packets:
+            for packet in packets:
+                if packet.pts == self._last_pts:
+                    packet.duration = end - self._last_pts
+            packets[-1].duration = max(packets[-1].duration, end - packets[-1].pts)
+        return packets
 
     def _open(self, width: int, height: int) -> None:
         import av
@@ -95,3 +112,11 @@ class VideoWriter:
         if self._output is not None:
             self._output.close()
         self.path.unlink(missing_ok=True)
+
+
+def _even(pixels: np.ndarray) -> np.ndarray:
+    """Cut off an odd row and column, which yuv420p does not have; a single one is repeated."""
+    for axis in (0, 1):
+        if pixels.shape[axis] == 1:
+            pixels = pixels.repeat(2, axis)
+    return np.ascontiguousarray(pixels[: pixels.shape[0] & ~1, : pixels.shape[1] & ~1])

@@ -274,7 +274,7 @@ def annotated_video(video_analyzer: VideoAnalyzer, duration: float) -> Response:
             path = Path(folder, "annotated.mp4")
             with VideoWriter(path, MAX_OUTPUT_BYTES, duration) as writer:
                 for result in video_analyzer.results(every_frame=True):
-                    writer.add(result.time, result.annotated())
+                    writer.add(result.time, result.annotated(), result.until)
             size, file = path.stat().st_size, path.open("rb")
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):

@@ -14,6 +14,8 @@ from PIL import Image
 ORIENTATION_TAG = 0x0112
 MAX_TEXT = 2**20
 """Bytes of a block of metadata that are read, and decompressed."""
+EXIF_TEXT, XMP_TEXT = b"Raw profile type exif\0", b"XML:com.adobe.xmp\0"
+"""Keywords of text chunks of PNG that hold metadata."""
 INTEGERS = {1: "B", 3: "H", 4: "I"}
 """TIFF types of an orientation: BYTE, SHORT, LONG."""
 
@@ -39,6 +41,25 @@ def pil_orientation(image: Image.Image) -> int:
         return int(image.getexif().get(ORIENTATION_TAG, 1))
     except Exception:
         return 1
+
+
+def png_metadata(data: bytes, kind: bytes, start: int, stop: int) -> tuple[bytes | None, bytes | None]:
+    """Return the EXIF block and the XMP packet of a chunk of a PNG, None where it has none.
+
+    Args:
+        data: Bytes of the file.
+        kind: Name of the chunk.
+        start: Offset of its content.
+        stop: Offset of the end of its content.
+    """
+    stop = min(stop, start + MAX_TEXT)
+    if kind == b"eXIf":
+        return data[start:stop], None
+    if kind in (b"tEXt", b"zTXt") and data.startswith(EXIF_TEXT, start):
+        return png_text_exif(data[start + len(EXIF_TEXT) : stop], kind == b"zTXt"), None
+    if kind == b"iTXt" and data.startswith(XMP_TEXT, start):
+        return None, png_text_xmp(data[start + len(XMP_TEXT) : stop])
+    return None, None
 
 
 def png_text_exif(chunk: bytes, compressed: bool) -> bytes | None:

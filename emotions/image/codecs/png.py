@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from ...errors import ImageError
 from ..conversion import Rows
 from ..formats import MAX_PARTS, check_parts, check_size
-from .metadata import MAX_TEXT, orientation, png_text_exif, png_text_xmp
+from .metadata import orientation, png_metadata
 from .pieces import Span, add_span, open_pieces
 from .plans import DecodePlan, image_rows, load_complete, native_bytes, open_pillow
 
@@ -17,7 +17,6 @@ HEAD = struct.Struct(">I4s")
 NEEDED = {b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"}
 MAX_TABLE = 4096
 """Bytes of a palette or its transparency; 768 are the most that make sense."""
-EXIF_TEXT, XMP_TEXT = b"Raw profile type exif\0", b"XML:com.adobe.xmp\0"
 
 
 @dataclass
@@ -53,13 +52,10 @@ def read_chunks(data: bytes) -> Chunks:
                 raise ImageError("truncated_image", f"This PNG is damaged: its palette has {length} bytes.")
             if length or kind != b"IDAT":
                 add_span(chunks.spans, position, min(end, len(data)))
-        elif kind == b"eXIf":
-            chunks.exif = data[body : min(end - 4, body + MAX_TEXT)]
-        elif kind in (b"tEXt", b"zTXt") and data.startswith(EXIF_TEXT, body):
-            text = data[body + len(EXIF_TEXT) : min(end - 4, body + MAX_TEXT)]
-            chunks.exif = chunks.exif or png_text_exif(text, kind == b"zTXt")
-        elif kind == b"iTXt" and data.startswith(XMP_TEXT, body):
-            chunks.xmp = png_text_xmp(data[body + len(XMP_TEXT) : min(end - 4, body + MAX_TEXT)])
+        else:
+            exif, xmp = png_metadata(data, kind, body, end - 4)
+            chunks.exif = exif if kind == b"eXIf" else chunks.exif or exif
+            chunks.xmp = xmp or chunks.xmp
         position = end
         if kind == b"IEND":
             break

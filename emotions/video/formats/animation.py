@@ -10,9 +10,10 @@ from typing import BinaryIO
 from PIL import Image
 
 from ...errors import ImageError, MemoryBudgetError, VideoError
+from ...image.codecs.metadata import orientation
 from ...image.codecs.pieces import open_pieces
 from ...image.codecs.plans import image_rows, open_pillow
-from ...image.conversion import band_bytes, resize
+from ...image.conversion import apply_exif_orientation, band_bytes, resize
 from ...image.formats import decoder_errors, suppress_warnings
 from ...image.loading import LoadedImage
 from ...runtime.limits import get_limits
@@ -55,6 +56,7 @@ class Animation:
         self._kind, self._data = kind, file.read()
         outline = read_outline(kind, self._data)
         self.seconds, self._skipped, self._pieces = outline.seconds, outline.skipped, outline.pieces
+        self._orientation = orientation(outline.exif, outline.xmp)
         self.reason = None if outline.is_complete else "cut_off"
         self._size = width, height = outline.size
         if width * height > limits.frame_megapixels * 1e6:
@@ -94,10 +96,12 @@ class Animation:
             self.reason = self.reason or "damaged"
 
     def to_image(self, picture: Image.Image) -> LoadedImage:
-        """Convert a frame to an image. Raises ImageError where that fails."""
+        """Convert a frame to an upright image. Raises ImageError where that fails."""
         started = time.perf_counter()
         with decoder_errors(self._kind):
             if picture.size != self._size:
                 raise ImageError("truncated_image", "Its sizes contradict each other.")
             pixels = resize(image_rows(picture), self._size, self._shape)
-        return LoadedImage(pixels, *self._size, (time.perf_counter() - started) * 1e3)
+        pixels, is_turned = apply_exif_orientation(pixels, self._orientation)
+        width, height = self._size[::-1] if is_turned else self._size
+        return LoadedImage(pixels, width, height, (time.perf_counter() - started) * 1e3)

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from ...errors import VideoError
+from ...image.codecs.metadata import MAX_TEXT, png_metadata
 from ...image.codecs.pieces import Span, add_span
 from ...runtime.time_budget import check_time
 
@@ -37,6 +38,8 @@ class Outline:
         skipped: Frames that the decoder gives before those of the animation.
         is_animated: False for a picture with one frame.
         is_complete: False if the file is cut off or damaged.
+        exif: EXIF block, None without one.
+        xmp: XMP packet, None without one.
     """
 
     size: tuple[int, int] = (0, 0)
@@ -45,6 +48,8 @@ class Outline:
     skipped: int = 0
     is_animated: bool = True
     is_complete: bool = False
+    exif: bytes | None = None
+    xmp: bytes | None = None
 
     def add(self, seconds: float) -> None:
         """Add a frame."""
@@ -153,6 +158,9 @@ def _read_png(data: bytes) -> Outline:
             has_image, has_control = True, False
         if kind in PNG_NEEDED:
             add_span(spans, start, end)
+        else:
+            exif, xmp = png_metadata(data, kind, body, end - 4)
+            outline.exif, outline.xmp = exif or outline.exif, xmp or outline.xmp
         start = end
         if kind == b"IEND":
             outline.is_complete = True
@@ -180,6 +188,10 @@ def _read_webp(data: bytes) -> Outline:
             outline.grow(*(int.from_bytes(data[at : at + 3], "little") + 1 for at in (body + 4, body + 7)))
         elif kind == b"ANMF" and length >= 16:
             outline.add(int.from_bytes(data[body + 12 : body + 15], "little") / 1000)
+        elif kind == b"EXIF":
+            outline.exif = data[body : body + min(length, MAX_TEXT)]
+        elif kind == b"XMP ":
+            outline.xmp = data[body : body + min(length, MAX_TEXT)]
         if kind in WEBP_NEEDED:
             add_span(spans, start, end)
         start = end

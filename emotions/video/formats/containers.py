@@ -34,11 +34,15 @@ MATROSKA_ELEMENTS = {
     0xE7, 0xA3, 0xA0, 0xAB, 0xA7, 0xAF, 0x5854,
 }  # fmt: skip
 """Ids of the elements of a file, of a segment and of a cluster (RFC 9559)."""
+FLV_TAGS = (8, 9, 18)
+"""Kinds of the tags of a Flash video: sound, pictures, words."""
 MAX_ELEMENTS = 1_000_000
 """Elements or lists beside each other that are followed; a live recording has one for each block."""
 SUPPORTED_FORMATS = "MP4, MOV, WebM, MKV, AVI, MPEG, MPEG-TS, WMV, FLV and animated GIF, PNG and WebP are supported"
 PACKETS = ((188, 0), (192, 4), (204, 0))
 """Bytes of a packet of an MPEG transport stream, and where its G stands: as broadcast, of camcorders, with error correction."""
+MIN_PACKETS = 4
+"""Packets that the first SNIFF_BYTES bytes have, wherever the first one begins."""
 
 
 def sniff(head: bytes) -> str:
@@ -80,12 +84,15 @@ def sniff(head: bytes) -> str:
 def is_transport_stream(head: bytes) -> bool:
     """Return True if a packet of an MPEG transport stream begins wherever one should, in at least two places.
 
-    Besides the G, it has content: one of two bits in its fourth byte is set.
+    Besides the G, it has content: one of two bits in its fourth byte is set. A recording may begin within a packet: then it
+    must have at least MIN_PACKETS of them.
     """
     for length, first in PACKETS:
-        heads = [head[start : start + 4] for start in range(first, len(head) - 3, length)]
-        if len(heads) > 1 and all(one[:1] == b"G" and one[3] & 0x30 for one in heads):
-            return True
+        for begin in range(length):
+            starts = range(begin, len(head) - 3, length)
+            enough = 2 if begin == first else MIN_PACKETS
+            if len(starts) >= enough and all(head[start] == ord("G") and head[start + 3] & 0x30 for start in starts):
+                return True
     return False
 
 
@@ -164,7 +171,9 @@ def _matroska_is_truncated(file: BinaryIO, end: int) -> bool:
 
 def _flv_is_truncated(file: BinaryIO, end: int) -> bool:
     last = 0
-    for start, length, _ in flv_tags(file, end):
+    for start, length, kind in flv_tags(file, end):
+        if kind not in FLV_TAGS or _read(file, start + 8, 3) != bytes(3):  # no tag: what was appended
+            break
         last = start + length
     return last > end
 

@@ -75,8 +75,14 @@ def test_price_of_an_mp4_grows_with_its_samples():
     assert cost(sound) == pytest.approx(40 * 2**21, rel=0.01)
 
 
-def test_long_edit_lists_are_not_followed():
-    assert header_cost(io.BytesIO(movie(10, edits=100)), 10**4, 2**40).options == {"advanced_editlist": "0"}
+@pytest.mark.parametrize(
+    ("samples", "edits", "is_followed"),
+    [(10, 1000, True), (10, 1001, False), (10**5, 10, True), (10**5, 11, False), (10**9, 4, True)],
+)
+def test_edit_lists_are_followed_as_far_as_their_price_permits(samples, edits, is_followed):
+    found = header_cost(io.BytesIO(movie(samples, edits=edits)), 10**5, 2**40)
+    assert found.options == ({} if is_followed else {"advanced_editlist": "0"})
+    assert not is_followed or found.bytes >= 40 * samples * edits
 
 
 def test_compressed_header_is_refused():

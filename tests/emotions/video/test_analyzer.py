@@ -126,6 +126,21 @@ def test_annotated_video(analyzer, tmp_path):
     assert np.abs(frames[1][1].astype(int) - frames[0][1]).mean() < 3, "the box stays in the frames between the sampled ones"
 
 
+@pytest.mark.parametrize("count", [1, 2, 3, 40])
+@pytest.mark.parametrize("held", [0.1, 8.0])
+def test_the_last_frame_of_a_written_video_lasts_until_its_end(tmp_path, count, held):
+    path, times = tmp_path / "out.mp4", np.arange(count) / 10
+    with VideoWriter(path) as writer:
+        for number, time in enumerate(times):
+            until = time + 0.1 if number < count - 1 else time + held
+            writer.add(time, np.full((120, 160, 3), 40 + 20 * (number % 8), np.uint8), until)
+    with av.open(str(path)) as container:
+        (stream,) = container.streams
+        assert container.duration / 1e6 == pytest.approx(times[-1] + held, abs=0.002)
+        assert float(stream.duration * stream.time_base) == pytest.approx(times[-1] + held, abs=0.002)
+        assert [float(frame.time) for frame in container.decode(stream)] == pytest.approx(times, abs=0.001)
+
+
 def test_size_limit_of_the_writer(tmp_path):
     noise = np.random.default_rng(0)
     sizes = []

@@ -13,8 +13,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
-from emotions import VideoError, analyze_photo, analyze_video
+from emotions import VideoError, analyze_photo, analyze_video, open_image
 from emotions.runtime.limits import SERVER, set_limits
 from emotions.runtime.memory import reserved_bytes
 from emotions.video.formats.animations import read_outline
@@ -85,6 +86,30 @@ def test_as_a_photo_it_is_its_first_frame(kind):
     assert [face.emotion for face in photo.faces] == [face.emotion for face in video.frames[0].faces]
     assert photo.faces[0].box == video.frames[0].faces[0].box
     assert len(analyze_video(make(kind), fps=30).frames) == 6
+
+
+XMP = '<x:xmpmeta><rdf:Description tiff:Orientation="{}"/></x:xmpmeta>'
+
+
+@pytest.mark.parametrize("kind", ["PNG", "WEBP"])
+@pytest.mark.parametrize("block", ["exif", "xmp"])
+@pytest.mark.parametrize("orientation", [1, 3, 6, 7])
+def test_the_stated_orientation_is_applied_as_to_a_photo(kind, block, orientation):
+    exif, buffer = Image.Exif(), io.BytesIO()
+    exif[0x0112] = orientation
+    further = {"exif": exif.tobytes()} if block == "exif" else {"xmp": XMP.format(orientation).encode()}
+    further["lossless"] = kind == "WEBP"
+    if kind == "PNG" and block == "xmp":
+        texts = PngInfo()
+        texts.add_itxt("XML:com.adobe.xmp", XMP.format(orientation))
+        further = {"pnginfo": texts}
+    first, *others = pictures(3)
+    first.save(buffer, kind, save_all=True, append_images=others, duration=100, **further)
+    photo, (_, frames) = open_image(buffer.getvalue()), read(buffer.getvalue())
+    assert len(frames) == 3 and (orientation == 1) == np.array_equal(photo.pixels, open_image(first).pixels)
+    image = frames[0].image
+    assert (image.width, image.height, image.pixels.shape) == (photo.width, photo.height, photo.pixels.shape)
+    assert np.abs(image.pixels.astype(int) - photo.pixels).mean() < 1
 
 
 def test_the_default_image_of_a_png_is_no_frame():

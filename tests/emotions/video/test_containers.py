@@ -38,7 +38,8 @@ def read(data: bytes) -> tuple[VideoReader, list]:
 
 
 @pytest.mark.parametrize(
-    ("container", "faststart"), [("mp4", False), ("mp4", True), ("mov", False), ("matroska", False), ("avi", False)]
+    ("container", "faststart"),
+    [("mp4", False), ("mp4", True), ("mov", False), ("matroska", False), ("avi", False), ("flv", False), ("mpegts", False)],
 )
 def test_bytes_after_the_end_do_not_matter(container, faststart):
     data = make(container, faststart)
@@ -58,6 +59,16 @@ def test_any_cut_through_the_content_is_noticed(container, faststart):
     assert not is_truncated(kind, BytesIO(data))
     for share in (0.3, 0.5, 0.8, 0.95):
         assert is_truncated(kind, BytesIO(data[: int(share * len(data))])), share
+
+
+def test_a_file_that_is_cut_before_its_video_track_is_damaged():
+    """The movie header stands at the end of the file and is cut off: that there is no track in what is left says nothing."""
+    data = make("mp4")
+    start = data.rindex(b"moov")
+    for stop in (start + 4, start + 120, start + 200):
+        with pytest.raises(VideoError) as caught:
+            read(data[:stop])
+        assert caught.value.code == "truncated_video" and "cut off" in str(caught.value)
 
 
 def test_of_several_movie_headers_the_fullest_is_read_also_from_a_free_box():

@@ -86,6 +86,17 @@ def test_packets_of_transport_streams(length):
     assert len(frames) == 25 and reader.reason is None
 
 
+@pytest.mark.parametrize("length", [188, 192, 204])
+@pytest.mark.parametrize("cut", [1, 100, 187])
+def test_a_transport_stream_may_begin_in_the_middle_of_a_packet(length, cut):
+    data = make("h264.ts")
+    packets = [data[start : start + 188] for start in range(0, len(data), 188)]
+    joined = b"".join(bytes(4) + packet if length == 192 else packet.ljust(length, b"\0") for packet in packets)
+    whole = len(read(joined)[1])
+    reader, frames = read(packets[0][-cut:] + joined)
+    assert len(frames) == whole == 25 and reader.reason is None
+
+
 @pytest.mark.parametrize("name", ["flv", "h264.flv", "wmv"])
 @pytest.mark.parametrize("share", [0.6, 0.95])
 def test_what_is_cut_off_is_noticed(name, share):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import struct
 import subprocess
 import sys
 from fractions import Fraction
@@ -11,6 +13,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from PIL import Image
 
 from emotions.errors import VideoError
 from emotions.image.loading import encode_jpeg
@@ -83,6 +86,27 @@ def test_rotation_of_phone_videos(degrees):
     upright = np.rot90(clips.still(), degrees // 90)
     assert first.image.pixels.shape == upright.shape and (first.image.width, first.image.height) == upright.shape[1::-1]
     assert np.abs(first.image.pixels - upright.astype(int)).mean() < 8
+
+
+MIRRORED = {"across": (-1, 0, 0, 1), "down": (1, 0, 0, -1), "main diagonal": (0, 1, 1, 0), "other diagonal": (0, -1, -1, 0)}
+"""Where the axes x and y of a frame point, as a track header states it."""
+
+
+@pytest.mark.parametrize("name", [*MIRRORED, "nowhere"])
+def test_display_matrix(name):
+    """Mirror images, as front cameras state them, and a matrix of zeros, which players do not apply."""
+    data = bytearray(clips.clip(clips.still_frames(3)))
+    start = data.index(b"tkhd") + 44
+    across, down = np.array(MIRRORED.get(name, (0, 0, 0, 0))).reshape(2, 2)
+    data[start : start + 36] = struct.pack(">9i", *(across * 2**16), 0, *(down * 2**16), 0, 0, 0, 2**30)
+    _, (first, *_) = read(bytes(data))
+    still = clips.still()
+    expected = {
+        "across": still[:, ::-1], "down": still[::-1], "main diagonal": still.transpose(1, 0, 2),
+        "other diagonal": still[::-1, ::-1].transpose(1, 0, 2),
+    }.get(name, still)  # fmt: skip
+    assert first.image.pixels.shape == expected.shape and (first.image.width, first.image.height) == expected.shape[1::-1]
+    assert np.abs(first.image.pixels - expected.astype(int)).mean() < 8
 
 
 @pytest.mark.parametrize("fps", [1, 2.5, 10, 30])
@@ -285,3 +309,35 @@ def test_damaged_files_give_frames_or_a_video_error(container):
         except VideoError as error:
             codes.add(error.code)
     assert len(codes) > 2 and budget.used == 0
+
+
+def test_frames_are_freed_at_once():
+    """Nothing keeps them until a garbage collection: frames of 4K would take hundreds of megabytes."""
+    film = clips.clip(THREE_SECONDS, codec="libx264", rotation=90)
+    gc.collect()
+    gc.disable()
+    try:
+        assert len(read(film, fps=10)[1]) == 30
+        left = sum(type(one) is av.VideoFrame for one in gc.get_objects())
+    finally:
+        gc.enable()
+    assert left == 0
+
+
+def test_exif_in_frames_of_motion_jpeg():
+    """As cameras write them; PyAV has no name for this kind of data."""
+    exif = Image.Exif()
+    exif[0x010F] = "Camera"
+    jpeg, target = BytesIO(), BytesIO()
+    Image.fromarray(clips.still()).save(jpeg, "JPEG", exif=exif)
+    with av.open(target, "w", format="avi") as output:
+        stream = output.add_stream("mjpeg", rate=5)
+        stream.width, stream.height, stream.pix_fmt = 320, 240, "yuvj420p"
+        for number in range(5):
+            packet = av.Packet(jpeg.getvalue())
+            packet.stream, packet.pts, packet.dts, packet.time_base = stream, number, number, Fraction(1, 5)
+            packet.is_keyframe = True
+            output.mux(packet)
+    reader, frames = read(target.getvalue(), fps=5)
+    assert len(frames) == 5 and reader.reason is None
+    assert np.abs(frames[0].image.pixels - clips.still().astype(int)).mean() < 12

@@ -68,13 +68,14 @@ def element(name: str, content: bytes | int) -> bytes:
     return bytes.fromhex(name) + (len(body) | 1 << 56).to_bytes(8, "big") + body
 
 
-def matroska(stamps: Sequence[float]) -> bytes:
-    """Write a JPEG for each time stamp in seconds into a Matroska file, with stamps that no muxer would accept."""
+def matroska(stamps: Sequence[float], codec: bytes = element("86", b"V_MJPEG"), packets: Sequence[bytes] = ()) -> bytes:
+    """Write a packet, by default a JPEG, for each time stamp in seconds into a Matroska file, whatever a muxer would accept."""
+    packets = packets or [encode_jpeg(shade(number)) for number in range(len(stamps))]
     video = element("e0", element("b0", SIZE[0]) + element("ba", SIZE[1]))
-    track = element("ae", element("d7", 1) + element("73c5", 1) + element("83", 1) + element("86", b"V_MJPEG") + video)
+    track = element("ae", element("d7", 1) + element("73c5", 1) + element("83", 1) + codec + video)
     clusters = [
-        element("1f43b675", element("e7", round(1000 * stamp)) + element("a3", b"\x81\0\0\x80" + encode_jpeg(shade(number))))
-        for number, stamp in enumerate(stamps)
+        element("1f43b675", element("e7", round(1000 * stamp)) + element("a3", b"\x81\0\0\x80" + packet))
+        for stamp, packet in zip(stamps, packets, strict=True)
     ]
     header = element("1a45dfa3", element("4282", b"matroska"))
     information = element("1549a966", element("2ad7b1", 1_000_000))
@@ -84,6 +85,43 @@ def matroska(stamps: Sequence[float]) -> bytes:
 def read(data: bytes, **options) -> tuple[VideoReader, list]:
     with VideoReader(data, **options) as reader:
         return reader, list(reader.frames())
+
+
+@pytest.mark.parametrize(
+    ("container", "codec", "options"),
+    [
+        *(("avi", "libx264", options) for options in (ULTRAFAST, REORDERED)),
+        *(("asf", "libx264", options) for options in (ULTRAFAST, REORDERED)),
+        ("avi", "mpeg4", {"bf": "2"}),
+        ("mpeg1video", "mpeg1video", {"bf": "2"}),
+        ("mpeg2video", "mpeg2video", {"bf": "2"}),
+    ],
+)
+def test_times_are_those_of_showing_where_the_file_has_those_of_decoding(container, codec, options):
+    reader, frames = read(encode(np.arange(40) / 25, container, codec, options), fps=25)
+    assert [frame.time for frame in frames] == pytest.approx(np.arange(40) / 25, abs=0.002)
+    assert [frame.until for frame in frames] == pytest.approx(np.arange(1, 41) / 25, abs=0.002)
+    assert [frame.image.pixels.mean() for frame in frames] == pytest.approx(
+        [shade(number).mean() for number in range(40)], abs=15
+    )
+    assert reader.duration == pytest.approx(1.6, abs=0.002) and reader.reason is None
+
+
+def test_times_of_a_codec_that_matroska_stores_as_avi():
+    with av.open(BytesIO(encode(np.arange(40) / 25, "avi", options=REORDERED))) as container:
+        packets = [bytes(packet) for packet in container.demux(video=0) if packet.size]
+    bitmap = struct.pack("<IiiHH4sIiiII", 40, *SIZE, 1, 24, b"H264", 0, 0, 0, 0, 0)
+    private = element("86", b"V_MS/VFW/FOURCC") + element("63a2", bitmap)
+    _, frames = read(matroska([number / 25 for number in range(40)], private, packets), fps=25)
+    assert [frame.time for frame in frames] == pytest.approx(np.arange(40) / 25, abs=0.002)
+
+
+@pytest.mark.parametrize("options", [ULTRAFAST, REORDERED])
+def test_a_held_frame_of_windows_media(options):
+    times = [0, 0.1, 0.2, 0.3, 8.3, 8.4, 8.5, 8.6, 8.7, 8.8]
+    _, frames = read(encode(times, "asf", options=options), fps=10)
+    assert [frame.time for frame in frames] == pytest.approx(times, abs=0.002)
+    assert frames[3].until == pytest.approx(8.3, abs=0.002)
 
 
 @pytest.mark.parametrize(("container", "codec", "options"), CONTAINERS)
@@ -155,6 +193,26 @@ def test_edit_list(skipped, kept):
     assert frames[0].time == 0 and reader.duration == pytest.approx(kept, abs=0.11)
     assert len(frames) == pytest.approx(10 * kept, abs=1)
     assert frames[0].image.pixels.mean() == pytest.approx(shade(round(10 * skipped)).mean(), abs=4)
+
+
+def test_edit_list_of_many_parts():
+    """Every other half second of a video, in the order of the list: the last one first."""
+    data = encode(np.arange(60) / 10, options={**ULTRAFAST, "g": "5"})
+    start = data.index(b"edts") - 4
+    with av.open(BytesIO(data)) as container:
+        ticks = container.streams.video[0].time_base.denominator
+    parts = [struct.pack(">IiI", 500, begin * ticks, 0x10000) for begin in reversed(range(6))]
+    entries = struct.pack(">I4sII", 16 + 12 * len(parts), b"elst", 0, len(parts)) + b"".join(parts)
+    (old,) = struct.unpack_from(">I", data, start)
+    changed = bytearray(data[:start] + struct.pack(">I4s", 8 + len(entries), b"edts") + entries + data[start + old :])
+    for name in (b"moov", b"trak"):  # which stand after the frames, so that no offset changes
+        place = changed.index(name) - 4
+        changed[place : place + 4] = struct.pack(">I", struct.unpack_from(">I", changed, place)[0] + len(changed) - len(data))
+    reader, frames = read(bytes(changed), fps=10)
+    assert reader.duration == pytest.approx(3, abs=0.02) and reader.reason is None
+    shown = [10 * begin + number for begin in reversed(range(6)) for number in range(5)]
+    assert [frame.time for frame in frames] == pytest.approx(np.arange(30) / 10, abs=0.002)
+    assert [frame.image.pixels.mean() for frame in frames] == pytest.approx([shade(number).mean() for number in shown], abs=4)
 
 
 def test_one_person_at_constant_and_at_variable_rate(analyzer):
