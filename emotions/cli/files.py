@@ -18,13 +18,15 @@ from ..errors import CodedError
 from ..sources import check_kind
 from .kinds import HEAD_BYTES
 from .output import complain
-from .patterns import has_pattern, matches
+from .patterns import entries_of, has_pattern, is_folder, matches
 
 STANDARD_INPUT = "-"
 STANDARD_INPUT_FILES = {"/dev/stdin", "/dev/fd/0", "/proc/self/fd/0"}
 """Names of the file that standard input is; it may be a socket, which cannot be opened by its name."""
 COMPANION = "._"
 """How the names of AppleDouble files begin, which macOS writes beside files on other systems' disks and into archives."""
+LINKED = "linked folder"
+"""What links to folders below a folder are called where files that are passed over are counted."""
 MAX_NAMED = 5
 """Suffixes of files passed over that are named."""
 
@@ -112,7 +114,7 @@ class _Walk:
         if not self._passed:
             return ""
         kinds = Counter(self._passed.values()).most_common()
-        named = [f"{count} {kind}" for kind, count in kinds[:MAX_NAMED]]
+        named = [f"{count} {kind}{'s' * (kind == LINKED and count > 1)}" for kind, count in kinds[:MAX_NAMED]]
         rest = sum(count for _, count in kinds[MAX_NAMED:])
         total = len(self._passed)
         counts = ", ".join([*named, *([f"{rest} others"] if rest else [])])
@@ -135,8 +137,22 @@ class _Walk:
 
     def _below(self, folder: str) -> list[Input]:
         """The files below a folder, and an error for each folder that cannot be listed."""
-        errors: list[OSError] = []
-        files = [Path(parent, file) for parent, _, files in os.walk(folder, onerror=errors.append) for file in files]
+        errors, files, waiting = list[OSError](), list[Path](), [folder]
+        while waiting:  # os.walk of Python 3.11 is recursive: folders can be nested deeper than its stack
+            parent = waiting.pop()
+            try:
+                entries = entries_of(parent)
+            except OSError as error:
+                errors.append(error)
+                continue
+            for entry in entries:
+                path = os.path.join(parent, entry.name)
+                if is_folder(entry):
+                    waiting.append(path)
+                elif is_folder(entry, links=True):
+                    self._passed[Path(path)] = LINKED
+                else:
+                    files.append(Path(path))
         paths = [path for path in sorted(files) if self._takes(path)]
         return [Input(str(path), path) for path in paths] + [Input(str(error.filename), error=error) for error in errors]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import platform
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
@@ -14,8 +15,8 @@ from typing import Any
 
 from .. import __version__
 from ..runtime.manifest import ModelRegistry
-from .files import Input, WriteError, atomic_write
-from .output import Row
+from .files import Input, WriteError, atomic_write, write_errors
+from .output import OutputError, Row
 
 PACKAGES = ("numpy", "opencv-python-headless", "av", "pillow", "ai-edge-litert")
 """Packages whose versions may change a result."""
@@ -42,10 +43,13 @@ class Metadata:
 
     @staticmethod
     def _check(path: Path) -> None:
-        if path.exists():
+        if os.path.lexists(path):
             raise WriteError("output_failed", f"{path} exists already; no file is overwritten")
-        if not path.parent.is_dir():  # an error before hours of work, not after them
+        if not os.path.isdir(path.parent):
             raise WriteError("output_failed", f"{path} cannot be written: there is no such folder")
+        with write_errors(path):  # an error before hours of work, not after them: a long name, a folder that is read-only
+            path.touch(exist_ok=False)
+            path.unlink()
 
     def add(self, source: Input, outcome: Mapping[str, Any], data: bytes | None = None) -> None:
         """Add a file and what became of it: `model`, `error` and the like; `data` is what a stream gave, if it was kept."""
@@ -64,11 +68,14 @@ class Metadata:
         self._body["files"].append(entry | dict(outcome))
 
     def write(self) -> None:
-        """Write the file. Raises WriteError."""
+        """Write the file. Raises OutputError."""
         if self._path is None:
             return
-        with atomic_write(self._path) as temporary:
-            temporary.write_text(json.dumps(self._body, indent=2) + "\n", encoding="utf-8")
+        try:
+            with atomic_write(self._path) as temporary:
+                temporary.write_text(json.dumps(self._body, indent=2) + "\n", encoding="utf-8")
+        except WriteError as error:
+            raise OutputError(str(error)) from None
 
 
 def outcome(record: Row, names: Iterable[str]) -> dict[str, Any]:

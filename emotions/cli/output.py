@@ -23,7 +23,10 @@ BAR_WIDTH = 24
 
 
 class OutputError(EmotionDetectorError):
-    """Standard output cannot be written; the message is empty where its reader has gone, as `head` does when it has enough."""
+    """Results cannot be written to standard output or, as metadata, to a file.
+
+    The message is empty where the reader of standard output has gone, as `head` does when it has enough.
+    """
 
 
 @contextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from functools import cached_property, partial
 from importlib import resources
+from typing import Any
 
 import numpy as np
 
@@ -42,6 +43,10 @@ class FaceAnalyzer:
         """Choose the models; load none yet."""
         self.registry = registry or ModelRegistry()
         self.classifier = ExpressionClassifier(self.registry, head)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what a copy, such as that of another process, gets: it makes its detectors itself."""
+        return {name: value for name, value in vars(self).items() if name != "face_detector"}
 
     @cached_property
     def face_detector(self) -> FaceDetector:

@@ -43,8 +43,11 @@ def to_rgb(band: Image.Image, white: float | None) -> Image.Image:
     if band.mode == "RGB" and "transparency" not in band.info:
         return band
     if white is not None:
-        values = np.nan_to_num(np.asarray(band).astype(np.float32)) * (255 / white)
-        return Image.fromarray(values.clip(0, 255).round().astype(np.uint8)).convert("RGB")
+        samples = np.asarray(band)
+        levels = (np.nan_to_num(samples.astype(np.float32)) * (255 / white)).clip(0, 255).round().astype(np.uint8)
+        if isinstance(clear := band.info.get("transparency"), int):  # of a PNG with one channel of 16 bits
+            levels[samples == clear] = 255
+        return Image.fromarray(levels).convert("RGB")
     if band.mode == "LAB":
         converted = ImageCms.applyTransform(band, _lab_to_srgb())
         assert converted is not None  # None is returned only for in-place transforms

@@ -34,7 +34,7 @@ ACCEPTED = (
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class LoadedImage:
     """A decoded image, upright.
 
@@ -54,6 +54,12 @@ class LoadedImage:
     def scale(self) -> float:
         """Pixels of the full-size image for each pixel of `pixels`."""
         return float(self.width / self.pixels.shape[1])
+
+    def __eq__(self, other: object) -> bool:
+        """Return True for an image of the same pixels and the same size before scaling."""
+        if not isinstance(other, LoadedImage):
+            return NotImplemented
+        return (self.width, self.height) == (other.width, other.height) and np.array_equal(self.pixels, other.pixels)
 
 
 ImageSource: TypeAlias = "Source | np.ndarray | Image.Image | LoadedImage"

@@ -109,6 +109,10 @@ class ModelRegistry:
         self.source = source or ("tree" if self.folder == BUNDLED else "folder")
         self._models: dict[tuple[str, str], LiteRTModel] = {}
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what a copy, such as that of another process, gets: it loads its models itself."""
+        return vars(self) | {"_models": {}}
+
     @cached_property
     def manifest(self) -> dict[str, Any]:
         """The manifest's JSON, its entries joined with those of evaluation.json.

@@ -18,12 +18,17 @@ api = APIBlueprint("api", __name__, url_prefix="/api/v1", tag="Emotions")
 
 
 def json_body(max_bytes: int) -> Callable[[Callable], Callable]:
-    """Reject a body over `max_bytes`, of another media type than JSON, or of invalid JSON, each with its own problem code."""
+    """Reject a body over `max_bytes`, of another media type than JSON, or of invalid JSON, each with its own problem code.
+
+    Options in the query are rejected too: they would be ignored without a word.
+    """
 
     def decorate(view: Callable) -> Callable:
         @wraps(view)
         def checked(*args, **kwargs):
             request.max_content_length = max_bytes
+            if name := next(iter(request.args), None):
+                raise Problem("unknown_option", f"There is no option {name[:40]!r} in the query; options are in the JSON body.")
             if not request.is_json:
                 raise Problem("unsupported_media_type", "Send JSON with a Content-Type of application/json.")
             charset = request.mimetype_params.get("charset", "utf-8").lower()

@@ -16,8 +16,8 @@ from .schemas import InputSchema
 
 MAX_BODY_BYTES = 4096
 FEEDBACK_PROBLEMS = (
-    "invalid_json", "invalid_body", "feedback_off", "cross_site", "invalid_token", "already_sent", "body_too_large",
-    "unsupported_media_type",
+    "unknown_option", "invalid_json", "invalid_body", "feedback_off", "cross_site", "invalid_token", "already_sent",
+    "body_too_large", "unsupported_media_type",
 )  # fmt: skip
 
 

@@ -277,6 +277,18 @@ def test_annotated_videos_and_charts(run, video_file, tmp_path):
     assert len(list((tmp_path / "out").iterdir())) == 4
 
 
+def test_the_annotated_video_of_a_part_begins_with_it(run, tmp_path):
+    path = tmp_path / "clip.mp4"
+    path.write_bytes(clips.clip(clips.still_frames(30)))
+    _, out = run("video", path, "--start", "1", "--end", "2.5", "--annotate", tmp_path / "out")
+    *rows, last = lines(out)
+    assert [row["time"] for row in rows] == pytest.approx(np.arange(1, 2.5, 0.2))
+    with av.open(last["summary"]["annotated"]) as container:
+        (stream,) = container.streams
+        assert container.duration / 1e6 == pytest.approx(1.5, abs=0.01)
+        assert [float(frame.time) for frame in container.decode(stream)] == pytest.approx(np.arange(15) / 10, abs=0.001)
+
+
 def test_damaged_and_truncated_videos(run, video_file, tmp_path):
     data = clips.clip(clips.still_frames(30), "matroska")
     (tmp_path / "cut.mkv").write_bytes(data[: len(data) * 2 // 3])

@@ -126,6 +126,31 @@ def test_a_folder_of_pictures(tmp_path, capsys):
     assert "9 files" in line and "4 ._*" in line and "2 .txt" in line and "1 special" in line and "1 without suffix" in line
 
 
+@pytest.mark.parametrize(("count", "text"), [(1, "1 linked folder"), (2, "2 linked folders")])
+def test_linked_folders_are_not_entered_but_counted(tmp_path, capsys, count, text):
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "a.jpg").write_bytes(b"a picture")
+    (tmp_path / "folder").mkdir()
+    for number in range(count):
+        (tmp_path / "folder" / f"{number}.jpg").symlink_to("../elsewhere" if number else ".")
+    [one] = expand([str(tmp_path / "folder")], SUFFIXES, is_picture)
+    assert one.error.code == "no_files" and text in capsys.readouterr().err
+
+
+def test_folders_deeper_than_the_stack_of_python(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    depth = sys.getrecursionlimit() + 200
+    for _ in range(depth):
+        os.mkdir("d")
+        os.chdir("d")
+    Path("a.jpg").write_bytes(b"a picture")
+    os.chdir(tmp_path)
+    for name in ("d", "d/**/*.jpg", "d/**", "*/" * depth + "*.jpg"):
+        assert [one.name for one in expand([name], SUFFIXES, is_picture)] == ["d/" * depth + "a.jpg"]
+    assert capsys.readouterr().err == ""
+    subprocess.run(["rm", "-r", "d"], check=True, timeout=60)  # pytest removes folders by recursion
+
+
 def test_a_damaged_file_with_a_suffix_that_is_read_is_a_row(tmp_path, capsys):
     (tmp_path / "a.jfif").write_bytes(b"words")
     assert main(["photo", str(tmp_path), "--format", "jsonl"]) == 1

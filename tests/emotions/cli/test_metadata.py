@@ -7,11 +7,12 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from emotions import ModelRegistry, __version__
-from emotions.cli import main
+from emotions.cli import main, metadata
 from tests import clips
 from tests.conftest import DATA
 
@@ -98,6 +99,35 @@ def test_an_existing_file_is_not_overwritten(video, tmp_path, capsys):
 def test_a_folder_that_is_not_there(video, tmp_path, capsys):
     assert main(["video", str(video), "--summary", "--metadata", str(tmp_path / "none" / "metadata.json")]) == 2
     assert "cannot be written" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["a" * 300, "loop/metadata.json", "\udcff" * 300, "/proc/metadata.json"])
+def test_names_that_cannot_be_written_end_the_run_before_it_starts(tmp_path, capsys, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "loop").symlink_to("loop")
+    assert main(["text", "missing", "--metadata", name]) == 2
+    output = capsys.readouterr()
+    assert output.out == "" and "cannot be written" in output.err and output.err.count("\n") == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["loop"]
+
+
+def test_a_link_to_nothing_is_not_replaced(tmp_path, capsys):
+    (tmp_path / "link").symlink_to("nothing")
+    assert main(["text", "missing", "--metadata", str(tmp_path / "link")]) == 2
+    assert "exists already" in capsys.readouterr().err and (tmp_path / "link").is_symlink()
+
+
+def test_metadata_that_can_no_longer_be_written_are_results_that_cannot(tmp_path, capsys, monkeypatch):
+    folder, add = tmp_path / "folder", metadata.Metadata.add
+    folder.mkdir()
+
+    def add_and_remove_folder(*words: Any) -> None:
+        add(*words)
+        folder.rmdir()
+
+    monkeypatch.setattr(metadata.Metadata, "add", add_and_remove_folder)
+    assert main(["text", "missing", "--metadata", str(folder / "metadata.json")]) == 1
+    assert capsys.readouterr().err.endswith("metadata.json cannot be written: No such file or directory\n")
 
 
 @pytest.mark.parametrize("command", ["photo", "text", "speech"])

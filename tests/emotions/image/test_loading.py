@@ -154,6 +154,13 @@ def test_deep_grey_is_scaled_not_saturated(depth, kind):
     assert np.abs(pixels[..., 0].astype(float) - ramp * (255 / (2**depth - 1))).max() <= 1
 
 
+def test_transparent_level_of_deep_grey():
+    levels = np.repeat(np.arange(0, 65536, 257, dtype=np.uint16)[None], 64, 0)
+    pixels = open_image(encoded("PNG", Image.fromarray(levels), transparency=257 * 100)).pixels
+    expected = np.where(np.arange(256) == 100, 255, np.arange(256))
+    assert np.array_equal(pixels, np.broadcast_to(expected[None, :, None], pixels.shape))
+
+
 @pytest.mark.parametrize(("values", "white"), [((0.0, 1.0), 1.0), ((0.0, 200.0), 255.0), ((0.0, 3000.0), 4095.0)])
 def test_float_tiff(values, white):
     ramp = np.linspace(*values, 32 * 32, dtype=np.float32).reshape(32, 32)

@@ -113,6 +113,14 @@ def test_utf8_with_or_without_a_byte_order_mark(client, encoding, kind):
     assert client.post("/api/v1/text", data=body, content_type=kind).json["results"][0]["emotion"] == "happy"
 
 
+@pytest.mark.parametrize("address", ["/api/v1/text", "/api/v1/feedback"])
+@pytest.mark.parametrize("query", ["explain=true", "text=Hello", "nonsense"])
+def test_options_in_the_query_are_not_ignored(client, address, query):
+    response = client.post(f"{address}?{query}", json={"text": "I love it!"})
+    assert (response.status_code, response.get_json()["code"]) == (400, "unknown_option")
+    assert query.partition("=")[0] in response.get_json()["detail"]
+
+
 @pytest.mark.parametrize("text", ["\ud800 broken", "\0", "💥" * 100, "<script>alert(1)</script>", "def f(x):\n    return x + 1"])
 def test_unusual_texts(client, text):
     assert (
