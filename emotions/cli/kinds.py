@@ -6,6 +6,7 @@ from ..errors import ImageError, VideoError
 from ..image.formats import sniff
 from ..runtime.media_headers import EBML, MOVIE_BOXES
 from ..video.formats.animations import WEBP_ANIMATED
+from ..video.formats.containers import is_transport_stream
 from ..video.formats.containers import sniff as sniff_video
 
 HEAD_BYTES = 4096
@@ -22,8 +23,6 @@ ASF_VIDEO = b"\xc0\xef\x19\xbc\x4d\x5b\xcf\x11\xa8\xfd\x00\x80\x5f\x5c\x44\x2b"
 """Identifier of a stream of pictures in a Windows Media file."""
 FILM_SIGNATURES = (EBML, b"FLV\x01", b"\0\0\1\xba", b"\0\0\1\xb3")
 RIFF_KINDS = {b"RIFF": (b"WAVE", b"AVI "), b"RF64": (b"WAVE",), b"FORM": (b"AIFF", b"AIFC")}
-TRANSPORT_PACKET = 188
-"""Bytes of a packet of an MPEG transport stream, which begins with a G."""
 MPEG_BITRATES = {
     (1, 1): (32, 64, 96, 128, 160, 192, 224, 256, 288, 320, 352, 384, 416, 448),
     (1, 2): (32, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384),
@@ -71,7 +70,7 @@ def is_sound(head: bytes) -> bool:
         head.startswith(SOUND_SIGNATURES + FILM_SIGNATURES)
         or head[8:12] in RIFF_KINDS.get(head[:4], ())
         or _is_movie(head)
-        or _is_transport_stream(head)
+        or is_transport_stream(head)
         or _has_frames(head)
     )
 
@@ -79,11 +78,6 @@ def is_sound(head: bytes) -> bool:
 def _is_movie(head: bytes) -> bool:
     """A first box of an MP4 or QuickTime file, of less than 512 MB: text may have the four letters too."""
     return head[4:8] in MOVIE_BOXES and head[:1] < b"\x20" and not is_picture(head)
-
-
-def _is_transport_stream(head: bytes) -> bool:
-    marks = head[: 8 * TRANSPORT_PACKET : TRANSPORT_PACKET]
-    return len(marks) == 8 and set(marks) == set(b"G")
 
 
 def _has_frames(head: bytes) -> bool:

@@ -1,11 +1,14 @@
 """Classify the emotions of texts.
 
-One JSON line or row for each text. Every FILE is one text; with --lines every line of it is. Texts are in English and UTF-8.
+One JSON line or row for each text. Every FILE is one text; with --lines every line of it is. Texts are in English and in UTF-8,
+or in UTF-16 or UTF-32 with a byte order mark.
 """
 
 from __future__ import annotations
 
 import argparse
+import codecs
+import io
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 
@@ -24,6 +27,10 @@ COLUMNS = ("file", "line", "emotion", "emotions", *EMOTIONS, "reason", "error", 
 TABLE = {"file": 36, "line": 5, "emotion": 9, "emotions": 24, "reason": 14}
 BYTES_PER_CHARACTER = 4
 """Bytes that a character of UTF-8 has at most."""
+BYTE_ORDER_MARKS = {
+    codecs.BOM_UTF32_LE: "utf-32", codecs.BOM_UTF32_BE: "utf-32", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16",
+}  # fmt: skip
+"""First bytes of files of other encodings, such as those that PowerShell writes, the longer ones first."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -75,7 +82,8 @@ def records(classifier: TextClassifier, source: Input, options: argparse.Namespa
 
 def texts(source: Input, lines: bool) -> Iterator[tuple[int, bytes]]:
     """Yield the texts of a file, still encoded, with their line numbers, from 1. Raises OSError and SourceError."""
-    with open_stream(source) as stream:
+    with open_stream(source) as opened:
+        stream = _in_utf8(opened)
         if not lines:
             yield 1, stream.read(max_bytes() + BYTES_PER_CHARACTER)
             return
@@ -84,7 +92,34 @@ def texts(source: Input, lines: bool) -> Iterator[tuple[int, bytes]]:
                 yield number, line.rstrip(b"\r\n")
 
 
-def bounded_lines(stream: BinaryIO) -> Iterator[bytes]:
+class _Recoded:
+    """Text of another encoding, read as UTF-8. What cannot be decoded becomes U+FFFD.
+
+    Args:
+        stream: File that begins with a byte order mark.
+        encoding: Encoding that the mark stands for.
+    """
+
+    def __init__(self, stream: BinaryIO, encoding: str) -> None:
+        self._text = io.TextIOWrapper(stream, encoding, "replace", newline="\n")
+
+    def read(self, size: int) -> bytes:
+        """Read at most `size` characters."""
+        return self._text.read(size).encode()
+
+    def readline(self, size: int) -> bytes:
+        """Read up to and with the next line feed, at most `size` characters."""
+        return self._text.readline(size).encode()
+
+
+def _in_utf8(stream: BinaryIO) -> BinaryIO | _Recoded:
+    """Return a file as it is, or as one in UTF-8 where it begins with another encoding's byte order mark."""
+    head = stream.peek(4) if isinstance(stream, io.BufferedReader) else b""
+    encoding = next((name for mark, name in BYTE_ORDER_MARKS.items() if head.startswith(mark)), None)
+    return _Recoded(stream, encoding) if encoding else stream
+
+
+def bounded_lines(stream: BinaryIO | _Recoded) -> Iterator[bytes]:
     """Yield the lines of a stream, of those that are too long the beginning.
 
     Raises SourceError for a line that does not end within `Limits.file_mb`: that is no text.

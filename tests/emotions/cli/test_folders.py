@@ -90,6 +90,10 @@ def test_recordings_are_no_films(form):
     assert not is_film(sound(form, SOUNDS[form])[:HEAD_BYTES])
 
 
+def test_a_transport_stream_may_begin_within_a_packet():
+    assert is_sound(sound("mpegts", SOUNDS["mpegts"])[37:][:HEAD_BYTES])
+
+
 def test_a_folder_of_films(tmp_path, capsys):
     for name, form in (("a.mp4", "mp4"), ("b", "matroska"), ("c.dat", "mpegts"), ("d.bin", "flv"), ("e.wmv", "asf")):
         (tmp_path / name).write_bytes(clips.clip(clips.still_frames(3), form, FILMS[form]))

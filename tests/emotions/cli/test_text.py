@@ -41,9 +41,34 @@ def test_lines_after_one_that_is_no_utf8_are_read(tmp_path, capsys, form, bad):
     assert rows[0]["emotion"] == "happy" and rows[2]["emotion"] == "disgust" and rows[4]["emotion"] == "happy"
 
 
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be"])
+def test_a_byte_order_mark_names_the_encoding(tmp_path, capsys, encoding):
+    texts = ["I love it 😀!", "", "so sad\u2028about this", "x" * 3000, "I hate you"]
+    marked = texts[0] if encoding == "utf-8-sig" else f"\ufeff{texts[0]}"
+    (tmp_path / "comments.txt").write_bytes("\r\n".join([marked, *texts[1:]]).encode(encoding))
+    assert main(["text", "--format", "jsonl", "--lines", "--words", str(tmp_path / "comments.txt")]) == 0
+    rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [row["line"] for row in rows] == [1, 3, 4, 5]
+    assert [rows[number]["emotion"] for number in (0, 1, 3)] == ["happy", "sad", "anger"]
+    assert rows[0]["words"][0]["start"] == 0
+    assert main(["text", "--format", "jsonl", str(tmp_path / "comments.txt")]) == 0
+    (tmp_path / "plain.txt").write_bytes("\r\n".join(texts).encode())
+    assert main(["text", "--format", "jsonl", str(tmp_path / "plain.txt")]) == 0
+    whole, plain = (json.loads(line) | {"file": ""} for line in capsys.readouterr().out.splitlines())
+    assert whole == plain
+
+
+def test_damaged_utf16_does_not_end_the_run(tmp_path, capsys):
+    damaged = "I love it\n\ud800!\nso sad".encode("utf-16-le", "surrogatepass") + b"\0"
+    (tmp_path / "comments.txt").write_bytes(b"\xff\xfe" + damaged)
+    assert main(["text", "--format", "jsonl", "--lines", str(tmp_path / "comments.txt")]) == 0
+    rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [rows[0]["emotion"], rows[-1]["emotion"], rows[-1]["line"]] == ["happy", "sad", 3]
+
+
 def test_files_are_rows_and_so_are_errors(tmp_path, capsys):
     (tmp_path / "a.txt").write_text("I hate you!\nReally.", encoding="utf-8")
-    (tmp_path / "b.txt").write_bytes(b"\xff\xfe\x00a")
+    (tmp_path / "b.txt").write_bytes(b"\xff\x00a")
     (tmp_path / "c.txt").write_text("a" * 100_001, encoding="utf-8")
     assert main(["text", "--format", "csv", "--max-characters", "100000", str(tmp_path), str(tmp_path / "none.txt")]) == 1
     rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
