@@ -294,6 +294,7 @@ def test_images_without_a_face_have_none(page, shape):
     assert check_detection(page, np.random.default_rng(3).integers(0, 256, (*shape, 3), np.uint8)) == []
 
 
+@pytest.mark.slow
 def test_faces_of_photos_and_drawings_of_all_sizes_are_those_of_the_server(page):
     folder = shared("photos", "scenes")
     for name in ("human_stock_group_1.jpg", "ultralight_01.jpg", "dlib_2008_002470.jpg", "coco_000241.jpg"):

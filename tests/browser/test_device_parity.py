@@ -288,6 +288,7 @@ def test_numbers_are_rounded_as_in_python(page):
         assert found == [round(float(value), digits) for value in values]
 
 
+@pytest.mark.slow
 def test_the_image_of_a_result_is_the_one_that_was_given(device):
     """Sizes and boxes are those of the full-size picture, where the library reduces it."""
     image = LoadedImage(open_image(PHOTO).pixels, 400, 400, 0.0)

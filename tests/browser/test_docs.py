@@ -36,6 +36,7 @@ def execute(block: Locator) -> str:
     return status.inner_text()[:3]
 
 
+@pytest.mark.slow
 def test_every_operation_works_at_first_click(visit, operations):
     page = visit("/docs")
     expect(page.locator(".opblock")).to_have_count(len(operations))
@@ -64,6 +65,7 @@ def test_sample_as_the_body_alone(visit, kind, expected):
     expect(block.locator(".live-responses-table")).to_contain_text('"faces"')
 
 
+@pytest.mark.slow
 def test_chosen_file_and_options_are_sent(visit, portrait):
     page = visit("/docs")
     block = opened(page, "readImage")
@@ -104,7 +106,7 @@ def test_code_samples_call_this_server(visit, site, operations):
     [
         pytest.param(DESK, "light", id="light-desk", marks=pytest.mark.slow),
         pytest.param(PHONE, "light", id="light-phone"),
-        pytest.param(DESK, "dark", id="dark-desk"),
+        pytest.param(DESK, "dark", id="dark-desk", marks=pytest.mark.slow),
         pytest.param(PHONE, "dark", id="dark-phone", marks=pytest.mark.slow),
     ],
 )

@@ -10,7 +10,9 @@ MAX_BYTES = 120_000
 """Bytes of the home page over the wire, headers included."""
 
 
-@pytest.mark.parametrize("viewport", [(1366, 768), (390, 844), (320, 640)])
+@pytest.mark.parametrize(
+    "viewport", [pytest.param((1366, 768), marks=pytest.mark.slow), (390, 844), pytest.param((320, 640), marks=pytest.mark.slow)]
+)
 def test_header_is_as_high_on_all_pages_and_fits(visit, viewport):
     width, height = viewport
     page = visit(viewport={"width": width, "height": height})

@@ -203,6 +203,7 @@ def changing(tmp_path) -> Iterator[tuple[str, Path]]:
         yield address, tmp_path / "static"
 
 
+@pytest.mark.slow
 def test_after_a_deployment_the_new_files_are_used_and_the_old_ones_removed(browser, changing):
     address, folder = changing
     context = browser.new_context()

@@ -140,6 +140,7 @@ def test_nothing_is_sent_and_downloads_are_the_api_s(visit, site, leaning):
     assert page.get_by_role("link", name="Picture").get_attribute("download") == "leaning-annotated.jpg"
 
 
+@pytest.mark.slow
 def test_history_keeps_results(visit, leaning, cup):
     page = visit("/")
     turn_on(page)

@@ -25,7 +25,7 @@ def recordings(tmp_path_factory):
     return folder
 
 
-@pytest.mark.parametrize("viewport", [DESK, PHONE], ids=["desk", "phone"])
+@pytest.mark.parametrize("viewport", [pytest.param(DESK, id="desk", marks=pytest.mark.slow), pytest.param(PHONE, id="phone")])
 def test_a_recording_from_the_microphone(recordings, browser, site, viewport):
     complaints = []
     audio = f"--use-file-for-fake-audio-capture={recordings / 'voice.wav'}"

@@ -105,6 +105,7 @@ def test_size_and_licence_of_the_models():
         assert "non-commercial" in entry.licence and "RAVDESS" in entry.licence and "TESS" in entry.licence
 
 
+@pytest.mark.slow
 def test_held_out_speakers_are_classified(classifier, clips):
     reasons = {corpus: [classifier.predict(data).reason for data in files] for corpus, files in clips.items()}
     abstained = {corpus: np.mean([reason is not None for reason in found]) for corpus, found in reasons.items()}

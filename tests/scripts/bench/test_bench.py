@@ -123,6 +123,7 @@ def test_scenes_have_their_stated_size():
         assert width * height / 1e6 == pytest.approx(megapixels, rel=0.05)
 
 
+@pytest.mark.slow
 def test_all_measurements_with_the_real_server(tmp_path, monkeypatch):
     """Each measurement, shortened, with this project's server; no process is left running."""
     monkeypatch.setattr(runner, "SLOW_MS", float("inf"))  # independent of the machine's load

@@ -114,6 +114,7 @@ def test_missing_python_falls_back_to_the_running_one():
     assert appengine.find_python("3.99") == sys.executable
 
 
+@pytest.mark.slow
 def test_photos_of_requests_have_their_stated_size():
     portrait = ROOT / "static" / "samples" / "obama.jpg"
     requests = {request.name: request for request in [*traffic.mixed_requests(portrait), *traffic.large_photos(portrait)]}

@@ -100,6 +100,7 @@ def test_copies_of_a_telephone_have_no_other_bands():
     assert set(window_features(clips, {"ravdess": (1, DIGITAL)}).copies) == {0}  # a copy has no copies
 
 
+@pytest.mark.slow
 def test_clips_under_conditions_are_learnt_and_measured_apart(tmp_path, monkeypatch):
     monkeypatch.setattr(train, "TEST_SOUNDS", 2)
     clips = tiny_clips(2)

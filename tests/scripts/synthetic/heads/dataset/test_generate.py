@@ -27,6 +27,8 @@ from scripts.synthetic.heads.expressions import LABEL_STRENGTH
 
 from ..conftest import HEADS
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[5]
 SEED, COUNT = 5, 16
 
