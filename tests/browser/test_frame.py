@@ -29,6 +29,7 @@ def test_header_is_as_high_on_all_pages_and_fits(visit, viewport):
 
 def loaded(page: Page) -> dict[str, int]:
     """Return the bytes over the wire of everything that the home page loads, by address."""
+    page.wait_for_load_state("networkidle")  # or requests of the first visit would end while those of the next are counted
     session = page.context.new_cdp_session(page)
     addresses: dict[str, str] = {}
     sizes: dict[str, int] = {}
