@@ -304,34 +304,13 @@ def test_a_second_request_of_a_busy_connection_is_refused_too(server, monkeypatc
     assert b"HTTP/1.1 422" in data and b"HTTP/1.1 503" in data
 
 
-def test_work_ends_when_its_client_has_gone(server, photo, app, monkeypatch):
+def test_work_ends_when_its_client_has_gone(server, photo, work):
     """A check during the work sees that the connection was closed; nothing else is computed."""
-    from emotions import TimeBudgetError
-    from emotions.runtime.time_budget import check_time
-    from web import inference
-
-    reached, ended = threading.Event(), threading.Event()
-
-    def slow(*_: object, **__: object) -> None:
-        reached.set()
-        until = time.monotonic() + 20
-        while time.monotonic() < until:
-            time.sleep(0.01)
-            try:
-                check_time()
-            except TimeBudgetError as error:
-                assert error.code == "client_gone"
-                ended.set()
-                raise
-
-    monkeypatch.setattr(inference, "open_image", slow)
+    work["seconds"] = 20.0
     with server.connect() as client:
-        client.sendall(
-            f"POST /api/v1/image HTTP/1.1\r\nContent-Type: image/jpeg\r\nContent-Length: {len(photo)}\r\n\r\n".encode()
-        )
-        client.sendall(photo)
-        assert reached.wait(10)
-    assert ended.wait(10)
+        client.sendall(post_head(len(photo)) + photo)
+        assert work["reached"].wait(10)
+    assert work["ended"].wait(10)
 
 
 def test_many_requests_on_one_connection(server):
