@@ -1,28 +1,14 @@
-"""Private interfaces of Keras and LiteRT, with the versions they were checked with.
+"""Private interfaces of Keras, with the version they were checked with.
 
-Nothing else in scripts/ touches a private attribute of these packages. Each function checks what it replaces or reads, so that
-another version fails with a message or keeps its own behaviour.
+Nothing else in scripts/ touches a private attribute of Keras. Each function checks what it replaces or reads, so that another
+version fails with a message or keeps its own behaviour.
 """
 
 from __future__ import annotations
 
-from importlib.metadata import version
-from typing import Any
-
 import keras
 
-CHECKED = {"keras": "3.15", "ai-edge-litert": "2.3"}
-"""Package -> major and minor version with which the tests of this module passed."""
-
-
-class InternalsError(RuntimeError):
-    """A package lacks a private interface that this project uses; the message names the version that has it."""
-
-
-def _missing(package: str, name: str) -> InternalsError:
-    return InternalsError(
-        f"{package} {version(package)} has no {name}; this project was checked with {package} {CHECKED[package]}"
-    )
+from .internals import missing
 
 
 def avoid_layout_copies() -> bool:
@@ -48,20 +34,12 @@ def source_layer(tensor: keras.KerasTensor) -> keras.layers.Layer:
     """The layer whose output a symbolic tensor is. Raises InternalsError if Keras does not record it."""
     history = getattr(tensor, "_keras_history", None)
     if history is None:
-        raise _missing("keras", "KerasTensor._keras_history")
+        raise missing("keras", "KerasTensor._keras_history")
     return history.operation
 
 
 def forget_train_function(model: keras.Model) -> None:
     """Make the next fit() trace the training step again, for instance after a change of the augmentation's crop."""
     if not hasattr(model, "train_function"):
-        raise _missing("keras", "Model.train_function")
+        raise missing("keras", "Model.train_function")
     model.train_function = None
-
-
-def litert_operations(interpreter: Any) -> list[dict[str, Any]]:
-    """Operations of a LiteRT interpreter in the order of the network: `op_name` and `inputs` (tensor indices)."""
-    details = getattr(interpreter, "_get_ops_details", None)
-    if details is None:
-        raise _missing("ai-edge-litert", "Interpreter._get_ops_details")
-    return details()

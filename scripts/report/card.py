@@ -69,10 +69,25 @@ def recipe(config: dict[str, Any]) -> str:
         f"moving average of weights at {chosen['ema']:g}" if chosen.get("ema") else "",
         f"final weights interpolated with {chosen['init_weight']:.0%} of the initial ones" if chosen.get("init_weight") else "",
         f"{loss['soft']:.0%} of the target from soft labels" if loss.get("soft") else "",
+        _taught_by(loss),
+        f"the first {config['frozen_blocks']} blocks as they were initially" if config.get("frozen_blocks") else "",
         f"precision {config['precision']}" if config.get("precision") else "",
         f"a dry run on {config['limit']:,} faces" if config.get("limit") else "",
     ]
     return "; ".join(part for part in parts if part) + "."
+
+
+def _taught_by(loss: dict[str, Any]) -> str:
+    """Teachers of a backbone, each `FILE[:unaligned][:first]` as scripts.train.gpu.finetune takes them; empty without any."""
+    texts = []
+    for teacher in loss.get("teachers", ()):
+        file, *words = teacher.split(":")
+        notes = ["seeing faces as they lie"] * ("unaligned" in words) + ["for the first table alone"] * ("first" in words)
+        texts.append(f"`{file.removesuffix('.tflite')}`" + (f" ({', '.join(notes)})" if notes else ""))
+    if not texts:
+        return ""
+    share, temperature = loss["distill_weight"], loss["temperature"]
+    return f"{share:.0%} of the loss from the mean predictions of {', '.join(texts)} at temperature {temperature:g}"
 
 
 def initialised_from(parent: dict[str, Any] | None) -> str:

@@ -14,7 +14,7 @@ import keras
 import numpy as np
 from keras import layers
 
-from ..common.keras_internals import litert_operations
+from ..common.litert_weights import convolutions
 from ..data.dataset import Faces
 from .backbones import DesignError
 from .optimisation import soft_cross_entropy
@@ -57,23 +57,6 @@ def initialise_from(
     model.compile(keras.optimizers.Adam(HEAD_RATE), losses)
     model.fit(faces.pixels[..., None], targets, batch_size=batch, epochs=HEAD_EPOCHS, verbose=2)
     base.trainable = True
-
-
-def convolutions(path: Path) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Kernel (3, 3, in, out) and bias (out,), float32, of each convolution of a LiteRT file in the order of the network."""
-    from ai_edge_litert.interpreter import Interpreter, OpResolverType
-
-    # Without the default delegate, which would put all convolutions into one opaque operation.
-    interpreter = Interpreter(str(path), experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES)
-    interpreter.allocate_tensors()
-    details = {tensor["index"]: tensor for tensor in interpreter.get_tensor_details()}
-
-    def dequantized(index: int) -> np.ndarray:
-        values, scales = interpreter.get_tensor(index), details[index]["quantization_parameters"]["scales"]
-        return values.astype(np.float32) * scales.reshape(-1, *[1] * (values.ndim - 1)) if len(scales) else values
-
-    inputs = [operation["inputs"] for operation in litert_operations(interpreter) if operation["op_name"] == "CONV_2D"]
-    return [(dequantized(kernel).transpose(1, 2, 3, 0), dequantized(bias)) for _, kernel, bias in inputs]
 
 
 def vgg_filters(path: Path) -> list[int]:

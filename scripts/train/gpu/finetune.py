@@ -1,12 +1,16 @@
-"""Fine-tune an exported VGG-16 on packed faces, on a CPU or a GPU, with a checkpoint every epoch.
+"""Fine-tune a published or exported VGG-16 on packed faces, on a CPU or a GPU, with a checkpoint every epoch.
 
-    python -m scripts.train.gpu.finetune --data packed --from checkpoints/vgg16-075 --name student-75 --out runs/finetune-075
+    python -m scripts.train.gpu.finetune --data packed --from models/vgg16-2.1.0.tflite --out runs/finetune-075 \\
+        --teacher old/vgg16-1.4.0.tflite:unaligned:first old/vgg16-2.0.0.tflite models/vgg16-2.1.0.tflite:unaligned
 
-What scripts.train.gpu.train learned from scratch within minutes on a GPU, this teaches new data in an hour on two CPU cores that
-compute in bfloat16 (AMX: 140 faces a second at three quarters of the channels). The same command resumes after the last finished
-epoch. At the end, means of the initial and the fine-tuned weights (Wortsman et al., "Robust fine-tuning of zero-shot models",
-2022) are measured on the validation faces, and the one with the best mean of accuracy and balanced recall over all tables is
-exported as `<name>-*.npz` with results.json, for scripts.train.gpu.import_run.
+What scripts.train.gpu.train learned from scratch within minutes on a GPU, this teaches new data, or the mean predictions of
+published models, in an hour on two CPU cores. The same command resumes after the last finished epoch. At the end, means of the
+initial and the fine-tuned weights (Wortsman et al., "Robust fine-tuning of zero-shot models", 2022) are measured on the
+validation faces, and the one with the best mean of accuracy and balanced recall over all tables is exported as `<name>-*.npz`
+with results.json, for scripts.train.gpu.import_run.
+
+On a CPU most of the time may be spent on memory that glibc returns to the kernel after every step: set MALLOC_MMAP_MAX_=0 and
+MALLOC_TRIM_THRESHOLD_=17179869184.
 """
 
 from __future__ import annotations
@@ -29,7 +33,8 @@ from .config import FINETUNING, Recipe
 from .data import PackedFaces, load
 from .metrics import measure
 from .networks import VGG_FILTERS, ExpressionNet, export, restore
-from .steps import Log, TrainingStep, file_log, learning_rate
+from .published import PublishedModel, restore_published
+from .steps import Log, Teacher, TrainingStep, file_log, learning_rate
 from .train import EMA_WARMUP, SEED, Sampler, averaged, earlier_training, recompute_bn_stats
 
 SHARES = (0.5, 0.75, 1.0)
@@ -116,33 +121,65 @@ def choose(
     return candidates[best], {"share": best, "validation": figures[best], "shares": figures}
 
 
+def initial_network(options: argparse.Namespace, faces: PackedFaces, recipe: Recipe) -> ExpressionNet:
+    """The network that --from names: one exported to a folder, or a published LiteRT file.
+
+    A published file is read once: its network is exported to the folder of the result, so that a training that resumes begins
+    with the same heads.
+    """
+    folder, name = options.initial, options.name
+    if folder.suffix == ".tflite":
+        folder, name = options.out, f"{options.name}-initial"
+        if not list(folder.glob(f"{name}-[0-9].npz")):
+            export(restore_published(options.initial, faces, recipe), faces, folder, name)
+    return restore(read_arrays(folder, name), recipe.dropout).placed(faces.pixels.device)
+
+
+def teacher_of(text: str, label_sets: Sequence[str]) -> Teacher:
+    """The teacher that `FILE[:unaligned][:first]` names.
+
+    Raises ValueError for another word, FileNotFoundError without its files.
+    """
+    file, *words = text.split(":")
+    if unknown := set(words) - {"unaligned", "first"}:
+        raise ValueError(f"{text}: {min(unknown)} is neither unaligned nor first")
+    return Teacher(PublishedModel(Path(file), label_sets), "unaligned" in words, "first" in words)
+
+
 def finetune(options: argparse.Namespace, log: Log) -> None:
     """Run the command."""
     device = torch.device("cuda" if torch.cuda.is_available() and not options.cpu else "cpu")
     faces = load(options.data, device, options.limit)
     log(f"{len(faces.splits)} faces, {int((faces.splits == 'train').sum())} to train on")
+    for table, factor in enumerate(options.weights):
+        faces.weights[torch.from_numpy(faces.tables == table).to(device)] *= factor
     if options.soft:
         log(f"{faces.add_soft_labels(options.soft, options.soft_weight)} of them with soft labels")
     sampler = Sampler(faces, options.batch)
     recipe: Recipe = replace(FINETUNING, epochs=options.epochs, batch=sampler.batch)
-    arrays = read_arrays(options.initial, options.name)
     torch.manual_seed(SEED)
-    initial = restore(arrays).placed(device)
+    initial = initial_network(options, faces, recipe).requires_grad_(False)
     if not (options.out / "last.pt").is_file():
         log(f"initial: {json.dumps(measure([initial], faces, 'validation'))}")
-    net = restore(arrays, recipe.dropout).placed(device).train().requires_grad_(True)
-    step = TrainingStep([net], faces, recipe, log, bfloat16=options.precision == "bfloat16")
+    net = copy.deepcopy(initial).train().requires_grad_(True).freeze(options.frozen_blocks)
+    teachers = [teacher_of(text, faces.label_sets) for text in options.teacher]
+    step = TrainingStep([net], faces, recipe, log, teachers, bfloat16=options.precision == "bfloat16")
     start = time.monotonic()
     fit(step, sampler, Checkpoint(options.out / "last.pt", step), log)
     seconds = round(time.monotonic() - start, 1)
     (tuned,) = averaged([net], step, faces)
     best, facts = choose(initial, tuned, faces, recipe.batch, log, options.shares)
     export(best, faces, options.out, options.name)
-    width = arrays["00-kernel"].shape[3] / VGG_FILTERS[0]
+    width = best.backbone[0][0].out_channels / VGG_FILTERS[0]
     facts |= {"epochs": recipe.epochs, "seconds": seconds, "width": width, "kind": "vgg16", "recipe": asdict(recipe)}
     facts |= {
         "before": earlier_training(options.initial, options.name),
         "soft_weight": options.soft_weight if options.soft else 0.0,
+        "initial": str(options.initial) if options.initial.suffix else None,
+        "teachers": [Path(text).name for text in options.teacher],
+        "frozen_blocks": options.frozen_blocks,
+        "precision": "bfloat16 (autocast)" if options.precision == "bfloat16" else options.precision,
+        "table_weights": options.weights,
     }
     results = {"networks": {options.name: facts}, "label_sets": faces.label_sets, "device": f"{device}, {options.precision}"}
     (options.out / "results.json").write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
@@ -152,9 +189,16 @@ def finetune(options: argparse.Namespace, log: Log) -> None:
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=Path("packed"), help="folder that scripts.train.gpu.pack wrote")
-    parser.add_argument("--from", dest="initial", type=Path, required=True, help="folder of the exported network")
+    parser.add_argument("--from", dest="initial", type=Path, required=True, help="folder of an exported network, or LiteRT file")
     parser.add_argument("--name", default="student-75", help="the network")
     parser.add_argument("--out", type=Path, required=True, help="folder of checkpoint, log and result")
+    parser.add_argument(
+        "--teacher", nargs="+", default=[], metavar="FILE[:unaligned][:first]",
+        help="published backbones with their heads beside them; `unaligned` ones see faces as they lie, `first` ones teach the "
+        "first table alone",
+    )  # fmt: skip
+    parser.add_argument("--frozen-blocks", type=int, default=0, help="first blocks of the backbone that stay as they are")
+    parser.add_argument("--weights", type=float, nargs="+", default=[], help="factor of the sampling weights of each table")
     parser.add_argument("--soft", type=Path, help="file of soft labels of teachers (soft.npz of scripts.train.gpu.train)")
     parser.add_argument("--soft-weight", type=float, default=0.5, help="their weight against labels and votes")
     parser.add_argument("--epochs", type=int, default=FINETUNING.epochs)

@@ -21,6 +21,7 @@ from ...common.git import commit
 from ...data.dataset import Faces
 from ...data.labels import available_label_sets
 from ..networks import VGG_FILTERS, vgg_backbone
+from ..runs import lineage
 from .arrays import read_arrays
 
 GENERATED = {"dicebear": "drawn", "heads": "rendered"}
@@ -77,9 +78,12 @@ def configuration(
             "smoothing": recipe["smoothing"], "dropout": recipe["dropout"], "ferplus": recipe["votes_weight"],
             "distill_weight": recipe["distill_weight"], "temperature": recipe["temperature"],
             **({"soft": result["soft_weight"]} if result.get("soft_weight") else {}),
+            **({"teachers": result["teachers"]} if result.get("teachers") else {}),
         },
         "augment": augment | {"cutmix": 0.0},
-        "precision": "bfloat16 (autocast)", "init_from": None, "parent": None, "limit": None, "commit": commit(),
+        "precision": result.get("precision", "bfloat16 (autocast)"), "init_from": result.get("initial"),
+        "parent": lineage(result.get("initial")), "frozen_blocks": result.get("frozen_blocks", 0), "limit": None,
+        "commit": commit(),
         "label_sets": list(available_label_sets(Faces.load(tables[0]))), "trained_on": {"device": device, "network": name},
     }  # fmt: skip
 

@@ -71,6 +71,20 @@ class ExpressionNet(nn.Module):
         else:
             raise ValueError(f"kind must be vgg16 or resnet18, not {kind!r}")
         self.backbone, self.dropout, self.heads = nn.Sequential(*parts), nn.Dropout(dropout), nn.Linear(inputs, 2 * CLASSES)
+        self.frozen = 0
+        """Modules of the backbone, from its input on, that training leaves as they are."""
+
+    def freeze(self, blocks: int) -> ExpressionNet:
+        """Keep weights and batch-norm statistics of the first blocks of a VGG-16, each of which ends with a pooling."""
+        pools = [number for number, module in enumerate(self.backbone) if isinstance(module, nn.MaxPool2d)]
+        self.frozen = pools[blocks - 1] + 1 if blocks else 0
+        self.backbone[: self.frozen].requires_grad_(False)
+        return self.train(self.training)
+
+    def train(self, mode: bool = True) -> ExpressionNet:
+        super().train(mode)
+        self.backbone[: self.frozen].eval()
+        return self
 
     def placed(self, device: torch.device) -> ExpressionNet:
         """The network on a device, its weights in channels-last layout (on a CPU with AMX five times as fast in bfloat16)."""
@@ -79,7 +93,9 @@ class ExpressionNet(nn.Module):
     def features(self, pixels: torch.Tensor) -> torch.Tensor:
         """Bottleneck features (N, F)."""
         x = (pixels / 64 - 2).contiguous(memory_format=torch.channels_last)
-        return self.backbone(x).float().mean((2, 3))
+        with torch.set_grad_enabled(torch.is_grad_enabled() and not self.frozen):
+            x = self.backbone[: self.frozen](x)
+        return self.backbone[self.frozen :](x).float().mean((2, 3))
 
     def forward(self, pixels: torch.Tensor) -> torch.Tensor:
         features = self.dropout(self.features(pixels))

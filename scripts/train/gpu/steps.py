@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -59,6 +60,19 @@ def learning_rate(progress: float, warmup: float) -> float:
     return 0.5 * (1 + math.cos(math.pi * min((progress - warmup) / (1 - warmup), 1)))
 
 
+@dataclass(frozen=True)
+class Teacher:
+    """A trained network whose predictions for the augmented faces are targets.
+
+    network: faces (N, 1, S, S) -> logits (N, 14). unaligned: it sees each face as it lies, augmented alike, whatever the others
+    see. first_table: it teaches the faces of the first table alone.
+    """
+
+    network: Callable[[torch.Tensor], torch.Tensor]
+    unaligned: bool = False
+    first_table: bool = False
+
+
 class TrainingStep:
     """Augmentation, loss, SGD with Nesterov momentum and coupled L2, and the moving average of the weights (EMA).
 
@@ -69,7 +83,7 @@ class TrainingStep:
 
     def __init__(
         self, nets: Sequence[ExpressionNet], faces: PackedFaces, recipe: Recipe, log: Log,
-        teachers: Sequence[ExpressionNet] = (), capture: Capture | None = None, bfloat16: bool | None = None,
+        teachers: Sequence[Teacher] = (), capture: Capture | None = None, bfloat16: bool | None = None,
     ) -> None:  # fmt: skip
         device = faces.pixels.device
         self.bfloat16 = device.type == "cuda" if bfloat16 is None else bfloat16
@@ -79,8 +93,9 @@ class TrainingStep:
         self.augment, self.label_targets = Augment(recipe, faces.pixels.shape[1], device), faces.label_targets(recipe.smoothing)
         self.rows = torch.zeros(recipe.batch, dtype=torch.long, device=device)
         self.rate, self.blend, self.loss = (torch.zeros((), device=device) for _ in range(3))
-        self.weights = [weight for net in self.nets for weight in net.parameters()]
-        self.counts = [len(list(net.parameters())) for net in self.nets]
+        trained = [[weight for weight in net.parameters() if weight.requires_grad] for net in self.nets]
+        self.weights, self.counts = [weight for weights in trained for weight in weights], [len(weights) for weights in trained]
+        self.first_table = torch.from_numpy(faces.tables == 0).to(device)
         self.momentum = [torch.zeros_like(weight) for weight in self.weights]
         self.average = [weight.detach().clone() for weight in self.weights]
         self.decayed = [number for number, weight in enumerate(self.weights) if weight.ndim > 1]  # neither norms nor biases
@@ -99,18 +114,37 @@ class TrainingStep:
     def total_loss(self) -> torch.Tensor:
         """Sum of the networks' losses on one augmented batch."""
         r, faces, rows = self.recipe, self.faces, self.rows
-        x = self.augment(faces.pixels[rows][:, None].float(), faces.theta[rows])
-        labels, votes = self.label_targets[rows], faces.votes[rows]
+        x, unaligned = self._views()
+        labels, votes, first = self.label_targets[rows], faces.votes[rows], self.first_table[rows]
         if r.mixup:  # with the face at the mirrored place of the batch (Zhang et al. 2018), mostly little
             share = r.mixup * torch.rand(len(x), 1, device=x.device) ** 2
-            x = torch.lerp(x, x.flip(0), share[:, :, None, None])
+            x, unaligned = (torch.lerp(view, view.flip(0), share[:, :, None, None]) for view in (x, unaligned))
             labels, votes = torch.lerp(labels, labels.flip(0), share), torch.lerp(votes, votes.flip(0), share)
+            first = first & first.flip(0)
         with torch.autocast(x.device.type, torch.bfloat16, enabled=self.bfloat16, cache_enabled=False):
             outputs = [net(x) for net in self.nets]
             with torch.no_grad():
-                taught = [teacher(x).view(-1, 2, CLASSES) for teacher in self.teachers]
-        soft = torch.stack([F.softmax(logits / r.temperature, dim=2) for logits in taught]).mean(dim=0) if taught else None
+                soft = self._soft_labels(x, unaligned, first) if self.teachers else None
         return torch.stack([self._loss(logits, labels, votes, soft) for logits in outputs]).sum()
+
+    def _views(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """The augmented faces, and the same augmentation of the faces as they lie if a teacher asks for it."""
+        images, theta = self.faces.pixels[self.rows][:, None].float(), self.faces.theta[self.rows]
+        if not any(teacher.unaligned for teacher in self.teachers):
+            x = self.augment(images, theta)
+            return x, x
+        with torch.random.fork_rng(devices=[images.device] if images.is_cuda else []):
+            unaligned = self.augment(images, self.augment.identity.expand_as(theta))
+        return self.augment(images, theta), unaligned  # both from the same random state
+
+    def _soft_labels(self, x: torch.Tensor, unaligned: torch.Tensor, first: torch.Tensor) -> torch.Tensor:
+        """Mean probabilities (N, 2, 7) at the recipe's temperature of the teachers of each face; zeros for one without any."""
+        total, count = torch.zeros(len(x), 2, CLASSES, device=x.device), torch.zeros(len(x), 1, 1, device=x.device)
+        for teacher in self.teachers:
+            logits = teacher.network(unaligned if teacher.unaligned else x).float().view(-1, 2, CLASSES)
+            known = (first if teacher.first_table else torch.ones_like(first)).float()[:, None, None]
+            total, count = total + F.softmax(logits / self.recipe.temperature, dim=2) * known, count + known
+        return total / count.clamp(min=1)
 
     def _loss(self, logits, labels: torch.Tensor, votes: torch.Tensor, soft: torch.Tensor | None) -> torch.Tensor:
         """Loss of one network; soft labels (N, 2, 7) count as much as the face's own targets do (Hinton et al. 2015)."""

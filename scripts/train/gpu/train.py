@@ -35,7 +35,7 @@ from .config import ALL_TIME, STUDENTS, TEACHERS, Recipe, Stage
 from .data import PackedFaces, load
 from .metrics import measure, predict
 from .networks import MOMENTUM, ExpressionNet, export, restore
-from .steps import Capture, Log, TrainingStep, cuda_graph, file_log, learning_rate
+from .steps import Capture, Log, Teacher, TrainingStep, cuda_graph, file_log, learning_rate
 
 SEED = 20261126
 BN_FACES = 16_384
@@ -52,7 +52,8 @@ def averaged(
     """Copies of `nets` with the averages of their weights and batch-norm statistics that belong to these."""
     copies = [copy.deepcopy(net) for net in nets]
     with torch.no_grad():
-        for weight, average in zip([w for net in copies for w in net.parameters()], step.average, strict=True):
+        trained = [weight for net in copies for weight in net.parameters() if weight.requires_grad]
+        for weight, average in zip(trained, step.average, strict=True):
             weight.copy_(average)
     return [recompute_bn_stats(net, faces, step.recipe.batch, until) for net in copies]
 
@@ -63,11 +64,11 @@ def recompute_bn_stats(net: ExpressionNet, faces: PackedFaces, batch: int, until
 
     At most BN_FACES random faces are taken: each counts once for every place of a feature map.
     """
-    norms = [module for module in net.modules() if isinstance(module, nn.BatchNorm2d)]
+    net.train()
+    norms = [module for module in net.modules() if isinstance(module, nn.BatchNorm2d) and module.training]  # not of frozen blocks
     for norm in norms:
         norm.reset_running_stats()
         norm.momentum = None
-    net.train()
     order = faces.rows("train")
     order = order[torch.randperm(len(order), device=order.device)][:BN_FACES]
     for number, rows in enumerate(order.split(batch)):
@@ -122,7 +123,7 @@ def fit(
     recipe, count = replace(recipe, batch=sampler.batch), sampler.count
     for net in nets:
         net.placed(device).train().requires_grad_(True)
-    step = TrainingStep(nets, faces, recipe, log, teachers, capture)
+    step = TrainingStep(nets, faces, recipe, log, [Teacher(net) for net in teachers], capture)
     every = 20 if device.type == "cuda" else 1
     torch.backends.cudnn.benchmark = True
     start, done, total, mark, order = time.monotonic(), 0, recipe.epochs * count, None, torch.empty(0)

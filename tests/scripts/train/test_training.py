@@ -12,6 +12,7 @@ import pytest
 
 from emotions.face.classifier import ExpressionClassifier
 from emotions.runtime.manifest import ModelRegistry
+from scripts.common.litert_weights import convolutions
 from scripts.common.metrics import fit_shared_temperature
 from scripts.data.dataset import Faces
 from scripts.data.labels import targets_and_mask
@@ -22,7 +23,7 @@ from scripts.train import optimisation
 from scripts.train.augment import Augment
 from scripts.train.backbones import DesignError
 from scripts.train.base import main as train_main
-from scripts.train.finetune import convolutions, load_litert_weights, vgg_filters
+from scripts.train.finetune import load_litert_weights, vgg_filters
 from scripts.train.heads import __main__ as heads_command
 from scripts.train.heads import search
 from scripts.train.networks import dense_head, folded, vgg_backbone

@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch", reason="PyTorch is in the environment of the GPU training alone")
-from scripts.train.gpu import arrays, data, finetune, networks, steps, train  # noqa: E402
-from tests.scripts.train.gpu.test_train import CPU, PLAIN, packed  # noqa: E402, F401  # a fixture
+from emotions.face.analyzer import FaceAnalyzer  # noqa: E402
+from emotions.runtime.manifest import BUNDLED  # noqa: E402
+from scripts.train.gpu import arrays, data, finetune, networks, published, steps, train  # noqa: E402
+from tests.scripts.train.gpu.test_train import CPU, PLAIN, SIZE, packed  # noqa: E402, F401  # a fixture
 
 WIDTH = 0.125
 
@@ -90,3 +92,90 @@ def test_the_best_interpolation_is_exported(exported, packed, tmp_path):  # noqa
     assert results["validation"] == best and set(arrays.read_arrays(out, "tiny")) == set(arrays.read_arrays(folder, "tiny"))
     with pytest.raises(SystemExit):
         finetune.main([*command, "--batch", "8", "--cpu"])  # the checkpoint is of other batches
+
+
+@pytest.fixture(scope="module")
+def backbone():
+    """The published backbone, its heads beside it."""
+    [path] = BUNDLED.glob("vgg16-?.?.?.tflite")
+    return path
+
+
+@pytest.fixture(scope="module")
+def published_net(packed, backbone):  # noqa: F811
+    torch.manual_seed(0)
+    return published.restore_published(backbone, data.load(packed[0], CPU), PLAIN).eval().requires_grad_(False)
+
+
+def test_a_published_backbone_keeps_its_features_and_gets_heads(packed, backbone, published_net):  # noqa: F811
+    faces = data.load(packed[0], CPU)
+    x = faces.pixels[:16][:, None].float()
+    expected = published._run(published.PublishedModel(backbone, ["fer2013"]).backbone, x.permute(0, 2, 3, 1).numpy())
+    found = published_net.features(x).numpy()
+    # LiteRT also quantizes activations; the features of these blank faces are up to 3.
+    assert np.abs(found - expected).max() < 0.1 * np.abs(expected).max()
+    norms = [module for module in published_net.modules() if isinstance(module, torch.nn.BatchNorm2d)]
+    assert all((norm.running_var > 0).any() for norm in norms)
+    labels = faces.labels[:64]
+    right = published_net(faces.pixels[:64][:, None].float())[:, : data.CLASSES].argmax(dim=1) == labels
+    assert float(right.float().mean()) > 0.5  # the brightness tells the label
+    with pytest.raises(ValueError, match="does not hold the convolutions"):
+        published.restore_published(BUNDLED / "blazeface-full-range-1.tflite", faces, PLAIN)
+
+
+def test_published_teachers_say_what_the_library_says(backbone):
+    crops = np.random.default_rng(0).integers(0, 255, (70, SIZE, SIZE)).astype(np.uint8)
+    teacher = published.PublishedModel(backbone, ["fer2013", "ferplus"])
+    logits = teacher(torch.from_numpy(crops)[:, None].float())
+    classifier = FaceAnalyzer(head="fer2013").classifier
+    expected = classifier.logits(classifier.features(crops))
+    assert logits.shape == (70, 14) and np.allclose(logits[:, :7], expected, atol=1e-3)
+    with pytest.raises(FileNotFoundError, match="vgg16-nothing-"):
+        published.PublishedModel(backbone, ["nothing"])
+    with pytest.raises(ValueError, match="aligned is neither"):
+        finetune.teacher_of(f"{backbone}:aligned", [])
+
+
+def test_unaligned_teachers_see_the_same_augmentation_of_the_face_as_it_lies(packed):  # noqa: F811
+    faces, seen = data.load(packed[0], CPU), {}
+
+    def teacher(name, **options):
+        def network(x):
+            seen[name] = x
+            return torch.full((len(x), 14), float(len(seen)))
+
+        return steps.Teacher(network, **options)
+
+    recipe = replace(PLAIN, aligned=1.0, shift=3.0, brightness=0.3, mixup=0.3)
+    teachers = [teacher("aligned"), teacher("lying", unaligned=True)]
+    step = steps.TrainingStep([networks.ExpressionNet("vgg16", 0.0, WIDTH)], faces, recipe, lambda text: None, teachers)
+    step.rows.copy_(torch.arange(16))
+    step.total_loss()
+    assert not torch.allclose(seen["aligned"], seen["lying"])
+    step.rows.copy_(torch.arange(80, 96))  # without alignments
+    step.total_loss()
+    assert torch.equal(seen["aligned"], seen["lying"])
+
+
+def test_teachers_of_the_first_table_teach_no_other(packed):  # noqa: F811
+    faces = data.load(packed[0], CPU)
+    first = steps.Teacher(lambda x: torch.eye(14)[0].expand(len(x), 14) * 50, first_table=True)
+    every = steps.Teacher(lambda x: torch.eye(14)[1].expand(len(x), 14) * 50)
+    net, x, known = networks.ExpressionNet("vgg16", 0.0, WIDTH), torch.zeros(2, 1, SIZE, SIZE), torch.tensor([True, False])
+    step = steps.TrainingStep([net], faces, PLAIN, lambda text: None, [first, every])
+    soft = step._soft_labels(x, x, known)[:, 0]
+    assert torch.allclose(soft[:, :2], torch.tensor([[0.5, 0.5], [0.0, 1.0]]), atol=1e-4)
+    step.teachers = [first]
+    assert step._soft_labels(x, x, known)[1].abs().sum() == 0
+
+
+def test_frozen_blocks_keep_weights_and_statistics(packed, backbone, published_net, tmp_path):  # noqa: F811
+    out = tmp_path / "out"
+    command = ["--data", str(packed[0]), "--from", str(backbone), "--name", "tuned", "--out", str(out), "--epochs", "1"]
+    command += ["--batch", "16", "--limit", "24", "--frozen-blocks", "2", "--weights", "1", "0.5", "--shares", "1"]
+    finetune.main([*command, "--precision", "float32", "--cpu"])
+    before, after = (arrays.read_arrays(out, name) for name in ("tuned-initial", "tuned"))
+    same = {key for key in after if key[0].isdigit() and np.array_equal(before[key], after[key])}
+    assert same == {key for key in after if key[0].isdigit() and int(key[:2]) < 4}
+    facts = json.loads((out / "results.json").read_text(encoding="utf-8"))["networks"]["tuned"]
+    assert facts["initial"] == str(backbone) and facts["frozen_blocks"] == 2 and facts["width"] == 0.75
