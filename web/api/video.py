@@ -28,7 +28,7 @@ from emotions.video.reader import FPS, MAX_FPS, MIN_FPS, VideoReader
 from emotions.video.writer import ENCODER_BYTES, VideoWriter
 
 from ..http.logging import LOGGER, trace_fields
-from ..http.problems import Problem
+from ..http.problems import Problem, invalid
 from ..http.uploads import uploaded_video
 from ..inference import analyzer
 from .blueprint import api
@@ -36,29 +36,32 @@ from .openapi.document import VIDEO_TYPES
 from .options import parse_options
 from .schemas import NUMBER, BooleanOption, Face, InputSchema, Model, OutputSchema, Probabilities, ViewsOption
 
+MAX_SECONDS = 600.0
+"""Duration limit: App Engine ends requests after ten minutes, in which a small instance analyzes less than that."""
 
-class FrameRate(Field):
-    """Frames per second as a form or query option; float() would also accept "nan", "1_0" and non-ASCII digits."""
 
-    default_error_messages = {"invalid": f"Must be a number from {MIN_FPS:g} to {MAX_FPS:g}."}
+class NumberOption(Field):
+    """Number within limits as a form or query option; float() would also accept "nan", "1_0" and non-ASCII digits."""
+
+    default_error_messages = {"invalid": "Must be a number from {minimum:g} to {maximum:g}."}
+
+    def __init__(self, minimum: float, maximum: float, description: str, default: float | None = None) -> None:
+        self.minimum, self.maximum = minimum, maximum
+        metadata = {"type": "number", "minimum": minimum, "maximum": maximum, "description": description}
+        super().__init__(load_default=default, metadata=metadata | ({} if default is None else {"default": default}))
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **_: Any) -> float:
-        if not re.fullmatch(r"[0-9]{1,30}(\.[0-9]{1,30})?", value) or not MIN_FPS <= float(value) <= MAX_FPS:
-            raise self.make_error("invalid")
+        if not re.fullmatch(r"[0-9]{1,30}(\.[0-9]{1,30})?", value) or not self.minimum <= float(value) <= self.maximum:
+            raise self.make_error("invalid", minimum=self.minimum, maximum=self.maximum)
         return float(value)
 
 
 class VideoOptions(InputSchema):
-    fps = FrameRate(
-        load_default=FPS,
-        metadata={
-            "type": "number",
-            "minimum": MIN_FPS,
-            "maximum": MAX_FPS,
-            "default": FPS,
-            "description": "Frames per second that are analyzed, where the video has as many.",
-        },
+    fps = NumberOption(MIN_FPS, MAX_FPS, "Frames per second that are analyzed, where the video has as many.", FPS)
+    start = NumberOption(
+        0.0, MAX_SECONDS, "Seconds from which the video is analyzed; times in the answer count from the video's beginning.", 0.0
     )
+    end = NumberOption(0.0, MAX_SECONDS, "Seconds at which the analysis ends, by default the end of the video.")
     detector = String(load_default="auto", validate=OneOf(DETECTORS), metadata={"description": "as for an image"})
     landmarks = BooleanOption(
         metadata={"description": "Also return the 468 Face Mesh landmarks of each face, where they are found."}
@@ -137,8 +140,6 @@ class VideoLine(OutputSchema):
     summary = Nested(Summary)
 
 
-MAX_SECONDS = 600.0
-"""Duration limit: App Engine ends requests after ten minutes, in which a small instance analyzes less than that."""
 MAX_FRAMES = 36_000
 """Limit of frames to decode: ten minutes at 60 frames per second."""
 MAX_CONCURRENT = 2
@@ -149,7 +150,7 @@ CHUNK = 2**16
 VIDEO_PROBLEMS = (
     "unknown_option", "invalid_option", "no_file", "wrong_field", "too_many_files", "file_too_large", "body_too_large",
     "too_many_pixels", "too_much_memory", "video_too_long", "unsupported_media_type", "unsupported_video", "empty_file",
-    "not_a_video", "no_picture_track", "truncated_video", "busy", "too_much_work", "shutting_down", "no_space",
+    "not_a_video", "no_picture_track", "truncated_video", "outside_video", "busy", "too_much_work", "shutting_down", "no_space",
 )  # fmt: skip
 
 OPTIONS = VideoOptions()
@@ -178,12 +179,15 @@ def video(query: dict) -> Response:
     Options are query parameters or form fields; one that is given in both must have the same value.
     """
     options = parse_options(OPTIONS)
+    start, end = options["start"], options["end"]
+    if end is not None and end <= start:
+        raise invalid("invalid_option", {"end": [f"Must be after start, which is {start:g}."]})
     data = uploaded_video()
     with ExitStack() as stack:
         stack.enter_context(video_slot())
-        duration = check_duration(data)
+        duration = max(0.0, min(check_duration(data), MAX_SECONDS if end is None else end) - start)
         further = ENCODER_BYTES if "annotated" in options else 0
-        reader = stack.enter_context(VideoReader(data, options["fps"], MAX_SECONDS, further))
+        reader = stack.enter_context(VideoReader(data, options["fps"], MAX_SECONDS, further, start, end))
         chosen = {name: options[name] for name in ("detector", "landmarks", "views", "merge")}
         video_analyzer = VideoAnalyzer(reader, analyzer=analyzer(), **chosen)
         if "annotated" in options:
@@ -273,8 +277,9 @@ def annotated_video(video_analyzer: VideoAnalyzer, duration: float) -> Response:
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder, "annotated.mp4")
             with VideoWriter(path, MAX_OUTPUT_BYTES, duration) as writer:
+                start = video_analyzer.reader.start
                 for result in video_analyzer.results(every_frame=True):
-                    writer.add(result.time, result.annotated(), result.until)
+                    writer.add(result.time - start, result.annotated(), result.until - start)
             size, file = path.stat().st_size, path.open("rb")
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):

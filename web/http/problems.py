@@ -57,6 +57,7 @@ CATALOGUE: dict[str, tuple[int, str, str]] = {
     "not_a_video": (422, "Not a video", "The file is not a video."),
     "no_picture_track": (422, "No moving pictures", "The file has sound, but no track of moving pictures."),
     "truncated_video": (422, "Damaged video", "The video is cut off or damaged, and nothing of it can be read."),
+    "outside_video": (422, "Outside of the video", "The video has no frame in the part that is asked for."),
     "rate_limited": (429, "Too many requests", "There were more requests than one client may send in a minute; try again later."),
     "request_header_fields_too_large": (431, "Header too large", "The header of the request is larger than 16 kB."),
     "client_gone": (499, "Client gone", "The client closed the connection before it was answered."),

@@ -30,8 +30,8 @@ PAGES = (
     "/api/v1/style", "/share", "/static/css/app.css", "/static/@0/js/app.js", "/favicon.ico", "/robots.txt", "/metrics", "/text/",
     "/nowhere", "/_ah/warmup", "/service-worker.js", "/models/manifest.json", "/models/0/face.tflite",
 )  # fmt: skip
-NAMES = ("file", "detector", "tracks", "time", "annotate", "landmarks", "explain", "views", "fps", "annotated", "sample", "text",
-    "shown",
+NAMES = ("file", "detector", "tracks", "time", "annotate", "landmarks", "explain", "views", "fps", "start",
+         "end", "annotated", "sample", "text", "shown",
          "said", "confidence", "model", "", "x", "FILE", "file[]", "\0")  # fmt: skip
 VALUES = ("", "true", "false", "1", "0", "TRUE", "yes", "auto", "none", "haar", "nan", "inf", "-1", "1e999", "1e308", "0x10",
     "1_0", "٣", "\0",

@@ -212,6 +212,9 @@ def test_responses_match_the_document(described, method, path, mode):
             excluded.append(positive_data_acceptance)
         if case.media_type == OCTETS and mode is GenerationMode.POSITIVE:
             case.body = UNTYPED[path]  # what is valid depends on the address
+        for options in (case.query, case.body):  # the part has to lie within the clip
+            if path == "/api/v1/video" and mode is GenerationMode.POSITIVE and isinstance(options, dict):
+                options.update({name: value for name, value in (("start", 0.1), ("end", 1.5)) if name in options})
         case.call_and_validate(excluded_checks=excluded)
 
     check()

@@ -93,6 +93,11 @@ def test_options(client, send, clip):
         "landmarks=yes",
         "detector=dlib",
         "views=3",
+        "start=-1",
+        "start=601",
+        "end=nan",
+        "end=0",
+        "start=1.5&end=1.5",
     ],
 )
 def test_invalid_options(send, clip, query):
@@ -110,7 +115,8 @@ def test_options_in_query_and_form_must_agree(send, clip):
 def test_unknown_options(send, clip):
     response = send(clip, "?url=http://127.0.0.1/")
     assert (
-        code(response) == (400, "unknown_option") and "fps, detector, landmarks, annotated" in json.loads(response.data)["detail"]
+        code(response) == (400, "unknown_option")
+        and "fps, start, end, detector, landmarks, annotated" in json.loads(response.data)["detail"]
     )
 
 
@@ -184,6 +190,19 @@ def test_annotated_video(app, send, clip, tmp_path, monkeypatch):
     with av.open(BytesIO(data)) as container:
         assert container.streams.video[0].frames == 20
     assert nothing_is_reserved(app)
+
+
+def test_a_part_is_analyzed(send, clip):
+    with send(clip, "?start=0.4&end=1.2") as response, send(clip) as whole:
+        *rows, last = lines(response)
+        assert rows[0]["time"] == 0.4 and rows[-1]["time"] < 1.2 and last["summary"]["start"] == 0.4
+        assert [row["frame"] for row in rows] == [row["frame"] for row in lines(whole)[:-1] if 0.4 <= row["time"] < 1.2]
+        assert not last["summary"]["partial"]
+    with send(clip, "?start=0.5&annotated=mp4") as response, av.open(BytesIO(response.data)) as container:
+        assert container.streams.video[0].frames == 15 and container.decode(video=0).__next__().time == 0
+    for options in ({}, {"annotated": "mp4"}):
+        response = send(clip, "?start=30&end=40", **options)
+        assert code(response) == (422, "outside_video") and "from 30 to 40 s" in json.loads(response.data)["detail"]
 
 
 def test_client_disconnects(app, client, clip):
