@@ -50,8 +50,8 @@ def feature_difference(base: keras.Model, arrays: dict[str, np.ndarray]) -> floa
 
 
 def trainings(result: dict[str, Any]) -> list[dict[str, Any]]:
-    """Results of the trainings that gave a network: those that `finetune` recorded of the one before, then its own."""
-    return [*([result["before"]] if result.get("before") else []), result]
+    """Results of the trainings that gave a network, in their order: `finetune` records that of the one before."""
+    return [*(trainings(result["before"]) if result.get("before") else []), result]
 
 
 def configuration(
@@ -62,6 +62,7 @@ def configuration(
     augment = {key: recipe[key] for key in ("shift", "rotation", "scale", "brightness", "erase", "mixup")}
     augment |= {key: recipe[key] for key in ("aligned", "blur", "gradient", "noise", "jpeg") if key in recipe}
     network = {} if tuple(filters) == VGG_FILTERS else {"network": {"filters": list(filters)}}
+    initial = trainings(result)[0].get("initial")
     data = {"faces": str(tables[0])}
     for path in tables[1:]:
         sources = Faces.load(path).sources
@@ -81,8 +82,8 @@ def configuration(
             **({"teachers": result["teachers"]} if result.get("teachers") else {}),
         },
         "augment": augment | {"cutmix": 0.0},
-        "precision": result.get("precision", "bfloat16 (autocast)"), "init_from": result.get("initial"),
-        "parent": lineage(result.get("initial")), "frozen_blocks": result.get("frozen_blocks", 0), "limit": None,
+        "precision": result.get("precision", "bfloat16 (autocast)"), "init_from": initial, "parent": lineage(initial),
+        "frozen_blocks": result.get("frozen_blocks", 0), "limit": None,
         "commit": commit(),
         "label_sets": list(available_label_sets(Faces.load(tables[0]))), "trained_on": {"device": device, "network": name},
     }  # fmt: skip

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional as F
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from .arrays import write_arrays
 from .data import CLASSES, PackedFaces
@@ -73,13 +74,21 @@ class ExpressionNet(nn.Module):
         self.backbone, self.dropout, self.heads = nn.Sequential(*parts), nn.Dropout(dropout), nn.Linear(inputs, 2 * CLASSES)
         self.frozen = 0
         """Modules of the backbone, from its input on, that training leaves as they are."""
+        self.folded: list[nn.Sequential] = []
+        """These modules with each batch norm folded into its convolution, which is faster; no part of the state."""
 
     def freeze(self, blocks: int) -> ExpressionNet:
         """Keep weights and batch-norm statistics of the first blocks of a VGG-16, each of which ends with a pooling."""
         pools = [number for number, module in enumerate(self.backbone) if isinstance(module, nn.MaxPool2d)]
         self.frozen = pools[blocks - 1] + 1 if blocks else 0
-        self.backbone[: self.frozen].requires_grad_(False)
-        return self.train(self.training)
+        self.train(self.training).backbone[: self.frozen].requires_grad_(False)
+        self.folded = []
+        for module in self.backbone[: self.frozen]:
+            layers = (
+                [fuse_conv_bn_eval(module[0], module[1]), nn.ReLU(inplace=True)] if isinstance(module, ConvBlock) else [module]
+            )
+            self.folded.append(nn.Sequential(*layers))
+        return self
 
     def train(self, mode: bool = True) -> ExpressionNet:
         super().train(mode)
@@ -94,7 +103,8 @@ class ExpressionNet(nn.Module):
         """Bottleneck features (N, F)."""
         x = (pixels / 64 - 2).contiguous(memory_format=torch.channels_last)
         with torch.set_grad_enabled(torch.is_grad_enabled() and not self.frozen):
-            x = self.backbone[: self.frozen](x)
+            for module in self.folded:
+                x = module(x)
         return self.backbone[self.frozen :](x).float().mean((2, 3))
 
     def forward(self, pixels: torch.Tensor) -> torch.Tensor:

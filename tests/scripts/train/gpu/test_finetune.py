@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from dataclasses import replace
 
@@ -167,6 +168,13 @@ def test_teachers_of_the_first_table_teach_no_other(packed):  # noqa: F811
     assert torch.allclose(soft[:, :2], torch.tensor([[0.5, 0.5], [0.0, 1.0]]), atol=1e-4)
     step.teachers = [first]
     assert step._soft_labels(x, x, known)[1].abs().sum() == 0
+
+
+def test_folded_blocks_compute_what_the_network_does(published_net, packed):  # noqa: F811
+    x = data.load(packed[0], CPU).pixels[:8][:, None].float()
+    frozen = copy.deepcopy(published_net).freeze(2)
+    assert frozen.frozen == 6 and torch.allclose(frozen.features(x), published_net.features(x), atol=1e-4)
+    assert frozen.state_dict().keys() == published_net.state_dict().keys()
 
 
 def test_frozen_blocks_keep_weights_and_statistics(packed, backbone, published_net, tmp_path):  # noqa: F811
