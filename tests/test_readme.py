@@ -61,7 +61,8 @@ ELSEWHERE = {
     "make heads": "tests/scripts/synthetic/heads/dataset/test_generate.py",
     ".venv-train/bin/python -m scripts.synthetic.heads": "tests/scripts/synthetic/heads/dataset/",
     ".venv-test/bin/python -m scripts.evaluate.heads": "tests/scripts/evaluate/test_heads.py, test_heads_training.py",
-    "make rebuild": "test_make_rebuild_trains_as_in_the_model_card, and tests/scripts/train/gpu/ each of its steps",
+    "make rebuild": "test_backbones_are_trained_as_in_the_model_card, and tests/scripts/train/gpu/ each of its steps",
+    "make refine": "the same tests",
     "make export": "tests/scripts/test_commands.py",
     "make thresholds": "tests/scripts/test_commands.py",
     "make run MODELS=": "tests/scripts/test_commands.py",
@@ -163,10 +164,11 @@ def test_commands(line, server, folder):
         run(["make", "--dry-run", *line.split()[1:]])
 
 
-def test_make_rebuild_trains_as_in_the_model_card():
-    printed = run(["make", "--no-print-directory", "--dry-run", "rebuild"])
+@pytest.mark.parametrize(("target", "step", "folder"), [("rebuild", "train", "rebuilt"), ("refine", "finetune", "refined")])
+def test_backbones_are_trained_as_in_the_model_card(target, step, folder):
+    printed = run(["make", "--no-print-directory", "--dry-run", target])
     steps = re.findall(r"scripts\.train\.gpu\.(\w+) ", printed)
-    assert steps == ["pack", "train", "import_run"] and "scripts.train.heads --run runs/rebuilt" in printed
+    assert steps == ["pack", step, "import_run"] and f"scripts.train.heads --run runs/{folder}" in printed
     registry = ModelRegistry(ROOT / "models")
     learned = {row["source"] for row in registry.entry("expression-base", "vgg16").metadata["data"]} - {"ferplus"}
     tables = re.search(r"gpu\.pack (.*?) --", printed)[1].split()
