@@ -15,10 +15,10 @@ from .augment import Augment
 from .config import Recipe
 from .data import PackedFaces
 from .networks import EPSILON, VGG_FILTERS, ConvBlock, ExpressionNet
-from .steps import cross_entropy
+from .steps import cross_entropy, learning_rate
 
-HEAD_FACES, HEAD_STEPS, HEAD_BATCH, HEAD_RATE = 20_000, 600, 2048, 1e-2
-"""Faces, steps, batch size and learning rate (Adam) with which new heads are fitted to a published backbone."""
+HEAD_FACES, HEAD_STEPS, HEAD_BATCH, HEAD_RATE = 20_000, 600, 2048, 0.3
+"""Faces, steps, batch size and peak rate with which new heads are fitted to a published backbone by SGD with momentum."""
 BATCH = 64
 """Faces of one call of a teacher."""
 
@@ -76,17 +76,18 @@ def _fit_heads(net: ExpressionNet, faces: PackedFaces, recipe: Recipe) -> None:
     with torch.no_grad():
         parts = [net.features(augment(faces.pixels[some][:, None].float(), faces.theta[some])) for some in rows.split(512)]
     features, labels, votes = torch.cat(parts), faces.label_targets(recipe.smoothing)[rows], faces.votes[rows]
-    optimiser = torch.optim.Adam(net.heads.parameters(), HEAD_RATE)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, HEAD_STEPS)
-    for _ in range(HEAD_STEPS):
+    weights = list(net.heads.parameters())
+    momentum = [torch.zeros_like(weight) for weight in weights]
+    for step in range(HEAD_STEPS):
         some = torch.randint(len(rows), (min(HEAD_BATCH, len(rows)),), device=rows.device)
         logits = net.heads(F.dropout(features[some], recipe.dropout))
         half = logits.shape[1] // 2
         loss = cross_entropy(logits[:, :half], labels[some]) + cross_entropy(logits[:, half:], votes[some])
-        optimiser.zero_grad()
-        loss.backward()
-        optimiser.step()
-        schedule.step()
+        # Not torch.optim: in a process with TensorFlow its import ends the process.
+        grads, rate = torch.autograd.grad(loss, weights), HEAD_RATE * learning_rate(step / HEAD_STEPS, recipe.warmup)
+        with torch.no_grad():
+            for weight, grad, velocity in zip(weights, grads, momentum, strict=True):
+                weight.sub_(velocity.mul_(recipe.momentum).add_(grad), alpha=rate)
 
 
 class PublishedModel:
