@@ -53,17 +53,16 @@ def restore_published(path: Path, faces: PackedFaces, recipe: Recipe) -> Express
 def _keep_function(net: ExpressionNet, faces: PackedFaces, batch: int) -> None:
     """Give the batch norms, whose statistics are 0 and 1, those of the faces, and weights with which outputs stay the same."""
     norms = [block[1] for block in net.backbone if isinstance(block, ConvBlock)]
-    # Block by block, since statistics that are not matched yet would change what later blocks see.
-    for norm in norms:
-        inputs: list[torch.Tensor] = []
-        hook = norm.register_forward_pre_hook(lambda _, given, found=inputs: found.append(given[0].double()))
-        rows = faces.rows("train")
-        order = torch.randperm(len(rows), generator=torch.Generator().manual_seed(0)).to(rows.device)[: max(batch, 256)]
-        net.features(faces.pixels[rows[order]][:, None].float())
+    inputs: list[torch.Tensor] = []
+    hooks = [norm.register_forward_pre_hook(lambda _, given: inputs.append(given[0].double())) for norm in norms]
+    rows = faces.rows("train")
+    order = torch.randperm(len(rows), generator=torch.Generator().manual_seed(0)).to(rows.device)[: max(batch, 256)]
+    net.features(faces.pixels[rows[order]][:, None].float())
+    for norm, hook, given in zip(norms, hooks, inputs, strict=True):
         hook.remove()
-        mean, variance = inputs[0].mean((0, 2, 3)).float(), inputs[0].var((0, 2, 3), unbiased=False).float()
-        gain = norm.weight / (norm.running_var + EPSILON).sqrt()
-        norm.bias.add_(gain * (mean - norm.running_mean))
+        mean, variance = given.mean((0, 2, 3)).float(), given.var((0, 2, 3), unbiased=False).float()
+        gain = norm.weight / (1 + EPSILON) ** 0.5
+        norm.bias.add_(gain * mean)
         norm.weight.copy_(gain * (variance + EPSILON).sqrt())
         norm.running_mean.copy_(mean)
         norm.running_var.copy_(variance)

@@ -114,28 +114,28 @@ class TrainingStep:
     def total_loss(self) -> torch.Tensor:
         """Sum of the networks' losses on one augmented batch."""
         r, faces, rows = self.recipe, self.faces, self.rows
-        x, unaligned = self._views()
+        views = self._views()
         labels, votes, first = self.label_targets[rows], faces.votes[rows], self.first_table[rows]
         if r.mixup:  # with the face at the mirrored place of the batch (Zhang et al. 2018), mostly little
-            share = r.mixup * torch.rand(len(x), 1, device=x.device) ** 2
-            x, unaligned = (torch.lerp(view, view.flip(0), share[:, :, None, None]) for view in (x, unaligned))
+            share = r.mixup * torch.rand(len(rows), 1, device=rows.device) ** 2
+            views = [torch.lerp(view, view.flip(0), share[:, :, None, None]) for view in views]
             labels, votes = torch.lerp(labels, labels.flip(0), share), torch.lerp(votes, votes.flip(0), share)
             first = first & first.flip(0)
+        x, unaligned = views[0], views[-1]
         with torch.autocast(x.device.type, torch.bfloat16, enabled=self.bfloat16, cache_enabled=False):
             outputs = [net(x) for net in self.nets]
             with torch.no_grad():
                 soft = self._soft_labels(x, unaligned, first) if self.teachers else None
         return torch.stack([self._loss(logits, labels, votes, soft) for logits in outputs]).sum()
 
-    def _views(self) -> tuple[torch.Tensor, torch.Tensor]:
-        """The augmented faces, and the same augmentation of the faces as they lie if a teacher asks for it."""
+    def _views(self) -> list[torch.Tensor]:
+        """The augmented faces and, if a teacher asks for it, the same augmentation of the faces as they lie."""
         images, theta = self.faces.pixels[self.rows][:, None].float(), self.faces.theta[self.rows]
         if not any(teacher.unaligned for teacher in self.teachers):
-            x = self.augment(images, theta)
-            return x, x
+            return [self.augment(images, theta)]
         with torch.random.fork_rng(devices=[images.device] if images.is_cuda else []):
             unaligned = self.augment(images, self.augment.identity.expand_as(theta))
-        return self.augment(images, theta), unaligned  # both from the same random state
+        return [self.augment(images, theta), unaligned]  # both from the same random state
 
     def _soft_labels(self, x: torch.Tensor, unaligned: torch.Tensor, first: torch.Tensor) -> torch.Tensor:
         """Mean probabilities (N, 2, 7) at the recipe's temperature of the teachers of each face; zeros for one without any."""
