@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from typing import Any
-
-from apiflask.fields import Field, Float, Integer, List, Nested, String
+from apiflask.fields import Float, Integer, List, Nested, String
 from apiflask.validators import OneOf
 from flask import Response, jsonify
 
@@ -17,20 +14,9 @@ from ..http.uploads import uploaded_photo
 from ..inference import analyze_image, annotated_uri, load_tracker, update_tracker
 from .blueprint import api
 from .options import parse_options
-from .schemas import BooleanOption, Face, InputSchema, Model, OutputSchema, ViewsOption
+from .schemas import BooleanOption, Face, InputSchema, Model, NumberOption, OutputSchema, ViewsOption
 
 MAX_TIME = MAX_CLOCK // 1000
-
-
-class Seconds(Field):
-    """Seconds as a form or query option, written as a JSON number; float() also accepts "nan" and "1_0"."""
-
-    default_error_messages = {"invalid": "Must be a number of seconds from 0 to 1e9."}
-
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **_: Any) -> float:
-        if not re.fullmatch(r"-?[0-9]{1,30}(\.[0-9]{1,30})?([eE][+-]?[0-9]{1,3})?", value) or not 0 <= float(value) <= MAX_TIME:
-            raise self.make_error("invalid")
-        return float(value)
 
 
 class ImageOptions(InputSchema):
@@ -65,15 +51,12 @@ class ImageOptions(InputSchema):
             "4 kB.",
         },
     )
-    time = Seconds(
-        metadata={
-            "type": "number",
-            "minimum": 0,
-            "maximum": MAX_TIME,
-            "description": "With `tracks`: capture time of the frame in seconds, from any origin. Where it is missing, does not "
-            "advance or runs back, frames count as 1/15 s apart. Running back by more than 3 s starts new tracks with new ids. "
-            "Without `tracks` it has no effect.",
-        },
+    time = NumberOption(
+        0,
+        MAX_TIME,
+        "With `tracks`: capture time of the frame in seconds, from any origin. Where it is missing, does not advance or runs "
+        "back, frames count as 1/15 s apart. Running back by more than 3 s starts new tracks with new ids. Without `tracks` "
+        "it has no effect.",
     )
 
 

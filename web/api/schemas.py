@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from apiflask import Schema
@@ -13,6 +14,7 @@ from emotions import EMOTIONS
 from emotions.face.defaults import DEFAULT_VIEWS, REQUEST_VIEWS
 from emotions.face.reliability import UNSURE_REASONS
 
+NUMBER_SYNTAX = re.compile(r"-?[0-9]{1,30}(\.[0-9]{1,30})?([eE][+-]?[0-9]{1,3})?")
 BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
 UNIT_RANGE = {"minimum": 0, "maximum": 1}
 UNSURE = (
@@ -43,6 +45,22 @@ class BooleanOption(Field):
         if value not in BOOLEANS:
             raise self.make_error("invalid")
         return BOOLEANS[value]
+
+
+class NumberOption(Field):
+    """Number within limits as a form or query option, written as a JSON number; float() also accepts "nan" and "1_0"."""
+
+    default_error_messages = {"invalid": "Must be a number from {minimum:,.10g} to {maximum:,.10g}."}
+
+    def __init__(self, minimum: float, maximum: float, description: str, default: float | None = None) -> None:
+        self.minimum, self.maximum = minimum, maximum
+        metadata = {"type": "number", "minimum": minimum, "maximum": maximum, "description": description}
+        super().__init__(load_default=default, metadata=metadata | ({} if default is None else {"default": default}))
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **_: Any) -> float:
+        if not NUMBER_SYNTAX.fullmatch(value) or not self.minimum <= float(value) <= self.maximum:
+            raise self.make_error("invalid", minimum=self.minimum, maximum=self.maximum)
+        return float(value)
 
 
 class ViewsOption(Field):

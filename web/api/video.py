@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import json
-import re
 import tempfile
 import threading
 from collections.abc import Generator, Iterator
@@ -12,9 +11,9 @@ from contextlib import ExitStack, closing, contextmanager, nullcontext
 from functools import partial
 from itertools import chain
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
-from apiflask.fields import Boolean, Field, Float, Integer, List, Nested, String
+from apiflask.fields import Boolean, Float, Integer, List, Nested, String
 from apiflask.validators import OneOf
 from flask import Flask, Response, current_app, g
 
@@ -34,26 +33,10 @@ from ..inference import analyzer
 from .blueprint import api
 from .openapi.document import VIDEO_TYPES
 from .options import parse_options
-from .schemas import NUMBER, BooleanOption, Face, InputSchema, Model, OutputSchema, Probabilities, ViewsOption
+from .schemas import NUMBER, BooleanOption, Face, InputSchema, Model, NumberOption, OutputSchema, Probabilities, ViewsOption
 
 MAX_SECONDS = 600.0
 """Duration limit: App Engine ends requests after ten minutes, in which a small instance analyzes less than that."""
-
-
-class NumberOption(Field):
-    """Number within limits as a form or query option; float() would also accept "nan", "1_0" and non-ASCII digits."""
-
-    default_error_messages = {"invalid": "Must be a number from {minimum:g} to {maximum:g}."}
-
-    def __init__(self, minimum: float, maximum: float, description: str, default: float | None = None) -> None:
-        self.minimum, self.maximum = minimum, maximum
-        metadata = {"type": "number", "minimum": minimum, "maximum": maximum, "description": description}
-        super().__init__(load_default=default, metadata=metadata | ({} if default is None else {"default": default}))
-
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **_: Any) -> float:
-        if not re.fullmatch(r"[0-9]{1,30}(\.[0-9]{1,30})?", value) or not self.minimum <= float(value) <= self.maximum:
-            raise self.make_error("invalid", minimum=self.minimum, maximum=self.maximum)
-        return float(value)
 
 
 class VideoOptions(InputSchema):
