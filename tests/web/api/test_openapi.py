@@ -165,9 +165,14 @@ UNTYPED = {"/api/v1/image": images()[0], "/api/v1/video": videos()[0], "/api/v1/
 """Address -> a file to send as application/octet-stream."""
 
 
+REJECTED = ["4xx"]
+"""Statuses of a refused request: one that violates the schema may first be too large (413) or of a wrong media type (415)."""
+
+
 @pytest.fixture(scope="module")
 def described(app):
-    return schemathesis.openapi.from_wsgi("/openapi.json", app)
+    config = schemathesis.Config.from_dict({"checks": {"negative_data_rejection": {"expected-statuses": REJECTED}}})
+    return schemathesis.openapi.from_wsgi("/openapi.json", app, config=config)
 
 
 OPERATIONS = [
