@@ -137,11 +137,10 @@ train: $(or $(TABLE),data/fer2013.npz) $(DRAWN) $(OTHERS) $(RENDERED) .venv-trai
 	$(TRAIN) -m scripts.train.base --config $(CONFIG) --run $(RUN) $(addprefix --faces ,$(TABLE)) $(addprefix --precision ,$(PRECISION)) $(addprefix --init-from ,$(INIT)) $(addprefix --epochs ,$(EPOCHS)) $(addprefix --drawn ,$(DRAWN))
 	$(TRAIN) -m scripts.train.heads --run $(RUN) $(addprefix --drawn ,$(DRAWN)) $(addprefix --others ,$(OTHERS)) $(addprefix --rendered ,$(RENDERED))
 
-# Three teachers and three students from scratch, then the student of three quarters of the channels on more data. Every step resumes or
-# is skipped when it is finished. On one H200 the first training took five and the second seven minutes; the last one takes an hour of two
-# CPU cores with AMX. KERAS_BACKEND applies to lines with Keras alone.
+# Three teachers and a student from scratch; every step resumes or is skipped when it is finished. On one H200 teachers took five and the
+# student seven minutes. KERAS_BACKEND applies to lines with Keras alone.
 FURTHER := data/facial_expressions.npz data/drawn.npz data/heads.npz
-rebuild: data/fer2013.npz $(FURTHER) .venv-gpu/.installed ## on a GPU: train the shipped model again from the data sets (FACES=, VOTES=; SECONDS=: time limit of the training from scratch); then make export RUN=runs/rebuilt
+rebuild: data/fer2013.npz $(FURTHER) .venv-gpu/.installed ## on a GPU: train version 2.1.0 again from the data sets (FACES=, VOTES=; SECONDS=: time limit of the training from scratch); then make export RUN=runs/rebuilt
 	$(GPU) -m scripts.train.gpu.pack data/fer2013.npz $(FURTHER) --quality 100 --held-out-quality 100 --out runs/packed
 	$(GPU) -m scripts.train.gpu.train --data runs/packed --out runs/students --work runs/students/work --seconds $(or $(SECONDS),720) --only student-75
 	KERAS_BACKEND=tensorflow $(GPU) -m scripts.train.gpu.import_run --results runs/students --name student-75 --run runs/rebuilt data/fer2013.npz $(FURTHER)
@@ -157,7 +156,7 @@ runs/teachers:
 	@mv $@.partial $@
 
 # glibc would give the memory of every step back to the kernel, which takes as long as the computation.
-refine: data/fer2013.npz $(FURTHER) runs/teachers .venv-gpu/.installed ## on two CPU cores within two hours: go on with version 2.1.0, taught by the mean predictions of three published versions (FACES=, VOTES=; EPOCHS=); then make export RUN=runs/refined
+refine: data/fer2013.npz $(FURTHER) runs/teachers .venv-gpu/.installed ## on two CPU cores within two hours: train version 2.2.0 again from 2.1.0, taught by the mean predictions of three published versions (FACES=, VOTES=; EPOCHS=); then make export RUN=runs/refined
 	$(GPU) -m scripts.train.gpu.pack data/fer2013.npz $(FURTHER) --quality 100 --held-out-quality 100 --out runs/packed
 	env MALLOC_MMAP_MAX_=0 MALLOC_TRIM_THRESHOLD_=17179869184 $(GPU) -m scripts.train.gpu.finetune --data runs/packed --from runs/teachers/vgg16-2.1.0.tflite \
 	--teacher runs/teachers/vgg16-1.4.0.tflite:unaligned:first runs/teachers/vgg16-2.0.0.tflite runs/teachers/vgg16-2.1.0.tflite:unaligned \

@@ -3,7 +3,7 @@
 A set is what `scripts.release.publish` uploads: `manifest.json` and the files that it names, under an address that is never
 written twice. A set that is complete is therefore not requested again, neither by a restarted worker nor by a second one.
 
-    registry = ModelRegistry(download_models("gs://my-models/emotions/vgg16-2.1.0"))
+    registry = ModelRegistry(download_models("gs://my-models/emotions/vgg16-2.2.0"))
     analyzer = FaceAnalyzer(registry)
 """
 

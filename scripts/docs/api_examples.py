@@ -22,7 +22,7 @@ from web.api.openapi.snippets import NDJSON
 SAMPLES = Path(__file__).resolve().parents[2] / "static" / "samples"
 REQUESTS: dict[str, Any] = {
     "readText": {"text": "I love it, thank you so much!"},
-    "sendFeedback": {"shown": "happy", "said": "surprise", "confidence": 0.93, "model": "vgg16/mixed 2.1.0"},
+    "sendFeedback": {"shown": "happy", "said": "surprise", "confidence": 0.93, "model": "vgg16/mixed 2.2.0"},
 }
 """Operation -> JSON body of the example."""
 MAX_LINES, MAX_ENTRIES = 2, 2

@@ -1,6 +1,6 @@
 """Publish a set of models to a Google Cloud Storage bucket; existing objects are never overwritten.
 
-    python -m scripts.release.publish --bucket gs://BUCKET/PREFIX                       # models/, as PREFIX/vgg16-2.1.0
+    python -m scripts.release.publish --bucket gs://BUCKET/PREFIX                       # models/, as PREFIX/vgg16-2.2.0
     python -m scripts.release.publish --bucket gs://BUCKET/PREFIX --models build/models --name a-try
 
 The set is stored under its name: name and version of the backbone unless `--name` is given. Model files are uploaded first, the
@@ -40,7 +40,7 @@ def files_to_publish(folder: Path) -> list[Path]:
 
 
 def name_of(folder: Path) -> str:
-    """Name and version of the folder's first backbone, such as vgg16-2.1.0."""
+    """Name and version of the folder's first backbone, such as vgg16-2.2.0."""
     base = ModelRegistry(folder).entry("expression-base")
     return f"{base.name}-{base.version}"
 

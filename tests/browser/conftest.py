@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from scripts.common.serving import local_server
 from scripts.deploy.traffic import write_camera_video
@@ -17,6 +17,11 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shuti
 CAMERA = ("--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream")
 PHONE = {"width": 390, "height": 844}
 DESK = {"width": 1280, "height": 800}
+
+
+expect.set_options(
+    timeout=15_000
+)  # milliseconds: the first use of a codec or a model on a busy machine takes longer than the default 5 s
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

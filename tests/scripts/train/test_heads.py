@@ -26,9 +26,18 @@ def row(score: float, drawn: float | None = None, weight: float = 0.0) -> dict:
     return {"score": score, "drawn_weight": weight} | ({} if drawn is None else {"drawn": drawn})
 
 
-def test_mixed_is_chosen_by_its_score_alone():
+def test_mixed_is_chosen_by_its_score():
     rows = [row(0.65, 0.9), row(0.71, 0.5, 0.3), row(0.70, 0.8, 1.0)]
     assert search.choose("mixed", rows) == 1 and search.choose("mixed", rows[:1]) == 0
+
+
+def test_mixed_reaches_a_least_accuracy_on_both_label_sets_if_any_head_does():
+    near_labels, near_votes, between = (
+        row(score) | {"fer2013_aligned": labels, "ferplus_aligned": votes}
+        for score, labels, votes in ((0.756, 0.70, 0.76), (0.764, 0.66, 0.87), (0.754, 0.685, 0.80))
+    )
+    assert search.choose("mixed", [near_labels, near_votes, between]) == 2
+    assert search.choose("mixed", [near_labels, near_votes]) == 1
 
 
 def test_heads_with_drawn_faces_may_lose_at_most_max_drop():

@@ -139,7 +139,7 @@ def test_the_live_page_and_the_video_page_keep_working(client, photo):
         "/api/v1/video", data={"file": (BytesIO(b"words"), "clip.mp4")}, headers=bearer(page_token(client, "/video"))
     )
     assert video.status_code == 422 and json.loads(video.data)["code"] == "not_a_video"
-    feedback = {"shown": "happy", "said": "sad", "confidence": 0.9, "model": "vgg16/mixed 2.1.0"}
+    feedback = {"shown": "happy", "said": "sad", "confidence": 0.9, "model": "vgg16/mixed 2.2.0"}
     assert client.post("/api/v1/feedback", json=feedback, headers=headers).status_code == 204
 
 

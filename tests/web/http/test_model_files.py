@@ -61,20 +61,26 @@ def test_the_manifest_is_asked_for_again(client):
     assert client.get("/models/manifest.json", headers={"If-None-Match": response.headers["ETag"]}).status_code == 304
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "vgg16-2.1.0.tflite",
-        "000000000000/vgg16-2.1.0.tflite",
-        "../manifest.json",
-        "a/../../app.yaml",
-        "6dcb3185595f/manifest.json",
-        "6dcb3185595f/vgg16-fer2013-2.1.0.tflite",
-        "evaluation.json",
-    ],
-)
-def test_nothing_else_is_served(client, name):
+@pytest.mark.parametrize("name", ["../manifest.json", "a/../../app.yaml", "evaluation.json"])
+def test_other_files_are_not_served(client, name):
     assert client.get(f"/models/{name}").status_code == 404
+
+
+def test_a_file_is_served_at_its_own_address_alone(client, manifest):
+    for entry in manifest["models"]:
+        digest, file = entry["path"].split("/")
+        for path in (file, f"{'0' * 12}/{file}", f"{digest}/manifest.json"):
+            assert client.get(f"/models/{path}").status_code == 404, path
+
+
+def test_heads_that_are_not_served_are_not_there(client, manifest):
+    heads = [
+        entry for entry in json.loads((MODELS / "manifest.json").read_text())["models"] if entry["role"] == "expression-head"
+    ]
+    others = [entry for entry in heads if entry["name"] != manifest["head"]]
+    assert others
+    for entry in others:
+        assert client.get(f"/models/{entry['sha256'][:12]}/{entry['file']}").status_code == 404
 
 
 def test_models_of_texts_and_speech_are_not_served(client):
