@@ -6,6 +6,8 @@ neither occur nor are predicted are left out.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from emotions.runtime.litert import softmax
@@ -94,7 +96,16 @@ def cross_entropy(probabilities: np.ndarray, targets: np.ndarray) -> float:
 
 def fit_temperature(logits: np.ndarray, y_true: np.ndarray, candidates: np.ndarray = TEMPERATURES) -> float:
     """Temperature among `candidates` with the lowest cross-entropy of logits (N, C) against class ids (N,)."""
-    return float(min(candidates, key=lambda temperature: cross_entropy(softmax(logits, temperature), y_true)))
+    return fit_shared_temperature([(logits, y_true)], candidates)
+
+
+def fit_shared_temperature(sets: Sequence[tuple[np.ndarray, np.ndarray]], candidates: np.ndarray = TEMPERATURES) -> float:
+    """Temperature of several sets of logits (N, C) and class ids (N,): that of the lowest mean of their cross-entropies."""
+
+    def mean_cross_entropy(temperature: float) -> float:
+        return float(np.mean([cross_entropy(softmax(logits, temperature), y_true) for logits, y_true in sets]))
+
+    return float(min(candidates, key=mean_cross_entropy))
 
 
 INTERVAL_METHOD = "Wilson score"

@@ -18,6 +18,7 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -32,7 +33,7 @@ from emotions.runtime.manifest import BUNDLED, ModelRegistry
 
 from ..common.litert import to_litert
 from ..common.manifest import drop_entry, put_entry
-from ..common.metrics import fit_temperature, reliability
+from ..common.metrics import fit_shared_temperature, reliability
 from ..common.run_names import run_name
 from ..data.alignment import aligned_faces, needs_alignment
 from ..data.dataset import DatasetError, Faces
@@ -40,6 +41,7 @@ from ..data.labels import MIXED, targets_and_mask
 from ..data.sources import licence_of
 from ..data.splits import without_copies
 from ..train.backbones import DesignError, design_of
+from ..train.heads.search import KINDS
 from ..train.networks import folded
 from ..train.runs import MIXED_HEAD_ONLY, lineage, training_data
 
@@ -101,6 +103,11 @@ class Export:
         return cls(run, version, folder, config, heads, data, config.get("parent") or lineage(config.get("init_from")))
 
     @property
+    def label_sets(self) -> list[str]:
+        """Label sets of which there are heads."""
+        return [name for name in self.heads if name not in (MIXED, "drawn")]
+
+    @property
     def base(self) -> str:
         """Name of the backbone."""
         return self.config["name"]
@@ -127,11 +134,11 @@ class Export:
         }, to_litert(base))  # fmt: skip
         return base
 
-    def put_heads(self, base: keras.Model, faces: Faces) -> None:
+    def put_heads(self, base: keras.Model, faces: Faces, further: Sequence[Faces] = ()) -> None:
         """Write the expression heads, with temperature and reliability measured on validation `faces` by the exported files.
 
-        The temperature of a label set's head is fitted on its labels, that of `mixed` on the labels of `faces`: one label of each
-        face without regard to how clear it is, so that confidence on clear expressions is rather too low than too high.
+        The temperature of a label set's head is fitted on its labels; that of `mixed` on all sets by which it is chosen, each
+        counting alike: the label sets of `faces`, and the labels of the `further` tables' validation faces.
         """
         exact_features = base.predict(faces.pixels[..., None], batch_size=128, verbose=0)
         features = None
@@ -148,7 +155,11 @@ class Export:
             model = ExpressionClassifier(ModelRegistry(self.folder), entry["name"])
             features = model.features(faces.pixels) if features is None else features
             logits, labels, mask = model.logits(features), *targets_and_mask(name, faces)
-            entry["temperature"] = round(fit_temperature(logits[mask], labels[mask]), 4)
+            sets = [(logits[mask], labels[mask])]
+            if name == MIXED:
+                own = [(logits[known], ids[known]) for ids, known in (targets_and_mask(one, faces) for one in self.label_sets)]
+                sets = [*own, *((model.logits(model.features(table.pixels)), table.labels) for table in further)]
+            entry["temperature"] = round(fit_shared_temperature(sets), 4)
             entry["reliability"] = reliability(softmax(logits[mask], entry["temperature"]), labels[mask])
             exact = head.predict(exact_features, batch_size=1024, verbose=0)
             entry["quantisation"] = quantisation_loss(exact, logits, labels, mask)
@@ -195,11 +206,19 @@ def export(run: Path, version: str, folder: Path) -> None:
     base = exported.put_backbone()
     _put_detectors(folder)
     exported.drop_stale_heads()
-    exported.put_heads(base, faces)
+    exported.put_heads(base, faces, _further_validation(exported.config["data"]))
     if (run / "head-drawn.keras").is_file():
         exported.put_drawn_head()
     for name in before - _files(folder):
         (folder / name).unlink(missing_ok=True)
+
+
+def _further_validation(tables: dict[str, str]) -> list[Faces]:
+    """Labelled validation faces of each further table that the run learned and that is there."""
+    paths = [Path(tables[kind]) for kind in KINDS if tables.get(kind)]
+    held = [Faces.load(path).split("validation") for path in paths if path.is_file()]
+    labelled = [table.where(table.labels >= 0) for table in held]
+    return [table for table in labelled if len(table)]
 
 
 def _put_detectors(folder: Path) -> None:

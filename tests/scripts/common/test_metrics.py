@@ -39,6 +39,9 @@ def test_temperature_scaling_corrects_overconfident_logits():
     labels = np.array([random.choice(7, p=row) for row in softmax(logits)])
     assert metrics.fit_temperature(logits * 2, labels) == pytest.approx(2.0, rel=0.1)
     assert metrics.fit_temperature(logits * 2, labels, np.array([0.5, 1.5])) == 1.5
+    few = (logits[:50] / 2, labels[:50])  # counts as much as all the others
+    pooled = metrics.fit_temperature(np.concatenate([logits * 2, few[0]]), np.concatenate([labels, few[1]]))
+    assert 0.5 < metrics.fit_shared_temperature([(logits * 2, labels), few]) < 0.9 * pooled
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ import pytest
 from emotions.face.classifier import ExpressionClassifier
 from emotions.runtime.manifest import ModelRegistry
 from scripts.common.litert_weights import convolutions
-from scripts.common.metrics import fit_temperature
+from scripts.common.metrics import fit_shared_temperature
 from scripts.data.dataset import Faces
 from scripts.data.labels import targets_and_mask
 from scripts.data.splits import without_copies
@@ -86,12 +86,23 @@ def test_export_serves_what_was_trained(finished, exported, prepared, tmp_path):
 
 
 @pytest.mark.slow
-def test_the_temperature_of_mixed_is_fitted_on_labels(exported, prepared):
-    head = ExpressionClassifier(ModelRegistry(exported), "mixed")
+def test_the_temperature_of_mixed_is_fitted_on_further_tables_too(finished, prepared, tmp_path):
+    run, folder = tmp_path / "run", tmp_path / "exported"
+    shutil.copytree(finished, run)
+    further = tmp_path / "others.npz"
+    Faces.load(prepared).save(further)
+    config = json.loads((run / "config.json").read_text())
+    config["data"]["others"] = str(further)
+    (run / "config.json").write_text(json.dumps(config))
+    export.export(run, "9.9.9", folder)
+    head = ExpressionClassifier(ModelRegistry(folder), "mixed")
     faces = without_copies(Faces.load(prepared)).split("validation")
-    logits, (labels, known) = head.logits(head.features(faces.pixels)), targets_and_mask("fer2013", faces)
-    temperature = ModelRegistry(exported).entry("expression-head", "mixed").metadata["temperature"]
-    assert temperature == pytest.approx(fit_temperature(logits[known], labels[known]), rel=0.02)
+    logits = head.logits(head.features(faces.pixels))
+    sets = [(logits[known], ids[known]) for ids, known in (targets_and_mask(name, faces) for name in ("fer2013", "ferplus"))]
+    others = Faces.load(further).split("validation")
+    sets.append((head.logits(head.features(others.pixels))[others.labels >= 0], others.labels[others.labels >= 0]))
+    temperature = ModelRegistry(folder).entry("expression-head", "mixed").metadata["temperature"]
+    assert temperature == pytest.approx(fit_shared_temperature(sets), rel=0.02)
 
 
 @pytest.mark.slow
