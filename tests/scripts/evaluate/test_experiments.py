@@ -122,18 +122,21 @@ def test_an_exported_run_becomes_its_version_and_the_next_in_its_folder_another_
     monkeypatch.setattr(experiments, "compare_speed", lambda places, default: {})
     base = ModelRegistry(BUNDLED).entry("expression-base", "vgg16").metadata
     version = f"vgg16-{base['version']}"
-    written(tmp_path / base["run"])
+    run = "refined"  # in whatever folder the shipped version was trained
+    exported_rows = experiments.read_exported
+    monkeypatch.setattr(experiments, "read_exported", lambda folder: [(*row[:2], run) for row in exported_rows(folder)])
+    written(tmp_path / run)
     teacher = tmp_path / "distill" / "teacher-0"
     teacher.parent.mkdir()
     written(teacher)
     found, exported = collect(tmp_path, [BUNDLED])
     rows = {row["variant"]: row for row in found}
     assert (
-        exported == {base["run"]: version}
+        exported == {run: version}
         and set(rows) == {version, "distill/teacher-0"}
         and {"training", "exported"} <= set(rows[version])
     )
-    written(tmp_path / base["run"], init_from=f"models/{version}.tflite")
+    written(tmp_path / run, init_from=f"models/{version}.tflite")
     found, exported = collect(tmp_path, [BUNDLED])
     rows = {row["variant"]: row for row in found}
-    assert not exported and "training" not in rows[version] and "exported" not in rows[base["run"]]
+    assert not exported and "training" not in rows[version] and "exported" not in rows[run]

@@ -168,7 +168,7 @@ def test_drawn_face_has_its_own_accuracy(read, app):
     measured = app.extensions["analyzer"].classifier.head_entry.evaluation["dicebear_test"]
     assert face["drawn"] >= 0.5 and f"({100 * face['drawn']:.0f} %)" in note_text
     assert (
-        f"On {measured['count']} drawn faces" in note_text
+        f"On {measured['count']:,} drawn faces" in note_text
         and f"{100 * measured['accuracy']:.0f} % of the predictions" in note_text
     )
     assert not [note for note in page.find("p", "note") if note.text.startswith("Predictions with a confidence")]
