@@ -44,7 +44,7 @@ KINDS = ("drawn", "others", "rendered")
 FLOORS = {"fer2013": 0.684, "ferplus": 0.794}
 """Accuracy on the aligned validation faces of a label set that `mixed` must reach where one of the heads tried does: what is
 asked of test faces through the API, 70.5 % of FER2013's labels and 82 % of FER+'s majorities, less about two points, since test
-was 2.0 and 2.6 points easier for version 2.1.0. The score alone hardly changes from a mixture near one label set to the other."""
+was 2.0 and 1.7 points easier for version 2.1.0. The score alone hardly changes from a mixture near one label set to the other."""
 MAX_DROP = 0.002
 """Score on human validation faces that a head may lose for better recall on drawn ones."""
 
