@@ -19,9 +19,8 @@ PHONE = {"width": 390, "height": 844}
 DESK = {"width": 1280, "height": 800}
 
 
-expect.set_options(
-    timeout=15_000
-)  # milliseconds: the first use of a codec or a model on a busy machine takes longer than the default 5 s
+# Milliseconds. On a busy machine the first use of a codec or a model takes longer than Playwright's 5 s.
+expect.set_options(timeout=15_000)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

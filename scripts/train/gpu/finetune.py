@@ -1,7 +1,7 @@
 """Fine-tune a published or exported VGG-16 on packed faces, on a CPU or a GPU, with a checkpoint every epoch.
 
     python -m scripts.train.gpu.finetune --data packed --from runs/teachers/vgg16-2.1.0.tflite --out runs/finetune-075 \\
-        --teacher runs/teachers/vgg16-1.4.0.tflite:unaligned:first \
+        --teacher runs/teachers/vgg16-1.4.0.tflite:unaligned:first \\
             runs/teachers/vgg16-2.0.0.tflite runs/teachers/vgg16-2.1.0.tflite:unaligned
 
 What scripts.train.gpu.train learned from scratch within minutes on a GPU, this teaches new data, or the mean predictions of
