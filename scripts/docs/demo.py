@@ -89,8 +89,7 @@ def record_photo(page: Page, address: str, recorder: Recorder, sample: str) -> N
     page.evaluate(DROP, [content, sample, kind])
     page.locator("#preview").wait_for()
     recorder.take(page, 900)
-    page.locator("#photo-form button[type=submit]").click()
-    page.locator("#headline").wait_for()
+    page.locator("#headline").wait_for()  # a dropped photo is analyzed at once
     page.evaluate("scrollTo(0, 0)")
     page.wait_for_timeout(300)
     recorder.take(page, 2600)
