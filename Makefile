@@ -231,8 +231,9 @@ docs: .venv-docs/.installed ## build the documentation site in build/site/
 demo-gif: .venv-test/.installed ## record the moving picture of README in Chromium: docs/demo.gif
 	$(TEST) -m scripts.docs.demo
 
-screenshots: .venv-test/.installed ## take the pictures of result pages in docs/ with Chromium
+screenshots: .venv-test/.installed ## take the pictures of result pages in docs/ with Chromium, and write the small pictures of the home page
 	$(TEST) -m scripts.docs.screenshots
+	$(TEST) -m scripts.docs.sample_pictures
 
 readme: .venv-test/.installed ## write the generated tables of README and docs/
 	$(TEST) -m scripts.docs.readme

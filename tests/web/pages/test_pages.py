@@ -413,7 +413,8 @@ def test_small_pictures_are_those_of_the_samples(client):
         shown = open_image(ROOT / "static" / sample.small).pixels.astype(int)
         assert np.abs(shown - thumbnail(sample).astype(int)).mean() < 6, sample.name
     shown = open_image(ROOT / "static/samples/small/framed.webp").pixels.astype(int)
-    assert np.abs(shown - framed(FaceAnalyzer()).astype(int)).mean() < 4, "the framed picture is the result of the shipped models"
+    differences = np.abs(shown - framed(FaceAnalyzer()).astype(int))
+    assert differences.mean() < 4 and (differences > 100).sum() < 30, "its figures are those of the shipped models"
 
 
 @pytest.mark.parametrize(
