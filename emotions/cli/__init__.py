@@ -13,18 +13,12 @@ exit codes:
 
 from __future__ import annotations
 
-import signal
 import sys
-import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 
 from ..errors import CodedError, ModelFileError
+from . import signals
 from .output import OutputError, accept_all_characters, complain
-
-
-class Terminated(KeyboardInterrupt):
-    """SIGTERM or SIGHUP: the run ends as by Ctrl-C."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -37,25 +31,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
         The exit code.
     """
     try:
-        with _termination():
-            return _run(arguments)
-    except SystemExit:  # --help, or a wrong command line, which argparse has written
+        with signals.handled():
+            code = _run(arguments)
+    except BaseException as error:
+        # Not from the exception alone: a signal may have made it another one.
+        return signals.exit_code() or _failed(error)
+    return signals.exit_code() or code
+
+
+def _failed(error: BaseException) -> int:
+    """Say why a run failed, and return its exit code. Raises SystemExit for --help and wrong command lines, from argparse."""
+    if isinstance(error, SystemExit):
         complain("")
-        raise
-    except Terminated:
-        return 143
-    except KeyboardInterrupt:
-        return 130
-    except OutputError as error:
-        if str(error):
-            complain(str(error))
+        raise error
+    if isinstance(error, OutputError):
+        complain(str(error))
         return 1
-    except (ModelFileError, CodedError) as error:  # the latter: a folder for outputs
+    if isinstance(error, (ModelFileError, CodedError)):  # the latter: a folder for outputs
         complain(str(error))
         return 2
-    except Exception as error:  # a fault of this program
+    if isinstance(error, Exception):  # a fault of this program
         complain(f"internal error: {type(error).__name__}: {error}")
         return 1
+    return 130  # KeyboardInterrupt outside the main thread
 
 
 def _run(arguments: Sequence[str] | None) -> int:
@@ -74,23 +72,3 @@ def _run(arguments: Sequence[str] | None) -> int:
         return code
     finally:
         set_limits(before)
-
-
-@contextmanager
-def _termination() -> Iterator[None]:
-    """Let SIGTERM and SIGHUP raise Terminated, so that temporary files and worker processes are removed."""
-
-    def stop(*_: object) -> None:
-        raise Terminated
-
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    names = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
-    # One that is ignored stays so: nohup ignores SIGHUP.
-    before = {name: signal.signal(name, stop) for name in names if signal.getsignal(name) != signal.SIG_IGN}
-    try:
-        yield
-    finally:
-        for name, handler in before.items():
-            signal.signal(name, handler)

@@ -15,6 +15,7 @@ from io import TextIOWrapper
 from typing import Any, TextIO
 
 from ..errors import EmotionDetectorError
+from . import signals
 
 FORMATS = ("table", "jsonl", "csv")
 Row = Mapping[str, Any]
@@ -145,7 +146,12 @@ class Output:
         Args:
             record: The result as a JSON object, for `jsonl`.
             rows: The same by columns, for `csv` and `table`; columns may be missing, and an `error` has a `message`.
+
+        Raises:
+            OutputError: Standard output cannot be written.
+            Stopped: A signal has ended the run.
         """
+        signals.check()  # code that turns all exceptions into results may have taken a signal's for one
         with standard_output() as stream:
             if self._format == "jsonl":
                 print(json.dumps(record, ensure_ascii=self._ascii), file=stream)

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from ..errors import CodedError
+from . import signals
 
 JOBS_PER_PROCESS = 4
 """Jobs for each process that are submitted before the first result is awaited."""
@@ -104,10 +105,12 @@ def _make_pool(processes: int, initializer: Callable[..., None], arguments: tupl
 def _submit(pool: ProcessPoolExecutor, work: Callable[[Any], Any], job: Any) -> Future[Any]:
     """Submit a job. Processes that start for it inherit that SIGINT is blocked: Ctrl-C reaches all, and the parent stops them.
 
+    Signals of this process wait until they have started: a process that was not given all it needs ends with a traceback.
+
     A pool of which a process died meanwhile takes no more jobs; the future then has the same error as those of its other jobs.
     """
     try:
-        with _interrupts_blocked():
+        with signals.deferred(), _interrupts_blocked():
             return pool.submit(work, job)
     except BrokenProcessPool as error:
         future = Future[Any]()

@@ -13,12 +13,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from web.server.worker import RESTING_SECONDS
+
 from . import sandbox, traffic
 from .sandbox import ControlGroup
 
 MEDIA_ROUNDS = 5
 CLIENTS = 4
 """Concurrent requests: max_concurrent_requests of app.yaml."""
+REST_SECONDS = RESTING_SECONDS + 3
+"""Pause before memory is compared: only then has the worker freed the memory that it keeps for the next requests."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +73,8 @@ class LoadTest:
             times += self.send_concurrently(part)
             self.send_concurrently(requests.large)
             resident[name] = sandbox.resident_bytes(worker)
+            time.sleep(REST_SECONDS)
+            resident[f"{name}_at_rest"] = sandbox.resident_bytes(worker)
         report["mixed"] = latency_summary(times)
         for _ in range(MEDIA_ROUNDS if requests.media else 0):
             self.send_concurrently([*requests.media, *requests.mixed[: len(requests.media)]])

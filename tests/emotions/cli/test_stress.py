@@ -483,7 +483,7 @@ def test_signals_at_any_time(many_photos, tmp_path, processes, number, expected,
         process.send_signal(number)
     out, err = process.communicate(timeout=60)
     # A shell calls both 130 or 143: the code, and an end by the signal itself, as of Python while it starts or ends.
-    assert process.returncode in (expected, -number) and err == ""
+    assert (process.returncode in (expected, -number), err) == (True, ""), process.returncode
     assert all(json.loads(line) for line in out.splitlines()) and left_of_group(process.pid) == []
     written = list((tmp_path / "out").glob("*"))  # a run that ended early has made no folder
     assert not [path for path in written if path.name.startswith(".")]

@@ -140,7 +140,7 @@ def test_latency_summary_and_exceeded_budgets():
     assert latency_summary(range(100, 0, -1)) == {"count": 100, "p50_ms": 51, "p99_ms": 100}
     megabyte = 2**20
     good = {"start": {"first_photo_s": 5.9}, "group": {"oom_kills": 0}, "left_in_tmp": [],
-            "resident_bytes": {"half": 195 * megabyte, "end": 199 * megabyte}}  # fmt: skip
+            "resident_bytes": {"end": 199 * megabyte, "half_at_rest": 140 * megabyte, "end_at_rest": 148 * megabyte}}  # fmt: skip
     assert (
         appengine.exceeded_budgets(good, True)
         == appengine.exceeded_budgets(good | {"group": None, "left_in_tmp": None}, True)
@@ -149,15 +149,10 @@ def test_latency_summary_and_exceeded_budgets():
     slow = good | {"start": {"first_photo_s": 6.1}}
     assert "6.1 s" in appengine.exceeded_budgets(slow, True)[0]
     assert appengine.exceeded_budgets(slow, False) == []
-    assert (
-        "201 MB"
-        in appengine.exceeded_budgets(good | {"resident_bytes": {"half": 200 * megabyte, "end": 201 * megabyte}}, True)[0]
-    )
-    loaded = good["resident_bytes"] | {"everything": 257 * megabyte}
-    assert "257 MB" in appengine.exceeded_budgets(good | {"resident_bytes": loaded}, True)[0]
-    assert (
-        "grows" in appengine.exceeded_budgets(good | {"resident_bytes": {"half": 150 * megabyte, "end": 160 * megabyte}}, True)[0]
-    )
+    for name, size, expected in (("end", 201, "201 MB"), ("everything", 257, "257 MB"), ("end_at_rest", 149, "grows")):
+        resident = good["resident_bytes"] | {name: size * megabyte}
+        (sentence,) = appengine.exceeded_budgets(good | {"resident_bytes": resident}, True)
+        assert expected in sentence
     assert "left in /tmp" in appengine.exceeded_budgets(good | {"left_in_tmp": ["upload"]}, True)[0]
     assert "killed" in appengine.exceeded_budgets(good | {"group": {"oom_kills": 1}}, True)[0]
 
