@@ -129,6 +129,9 @@ data/ict_facekit.npz: | .venv-train/.installed
 	$(TRAIN) -m scripts.data.fetch ict_facekit
 	$(TRAIN) -m scripts.synthetic.heads.geometry.pack --folder data/sources/ict_facekit/FaceXModel --out $@
 
+data/smiles.npz: data/facial_expressions.npz data/fer2013.npz | .venv-test/.installed
+	$(TEST) -m scripts.synthetic.smiles $^ --out $@
+
 # An interrupted rendering resumes; a larger COUNT adds to a smaller one.
 heads: $(HEADS) .venv-train/.installed ## render 3D characters with known expressions into data/heads.npz (HEADS=: the head model, downloaded if absent; COUNT=, SEED=; JOBS=: processes, by default one a CPU)
 	$(TRAIN) -m scripts.synthetic.heads.dataset.generate --heads $(HEADS) --count $(COUNT) $(if $(filter file,$(origin JOBS)),,--jobs $(JOBS)) $(addprefix --seed ,$(SEED))

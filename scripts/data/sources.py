@@ -60,6 +60,9 @@ SOURCES = {
     "heads": DatasetInfo(
         "rendered 3D characters", "CC BY 4.0, made with the head model ICT-FaceKit, MIT", groups="characters", drawn=True
     ),
+    "smiles": DatasetInfo(
+        "smiles warped into neutral faces of the photographs", "that of the photographs", research=True, drawn=False
+    ),
 }
 
 

@@ -93,7 +93,8 @@ LABEL_SET = "fer2013"
 LABEL_SETS = ("fer2013", "ferplus")
 """Label sets of the validation columns."""
 DATA_NOTES = {
-    "drawn": "drawn faces too", "others": "further faces too", "rendered": "rendered heads too", "soft": "soft labels too",
+    "drawn": "drawn faces too", "others": "further faces too", "rendered": "rendered heads too",
+    "warped": "warped smiles too", "soft": "soft labels too",
 }  # fmt: skip
 """Entry of a configuration's data -> note in the recipe."""
 STAMP = ("date", "commit")
@@ -297,6 +298,7 @@ def _heads(tried: list[Row]) -> list[str]:
     columns += ["weight of drawn faces", "recall on drawn families"] if used("drawn") else []
     columns += ["weight of further faces", "their macro-F1"] if used("others") else []
     columns += ["weight of rendered heads", "recall on rendered heads"] if used("rendered") else []
+    columns += ["weight of warped smiles", "recall on warped smiles"] if used("warped") else []
     columns += ["share of the log prior subtracted", "score"] if scored else []
     rows = []
     for row in tried:
@@ -305,6 +307,7 @@ def _heads(tried: list[Row]) -> list[str]:
         cells += [f"{row['drawn_weight']:g}", f"{row['drawn']:.1%}"] if used("drawn") else []
         cells += [f"{row['others_weight']:g}", f"{row['others']:.3f}"] if used("others") else []
         cells += [f"{row['rendered_weight']:g}", f"{row['rendered']:.1%}"] if used("rendered") else []
+        cells += [f"{row['warped_weight']:g}", f"{row['warped']:.1%}"] if used("warped") else []
         cells += [f"{row['adjustment']:g}", f"{row['score']:.3f}"] if scored else []
         rows.append(cells)
     return table_rows(columns, "llr", rows)

@@ -82,11 +82,11 @@ class Experiment:
         target = mixed_targets(train.faces, share, 0.0)
         yield train.both, np.concatenate([target, target]), np.ones(2 * len(target), np.float32)
         drawn_weight, others_weight = BESIDE[setting.beside]
-        yield from TrainingSets(self.human, self.drawn, self.others).extra(drawn_weight, others_weight, 0.0)
+        yield from TrainingSets(self.human, self.drawn, self.others).extra({"drawn": drawn_weight, "others": others_weight}, 0.0)
         if setting.count:
             mask = self.rows(setting.count)
             rows = FeatureSet(self.rendered.plain[mask], self.rendered.mirrored[mask], self.rendered.faces.where(mask))
-            yield from TrainingSets(self.human, rows, None).extra(setting.weight, 0.0, 0.0)
+            yield from TrainingSets(self.human, rows, None).extra({"drawn": setting.weight}, 0.0)
 
     def train(self, setting: Setting, share: float, seed: int) -> keras.Model:
         """Train a head."""

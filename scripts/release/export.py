@@ -51,8 +51,8 @@ SHIPPED = "vgg16"
 """The backbone in models/: its heads are named after their label set alone."""
 NOTICES = ("LICENSE-APACHE-2.0", "NOTICE.md")
 """Files that are copied together with the detectors."""
-GENERATED = ("dicebear", "heads")
-"""Sources of drawn and rendered faces."""
+GENERATED = ("dicebear", "heads", "smiles")
+"""Sources of drawn, rendered and warped faces."""
 WEIGHTS_LICENCES = {"vgg16_imagenet": "VGG-16's weights by Oxford's Visual Geometry Group (CC BY 4.0), as Keras has them"}
 """Architecture -> licence of published weights that it starts from."""
 
@@ -98,7 +98,7 @@ class Export:
             raise DesignError(f"{BUNDLED.name}/ ships the head `{MIXED}`, which needs votes: name another folder with --models")
         chosen = [one["chosen"] for name, one in heads.items() if name != "drawn"]
         drawn = "drawn" in heads and any(row["drawn_weight"] for row in chosen)
-        mixed = [kind for kind in ("others", "rendered") if any(row.get(f"{kind}_weight") for row in chosen)]
+        mixed = [kind for kind in ("others", "rendered", "warped") if any(row.get(f"{kind}_weight") for row in chosen)]
         data = training_data(config, drawn or (run / "head-drawn.keras").is_file(), mixed)
         return cls(run, version, folder, config, heads, data, config.get("parent") or lineage(config.get("init_from")))
 

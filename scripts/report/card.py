@@ -148,7 +148,9 @@ def filled(text: str, indent: str = "") -> str:
 
 def facts(base: dict[str, Any], heads: list[dict[str, Any]], config: dict[str, Any]) -> list[tuple[str, str]]:
     """Title and text of the list at the top of the card; texts may be empty."""
-    validation = sum(row["validation"] for row in base.get("data", ()) if row["source"] in _sources(base) - {"dicebear", "heads"})
+    validation = sum(
+        row["validation"] for row in base.get("data", ()) if row["source"] in _sources(base) - {"dicebear", "heads", "smiles"}
+    )
     trained = f"trained at commit {config['commit']}, " if config.get("commit") else ""
     others = [f"`{entry['name']}` {entry['licence']}" for entry in heads if entry["licence"] != base["licence"]]
     filters = config.get("network", {}).get("filters")
@@ -165,7 +167,7 @@ def facts(base: dict[str, Any], heads: list[dict[str, Any]], config: dict[str, A
         ("Initialised from", initialised_from(base.get("begun"))),
         ("Heads", "; ".join(map(_head_summary, heads)) + "."),
         ("Licence", "; ".join([base["licence"], *others]) + "."),
-        ("Selected on", selection + "weights of drawn, further and rendered faces, temperature. Test was only reported."),
+        ("Selected on", selection + "weights of drawn, further, rendered and warped faces, temperature. Test was only reported."),
         ("Source", f"{trained}measured at commit {commit()}."),
     ]
 
@@ -177,6 +179,7 @@ def _head_summary(entry: dict[str, Any]) -> str:
     parts += [f"drawn faces at weight {chosen['drawn_weight']:g}"] if chosen.get("drawn_weight") else []
     parts += [f"further faces at weight {chosen['others_weight']:g}"] if chosen.get("others_weight") else []
     parts += [f"rendered heads at weight {chosen['rendered_weight']:g}"] if chosen.get("rendered_weight") else []
+    parts += [f"warped smiles at weight {chosen['warped_weight']:g}"] if chosen.get("warped_weight") else []
     parts += [f"{chosen['adjustment']:g} of the log prior subtracted from the logits"] if chosen.get("adjustment") else []
     return ", ".join(parts)
 

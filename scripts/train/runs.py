@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Container
+from collections.abc import Container, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -71,12 +71,9 @@ def lineage(init_from: str | None) -> dict[str, Any] | None:
     return {name: entry[name] for name in ("name", "version", "licence", "data", "begun") if entry.get(name)}
 
 
-def record_head_tables(
-    run: Path, drawn: Path | str | None, others: Path | str | None = None, rendered: Path | str | None = None
-) -> None:
-    """Record in config.json the tables of drawn, further and rendered faces that the heads of a run were trained on."""
+def record_head_tables(run: Path, tables: Mapping[str, Path | str | None]) -> None:
+    """Record in config.json the tables besides that of the label sets, by kind, that the heads of a run were trained on."""
     config = json.loads((run / "config.json").read_text(encoding="utf-8"))
-    tables = {"drawn": drawn, "others": others, "rendered": rendered}
     config["heads"] = {kind: path and str(path) for kind, path in tables.items()}
     (run / "config.json").write_text(json.dumps(config, indent=1) + "\n", encoding="utf-8")
 
@@ -87,11 +84,11 @@ def training_data(config: dict[str, Any], heads: bool, mixed: Container[str] = (
     Args:
         config: resolved configuration of the run.
         heads: true if its heads were trained on drawn faces.
-        mixed: which of `others` and `rendered` its head `mixed` was trained on.
+        mixed: which of `others`, `rendered` and `warped` its head `mixed` was trained on.
     """
     data, base = config["data"], bool(config["stages"])
     rows = data_statement(Faces.load(data["faces"]), "base and heads" if base else "heads")
-    for kind in ("drawn", "others", "rendered"):
+    for kind in ("drawn", "others", "rendered", "warped"):
         learned = heads if kind == "drawn" else kind in mixed
         by_head = "heads" if kind == "drawn" else MIXED_HEAD_ONLY
         tables = {"base": data.get(kind) if base else None, by_head: config.get("heads", data).get(kind) if learned else None}

@@ -164,7 +164,7 @@ def finetune(options: argparse.Namespace, log: Log) -> None:
         log(f"initial: {json.dumps(measure([initial], faces, 'validation'))}")
     net = copy.deepcopy(initial).train().requires_grad_(True).freeze(options.frozen_blocks)
     teachers = [teacher_of(text, faces.label_sets) for text in options.teacher]
-    step = TrainingStep([net], faces, recipe, log, teachers, bfloat16=options.precision == "bfloat16")
+    step = TrainingStep([net], faces, recipe, log, teachers, None, options.precision == "bfloat16", options.untaught)
     start = time.monotonic()
     fit(step, sampler, Checkpoint(options.out / "last.pt", step), log)
     seconds = round(time.monotonic() - start, 1)
@@ -181,6 +181,7 @@ def finetune(options: argparse.Namespace, log: Log) -> None:
         "frozen_blocks": options.frozen_blocks,
         "precision": "bfloat16 (autocast)" if options.precision == "bfloat16" else options.precision,
         "table_weights": options.weights,
+        "untaught_tables": options.untaught,
     }
     results = {"networks": {options.name: facts}, "label_sets": faces.label_sets, "device": f"{device}, {options.precision}"}
     (options.out / "results.json").write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
@@ -197,6 +198,10 @@ def main(arguments: list[str] | None = None) -> None:
         "--teacher", nargs="+", default=[], metavar="FILE[:unaligned][:first]",
         help="published backbones with their heads beside them; `unaligned` ones see faces as they lie, `first` ones teach the "
         "first table alone",
+    )  # fmt: skip
+    parser.add_argument(
+        "--untaught", type=int, nargs="+", default=[], metavar="N",
+        help="tables, counted from 0, whose faces the teachers do not teach: faces on which they are known to be wrong",
     )  # fmt: skip
     parser.add_argument("--frozen-blocks", type=int, default=0, help="first blocks of the backbone that stay as they are")
     parser.add_argument("--weights", type=float, nargs="+", default=[], help="factor of the sampling weights of each table")

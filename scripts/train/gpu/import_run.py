@@ -24,8 +24,8 @@ from ..networks import VGG_FILTERS, vgg_backbone
 from ..runs import lineage
 from .arrays import read_arrays
 
-GENERATED = {"dicebear": "drawn", "heads": "rendered"}
-"""Source of all faces of a table -> name of the table in a configuration; others are photographs."""
+GENERATED = {"dicebear": "drawn", "heads": "rendered", "smiles": "warped"}
+"""Source of all faces of a table -> name of the table in a configuration; others are further photographs."""
 TOLERANCE = 0.01
 """Largest difference of a feature from PyTorch's, relative to the largest feature: float16 kernels make 0.0005."""
 
@@ -83,7 +83,7 @@ def configuration(
         },
         "augment": augment | {"cutmix": 0.0},
         "precision": result.get("precision", "bfloat16 (autocast)"), "init_from": initial, "parent": lineage(initial),
-        "frozen_blocks": result.get("frozen_blocks", 0), "limit": None,
+        "frozen_blocks": result.get("frozen_blocks", 0), "untaught_tables": result.get("untaught_tables", []), "limit": None,
         "commit": commit(),
         "label_sets": list(available_label_sets(Faces.load(tables[0]))), "trained_on": {"device": device, "network": name},
     }  # fmt: skip

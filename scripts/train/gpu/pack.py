@@ -29,8 +29,8 @@ from ...data.pack import sheets
 from ...data.splits import without_copies
 from ..targets import sample_keys
 
-GENERATED = {"dicebear": 0.9, "heads": 0.6}
-"""Sources whose classes are balanced by choice, drawn and rendered faces, and how often each face occurs in an epoch."""
+GENERATED = {"dicebear": 0.9, "heads": 0.6, "smiles": 0.6}
+"""Sources whose classes are balanced by choice, drawn, rendered and warped faces, and how often each face occurs in an epoch."""
 COMMON = (EMOTIONS.index("happy"), EMOTIONS.index("neutral"))
 
 
@@ -38,7 +38,7 @@ def sampling_weights(tables: Sequence[Faces]) -> np.ndarray:
     """How often each face occurs in an epoch, (N,) float32.
 
     Classes with fewer than 3 % of a table's labels count double. Of further tables, photographs of the two classes that web
-    pictures mostly show and drawn faces count 0.9, photographs of the others 2.5 and rendered heads 0.6 times.
+    pictures mostly show and drawn faces count 0.9, photographs of the others 2.5, rendered heads and warped faces 0.6 times.
     """
     parts = []
     for number, table in enumerate(tables):

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch.nn import functional as F
 
@@ -78,12 +79,13 @@ class TrainingStep:
 
     All `nets` see the same augmented faces, and the same mean predictions of the `teachers` for them. Weights, momentum and
     average are float32; the networks compute in bfloat16, on a CPU only if that is asked for. The gradient of each network is
-    clipped by its global norm.
+    clipped by its global norm. The faces of the tables `untaught` have their own targets alone: on those the teachers are wrong.
     """
 
     def __init__(
         self, nets: Sequence[ExpressionNet], faces: PackedFaces, recipe: Recipe, log: Log,
         teachers: Sequence[Teacher] = (), capture: Capture | None = None, bfloat16: bool | None = None,
+        untaught: Sequence[int] = (),
     ) -> None:  # fmt: skip
         device = faces.pixels.device
         self.bfloat16 = device.type == "cuda" if bfloat16 is None else bfloat16
@@ -96,6 +98,7 @@ class TrainingStep:
         trained = [[weight for weight in net.parameters() if weight.requires_grad] for net in self.nets]
         self.weights, self.counts = [weight for weights in trained for weight in weights], [len(weights) for weights in trained]
         self.first_table = torch.from_numpy(faces.tables == 0).to(device)
+        self.taught = torch.from_numpy(~np.isin(faces.tables, list(untaught))).to(device)
         self.momentum = [torch.zeros_like(weight) for weight in self.weights]
         self.average = [weight.detach().clone() for weight in self.weights]
         self.decayed = [number for number, weight in enumerate(self.weights) if weight.ndim > 1]  # neither norms nor biases
@@ -115,18 +118,19 @@ class TrainingStep:
         """Sum of the networks' losses on one augmented batch."""
         r, faces, rows = self.recipe, self.faces, self.rows
         views = self._views()
-        labels, votes, first = self.label_targets[rows], faces.votes[rows], self.first_table[rows]
+        labels, votes = self.label_targets[rows], faces.votes[rows]
+        first, taught = self.first_table[rows], self.taught[rows]
         if r.mixup:  # with the face at the mirrored place of the batch (Zhang et al. 2018), mostly little
             share = r.mixup * torch.rand(len(rows), 1, device=rows.device) ** 2
             views = [torch.lerp(view, view.flip(0), share[:, :, None, None]) for view in views]
             labels, votes = torch.lerp(labels, labels.flip(0), share), torch.lerp(votes, votes.flip(0), share)
-            first = first & first.flip(0)
+            first, taught = first & first.flip(0), taught & taught.flip(0)
         x, unaligned = views[0], views[-1]
         with torch.autocast(x.device.type, torch.bfloat16, enabled=self.bfloat16, cache_enabled=False):
             outputs = [net(x) for net in self.nets]
             with torch.no_grad():
                 soft = self._soft_labels(x, unaligned, first) if self.teachers else None
-        return torch.stack([self._loss(logits, labels, votes, soft) for logits in outputs]).sum()
+        return torch.stack([self._loss(logits, labels, votes, soft, taught) for logits in outputs]).sum()
 
     def _views(self) -> list[torch.Tensor]:
         """The augmented faces and, if a teacher asks for it, the same augmentation of the faces as they lie."""
@@ -146,16 +150,23 @@ class TrainingStep:
             total, count = total + F.softmax(logits / self.recipe.temperature, dim=2) * known, count + known
         return total / count.clamp(min=1)
 
-    def _loss(self, logits, labels: torch.Tensor, votes: torch.Tensor, soft: torch.Tensor | None) -> torch.Tensor:
-        """Loss of one network; soft labels (N, 2, 7) count as much as the face's own targets do (Hinton et al. 2015)."""
+    def _loss(
+        self, logits: torch.Tensor, labels: torch.Tensor, votes: torch.Tensor, soft: torch.Tensor | None, taught: torch.Tensor
+    ) -> torch.Tensor:
+        """Loss of one network; soft labels (N, 2, 7) of `taught` faces count beside their own targets (Hinton et al. 2015)."""
         r = self.recipe
-        loss = cross_entropy(logits[:, :CLASSES], labels) + r.votes_weight * cross_entropy(logits[:, CLASSES:], votes)
         if soft is None:
-            return loss
-        scaled = logits / r.temperature
-        distilled = cross_entropy(scaled[:, :CLASSES], soft[:, 0] * labels.sum(dim=1, keepdim=True))
-        distilled = distilled + r.votes_weight * cross_entropy(scaled[:, CLASSES:], soft[:, 1] * votes.sum(dim=1, keepdim=True))
-        return (1 - r.distill_weight) * loss + r.distill_weight * r.temperature**2 * distilled
+            return cross_entropy(logits[:, :CLASSES], labels) + r.votes_weight * cross_entropy(logits[:, CLASSES:], votes)
+        share = r.distill_weight * taught.float()[:, None]
+        own_labels, own_votes = labels * (1 - share), votes * (1 - share)
+        loss = cross_entropy(logits[:, :CLASSES], own_labels) + r.votes_weight * cross_entropy(logits[:, CLASSES:], own_votes)
+        scaled, share = logits / r.temperature, share * r.temperature**2
+        soft_labels = soft[:, 0] * labels.sum(dim=1, keepdim=True) * share
+        soft_votes = soft[:, 1] * votes.sum(dim=1, keepdim=True) * share
+        distilled = cross_entropy(scaled[:, :CLASSES], soft_labels) + r.votes_weight * cross_entropy(
+            scaled[:, CLASSES:], soft_votes
+        )
+        return loss + distilled
 
     def run(self) -> None:
         """Forward, backward and update, as the graph repeats it."""

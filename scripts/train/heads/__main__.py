@@ -30,6 +30,11 @@ def main(arguments: list[str] | None = None) -> None:
         "--others", type=Path, help="table of further labelled faces for the head `mixed` (default: that of the backbone)"
     )
     parser.add_argument("--rendered", type=Path, help="table of rendered faces for `mixed` (default: that of the backbone)")
+    parser.add_argument(
+        "--warped",
+        type=Path,
+        help="table of warped photographs for `mixed` (scripts.synthetic.smiles; default: that of the backbone)",
+    )
     parser.add_argument("--limit", type=int, help="dry run: use only so many faces")
     options = parser.parse_args(arguments)
     try:
@@ -43,7 +48,7 @@ def main(arguments: list[str] | None = None) -> None:
         if needs_alignment(faces):
             aligned = aligned_faces(faces.where(faces.splits != "test"), Path(config["data"]["faces"]))
         train_heads(options.run, faces, config["loss"]["smoothing"], config["seed"], **tables, aligned=aligned)
-        record_head_tables(options.run, **paths)
+        record_head_tables(options.run, paths)
     except (DatasetError, DesignError, FileNotFoundError) as error:
         parser.exit(1, f"{error}\n")
 

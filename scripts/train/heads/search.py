@@ -8,7 +8,7 @@ that people bring do not have the class frequencies of the training faces.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import Any
@@ -35,11 +35,13 @@ OTHERS_WEIGHTS = (0.1, 0.3, 1.0)
 """The same for photographed faces of further data sets, for `mixed` only."""
 RENDERED_WEIGHTS = (0.3, 1.0)
 """The same for rendered faces, for `mixed` only."""
+WARPED_WEIGHTS = (0.1, 0.3)
+"""The same for warped faces, for `mixed` only."""
 BATCH = 1024
 """Batch size: on a CPU the overhead of a step dominates, so that 256 would take four times as long."""
 MIN_STEPS, MIN_BATCH = 8, 32
 """Small tables are trained in smaller batches: with too few steps a head would hardly move from its initial weights."""
-KINDS = ("drawn", "others", "rendered")
+KINDS = ("drawn", "others", "rendered", "warped")
 """Of the faces besides those whose label sets name the heads."""
 FLOORS = {"fer2013": 0.684, "ferplus": 0.794}
 """Accuracy on the aligned validation faces of a label set that `mixed` must reach where one of the heads tried does: what is
@@ -64,6 +66,7 @@ class TrainingSets:
         drawn: drawn faces, or None.
         others: photographed faces of further data sets, or None.
         rendered: rendered faces, or None.
+        warped: photographs with warped expressions, or None.
         aligned: the training and validation faces of `human` as serving aligns them, or None if they lie like that.
     """
 
@@ -71,6 +74,7 @@ class TrainingSets:
     drawn: FeatureSet | None = None
     others: FeatureSet | None = None
     rendered: FeatureSet | None = None
+    warped: FeatureSet | None = None
     aligned: FeatureSet | None = None
 
     def photographed(self, target: np.ndarray) -> Iterator[tuple[np.ndarray, ...]]:
@@ -82,25 +86,23 @@ class TrainingSets:
         for view in views:
             yield view, np.concatenate([target, target]), np.full(len(view), 1 / len(views), np.float32)
 
-    def extra(
-        self, drawn_weight: float, others_weight: float, smoothing: float, rendered_weight: float = 0.0
-    ) -> Iterator[tuple[np.ndarray, ...]]:
-        """Features (2N, F), targets (2N, 7) and weights (2N,) of the training faces besides `human`.
+    def extra(self, weights: Mapping[str, float], smoothing: float) -> Iterator[tuple[np.ndarray, ...]]:
+        """Features (2N, F), targets (2N, 7) and weights (2N,) of the training faces besides `human`; `weights` by kind.
 
-        Drawn and rendered classes have equal weight, since their counts are our choice. Classes of other faces are weighted by
-        the square root of their count: their rarest classes have a few dozen faces.
+        Drawn, rendered and warped classes have equal weight, since their counts are our choice. Classes of other faces are
+        weighted by the square root of their count: their rarest classes have a few dozen faces.
         """
-        kinds = ((self.drawn, drawn_weight, 1.0), (self.others, others_weight, 0.5), (self.rendered, rendered_weight, 1.0))
-        for features, weight, power in kinds:
+        for kind in KINDS:
+            features, weight = getattr(self, kind), weights.get(kind, 0.0)
             if features and weight:
                 train = features.split("train")
-                target, balance = hard_targets(train.faces, smoothing), class_weights(train.faces.labels) ** power
-                weights = weight * balance / balance.mean()
-                yield train.both, np.concatenate([target, target]), np.concatenate([weights, weights])
+                balance = class_weights(train.faces.labels) ** (0.5 if kind == "others" else 1.0)
+                target, balance = hard_targets(train.faces, smoothing), weight * balance / balance.mean()
+                yield train.both, np.concatenate([target, target]), np.concatenate([balance, balance])
 
     def validation_logits(self, head: keras.Model) -> ValidationLogits:
         """Logits of a head for all validation faces."""
-        parts = {name: getattr(self, name) for name in ("human", "drawn", "others", "rendered", "aligned")}
+        parts = {name: getattr(self, name) for name in ("human", *KINDS, "aligned")}
         held = {name: part.split("validation") for name, part in parts.items() if part}
         return {name: (part.faces, head.predict(part.plain, batch_size=4096, verbose=0)) for name, part in held.items()}
 
@@ -114,7 +116,7 @@ def scores(held: ValidationLogits, label_sets: tuple[str, ...], offset: np.ndarr
 
     For each label set the accuracy on the faces as they lie, and on the aligned ones the accuracy (`<name>_aligned`) and its mean
     with the balanced recall (`<name>_balanced`); for `drawn` faces the mean over families of the balanced recall, for `rendered`
-    ones the balanced recall; for `others` macro-F1 and the mean of accuracy and balanced recall.
+    and `warped` ones the balanced recall; for `others` macro-F1 and the mean of accuracy and balanced recall.
     """
     metrics = {}
     for name in label_sets:
@@ -128,9 +130,10 @@ def scores(held: ValidationLogits, label_sets: tuple[str, ...], offset: np.ndarr
     if "drawn" in held:
         faces, logits = held["drawn"]
         metrics["drawn"] = family_recall(faces.labels, (logits + offset).argmax(axis=1), faces.groups)
-    if "rendered" in held:
-        faces, logits = held["rendered"]
-        metrics["rendered"] = balanced_recall(faces.labels, (logits + offset).argmax(axis=1))
+    for kind in ("rendered", "warped"):
+        if kind in held:
+            faces, logits = held[kind]
+            metrics[kind] = balanced_recall(faces.labels, (logits + offset).argmax(axis=1))
     if "others" in held:
         faces, logits = held["others"]
         predicted = (logits + offset).argmax(axis=1)
@@ -161,7 +164,8 @@ class HeadSearch:
         shares = {MIXED: MIXTURES, VOTES: (0.0,)}.get(self.name, (1.0,))
         for share, design in product(shares, DESIGNS):
             self.attempt({"design": design, "share": share})
-        kinds = {"others": OTHERS_WEIGHTS, "rendered": RENDERED_WEIGHTS} if self.name == MIXED else {}
+        further = {"others": OTHERS_WEIGHTS, "rendered": RENDERED_WEIGHTS, "warped": WARPED_WEIGHTS}
+        kinds = further if self.name == MIXED else {}
         for kind, weights in (kinds | {"drawn": DRAWN_WEIGHTS}).items():
             if getattr(self.sets, kind):
                 best = self.rows[self.chosen]
@@ -184,7 +188,7 @@ class HeadSearch:
             target = targets_of(self.name, train, self.smoothing)
         weights = {kind: settings.get(f"{kind}_weight", 0.0) for kind in KINDS}
         parts = list(self.sets.photographed(target))
-        parts += self.sets.extra(weights["drawn"], weights["others"], self.smoothing, weights["rendered"])
+        parts += self.sets.extra(weights, self.smoothing)
         keras.utils.set_random_seed(self.seed)
         head = dense_head(settings["design"], features=self.sets.human.plain.shape[1])
         features, targets, balance = (np.concatenate(part) for part in zip(*parts, strict=True))
@@ -205,7 +209,7 @@ class HeadSearch:
         metrics = scores(held, self.label_sets, -share * prior)
         if self.name == MIXED:
             parts = [metrics[f"{name}_balanced"] for name in self.label_sets]
-            parts += [metrics[name] for name in ("drawn", "rendered", "others_balanced") if name in metrics]
+            parts += [metrics[name] for name in ("drawn", "rendered", "warped", "others_balanced") if name in metrics]
         else:
             parts = [metrics[f"{self.name}_aligned"]]
         return {"adjustment": share, **metrics, "score": round(float(np.mean(parts)), 4)}

@@ -17,13 +17,14 @@ from .search import HeadSearch, TrainingSets
 
 def train_heads(
     run: Path, faces: Faces, smoothing: float, seed: int, drawn: Faces | None = None, others: Faces | None = None,
-    rendered: Faces | None = None, aligned: Faces | None = None,
+    rendered: Faces | None = None, aligned: Faces | None = None, warped: Faces | None = None,
 ) -> dict[str, dict]:  # fmt: skip
     """Train heads for every label set of `faces` on run/base.keras; write the best on validation as run/head-<label set>.keras.
 
     The best architecture and mixture of each label set, and the one with hidden layers, are trained on `drawn` faces too. They
-    also train run/head-drawn.keras (one logit: is the face drawn?), which is written unless its error is too high. `others` and
-    `rendered` are used for `mixed` alone, in the same way. Heads that an earlier call wrote for other label sets are deleted.
+    also train run/head-drawn.keras (one logit: is the face drawn?), which is written unless its error is too high. `others`,
+    `rendered` and `warped` are used for `mixed` alone, in the same way. Heads that an earlier call wrote for other label sets are
+    deleted.
 
     Args:
         run: folder of a run with base.keras.
@@ -33,6 +34,7 @@ def train_heads(
         drawn: table of drawn faces.
         others: table of labelled faces of further data sets.
         rendered: table of rendered faces; those without a label are left out.
+        warped: table of photographs with warped expressions.
         aligned: training and validation faces of `faces` as serving aligns them.
 
     Returns:
@@ -42,7 +44,7 @@ def train_heads(
         DatasetError: if a split has no label set, or `others` no label.
     """
     label_sets = available_label_sets(faces)
-    further = {"others": others, "rendered": rendered}
+    further = {"others": others, "rendered": rendered, "warped": warped}
     for name, part in further.items():
         if part is not None:
             if MIXED not in heads_for(label_sets):

@@ -58,9 +58,16 @@ def test_scores_are_of_aligned_faces_and_follow_the_adjustment(prepared):
     assert moved["fer2013_balanced"] == pytest.approx((share + 1 / len(np.unique(faces.labels))) / 2, abs=1e-4)
     others = replace(faces, groups=np.full(len(faces), "x"))
     found = search.scores(
-        {"human": (faces, right), "drawn": (others, right), "others": (faces, constant), "rendered": (faces, right)}, ()
+        {
+            "human": (faces, right),
+            "drawn": (others, right),
+            "others": (faces, constant),
+            "rendered": (faces, right),
+            "warped": (faces, right),
+        },
+        (),
     )
-    assert found["drawn"] == found["rendered"] == 1 > found["others_balanced"] > found["others"]
+    assert found["drawn"] == found["rendered"] == found["warped"] == 1 > found["others_balanced"] > found["others"]
 
 
 def test_class_weights_balance_the_classes():
@@ -83,7 +90,7 @@ def trained(prepared, tmp_path_factory):
     vgg_backbone(16, filters=SMALL_VGG).save(run / "base.keras")
     faces = Faces.load(prepared)
     drawings = replace(faces, pixels=255 - faces.pixels, groups=np.where(np.arange(len(faces)) % 2, "ink", "oil"))
-    rendered = replace(faces, pixels=faces.pixels // 3)
+    rendered, warped = replace(faces, pixels=faces.pixels // 3), replace(faces, pixels=faces.pixels // 4)
     aligned = replace(faces, pixels=faces.pixels[:, ::-1]).where(faces.splits != "test")
     others = replace(faces, pixels=faces.pixels // 2, labels=np.where(np.arange(len(faces)) % 2, faces.labels, -1))
     with pytest.MonkeyPatch.context() as patch:
@@ -92,7 +99,8 @@ def trained(prepared, tmp_path_factory):
         patch.setattr(search, "OTHERS_WEIGHTS", (0.1,))
         patch.setattr(drawn, "MAX_ERROR", 1.0)
         patch.setattr(search, "RENDERED_WEIGHTS", (0.5,))
-        report = train_heads(run, faces, 0.1, 1, drawings, others, rendered, aligned)
+        patch.setattr(search, "WARPED_WEIGHTS", (0.2,))
+        report = train_heads(run, faces, 0.1, 1, drawings, others, rendered, aligned, warped)
     return run, report
 
 
@@ -105,7 +113,8 @@ def test_heads_are_trained_on_drawn_faces_too(trained, prepared):
         assert report[name]["chosen"] in tried and {one["drawn_weight"] for one in tried} == {0.0, 1.0}
         assert {one["others_weight"] for one in tried} == ({0.0, 0.1} if name == "mixed" else {0.0})
         assert {one["rendered_weight"] for one in tried} == ({0.0, 0.5} if name == "mixed" else {0.0})
-        assert all(0 <= one[kind] <= 1 for one in tried for kind in ("drawn", "others", "rendered", "score"))
+        assert {one["warped_weight"] for one in tried} == ({0.0, 0.2} if name == "mixed" else {0.0})
+        assert all(0 <= one[kind] <= 1 for one in tried for kind in ("drawn", "others", "rendered", "warped", "score"))
         assert all(one["unadjusted"] <= one["score"] and one["adjustment"] in search.ADJUSTMENTS for one in tried)
         assert keras.saving.load_model(run / f"head-{name}.keras", compile=False).output_shape == (None, 7)
     head = keras.saving.load_model(run / "head-drawn.keras", compile=False)

@@ -170,6 +170,23 @@ def test_teachers_of_the_first_table_teach_no_other(packed):  # noqa: F811
     assert step._soft_labels(x, x, known)[1].abs().sum() == 0
 
 
+def test_faces_of_untaught_tables_have_their_own_targets_alone(packed):  # noqa: F811
+    faces = data.load(packed[0], CPU)
+    wrong = steps.Teacher(lambda x: torch.eye(14)[6].expand(len(x), 14) * 50)
+    net = networks.ExpressionNet("vgg16", 0.0, WIDTH)
+
+    def loss(rows, teachers, untaught=()):
+        torch.manual_seed(0)  # of the mirror images
+        step = steps.TrainingStep([net], faces, replace(PLAIN, batch=16), lambda text: None, teachers, untaught=untaught)
+        step.rows.copy_(rows)
+        return float(step.total_loss().detach())
+
+    first, second = torch.arange(16), torch.arange(64, 80)
+    assert loss(second, [wrong], [1]) == pytest.approx(loss(second, []), rel=1e-4)
+    assert loss(second, [wrong]) != pytest.approx(loss(second, []), rel=1e-2)
+    assert loss(first, [wrong], [1]) == pytest.approx(loss(first, [wrong]), rel=1e-4)
+
+
 def test_folded_blocks_compute_what_the_network_does(published_net, packed):  # noqa: F811
     x = data.load(packed[0], CPU).pixels[:8][:, None].float()
     frozen = copy.deepcopy(published_net).freeze(2)
