@@ -105,7 +105,7 @@ class Smile:
         steps = np.arange(side // STEP, dtype=np.float32) * STEP + (STEP - 1) / 2  # centres of blocks, as cv2.resize has them
         grid = np.stack(np.meshgrid(steps, steps), axis=-1).reshape(-1, 2)
         near = ((grid[:, None] - places[None]) ** 2).sum(axis=2) + np.float32(SOFTENING)
-        weight = 1 / (near * np.sqrt(near))  # inverse distance weighting (Shepard 1968) with exponent 3
+        weight = 1 / (near * np.sqrt(near))  # inverse distance weighting with exponent 3
         moved = (weight @ moves / weight.sum(axis=1, keepdims=True)).reshape(len(steps), len(steps), 2)
         field = cv2.resize(moved, (side, side), interpolation=cv2.INTER_LINEAR)
         x, y = np.meshgrid(np.arange(side, dtype=np.float32), np.arange(side, dtype=np.float32))
