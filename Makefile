@@ -132,6 +132,8 @@ data/ict_facekit.npz: | .venv-train/.installed
 data/smiles.npz: data/facial_expressions.npz data/fer2013.npz | .venv-test/.installed
 	$(TEST) -m scripts.synthetic.smiles $^ --out $@
 
+smiles: data/smiles.npz ## warp mild smiles into the photographs of neutral faces: data/smiles.npz (FACES=, VOTES=: FER2013's archives)
+
 # An interrupted rendering resumes; a larger COUNT adds to a smaller one.
 heads: $(HEADS) .venv-train/.installed ## render 3D characters with known expressions into data/heads.npz (HEADS=: the head model, downloaded if absent; COUNT=, SEED=; JOBS=: processes, by default one a CPU)
 	$(TRAIN) -m scripts.synthetic.heads.dataset.generate --heads $(HEADS) --count $(COUNT) $(if $(filter file,$(origin JOBS)),,--jobs $(JOBS)) $(addprefix --seed ,$(SEED))
@@ -269,5 +271,5 @@ $(ENVIRONMENTS): .venv-%/.installed: requirements-%.txt
 	@$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r $<
 	@touch $@
 
-.PHONY: help run gradio batch notebooks lab test test-all test-integrations test-clients lint format requirements train rebuild refine synthetic heads export thresholds \
+.PHONY: help run gradio batch notebooks lab test test-all test-integrations test-clients lint format requirements train rebuild refine synthetic smiles heads export thresholds \
 	evaluate-served verify-model experiments bench robustness tracking hostile soak overload autoscaling smoke-appengine smoke-heroku static publish docs demo-gif screenshots readme api-examples detectors vendor sbom audit
