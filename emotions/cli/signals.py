@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from typing import Any
 
 NAMES = ("SIGINT", "SIGTERM", "SIGHUP")
+_handling = False
 _received = 0
 _deferrals = 0
 
@@ -30,7 +31,7 @@ class Stopped(KeyboardInterrupt):
 @contextmanager
 def handled() -> Iterator[None]:
     """Handle the signals of NAMES in this block, in the main thread; one that is ignored stays so: nohup ignores SIGHUP."""
-    global _received
+    global _handling, _received
     _received = 0
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -44,9 +45,11 @@ def handled() -> Iterator[None]:
             hook(problem)
 
     sys.unraisablehook = report
+    _handling = True
     try:
         yield
     finally:
+        _handling = False
         sys.unraisablehook = hook
         for number, handler in before.items():
             signal.signal(number, handler)
@@ -60,8 +63,8 @@ def exit_code() -> int:
 
 
 def check() -> None:
-    """Raise Stopped if a signal came whose exception was lost."""
-    if _received:
+    """Raise Stopped, within `handled`, if a signal came whose exception was lost."""
+    if _handling and _received:
         raise Stopped
 
 

@@ -33,6 +33,9 @@ def test_handlers_and_the_record_of_a_run_end_with_it():
     with pytest.raises(signals.Stopped), signals.handled():
         signal.raise_signal(signal.SIGTERM)
     assert signals.exit_code() == 143
+    signals.check()
+    with signals.deferred():
+        pass
     with signals.handled():
         signals.check()
     assert signals.exit_code() == 0
