@@ -59,13 +59,12 @@ def _failed(error: BaseException) -> int:
 def _run(arguments: Sequence[str] | None) -> int:
     # Imported here: it takes a second, in which Ctrl-C shall end the process without a traceback too.
     from ..runtime.limits import set_limits
-    from .limits import chosen
-    from .parser import make_parser
+    from .parser import chosen_limits, make_parser
 
     accept_all_characters(sys.stdout)
     options = make_parser(__doc__).parse_args(arguments)
     options.format = options.format or ("table" if sys.stdout is not None and sys.stdout.isatty() else "jsonl")
-    options.limits = chosen(options)
+    options.limits = chosen_limits(options)
     before = set_limits(options.limits)
     try:
         code: int = options.run(options)

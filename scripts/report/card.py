@@ -160,6 +160,8 @@ def facts(base: dict[str, Any], heads: list[dict[str, Any]], config: dict[str, A
         f"scale per channel ({base['bytes']:,} bytes); {base['output']:,} bottleneck features are the input of dense heads with "
         f"float16 weights."
     )
+    warped = any("warped_weight" in entry["chosen"] for entry in heads)
+    kinds = "drawn, further, rendered and warped" if warped else "drawn, further and rendered"
     selection = f"validation{f' ({validation:,} faces)' if validation else ''}: head architecture, mixture, logit adjustment, "
     return [
         ("Network", network),
@@ -167,7 +169,7 @@ def facts(base: dict[str, Any], heads: list[dict[str, Any]], config: dict[str, A
         ("Initialised from", initialised_from(base.get("begun"))),
         ("Heads", "; ".join(map(_head_summary, heads)) + "."),
         ("Licence", "; ".join([base["licence"], *others]) + "."),
-        ("Selected on", selection + "weights of drawn, further, rendered and warped faces, temperature. Test was only reported."),
+        ("Selected on", selection + f"weights of {kinds} faces, temperature. Test was only reported."),
         ("Source", f"{trained}measured at commit {commit()}."),
     ]
 
