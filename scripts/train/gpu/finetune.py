@@ -7,8 +7,8 @@
 What scripts.train.gpu.train learned from scratch within minutes on a GPU, this teaches new data, or the mean predictions of
 published models, in an hour on two CPU cores. The same command resumes after the last finished epoch. At the end, means of the
 initial and the fine-tuned weights (Wortsman et al., "Robust fine-tuning of zero-shot models", 2022) are measured on the
-validation faces, and the one with the best mean of accuracy and balanced recall over all tables is exported as `<name>-*.npz`
-with results.json, for scripts.train.gpu.import_run.
+validation faces, and the one with the best mean of accuracy and balanced recall over all tables, among those that lose little on
+the faces of the label set, is exported as `<name>-*.npz` with results.json, for scripts.train.gpu.import_run.
 
 On a CPU most of the time may be spent on memory that glibc returns to the kernel after every step: set MALLOC_MMAP_MAX_=0 and
 MALLOC_TRIM_THRESHOLD_=17179869184.
@@ -40,6 +40,8 @@ from .train import EMA_WARMUP, SEED, Sampler, averaged, earlier_training, recomp
 
 SHARES = (0.5, 0.75, 1.0)
 """Shares of the fine-tuned weights in the candidates."""
+MAX_DROP = 0.3
+"""Percent of the aligned validation faces of the label set that a candidate may lose against the best one on them."""
 
 
 class Checkpoint:
@@ -99,6 +101,16 @@ def criterion(found: dict[str, float]) -> float:
     return sum(parts) / len(parts)
 
 
+def best_share(figures: dict[float, dict[str, float]]) -> float:
+    """The share to keep: the best by `criterion` among those within MAX_DROP of the best accuracy on aligned labeled faces.
+
+    The criterion alone gives a table of drawn or warped faces as much weight as one of photographs.
+    """
+    least = max(found["label aligned"] for found in figures.values()) - MAX_DROP
+    allowed = [share for share, found in figures.items() if found["label aligned"] >= least]
+    return max(allowed, key=lambda share: criterion(figures[share]))
+
+
 def interpolated(initial: ExpressionNet, tuned: ExpressionNet, share: float) -> ExpressionNet:
     """Network with the weights (1 - share) * initial + share * tuned; its batch-norm statistics have to be recomputed."""
     net = copy.deepcopy(tuned)
@@ -111,14 +123,14 @@ def interpolated(initial: ExpressionNet, tuned: ExpressionNet, share: float) -> 
 def choose(
     initial: ExpressionNet, tuned: ExpressionNet, faces: PackedFaces, batch: int, log: Log, shares: Sequence[float] = SHARES
 ) -> tuple[ExpressionNet, dict[str, Any]]:
-    """The interpolation that is best by `criterion`, and the figures of all."""
+    """The interpolation that `best_share` keeps, and the figures of all."""
     candidates, figures = {}, {}
     for share in shares:
         net = interpolated(initial, tuned, share)
         candidates[share] = net = recompute_bn_stats(net, faces, batch)
         figures[share] = measure([net], faces, "validation")
         log(f"share {share}: {criterion(figures[share]):.2f} {json.dumps(figures[share])}")
-    best = max(figures, key=lambda share: criterion(figures[share]))
+    best = best_share(figures)
     return candidates[best], {"share": best, "validation": figures[best], "shares": figures}
 
 
