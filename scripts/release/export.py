@@ -41,7 +41,7 @@ from ..data.labels import MIXED, targets_and_mask
 from ..data.sources import licence_of
 from ..data.splits import without_copies
 from ..train.backbones import DesignError, design_of
-from ..train.heads.search import KINDS
+from ..train.heads.search import JUDGES
 from ..train.networks import folded
 from ..train.runs import MIXED_HEAD_ONLY, lineage, training_data
 
@@ -214,8 +214,8 @@ def export(run: Path, version: str, folder: Path) -> None:
 
 
 def _further_validation(tables: dict[str, str]) -> list[Faces]:
-    """Labelled validation faces of each further table that the run learned and that is there."""
-    paths = [Path(tables[kind]) for kind in KINDS if tables.get(kind)]
+    """Labelled validation faces of each further table that `mixed` is chosen by and that is there."""
+    paths = [Path(tables[kind]) for kind in JUDGES if tables.get(kind)]
     held = [Faces.load(path).split("validation") for path in paths if path.is_file()]
     labelled = [table.where(table.labels >= 0) for table in held]
     return [table for table in labelled if len(table)]

@@ -7,8 +7,9 @@
 What scripts.train.gpu.train learned from scratch within minutes on a GPU, this teaches new data, or the mean predictions of
 published models, in an hour on two CPU cores. The same command resumes after the last finished epoch. At the end, means of the
 initial and the fine-tuned weights (Wortsman et al., "Robust fine-tuning of zero-shot models", 2022) are measured on the
-validation faces, and the one with the best mean of accuracy and balanced recall over all tables, among those that lose little on
-the faces of the label set, is exported as `<name>-*.npz` with results.json, for scripts.train.gpu.import_run.
+validation faces, and the one with the best mean of accuracy and balanced recall over all tables is exported as `<name>-*.npz`
+with results.json, for scripts.train.gpu.import_run. Tables that teachers do not teach (`--untaught`) do not count: they are made
+to teach something, and how well they are read says little about photographs.
 
 On a CPU most of the time may be spent on memory that glibc returns to the kernel after every step: set MALLOC_MMAP_MAX_=0 and
 MALLOC_TRIM_THRESHOLD_=17179869184.
@@ -40,8 +41,6 @@ from .train import EMA_WARMUP, SEED, Sampler, averaged, earlier_training, recomp
 
 SHARES = (0.5, 0.75, 1.0)
 """Shares of the fine-tuned weights in the candidates."""
-MAX_DROP = 0.3
-"""Percent of the aligned validation faces of the label set that a candidate may lose against the best one on them."""
 
 
 class Checkpoint:
@@ -93,22 +92,16 @@ def fit(step: TrainingStep, sampler: Sampler, checkpoint: Checkpoint, log: Log) 
         log(f"epoch {epoch + 1} of {recipe.epochs}: loss {np.mean(losses):.4f}, {pace:.0f} faces/s")
 
 
-def criterion(found: dict[str, float]) -> float:
-    """Mean of accuracy and balanced recall, in percent: FER2013 as serving aligns it, its votes, and each further table."""
+def criterion(found: dict[str, float], left_out: Sequence[int] = ()) -> float:
+    """Mean of accuracy and balanced recall, in percent: FER2013 as serving aligns it, its votes, and each further table.
+
+    The tables with the numbers `left_out` do not count.
+    """
+    tables = [name.split()[1] for name in found if name.startswith("table ") and int(name.split()[1]) not in left_out]
     pairs = [(found["label aligned"], found["recall aligned"])]
-    pairs += [(found[name], found[f"recall {name.split()[1]}"]) for name in found if name.startswith("table ")]
+    pairs += [(found[f"table {table}"], found[f"recall {table}"]) for table in tables]
     parts = [sum(pair) / 2 for pair in pairs] + [found[name] for name in ("votes aligned",) if name in found]
     return sum(parts) / len(parts)
-
-
-def best_share(figures: dict[float, dict[str, float]]) -> float:
-    """The share to keep: the best by `criterion` among those within MAX_DROP of the best accuracy on aligned labeled faces.
-
-    The criterion alone gives a table of drawn or warped faces as much weight as one of photographs.
-    """
-    least = max(found["label aligned"] for found in figures.values()) - MAX_DROP
-    allowed = [share for share, found in figures.items() if found["label aligned"] >= least]
-    return max(allowed, key=lambda share: criterion(figures[share]))
 
 
 def interpolated(initial: ExpressionNet, tuned: ExpressionNet, share: float) -> ExpressionNet:
@@ -121,16 +114,18 @@ def interpolated(initial: ExpressionNet, tuned: ExpressionNet, share: float) -> 
 
 
 def choose(
-    initial: ExpressionNet, tuned: ExpressionNet, faces: PackedFaces, batch: int, log: Log, shares: Sequence[float] = SHARES
-) -> tuple[ExpressionNet, dict[str, Any]]:
-    """The interpolation that `best_share` keeps, and the figures of all."""
-    candidates, figures = {}, {}
+    initial: ExpressionNet, tuned: ExpressionNet, faces: PackedFaces, batch: int, log: Log, shares: Sequence[float] = SHARES,
+    left_out: Sequence[int] = (),
+) -> tuple[ExpressionNet, dict[str, Any]]:  # fmt: skip
+    """The interpolation that is best by `criterion` without the tables `left_out`, and the figures of all."""
+    candidates, figures, marks = {}, {}, {}
     for share in shares:
         net = interpolated(initial, tuned, share)
         candidates[share] = net = recompute_bn_stats(net, faces, batch)
         figures[share] = measure([net], faces, "validation")
-        log(f"share {share}: {criterion(figures[share]):.2f} {json.dumps(figures[share])}")
-    best = best_share(figures)
+        marks[share] = criterion(figures[share], left_out)
+        log(f"share {share}: {marks[share]:.2f} {json.dumps(figures[share])}")
+    best = max(marks, key=lambda share: marks[share])
     return candidates[best], {"share": best, "validation": figures[best], "shares": figures}
 
 
@@ -181,7 +176,7 @@ def finetune(options: argparse.Namespace, log: Log) -> None:
     fit(step, sampler, Checkpoint(options.out / "last.pt", step), log)
     seconds = round(time.monotonic() - start, 1)
     (tuned,) = averaged([net], step, faces)
-    best, facts = choose(initial, tuned, faces, recipe.batch, log, options.shares)
+    best, facts = choose(initial, tuned, faces, recipe.batch, log, options.shares, options.untaught)
     export(best, faces, options.out, options.name)
     width = best.backbone[0][0].out_channels / VGG_FILTERS[0]
     facts |= {"epochs": recipe.epochs, "seconds": seconds, "width": width, "kind": "vgg16", "recipe": asdict(recipe)}

@@ -89,19 +89,25 @@ def test_the_best_interpolation_is_exported(exported, packed, tmp_path):  # noqa
     finetune.main([*command, "--batch", "16", "--precision", "float32", "--cpu"])
     results = json.loads((out / "results.json").read_text(encoding="utf-8"))["networks"]["tiny"]
     assert results["width"] == WIDTH and len(results["shares"]) == len(finetune.SHARES)
-    best = finetune.best_share(results["shares"])
-    assert results["validation"] == results["shares"][best]
+    best = max(results["shares"].values(), key=finetune.criterion)
+    assert results["validation"] == best
     assert set(arrays.read_arrays(out, "tiny")) == set(arrays.read_arrays(folder, "tiny"))
     with pytest.raises(SystemExit):
         finetune.main([*command, "--batch", "8", "--cpu"])  # the checkpoint is of other batches
 
 
-def test_a_share_may_lose_little_on_labeled_photographs_for_the_other_tables():
-    names = ("label aligned", "recall aligned", "table 1", "recall 1")
-    rows = {0.5: (69.5, 66, 70, 70), 0.75: (69.3, 66, 80, 80), 1.0: (68.5, 65, 90, 90)}
-    figures = {share: dict(zip(names, values, strict=True)) for share, values in rows.items()}
-    assert finetune.best_share(figures) == 0.75
-    assert finetune.best_share({0.5: figures[0.5], 1.0: figures[1.0] | {"label aligned": 69.4}}) == 1.0
+def test_tables_that_teachers_do_not_teach_do_not_count_for_the_choice():
+    found = {
+        "label aligned": 70,
+        "recall aligned": 60,
+        "votes aligned": 90,
+        "table 1": 80,
+        "recall 1": 60,
+        "table 2": 10,
+        "recall 2": 0,
+    }
+    assert finetune.criterion(found, [2]) == pytest.approx((65 + 70 + 90) / 3)
+    assert finetune.criterion(found) == pytest.approx((65 + 70 + 5 + 90) / 4)
 
 
 @pytest.fixture(scope="module")
