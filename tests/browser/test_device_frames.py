@@ -162,6 +162,29 @@ def test_tracks_that_the_library_rejects_are_discarded(visit):
     assert failures == [] and answers == [None, []]
 
 
+def test_a_first_analysis_that_takes_long_starts_no_tracks(visit):
+    """While the models are compiled people move on: their next faces would be those of other people."""
+    page = visit("/live")
+    turn_on(page)
+    page.evaluate(
+        """async () => {
+            const script = document.querySelector("script[src*='/js/live.js']").src; // the page's modules, and no second ones
+            const {DeviceClient} = await import(script.replace("live.js", "device/client.js"));
+            const {analyze} = DeviceClient.prototype;
+            window.times = [];
+            DeviceClient.prototype.analyze = async function (image, options, control) {
+                const answer = await analyze.call(this, image, options, control);
+                if (window.times.push(options.time) === 1) await new Promise((done) => setTimeout(done, 1500));
+                return answer;
+            };
+        }"""
+    )
+    start_camera(page)
+    shown = results(page, 5)
+    assert [one["time"] for one in shown] == page.evaluate("window.times")[1:6]
+    assert [face["id"] for one in shown for face in one["faces"]] == [0] * 5
+
+
 def test_note_of_the_camera_while_models_are_loaded_and_when_they_are_given_up(visit):
     page = visit("/live")
     record_notes(page)
