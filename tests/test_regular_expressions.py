@@ -157,6 +157,7 @@ CLASSES = (" ", "\n", ".", '"', "'", "\u2019", "a", "Z", "1", "_", "-", ":", "\u
 """A character of each class that the tokenizer tells apart, and its special words."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["words", "sentences", "empty", "english"])
 def test_text_functions_are_linear(classifier, name):
     vocabulary, english = classifier.vocabulary, classifier._english_words

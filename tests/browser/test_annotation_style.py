@@ -103,6 +103,7 @@ def model() -> dict[str, str]:
     return {"name": "none", "version": "0"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scene", SCENES)
 def test_server_and_canvas_draw_alike(visit, model, scene):
     faces, scale = SCENES[scene]

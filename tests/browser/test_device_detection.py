@@ -269,6 +269,7 @@ def test_faces_of_rotated_photos_are_those_of_the_server(page, turns):
     assert face.turns == turns
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("height", "width", "side"), [(256, 256, 256), (300, 520, 240), (900, 1400, 400)])
 def test_drawn_faces_without_an_outline_are_those_of_the_server(page, height, width, side):
     pixels = np.full((height, width, 3), (250, 205, 150), np.uint8)

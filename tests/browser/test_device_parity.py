@@ -83,6 +83,7 @@ def call(page: Page, module: str, name: str, calls: list[tuple[Any, ...]]) -> li
     return page.evaluate(CALL, [module, name, [[as_argument(value) for value in values] for values in calls]])
 
 
+@pytest.mark.slow
 def test_pictures_get_the_answers_of_the_server(analyzer, device):
     run = measure_pictures(analyzer, device, PICTURES)
     assert (run.refused, run.unreadable) == ([], 0)
@@ -161,6 +162,7 @@ def test_a_picture_without_faces_has_none(device):
     assert (found["faces"], found["width"], found["height"]) == ([], 120, 90)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("options", "words"),
     [

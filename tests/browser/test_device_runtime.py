@@ -46,9 +46,7 @@ BUILDS = {
 """Builds of the WebAssembly, and the script that makes the browser choose them."""
 
 
-@pytest.fixture(
-    scope="module", params=[pytest.param(name, marks=() if name == "threads" else pytest.mark.slow) for name in BUILDS]
-)
+@pytest.fixture(scope="module", params=list(BUILDS))
 def outputs(request, site, launch) -> dict[str, list[list[float]]]:
     """Outputs of all models with one build, by role and name, in a page without the policy that forbids WebAssembly."""
     build = request.param
@@ -102,6 +100,7 @@ def manifest_with_bytes() -> dict[str, object]:
     return {"schema": 1, "models": models}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("entry", FACE_MODELS, ids=lambda entry: f"{entry.role}-{entry.name}")
 def test_every_model_gives_the_outputs_of_the_server(entry, outputs):
     expected = REGISTRY.model(entry)(input_of(entry))
@@ -313,6 +312,7 @@ CLOSINGS = """
 """Script for the beginning of worker.js: report each image that is closed."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", ["aborted", "without runtime"])
 def test_images_are_closed_where_the_worker_does_not_analyze_them(page, portrait, way):
     """The memory of a frame is freed by the garbage collector late, and of a VideoFrame the camera waits for it."""
@@ -350,6 +350,7 @@ def test_images_are_closed_where_the_worker_does_not_analyze_them(page, portrait
     assert found["closings"] == 2 + runs, "with that of the file, where it is decoded"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", ["aborted", "no models", "not an option"])
 def test_images_are_closed_where_they_are_not_sent(page, portrait, way):
     if way == "no models":

@@ -134,6 +134,7 @@ def check_frames(page: Page, frames: list[Frame]) -> None:
             np.testing.assert_allclose(one["probabilities"], other.probabilities, atol=1e-12)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(12))
 def test_random_sequences_give_the_same_ids_and_states(page, seed):
     check_frames(page, list(random_frames(seed)))

@@ -52,6 +52,7 @@ def test_every_operation_works_at_first_click(visit, operations):
         block.locator(".opblock-summary-control").click()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "expected"), [("image/*", "image/jpeg"), ("application/octet-stream", "application/octet-stream")]
 )
@@ -101,6 +102,7 @@ def test_code_samples_call_this_server(visit, site, operations):
             assert details.locator("code").inner_text().count(site) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("viewport", "scheme"),
     [

@@ -56,7 +56,8 @@ def check(page: Page, viewport: dict[str, int]) -> None:
         assert [(rule["id"], node["target"]) for rule in found for node in rule["nodes"]] == [], (viewport, scheme)
 
 
-@pytest.mark.parametrize("content", [pytest.param(one, marks=pytest.mark.slow if "video" in one else ()) for one in PATHS])
+@pytest.mark.slow
+@pytest.mark.parametrize("content", list(PATHS))
 def test_axe_finds_nothing(visit, unplayable, content):
     page = visit(PATHS[content], expected="Failed to load resource")
     page.wait_for_timeout(1200)  # until the text for browsers without JavaScript would have appeared

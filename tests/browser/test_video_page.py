@@ -56,6 +56,7 @@ def middle_at(time: float) -> float:
     return SIZE[0] / 2 - 4 + 130 * math.sin(2 * math.pi * (math.floor(time * RATE + 0.001) % FRAMES) / FRAMES)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "codec"), [("face.mp4", "h264"), ("face.webm", "libvpx")])
 def test_timeline_of_a_video_that_stays_on_the_device(visit, video, name, codec):
     path = video(name, codec)

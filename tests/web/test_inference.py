@@ -172,6 +172,7 @@ def middle_of(file: str) -> int:
     return sum(entry.bytes for entry in entries[:place]) + entries[place].bytes // 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fallback", ["1", "0"])
 def test_storage_dies_while_the_server_starts(tmp_path, monkeypatch, photo, fallback):
     """The storage server dies in the middle of the largest file."""

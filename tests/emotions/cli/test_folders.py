@@ -141,6 +141,7 @@ def test_linked_folders_are_not_entered_but_counted(tmp_path, capsys, count, tex
     assert one.error.code == "no_files" and text in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_folders_deeper_than_the_stack_of_python(tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     depth = sys.getrecursionlimit() + 200

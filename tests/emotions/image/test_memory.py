@@ -26,6 +26,7 @@ def measured(path: Path) -> dict:
     return row
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["png", "lzw.tif", "progressive.jpg", "lossy.webp", "avif"])
 def test_estimate_of_wide_strips_is_an_upper_bound(tmp_path, name):
     """The shape that takes most beside its pixels: a band of rows that is converted at a time."""
@@ -53,6 +54,7 @@ def test_estimate_of_bombs_in_metadata_is_an_upper_bound(tmp_path, name):
     assert row["peak"] <= row["estimate"] < 16 * 2**20 + ("profile" in name) * 3 * path.stat().st_size
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["u2", "f8"])
 @pytest.mark.parametrize("options", [{"planarconfig": "separate"}, {"planarconfig": "contig", "tile": (256, 256)}], ids=str)
 def test_estimate_of_tiffs_of_all_numbers_is_an_upper_bound(tmp_path, kind, options):

@@ -108,6 +108,7 @@ def plain_tags(bits: int = 8, channels: int = 1, photometric: int = 1, kind: int
     return {tag: (3, (value,)) for tag, value in tags.items()} | {258: (3, (bits,) * channels), 339: (3, (kind,) * channels)}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("photometric", PHOTOMETRICS)
 @pytest.mark.parametrize("kind", KINDS)
 def test_product(kind, photometric):

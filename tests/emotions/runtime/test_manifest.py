@@ -106,6 +106,7 @@ def mutations(seed: int, count: int) -> Iterator[object]:
         yield manifest
 
 
+@pytest.mark.slow
 def test_any_manifest_is_read_or_refused_in_one_line(tmp_path):
     """Reading the entries finds everything but damaged files; what is not refused can be used."""
     refused = 0

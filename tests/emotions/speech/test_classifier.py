@@ -116,6 +116,7 @@ def test_held_out_speakers_are_classified(classifier, clips):
         assert result.emotion in EMOTIONS and result.confidence == max(result.probabilities)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "same"),
     [

@@ -70,6 +70,7 @@ def test_a_random_choice_keeps_the_order():
     assert some(listed, None) == listed == some(listed, 99) and some(listed, 10) == few != some(listed, 10, seed=1)
 
 
+@pytest.mark.slow
 def test_curves_measure_both_parts_without_dropout():
     random = np.random.default_rng(4)
     features, labels = random.normal(size=(60, 16)).astype(np.float32), random.integers(0, 7, 60)

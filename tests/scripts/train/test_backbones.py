@@ -41,6 +41,7 @@ LARGE = ("resnet50", "vgg16_imagenet")
 """Architectures whose conversion takes some ten seconds."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("design", [pytest.param(name, marks=pytest.mark.slow if name in LARGE else ()) for name in OPTIONS])
 def test_an_exported_backbone_equals_the_keras_model(design, tmp_path):
     keras.utils.set_random_seed(3)
@@ -109,6 +110,7 @@ def test_a_backbone_of_one_size_rejects_other_crops(configured, prepared, tmp_pa
     assert stop.value.code == 1 and "fer_cnn reads 48 px only" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_averaged_weights_differ_from_the_last_ones():
     def trained(ema: float) -> np.ndarray:
         keras.utils.set_random_seed(1)

@@ -192,6 +192,7 @@ def test_features_are_recomputed_for_another_table_or_backbone(trained, prepared
     assert calls == [84] * 4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("design", drawn.DRAWN_DESIGNS)
 def test_a_head_trained_on_standardized_features_takes_plain_ones(design):
     rng = np.random.default_rng(0)

@@ -99,6 +99,7 @@ def test_views_stay_within_their_limits():
             assert np.isclose(np.linalg.norm(direction), 1)
 
 
+@pytest.mark.slow
 def test_the_mesh_is_whole(head_model):
     for family in ("scan", "lowpoly", "fantasy"):
         figure = Figure(MeanHead(head_model), create_character(family, 1))
@@ -145,6 +146,7 @@ def test_eyes_of_a_turned_head_look_back_to_the_camera():
     assert -22 < yaw < -15 and 5 < pitch < 12
 
 
+@pytest.mark.slow
 def test_a_picture_repeats_exactly(head_renderer):
     character = create_character("feature", 2)
     view = sample_view(character, np.random.default_rng(5))
@@ -163,6 +165,7 @@ def _render_with_two(character, shown, view):
     return before, other, between, renderer().render(character, shown, view)
 
 
+@pytest.mark.slow
 def test_two_renderers_in_one_process_do_not_disturb_each_other(head_renderer):
     character = create_character("flat", 1)
     before, other, between, after = head_renderer.call(_render_with_two, character, expression("happy"), front_view(character))
@@ -183,6 +186,7 @@ def test_a_process_with_tensorflow_is_refused(head_model):
     assert "TensorFlow" in done.stderr.splitlines()[-1] or "no OpenGL" in done.stderr.splitlines()[-1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", FAMILIES)
 def test_every_family_shows_a_face_that_moves(head_renderer, family):
     character = create_character(family, 0)
@@ -197,6 +201,7 @@ def test_every_family_shows_a_face_that_moves(head_renderer, family):
     assert neutral.pixels.std() > 15
 
 
+@pytest.mark.slow
 def test_landmarks_are_where_the_picture_shows_them(head_renderer):
     """The iris, the darkest part of the eye, lies between the lids' landmarks."""
     character = create_character("scan", 5)
@@ -209,6 +214,7 @@ def test_landmarks_are_where_the_picture_shows_them(head_renderer):
         assert middle.mean() < eye[:, : eye.shape[1] // 4].mean() or middle.min() < 60
 
 
+@pytest.mark.slow
 def test_the_served_detector_finds_rendered_people(head_renderer):
     detector = FaceDetector(ModelRegistry())
     for number in range(3):
@@ -220,6 +226,7 @@ def test_the_served_detector_finds_rendered_people(head_renderer):
         assert box.left < nose[0] < box.left + box.width and box.top < nose[1] < box.top + box.height
 
 
+@pytest.mark.slow
 def test_landmarks_follow_pose_and_shift(head_renderer):
     character = create_character("scan", 1)
     front = front_view(character)

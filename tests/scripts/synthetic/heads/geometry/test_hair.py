@@ -26,6 +26,7 @@ def posed(fit, **weights):
     return fit.neutral + fit.model.expression(known)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("style", HAIR_STYLES)
 def test_hair_is_well_formed_and_leaves_the_face_free(fits, style):
     for fit in fits:
