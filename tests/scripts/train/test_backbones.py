@@ -37,12 +37,8 @@ def test_fer_cnn_has_the_published_layers():
     assert sizes == [640, 204_928, 590_336, 2_359_808, 1_179_904, 131_584, 3_591]
 
 
-LARGE = ("resnet50", "vgg16_imagenet")
-"""Architectures whose conversion takes some ten seconds."""
-
-
 @pytest.mark.slow
-@pytest.mark.parametrize("design", [pytest.param(name, marks=pytest.mark.slow if name in LARGE else ()) for name in OPTIONS])
+@pytest.mark.parametrize("design", OPTIONS)
 def test_an_exported_backbone_equals_the_keras_model(design, tmp_path):
     keras.utils.set_random_seed(3)
     random = np.random.default_rng(4)
