@@ -21,7 +21,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from PIL import Image
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page, Route, sync_playwright
 
 from web import create_app
 
@@ -74,8 +74,13 @@ class Recorder:
 
 
 def record_photo(page: Page, address: str, recorder: Recorder, sample: str) -> None:
-    """Drag a sample onto the form, drop it, and record the result."""
+    """Drag a sample onto the form, drop it, and record the preview and the result.
+
+    The request is held until the preview is recorded: a fast server would answer before.
+    """
     page.goto(address)
+    held: list[Route] = []
+    page.route(address, lambda route: held.append(route))  # a built-in method takes no attribute, which Playwright sets
     photo = SAMPLES / sample
     kind = "image/png" if photo.suffix == ".png" else "image/jpeg"
     content = base64.b64encode(photo.read_bytes()).decode()
@@ -86,10 +91,14 @@ def record_photo(page: Page, address: str, recorder: Recorder, sample: str) -> N
         share = math.sin(math.pi / 2 * step / 4)
         page.evaluate(MOVE, [20 + (x - 20) * share, 560 + (y - 560) * share])
         recorder.take(page, 160)
-    page.evaluate(DROP, [content, sample, kind])
+    with page.expect_request(address):  # a dropped photo is analyzed at once
+        page.evaluate(DROP, [content, sample, kind])
     page.locator("#preview").wait_for()
     recorder.take(page, 900)
-    page.locator("#headline").wait_for()  # a dropped photo is analyzed at once
+    for route in held:
+        route.continue_()
+    page.unroute(address)
+    page.locator("#headline").wait_for()
     page.evaluate("scrollTo(0, 0)")
     page.wait_for_timeout(300)
     recorder.take(page, 2600)
