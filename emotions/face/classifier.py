@@ -116,7 +116,8 @@ class ExpressionClassifier:
         Returns:
             Mean of `predict_proba` over the views, (N, 7) float32; rows sum to 1.
         """
-        mean: np.ndarray = np.stack([self.predict_proba(features) for features in view_features]).mean(axis=0)
+        parts = [self.predict_proba(features) for features in view_features]
+        mean: np.ndarray = parts[0] if len(parts) == 1 else np.stack(parts).mean(axis=0)
         return mean
 
     def probabilities(self, crops: np.ndarray, views: int = DEFAULT_VIEWS) -> np.ndarray:

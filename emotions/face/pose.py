@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +11,7 @@ import numpy as np
 # mouth, jaw.
 RIGHT, LEFT = (33, 133, 234, 61, 172), (263, 362, 454, 291, 397)
 FOREHEAD, CHIN = 10, 152
+_POINTS = np.array([*LEFT, *RIGHT, FOREHEAD, CHIN])
 NEUTRAL_PITCH = -10.4
 """Pitch in degrees of the line from forehead to chin in an upright face: the median over FER2013's validation faces."""
 
@@ -47,16 +49,16 @@ def estimate_pose(landmarks: np.ndarray) -> Pose:
     Returns:
         The pose in degrees.
     """
-    points = landmarks.astype(np.float64)
-    x_axis = _unit((points[list(LEFT)] - points[list(RIGHT)]).mean(axis=0))
-    y_axis = points[CHIN] - points[FOREHEAD]
+    points = landmarks[_POINTS].astype(np.float64)
+    x_axis = _unit((points[: len(LEFT)] - points[len(LEFT) : -2]).sum(axis=0))
+    y_axis = points[-1] - points[-2]
     y_axis = _unit(y_axis - x_axis * (y_axis @ x_axis))
-    z_axis = np.cross(x_axis, y_axis)
-    yaw = np.arcsin(np.clip(x_axis[2], -1, 1))
-    roll = np.arctan2(x_axis[1], x_axis[0])
-    pitch = np.arctan2(-y_axis[2], z_axis[2]) - np.radians(NEUTRAL_PITCH)
-    return Pose(*(float(np.degrees(angle)) for angle in (yaw, pitch, roll)))
+    (x1, x2, x3), (y1, y2, y3) = x_axis.tolist(), y_axis.tolist()
+    yaw = math.asin(min(max(x3, -1.0), 1.0))
+    roll = math.atan2(x2, x1)
+    pitch = math.atan2(-y3, x1 * y2 - x2 * y1)  # the last component of the z axis, which is the cross product of the others
+    return Pose(math.degrees(yaw), math.degrees(pitch) - NEUTRAL_PITCH, math.degrees(roll))
 
 
 def _unit(vector: np.ndarray) -> np.ndarray:
-    return vector / max(float(np.linalg.norm(vector)), 1e-9)
+    return vector / max(math.sqrt(vector @ vector), 1e-9)

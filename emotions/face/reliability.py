@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from .alignment import alignment_matrix
+from .alignment import alignment_matrix, crop_scale
 from .pose import Pose, estimate_pose
 from .results import Box
 
@@ -53,7 +53,7 @@ def measure_quality(shape: tuple[int, ...], box: Box, landmarks: np.ndarray | No
         crop: Crop (S, S) uint8 grey that `align_crop` made of them.
     """
     matrix = alignment_matrix(shape, box, landmarks, len(crop))
-    side = len(crop) * float(np.sqrt(abs(np.linalg.det(matrix[:, :2]))))
+    side = len(crop) * crop_scale(matrix)
     return CropQuality(None if landmarks is None else estimate_pose(landmarks), side, sharpness(crop))
 
 
@@ -70,9 +70,13 @@ def sharpness(crop: np.ndarray) -> float:
         Standard deviation of the Laplacian over that of the grey levels: around 0.45 for faces of web photos, 0 for a uniform
         crop.
     """
-    grey = crop.astype(np.float32)
-    contrast = float(grey.std())
-    return float(cv2.Laplacian(grey, cv2.CV_32F, borderType=cv2.BORDER_REPLICATE).std()) / contrast if contrast > 1 else 0.0
+    contrast = _deviation(crop)
+    return _deviation(cv2.Laplacian(crop, cv2.CV_32F, borderType=cv2.BORDER_REPLICATE)) / contrast if contrast > 1 else 0.0
+
+
+def _deviation(values: np.ndarray) -> float:
+    """Return the standard deviation of an image (H, W)."""
+    return float(cv2.meanStdDev(values)[1][0, 0])
 
 
 def unsure_reason(quality: CropQuality, confidence: float, thresholds: Mapping[str, float], covered: bool = False) -> str | None:
