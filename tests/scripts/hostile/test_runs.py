@@ -37,6 +37,7 @@ def send_inputs(count: int, seed: int, folder: Path) -> str:
     return (folder / "report.md").read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_some_hostile_inputs(tmp_path):
     text = send_inputs(60, 11, tmp_path)
     assert "| image | 18 |" in text and (tmp_path / "server.log").stat().st_size > 0

@@ -15,6 +15,7 @@ PHOTOS = ROOT.parent / "shared" / "data" / "photos"
 INTERNALS = re.compile(r"Traceback|\.py\b|site-packages|0x[0-9a-f]{6}|<[A-Za-z_.]+ object|" + re.escape(str(ROOT)))
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not PHOTOS.is_dir(), reason="../shared/data/photos is not here")
 def test_damaged_and_unusual_files(client):
     files = sorted(file for folder in ("formats", "derived") for file in (PHOTOS / folder).iterdir())

@@ -235,6 +235,7 @@ JSON = strategies.recursive(
 )
 
 
+@pytest.mark.slow
 @hypothesis.settings(max_examples=150, deadline=None, derandomize=True, database=None)
 @hypothesis.given(
     value=JSON, place=strategies.integers(0, 16), member=strategies.sampled_from(["clock", "next", "tracks", "row"])

@@ -96,6 +96,26 @@ def test_the_best_interpolation_is_exported(exported, packed, tmp_path):  # noqa
         finetune.main([*command, "--batch", "8", "--cpu"])  # the checkpoint is of other batches
 
 
+@pytest.mark.parametrize(("options", "share"), [([], 1.0), (["--untaught", "1"], 0.0)])
+def test_the_share_is_chosen_without_untaught_tables(options, share, exported, packed, tmp_path, monkeypatch):  # noqa: F811
+    folder, _, _ = exported
+    shares, found = iter((0.0, 0.0, 1.0)), []  # the initial weights are measured before
+
+    def measured(*_):
+        tuned = next(shares)  # the fine-tuned weights lose on labeled photographs and gain more on the further table
+        labels = 60.0 - 10 * tuned
+        found.append({"label aligned": labels, "recall aligned": labels, "table 1": 50 + 40 * tuned, "recall 1": 50 + 40 * tuned})
+        return found[-1]
+
+    monkeypatch.setattr(finetune, "measure", measured)
+    command = ["--data", str(packed[0]), "--from", str(folder), "--name", "tiny", "--out", str(tmp_path / "out")]
+    training = ["--epochs", "1", "--batch", "16", "--shares", "0", "1", "--precision", "float32", "--cpu"]
+    finetune.main([*command, *training, *options])
+    results = json.loads((tmp_path / "out" / "results.json").read_text(encoding="utf-8"))["networks"]["tiny"]
+    assert results["share"] == share and results["untaught_tables"] == [1] * bool(options)
+    assert results["validation"] == found[1 + int(share)]
+
+
 def test_tables_that_teachers_do_not_teach_do_not_count_for_the_choice():
     found = {
         "label aligned": 70,
