@@ -60,6 +60,7 @@ ELSEWHERE = {
     "make train": "tests/scripts/test_commands.py",
     "make heads": "tests/scripts/synthetic/heads/dataset/test_generate.py",
     ".venv-train/bin/python -m scripts.synthetic.heads": "tests/scripts/synthetic/heads/dataset/",
+    ".venv-test/bin/python -m scripts.bench.commits": "tests/scripts/bench/test_commits.py",
     ".venv-test/bin/python -m scripts.evaluate.heads": "tests/scripts/evaluate/test_heads.py, test_heads_training.py",
     "make rebuild": "test_backbones_are_trained_as_in_the_model_card, and tests/scripts/train/gpu/ each of its steps",
     "make refine": "the same tests",

@@ -128,6 +128,7 @@ def test_patterns_are_found():
 
 
 @pytest.mark.parametrize("name", COMPILED)
+@pytest.mark.slow
 def test_compiled_patterns_are_linear(name):
     assert worst(COMPILED[name]) == (0.0, None)
 

@@ -254,6 +254,7 @@ def test_full_disks_in_other_formats(words):
     assert shell(f"emotions {words}> /dev/full gone")[0] == 1
 
 
+@pytest.mark.slow
 def test_help_and_wrong_words_without_a_place_to_print():
     assert shell("emotions photo --help > /dev/full")[::2] == (1, NO_SPACE)
     for stream in ("2> /dev/full", "2>&-", "2> >(true)"):
@@ -347,6 +348,7 @@ def test_a_folder_of_a_thousand_files_of_which_some_are_broken(run, tmp_path):
     assert [row["file"] for row in rows] == sorted(row["file"] for row in rows)
 
 
+@pytest.mark.slow
 def test_photos_of_which_some_are_broken_in_worker_processes(run, tmp_path):
     (tmp_path / "many").mkdir()
     for number in range(40):

@@ -77,6 +77,7 @@ def test_a_large_face_does_not_hide_small_ones(face_detector):
 
 
 @pytest.mark.parametrize("name", PORTRAITS)
+@pytest.mark.slow
 def test_a_close_up_is_one_face(face_detector, name):
     """Each of these crops, or some of them, gave two nested boxes before."""
     pixels = open_image(SAMPLES / name).pixels

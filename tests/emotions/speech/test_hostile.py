@@ -159,6 +159,7 @@ def test_equal_windows_are_classified_once(classifier, monkeypatch):
     assert len(result.segments) > 50 and result.reason == "silence" and sum(sizes) == 2  # one window, two networks
 
 
+@pytest.mark.slow
 def test_long_recordings_are_classified_in_pieces(classifier, monkeypatch):
     """The pieces adjoin each other, and memory for the spectrogram does not grow with their number."""
     from emotions.speech import pieces
@@ -214,7 +215,8 @@ def _originals() -> list[bytes]:
     return found
 
 
-@pytest.mark.parametrize("count", [300, pytest.param(6000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("count", [300, 6000])
+@pytest.mark.slow
 def test_mutated_files(outcome, count):
     """Bytes replaced, removed and repeated, mostly in headers: a result or a known error, and never an exception."""
     random = np.random.default_rng(16)

@@ -87,6 +87,7 @@ def command(path: Path, *options: str) -> str:
 
 
 @pytest.mark.parametrize(("options", "expected"), [((), {"0"}), (("--no-merge",), {"0", "1"})])
+@pytest.mark.slow
 def test_all_outputs_of_the_command_line_agree(tmp_path, options, expected):
     path = tmp_path / "film.mp4"
     path.write_bytes(ONE_RETURNS)

@@ -33,6 +33,7 @@ def test_chart_shows_the_figures_and_is_reproducible(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["usual", "small"])
+@pytest.mark.slow
 def test_keras_baselines_classify_a_face(name, tmp_path):
     baselines.vgg16(baselines.SIDES[name]).save(tmp_path / f"{name}.keras")
     analyze = baselines.keras_analyzer(name, tmp_path)

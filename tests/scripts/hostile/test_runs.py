@@ -112,6 +112,7 @@ def test_depth_of_processes():
     assert [depth_of(pid, {2: 1, 3: 2, 4: 3, 5: 3}) for pid in (2, 3, 4, 5)] == [0, 1, 2, 2]
 
 
+@pytest.mark.slow
 def test_readers_answer_in_words_or_are_at_fault(tmp_path):
     (tmp_path / "in").mkdir()
     for name, data in {

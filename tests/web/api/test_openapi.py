@@ -200,6 +200,7 @@ def test_every_operation_is_tried(document):
 
 
 @pytest.mark.parametrize(("method", "path", "mode"), OPERATIONS)
+@pytest.mark.slow
 def test_responses_match_the_document(described, method, path, mode):
     """Responses have a described status, media type, headers and body; valid requests succeed, invalid ones fail."""
     operation = described[path][method]
