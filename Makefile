@@ -57,7 +57,7 @@ lab: .venv-lab/.installed ## open the notebooks in JupyterLab
 PYTEST := env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL $(TEST) -m pytest -n $(JOBS) --dist loadfile
 COVERAGE := --cov --cov-report=term-missing:skip-covered
 
-test: .venv-test/.installed ## run the tests in about 12 minutes on two cores, and print which lines of emotions/ and web/ no test reached (JOBS=2)
+test: .venv-test/.installed ## run the tests in about 9 minutes on two cores, and print which lines of emotions/ and web/ no test reached (JOBS=2)
 	@$(PYTEST) -m 'not slow and not sandbox' $(COVERAGE) $(addprefix --ignore=,$(INTEGRATIONS))
 
 test-all: .venv-test/.installed ## run all tests: also the slow ones, those in a sandbox (as root) and those of the integrations
