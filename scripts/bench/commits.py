@@ -42,7 +42,7 @@ for line in sys.stdin:
 
 
 def checkout(commit: str, folder: Path) -> Path:
-    """Write library and models of a commit to a folder. Raises ValueError if the repository does not have the commit."""
+    """Write library and models of a commit to a folder. Raises ValueError if there is no such commit, OSError without git."""
     command = ["git", "archive", "--format=zip", "--end-of-options", commit, "emotions", "models"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True)
     if done.returncode:
@@ -112,7 +112,7 @@ def main(arguments: list[str] | None = None) -> None:
         try:
             folders = [checkout(commit, Path(folder, commit.replace("/", "-"))) for commit in options.commits]
             print(report(options.commits, measure(folders, options.rounds)))
-        except ValueError as error:
+        except (ValueError, OSError) as error:
             parser.exit(1, f"{error}\n")
 
 
